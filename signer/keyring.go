@@ -1,0 +1,112 @@
+package signer
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"hash"
+	"sync"
+)
+
+const (
+	// maxSize is the length in bytes of the longest signature, SHA-256's.
+	maxSize = sha256.Size
+
+	// maxText is the length of that in unpadded base64.
+	maxText = (maxSize*8 + 5) / 6
+
+	// chunkSize is how much of a message is hashed in one go. A cookie of ours
+	// takes one chunk, the longest that browsers keep takes eight.
+	chunkSize = 512
+)
+
+// keyring signs with the first of its keys and verifies with all of them:
+// HMAC in unpadded base64, which is what every format of this package ends in.
+// It is safe for concurrent use.
+type keyring struct {
+	keys     []*macKey
+	size     int // of a signature, in bytes
+	encoding *base64.Encoding
+}
+
+// newKeyring makes a ring of keys that have been derived already; it keeps the
+// slices in keys. The encoding must be strict and without padding.
+func newKeyring(keys [][]byte, newHash func() hash.Hash, encoding *base64.Encoding) *keyring {
+	ring := &keyring{size: newHash().Size(), encoding: encoding}
+	for _, key := range keys {
+		ring.keys = append(ring.keys, newMACKey(key, newHash))
+	}
+	return ring
+}
+
+// appendSignature appends the first key's signature of message to dst.
+func (r *keyring) appendSignature(dst []byte, message string) []byte {
+	sum := r.keys[0].sum(message)
+	return r.encoding.AppendEncode(dst, sum[:r.size])
+}
+
+// verify returns the index of the key that made signature over message, or -1
+// if none did. What cannot be a signature costs no hashing.
+func (r *keyring) verify(message, signature string) int {
+	// The exact length also refuses line breaks, which the decoder would skip
+	// even in strict mode: with them in it, too few bytes come out.
+	if len(signature) != r.encoding.EncodedLen(r.size) {
+		return -1
+	}
+	var text [maxText]byte
+	var given [maxSize]byte
+	n, err := r.encoding.Decode(given[:], text[:copy(text[:], signature)])
+	if err != nil || n != r.size {
+		return -1
+	}
+	// Which key fits is no secret (a stale cookie is replaced for all to see);
+	// how many bytes of a wrong signature fit is one.
+	for i, key := range r.keys {
+		sum := key.sum(message)
+		if subtle.ConstantTimeCompare(sum[:n], given[:n]) == 1 {
+			return i
+		}
+	}
+	return -1
+}
+
+// macKey makes the HMACs of one key. The key lives only inside the pool's New
+// function, where neither fmt nor a reflecting logger can print it.
+type macKey struct {
+	states sync.Pool // of *macState
+}
+
+// macState is what one computation needs. It is reused because an HMAC that is
+// reset, unlike a new one, has its key schedule done, and because what passes
+// through the hash.Hash interface would otherwise be allocated for each call.
+type macState struct {
+	hash  hash.Hash
+	chunk [chunkSize]byte
+	sum   [maxSize]byte
+}
+
+func newMACKey(key []byte, newHash func() hash.Hash) *macKey {
+	k := new(macKey)
+	k.states.New = func() any {
+		return &macState{hash: hmac.New(newHash, key)}
+	}
+	return k
+}
+
+// sum returns the HMAC of message, with zeros after it if it is shorter than
+// maxSize.
+func (k *macKey) sum(message string) [maxSize]byte {
+	state := k.states.Get().(*macState)
+	state.hash.Reset()
+	// Converting the string for Write would allocate.
+	for len(message) > 0 {
+		n := copy(state.chunk[:], message)
+		state.hash.Write(state.chunk[:n])
+		message = message[n:]
+	}
+	state.hash.Sum(state.sum[:0])
+	sum := state.sum
+	k.states.Put(state)
+	return sum
+}
