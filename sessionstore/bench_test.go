@@ -1,0 +1,110 @@
+package sessionstore_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memory"
+)
+
+// typical is what a session of an app with a login holds: some 500 bytes.
+var typical = `{"user":{"id":4711,"name":"Ada","roles":["editor","admin"]},"csrf":"` + strings.Repeat("c", 64) +
+	`","cart":[` + strings.Repeat(`{"sku":"A-1234","n":2},`, 14) + `{"sku":"B-1","n":1}],"visits":17}`
+
+// bare is a manager on a store in memory without anything in between, and a session.
+func bare(tb testing.TB) (m *sessionstore.Manager, id string) {
+	store := memory.New(memory.Options{})
+	tb.Cleanup(func() { _ = store.Close() })
+	m = sessionstore.NewManager(store, sessionstore.Options{})
+	out, err := m.Commit(context.Background(), &sessionstore.Session{Scope: here}, change(update(typical), flash(`"hello"`)))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m, out.ID
+}
+
+func BenchmarkLoad(b *testing.B) {
+	m, id := bare(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if s, err := m.Load(context.Background(), id, here); err != nil || !s.Exists() {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLoadParallel(b *testing.B) {
+	m, id := bare(b)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			_, _ = m.Load(context.Background(), id, here)
+		}
+	})
+}
+
+func BenchmarkLoadNothing(b *testing.B) {
+	m, _ := bare(b)
+	id := sessionstore.NewID()
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = m.Load(context.Background(), id, here)
+	}
+}
+
+func BenchmarkCommit(b *testing.B) {
+	changes := []*sessionstore.Change{change(update(`{"visits":18}`)), change(update(`{"visits":19}`))}
+	for name, alone := range map[string]bool{"load and merge": true, "merge that conflicts": false} {
+		b.Run(name, func(b *testing.B) {
+			m, id := bare(b)
+			s, _ := m.Load(context.Background(), id, here)
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				if alone {
+					s, _ = m.Load(context.Background(), id, here)
+				}
+				if out, err := m.Commit(context.Background(), &s, changes[i%2]); err != nil || out.Result != sessionstore.Saved {
+					b.Fatal(out, err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCommitParallel has many requests of one session at once.
+func BenchmarkCommitParallel(b *testing.B) {
+	m, id := bare(b)
+	count := change(update(`[{"op":"increment","path":"/visits","value":1}]`))
+	b.SetParallelism(50)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			s, _ := m.Load(context.Background(), id, here)
+			if _, err := m.Commit(context.Background(), &s, count); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+func BenchmarkEncode(b *testing.B) {
+	rec := sessionstore.Record{Created: time.Now(), Idle: time.Hour, Scope: here.String(), Data: []byte(typical)}
+	b.ReportAllocs()
+	for b.Loop() {
+		_, _ = sessionstore.Native{}.Encode(&rec)
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	rec := sessionstore.Record{Created: time.Now(), Idle: time.Hour, Scope: here.String(), Data: []byte(typical)}
+	value, _ := sessionstore.Native{}.Encode(&rec)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := (sessionstore.Native{}).Decode(value, &rec); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

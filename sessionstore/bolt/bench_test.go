@@ -1,0 +1,141 @@
+package bolt
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+)
+
+// newKey returns a key as the manager makes them: a prefix and 43 characters.
+func newKey() string {
+	var id [32]byte
+	_, _ = rand.Read(id[:])
+	return "session:" + base64.RawURLEncoding.EncodeToString(id[:])
+}
+
+// fill writes n sessions of 500 bytes, past the store and without waiting for the
+// disk.
+func fill(tb testing.TB, s *Store, n int) []string {
+	tb.Helper()
+	list := make([]string, n)
+	for i := range list {
+		list[i] = newKey()
+	}
+	slices.Sort(list) // much faster to write
+	f, err := s.file(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f.db.NoSync = true
+	defer func() { f.db.NoSync = false }()
+	until := deadline(s.now(), time.Hour)
+	for i := 0; i < n; {
+		err := f.update(func(b *bbolt.Bucket) (bool, error) {
+			for end := min(n, i+5000); i < end; i++ {
+				_, record := appendRecord(nil, until, make([]byte, 500))
+				if err := b.Put([]byte(list[i]), record); err != nil {
+					return false, err
+				}
+			}
+			return true, nil
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if err := f.db.Sync(); err != nil {
+		tb.Fatal(err)
+	}
+	return list
+}
+
+func BenchmarkGet(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := openTemp(b, Options{})
+			list := fill(b, s, n)
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for i := 0; pb.Next(); i += 7919 {
+					if e, err := s.Get(b.Context(), list[i%n]); err != nil || !e.Found() {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// BenchmarkCompareAndSet reports the processor time that a change on disk takes.
+func BenchmarkCompareAndSet(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		for _, writers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprintf("%d/%d", n, writers), func(b *testing.B) {
+				s := openTemp(b, Options{})
+				list := fill(b, s, n)
+				benchWriters(b, writers, func(i int) error {
+					value := make([]byte, 500)
+					value[0], value[1], value[2] = byte(i), byte(i>>8), byte(i>>16)
+					key := list[(i*7919)%n]
+					e, err := s.Get(b.Context(), key)
+					if err == nil {
+						_, err = s.CompareAndSet(b.Context(), key, e.Value, value, time.Hour)
+					}
+					return err
+				})
+			})
+		}
+	}
+}
+
+// BenchmarkBatch is what bbolt's own grouping would take, for comparison.
+func BenchmarkBatch(b *testing.B) {
+	for _, n := range []int{1000, 100_000} {
+		for _, writers := range []int{1, 8, 64} {
+			b.Run(fmt.Sprintf("%d/%d", n, writers), func(b *testing.B) {
+				s := openTemp(b, Options{})
+				list := fill(b, s, n)
+				f, _ := s.file(b.Context())
+				f.db.MaxBatchDelay = time.Millisecond
+				benchWriters(b, writers, func(i int) error {
+					key := list[(i*7919)%n]
+					if _, err := s.Get(b.Context(), key); err != nil {
+						return err
+					}
+					return f.db.Batch(func(tx *bbolt.Tx) error {
+						bucket := tx.Bucket(sessionsBucket)
+						bucket.Get([]byte(key))
+						return bucket.Put([]byte(key), make([]byte, 508))
+					})
+				})
+			})
+		}
+	}
+}
+
+func benchWriters(b *testing.B, writers int, write func(i int) error) {
+	b.ReportAllocs()
+	b.ResetTimer()
+	var all sync.WaitGroup
+	var turn atomic.Int64
+	cpu := processorTime()
+	for range writers {
+		all.Go(func() {
+			for i := int(turn.Add(1)); i <= b.N; i = int(turn.Add(1)) {
+				if err := write(i); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.ReportMetric(float64(processorTime()-cpu)/float64(b.N), "cpu-ns/op")
+}

@@ -1,0 +1,167 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/storetest"
+)
+
+// TestMain is also the main function of the child processes of these tests.
+func TestMain(m *testing.M) {
+	switch os.Getenv("CADDY_SESSION_CHILD") {
+	case "hold":
+		hold(os.Getenv("CADDY_SESSION_FILE"))
+	case "write":
+		writeUntilKilled(os.Getenv("CADDY_SESSION_FILE"))
+	default:
+		os.Exit(m.Run())
+	}
+}
+
+// clock is time that stands still until it is moved.
+type clock struct{ passed atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(1e9, 0).Add(time.Duration(c.passed.Load())) }
+func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
+
+func TestStore(t *testing.T) {
+	var c clock
+	storetest.Run(t, storetest.Harness{
+		New: func(t *testing.T) sessionstore.Store {
+			return Open(Options{Path: filepath.Join(t.TempDir(), "sessions.db"), Now: c.now, OnError: func(err error) { t.Error(err) }})
+		},
+		Reopen: func(t *testing.T, s sessionstore.Store) sessionstore.Store {
+			return Open(Options{Path: s.(*Store).o.Path, Now: c.now})
+		},
+		Advance: c.advance,
+	})
+}
+
+// openTemp opens a store in a folder of the test's own, if o names none, and
+// closes it at the end.
+func openTemp(tb testing.TB, o Options) *Store {
+	tb.Helper()
+	if o.Path == "" {
+		o.Path = filepath.Join(tb.TempDir(), "sessions.db")
+	}
+	s := Open(o)
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func closeStore(tb testing.TB, s *Store) {
+	tb.Helper()
+	if err := s.Close(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func save(tb testing.TB, s *Store, key string, old, value []byte) {
+	tb.Helper()
+	if _, err := s.CompareAndSet(tb.Context(), key, old, value, time.Hour); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func want(tb testing.TB, s *Store, key string, value []byte) {
+	tb.Helper()
+	e, err := s.Get(tb.Context(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if !bytes.Equal(e.Value, value) || e.Found() != (value != nil) {
+		tb.Fatalf("there is %.40q, want %.40q", e.Value, value)
+	}
+}
+
+// eventually waits until ok.
+func eventually(tb testing.TB, what string, ok func() bool) {
+	tb.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			tb.Fatalf("not in 20 seconds: %s", what)
+		}
+	}
+}
+
+// fails checks that all operations fail at once, as unavailable and with cause.
+func fails(tb testing.TB, s *Store, cause error) {
+	tb.Helper()
+	ctx := tb.Context()
+	for name, call := range map[string]func() error{
+		"get":    func() error { _, err := s.Get(ctx, "key"); return err },
+		"save":   func() error { _, err := s.CompareAndSet(ctx, "key", nil, []byte("x"), time.Hour); return err },
+		"delete": func() error { _, err := s.CompareAndDelete(ctx, "key", []byte("x")); return err },
+		"touch":  func() error { return s.Touch(ctx, "key", []byte("x"), time.Hour) },
+	} {
+		start := time.Now()
+		err := call()
+		if !errors.Is(err, sessionstore.ErrUnavailable) || !errors.Is(err, cause) || !bytes.Contains([]byte(err.Error()), []byte(s.o.Path)) {
+			tb.Errorf("%s: got %v, want %v of %s", name, err, cause, s.o.Path)
+		}
+		if d := time.Since(start); d > time.Second {
+			tb.Errorf("%s: took %v", name, d)
+		}
+	}
+}
+
+func TestAfterClosing(t *testing.T) {
+	s := openTemp(t, Options{})
+	save(t, s, "key", nil, []byte("one"))
+	closeStore(t, s)
+	closeStore(t, s)
+	fails(t, s, errClosed)
+
+	unused := openTemp(t, Options{})
+	closeStore(t, unused)
+	fails(t, unused, errClosed)
+	if _, err := os.Stat(unused.o.Path); err == nil {
+		t.Error("a store that is not used has made a file")
+	}
+}
+
+// TestClosingUnderLoad is more than the contract allows. Nothing may break by it.
+func TestClosingUnderLoad(t *testing.T) {
+	for range 10 {
+		s := openTemp(t, Options{SweepInterval: time.Microsecond})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{}, 8)
+		for i := range cap(done) {
+			go func() {
+				defer func() { done <- struct{}{} }()
+				key := string(rune('a' + i))
+				for ctx.Err() == nil {
+					e, err := s.Get(ctx, key)
+					if err == nil {
+						_, err = s.CompareAndSet(ctx, key, e.Value, []byte(newKey()), time.Hour)
+					}
+					if err == nil {
+						err = s.Touch(ctx, key, e.Value, time.Hour)
+					}
+					if err != nil && !errors.Is(err, sessionstore.ErrUnavailable) {
+						t.Error(err)
+					}
+				}
+			}()
+		}
+		time.Sleep(5 * time.Millisecond)
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		cancel()
+		for range cap(done) {
+			<-done
+		}
+		if Held(s.o.Path) {
+			t.Fatal("the file is still held")
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package bolt
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+)
+
+// compactStep is how many sessions are copied in one transaction.
+const compactStep = 10_000
+
+// Compact writes the file under path anew, without expired sessions and without
+// free space, which bbolt uses again but never gives back. It returns the size
+// before and after, in bytes. Nobody may have the file open, no [Store] of this
+// process either: that is [ErrHeld].
+//
+// The new file takes the place of the old one when it is whole and on disk. On
+// any error, the end of ctx included, the old file stays as it is.
+func Compact(ctx context.Context, path string) (before, after int64, err error) {
+	before, after, err = compact(ctx, path, time.Now().UnixMilli())
+	if err != nil {
+		return 0, 0, fmt.Errorf("compacting %s: %w", path, err)
+	}
+	return before, after, nil
+}
+
+func compact(ctx context.Context, path string, now int64) (before, after int64, err error) {
+	// The file itself is replaced, not a link to it.
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return 0, 0, err
+	}
+	if !regular(path) {
+		return 0, 0, fmt.Errorf("%w: it is not a regular file", ErrForeign)
+	}
+	fd, err := lockFile(path, DefaultFileMode)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer fd.Close() // and with it the lock, once the new file is in place
+	removeLeftovers(path)
+	if _, err := verify(fd, ctx.Done()); err != nil {
+		return 0, 0, cmp.Or(ctx.Err(), err)
+	}
+	old, err := fd.Stat()
+	if err != nil {
+		return 0, 0, err
+	}
+	temp, err := newTemp(path, old.Mode().Perm())
+	if err != nil {
+		return 0, 0, err
+	}
+	defer os.Remove(temp)
+	if err := sameOwner(temp, old); err != nil {
+		return 0, 0, err
+	}
+	from, err := openBolt(path, fd, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer from.Close()
+	if err := copySessions(ctx, from, temp, now); err != nil {
+		return 0, 0, err
+	}
+	if err := Check(temp); err != nil {
+		return 0, 0, err
+	}
+	if runtime.GOOS == "windows" {
+		_ = from.Close() // an open file cannot be replaced there
+	}
+	return replaceFile(temp, path, old.Size())
+}
+
+// replaceFile puts temp in the place of path.
+func replaceFile(temp, path string, before int64) (_, after int64, err error) {
+	info, err := os.Stat(temp)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return 0, 0, err
+	}
+	return before, info.Size(), syncFolder(filepath.Dir(path))
+}
+
+// copySessions copies what is alive into a new file, in the place of an empty one.
+func copySessions(ctx context.Context, from *bbolt.DB, temp string, now int64) error {
+	if err := initialize(temp, DefaultFileMode); err != nil {
+		return err
+	}
+	// Synced once, at the end: until then, it is nobody's file.
+	to, err := bbolt.Open(temp, DefaultFileMode, &bbolt.Options{
+		NoSync: true, NoGrowSync: true, FreelistType: bbolt.FreelistMapType,
+	})
+	if err != nil {
+		return err
+	}
+	err = from.View(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(sessionsBucket).Cursor()
+		key, raw := c.First()
+		for key != nil {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			err := to.Update(func(tx *bbolt.Tx) (err error) {
+				key, raw, err = copyStep(tx.Bucket(sessionsBucket), c, key, raw, now)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = to.Sync()
+	}
+	return errors.Join(err, to.Close())
+}
+
+// copyStep copies what is alive from a cursor on, which stands at key, and
+// returns where it stands then.
+func copyStep(to *bbolt.Bucket, c *bbolt.Cursor, key, raw []byte, now int64) (_, _ []byte, err error) {
+	to.FillPercent = 1 // they come in order of their keys
+	for n := 0; n < compactStep && key != nil; n++ {
+		r, err := readRecord(raw, now)
+		if err == nil && r.value != nil {
+			err = to.Put(key, raw)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		key, raw = c.Next()
+	}
+	return key, raw, nil
+}

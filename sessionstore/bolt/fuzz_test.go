@@ -1,0 +1,91 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+)
+
+// fuzzPage is the size of pages in fuzzed files: small files are fuzzed faster.
+const fuzzPage = minPageSize
+
+// FuzzCheck checks files of any content: no panic, no change, and the same answer
+// again.
+func FuzzCheck(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Add([]byte("not a bolt file"))
+	f.Add(sessionsFile(f, 3, fuzzPage, true))
+	f.Add(sessionsFile(f, 0, fuzzPage, false))
+	f.Add(boltFile(f, &bbolt.Options{PageSize: fuzzPage}, func(*bbolt.Tx) error { return nil }))
+	path := filepath.Join(f.TempDir(), "sessions.db")
+	f.Fuzz(func(t *testing.T, content []byte) {
+		sign(content)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := Check(path)
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, content) {
+			t.Error("the file has changed")
+		}
+		if again := Check(path); (again == nil) != (err == nil) {
+			t.Errorf("first %v, then %v", err, again)
+		}
+		if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+			t.Error(err)
+		}
+		alone(t, path)
+	})
+}
+
+// sign makes the checksums of the meta pages good, where there is room for meta
+// pages.
+func sign(content []byte) {
+	for _, meta := range []int{pageHead, fuzzPage + pageHead} {
+		if len(content) < meta+metaLen {
+			return
+		}
+		sum := fnv.New64a()
+		_, _ = sum.Write(content[meta : meta+metaLen-8])
+		order.PutUint64(content[meta+metaLen-8:], sum.Sum64())
+	}
+}
+
+// FuzzOpen damages a good file anywhere and uses it. What verify lets through
+// must not end the process, as bbolt does when it finds damage in a goroutine of
+// its own.
+func FuzzOpen(f *testing.F) {
+	good := sessionsFile(f, 20, fuzzPage, false)
+	f.Add(uint32(0), []byte{})
+	for page := uint32(0); page < uint32(len(good)); page += fuzzPage {
+		f.Add(page, []byte{1, 1})
+		f.Add(page+8, []byte{1})
+		f.Add(page+10, []byte{1, 0, 1})
+		f.Add(page+pageHead, []byte{1, 0, 0, 0, 0, 1})
+		f.Add(page+pageHead+4, []byte{0, 0, 0, 0x70})
+		f.Add(page+pageHead+8, []byte{2, 0, 0, 0, 0, 0, 0, 0x10})
+	}
+	f.Fuzz(func(t *testing.T, at uint32, patch []byte) {
+		path := filepath.Join(t.TempDir(), "sessions.db")
+		content := bytes.Clone(good)
+		copy(content[int(at)%len(content):], patch)
+		sign(content)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s := openTemp(t, Options{Path: path, SweepInterval: time.Nanosecond, tune: func(o *bbolt.Options) { o.NoSync = true }})
+		for i := range 20 {
+			key := string(sessionKey(i))
+			e, _ := s.Get(t.Context(), key)
+			if i%5 == 0 {
+				_, _ = s.CompareAndSet(t.Context(), key, e.Value, []byte("new"), time.Hour)
+			}
+		}
+		_ = s.Close()
+	})
+}

@@ -1,0 +1,19 @@
+//go:build unix
+
+package bolt
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// sameOwner gives a new file to the owner of the old one: whoever compacts it may
+// be another user than the server that is to open it.
+func sameOwner(path string, old fs.FileInfo) error {
+	stat, ok := old.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	return os.Chown(path, int(stat.Uid), int(stat.Gid))
+}

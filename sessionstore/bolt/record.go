@@ -1,0 +1,64 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// headLen is what stands before a value in the file: when the record expires, in
+// milliseconds of Unix time, big-endian.
+const headLen = 8
+
+// appendRecord appends a record to buf and returns both.
+func appendRecord(buf []byte, deadline int64, value []byte) (whole, record []byte) {
+	start := len(buf)
+	buf = binary.BigEndian.AppendUint64(buf, uint64(deadline))
+	buf = append(buf, value...)
+	return buf, buf[start:len(buf):len(buf)]
+}
+
+// record is what is under a key. It points into the file: it is valid until the
+// end of its transaction.
+type record struct {
+	value    []byte // nil: there is nothing
+	deadline int64
+}
+
+// readRecord decodes what is under a key; expired is the same as not there.
+func readRecord(raw []byte, now int64) (record, error) {
+	if raw == nil {
+		return record{}, nil
+	}
+	if len(raw) < headLen || len(raw) > headLen+sessionstore.MaxValue {
+		return record{}, fmt.Errorf("%w: a record of %d bytes", ErrDamaged, len(raw))
+	}
+	r := record{value: raw[headLen:], deadline: int64(binary.BigEndian.Uint64(raw))}
+	if r.deadline <= now {
+		return record{}, nil
+	}
+	return r, nil
+}
+
+// entry copies the record, so that it outlives its transaction.
+func (r record) entry(now int64) sessionstore.Entry {
+	if r.value == nil {
+		return sessionstore.Entry{}
+	}
+	value := make([]byte, len(r.value))
+	copy(value, r.value)
+	left := r.deadline - now
+	if left > math.MaxInt64/int64(time.Millisecond) {
+		return sessionstore.Entry{Value: value, TTL: math.MaxInt64}
+	}
+	return sessionstore.Entry{Value: value, TTL: time.Duration(left) * time.Millisecond}
+}
+
+// deadline returns when a time to live that begins now runs out. Times are kept
+// in whole milliseconds, and what is less is rounded up.
+func deadline(now int64, ttl time.Duration) int64 {
+	return now + int64(ttl/time.Millisecond) + int64(min(ttl%time.Millisecond, 1))
+}

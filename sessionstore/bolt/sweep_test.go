@@ -1,0 +1,79 @@
+package bolt
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+)
+
+// count returns how many records the file holds, expired ones too.
+func count(tb testing.TB, s *Store) (n int) {
+	tb.Helper()
+	f, err := s.file(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	err = f.view(func(b *bbolt.Bucket) error {
+		return b.ForEach(func(_, _ []byte) error { n++; return nil })
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+func TestExpiredSessionsAreSwept(t *testing.T) {
+	var c clock
+	s := openTemp(t, Options{Now: c.now, SweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
+	const n = 5000
+	var ops []*op
+	for i := range n {
+		ttl := time.Minute
+		if i%10 == 0 {
+			ttl = time.Hour
+		}
+		ops = append(ops, &op{kind: set, key: fmt.Sprintf("key%05d", i), value: []byte("one"), ttl: ttl})
+	}
+	run(t, s, ops...)
+	time.Sleep(300 * time.Millisecond)
+	if got := count(t, s); got != n {
+		t.Fatalf("%d are left before any has expired", got)
+	}
+	before := transactions(t, s)
+	c.advance(time.Minute)
+	eventually(t, "the expired are gone", func() bool { return count(t, s) == n/10 })
+	// In steps of 1,000 records with 900 of them expired, at most 256 at a time.
+	if got := transactions(t, s) - before; got != n/sweepStep*4 {
+		t.Errorf("%d transactions", got)
+	}
+	for i := 0; i < n; i += 10 {
+		want(t, s, fmt.Sprintf("key%05d", i), []byte("one"))
+	}
+}
+
+// TestASessionThatIsBackIsNotSwept has one created anew between being found
+// expired and being removed.
+func TestASessionThatIsBackIsNotSwept(t *testing.T) {
+	var c clock
+	s := openTemp(t, Options{Now: c.now})
+	save(t, s, "back", nil, []byte("one"))
+	save(t, s, "gone", nil, []byte("one"))
+	c.advance(time.Hour)
+	f, _ := s.file(t.Context())
+	keys, next, err := s.expired(f, nil)
+	if err != nil || len(keys) != 2 || next != nil {
+		t.Fatal(keys, next, err)
+	}
+	save(t, s, "back", nil, []byte("two"))
+	o := &op{kind: purge, keys: keys}
+	run(t, s, o)
+	if o.err != nil {
+		t.Error(o.err)
+	}
+	want(t, s, "back", []byte("two"))
+	if n := count(t, s); n != 1 {
+		t.Errorf("%d records", n)
+	}
+}

@@ -1,0 +1,238 @@
+package sessionstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// Edit changes a session's data. It is applied again, to other data, whenever a save
+// conflicts with another's, so it must change neither itself nor doc.
+type Edit interface {
+	// Apply returns the changed document, or an error if the edit does not fit the
+	// document or its result would be larger than maxSize bytes of ASCII JSON.
+	Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error)
+}
+
+// Change is all that one response asks for. All of it happens or none. It may be
+// committed once.
+type Change struct {
+	// Edits change the data, in this order.
+	Edits []Edit
+
+	// Flashes are messages to add, in this order.
+	Flashes []Flash
+
+	// FlashSeen removes the messages that the session had when it was loaded:
+	// of the categories in FlashCategories, or all if that is nil.
+	FlashSeen       bool
+	FlashCategories []string
+
+	// Regenerate gives the session a new id.
+	Regenerate bool
+
+	// Destroy ends the session. Edits and flashes beside it begin a new one.
+	Destroy bool
+
+	// Permanent, if it is not nil, says whether the session's cookie outlives the browser.
+	Permanent *bool
+
+	// IdleTimeout, if it is not nil, is the session's own idle timeout; zero
+	// stands for the default again.
+	IdleTimeout *time.Duration
+}
+
+// Empty reports whether the change asks for nothing.
+func (c *Change) Empty() bool {
+	return !c.fills() && !c.FlashSeen && !c.Regenerate && !c.Destroy && c.Permanent == nil && c.IdleTimeout == nil
+}
+
+// fills reports whether the change can put something into a session.
+func (c *Change) fills() bool { return len(c.Edits) > 0 || len(c.Flashes) > 0 }
+
+// Flash is a message that waits to be shown once.
+type Flash struct {
+	category string
+	json     []byte
+}
+
+// DefaultCategory is the category of a message that comes without one, as in Flask.
+const DefaultCategory = "message"
+
+// ParseFlash makes a message of ["category","message"] or of a JSON string alone.
+func ParseFlash(v jsondoc.Value) (Flash, error) {
+	if v.Kind() == jsondoc.String {
+		return newFlash(DefaultCategory, append([]byte(`["`+DefaultCategory+`",`), append(v.AppendASCII(nil), ']')...))
+	}
+	items := v.Items()
+	if v.Kind() != jsondoc.Array || len(items) != 2 ||
+		items[0].Kind() != jsondoc.String || items[1].Kind() != jsondoc.String {
+		return Flash{}, fmt.Errorf("%w: a flash is [\"category\",\"message\"] or a string", ErrInvalid)
+	}
+	return newFlash(items[0].String(), v.AppendASCII(nil))
+}
+
+func newFlash(category string, json []byte) (Flash, error) {
+	if len(json)+len("[]") > MaxFlash {
+		return Flash{}, fmt.Errorf("%w: a flash of %d bytes, at most %d are kept", ErrTooLarge, len(json), MaxFlash-len("[]"))
+	}
+	return Flash{category: category, json: json}, nil
+}
+
+// splitFlashes takes the stored array apart.
+func splitFlashes(array []byte) ([]Flash, error) {
+	if len(array) == 0 {
+		return nil, nil
+	}
+	v, err := jsondoc.Parse(array, MaxDepth)
+	if err != nil || v.Kind() != jsondoc.Array {
+		return nil, fmt.Errorf("%w: its messages are damaged", ErrRecord)
+	}
+	flashes := make([]Flash, 0, v.Len()+1)
+	for _, item := range v.Items() {
+		f, err := ParseFlash(item)
+		if err != nil {
+			return nil, fmt.Errorf("%w: its messages are damaged", ErrRecord)
+		}
+		flashes = append(flashes, f)
+	}
+	return flashes, nil
+}
+
+func joinFlashes(flashes []Flash) []byte {
+	if len(flashes) == 0 {
+		return nil
+	}
+	array := []byte{'['}
+	for i, f := range flashes {
+		if i > 0 {
+			array = append(array, ',')
+		}
+		array = append(array, f.json...)
+	}
+	return append(array, ']')
+}
+
+// applyFlashes returns the messages that wait after the change, where waiting
+// waited before and the request was given those in given.
+func (c *Change) applyFlashes(waiting, given []byte) ([]byte, error) {
+	if len(c.Flashes) == 0 && !c.FlashSeen {
+		return waiting, nil
+	}
+	flashes, err := splitFlashes(waiting)
+	if err != nil {
+		return nil, err
+	}
+	if c.FlashSeen {
+		seen, err := splitFlashes(given)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range seen {
+			if c.FlashCategories != nil && !slices.Contains(c.FlashCategories, s.category) {
+				continue
+			}
+			same := func(f Flash) bool { return bytes.Equal(f.json, s.json) }
+			if i := slices.IndexFunc(flashes, same); i >= 0 {
+				flashes = slices.Delete(flashes, i, i+1)
+			}
+		}
+	}
+	flashes = append(flashes, c.Flashes...)
+	size := len("[]")
+	for i := len(flashes) - 1; i >= 0; i-- {
+		if size += len(flashes[i].json) + len(","); size-len(",") > MaxFlash {
+			flashes = flashes[i+1:]
+			break
+		}
+	}
+	return joinFlashes(flashes), nil
+}
+
+// applied is what a change makes of a record.
+type applied struct {
+	next Record
+
+	// changed says that the record must be saved.
+	changed bool
+
+	// elevated says that a field changed that calls for a new id.
+	elevated bool
+}
+
+// apply makes the change on a copy of rec. given are the messages that the request was given.
+func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
+	a := applied{next: *rec}
+	next := &a.next
+	next.State = Live
+
+	if len(c.Edits) > 0 {
+		before, err := jsondoc.Parse(rec.Data, MaxDepth)
+		if err != nil {
+			return a, fmt.Errorf("%w: its data are damaged", ErrRecord)
+		}
+		after, err := m.edit(before, c.Edits)
+		if err != nil {
+			return a, err
+		}
+		next.Data = after.AppendASCII(make([]byte, 0, after.Size()))
+		if len(next.Data) > m.opts.MaxSize && len(next.Data) >= len(rec.Data) && !bytes.Equal(next.Data, rec.Data) {
+			return a, fmt.Errorf("%w: the data would be %d bytes, at most %d are kept", ErrTooLarge, len(next.Data), m.opts.MaxSize)
+		}
+		a.elevated = m.elevated(before, after)
+	}
+
+	var err error
+	if next.Flash, err = c.applyFlashes(rec.Flash, given); err != nil {
+		return a, err
+	}
+	if c.Permanent != nil {
+		next.Permanent = *c.Permanent
+	}
+	if c.IdleTimeout != nil {
+		next.OwnIdle, next.Idle = *c.IdleTimeout > 0, *c.IdleTimeout
+	}
+	next.Idle = m.idle(next)
+	if now := m.opts.Now(); next.Created.After(now) {
+		next.Created = now
+	}
+	if next.Empty() {
+		next.State = Ended
+	}
+	a.changed = next.State != rec.State || next.Permanent != rec.Permanent || next.OwnIdle != rec.OwnIdle ||
+		c.IdleTimeout != nil && next.Idle != rec.Idle ||
+		!bytes.Equal(next.Data, rec.Data) || !bytes.Equal(next.Flash, rec.Flash)
+	return a, nil
+}
+
+func (m *Manager) edit(doc jsondoc.Value, edits []Edit) (jsondoc.Value, error) {
+	limit := growth * max(m.opts.MaxSize, doc.Size())
+	for _, e := range edits {
+		var err error
+		if doc, err = e.Apply(doc, limit); err != nil {
+			if errors.Is(err, jsondoc.ErrTooLarge) {
+				return doc, fmt.Errorf("%w: %w", ErrTooLarge, err)
+			}
+			return doc, fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
+	}
+	if doc.Kind() != jsondoc.Object {
+		return doc, fmt.Errorf("%w: the result is not a JSON object", ErrInvalid)
+	}
+	return doc, nil
+}
+
+func (m *Manager) elevated(before, after jsondoc.Value) bool {
+	for _, path := range m.opts.RegenerateOn {
+		was, had := before.Lookup(path)
+		is, has := after.Lookup(path)
+		if had != has || had && !was.Equal(is) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,61 @@
+package sessionstore
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// deadline is a context that ends at a time of its own, as context.WithDeadline's,
+// but makes its timer only for those who wait on Done. A store that answers
+// from memory never does, so the read path pays for no timer.
+type deadline struct {
+	context.Context
+	at time.Time
+
+	mu     sync.Mutex
+	err    error // the first that was seen: it stays
+	timed  context.Context
+	cancel context.CancelFunc
+}
+
+func (d *deadline) Deadline() (time.Time, bool) {
+	if at, ok := d.Context.Deadline(); ok && at.Before(d.at) {
+		return at, true
+	}
+	return d.at, true
+}
+
+func (d *deadline) Done() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.timed == nil {
+		d.timed, d.cancel = context.WithDeadline(d.Context, d.at)
+	}
+	return d.timed.Done()
+}
+
+func (d *deadline) Err() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil {
+		switch {
+		case d.timed != nil:
+			d.err = d.timed.Err()
+		case d.Context.Err() != nil:
+			d.err = d.Context.Err()
+		case !time.Now().Before(d.at):
+			d.err = context.DeadlineExceeded
+		}
+	}
+	return d.err
+}
+
+// stop gives the timer back, if there is one. The context must not be used afterwards.
+func (d *deadline) stop() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.cancel != nil {
+		d.cancel()
+	}
+}

@@ -1,0 +1,26 @@
+package sessionstore
+
+import (
+	"context"
+	"time"
+)
+
+// NewDeadline makes the context that every operation of a store gets.
+func NewDeadline(parent context.Context, at time.Time) (ctx context.Context, stop func()) {
+	d := &deadline{Context: parent, at: at}
+	return d, d.stop
+}
+
+// Queues is how many records somebody is changing.
+func (m *Manager) Queues() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.queues)
+}
+
+// The limits that tests stand on both sides of.
+const (
+	MaxAliases = maxAliases
+	MaxBatch   = maxBatch
+	Growth     = growth
+)

@@ -1,0 +1,250 @@
+package jsondoc
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+var (
+	errNoParent = errors.New("there is nothing at its path to hold the target")
+	errNoTarget = errors.New("there is nothing at its path")
+	errNoSource = errors.New("there is nothing at its from")
+	errBadIndex = errors.New("its path does not end in an index of the list")
+	errWhole    = errors.New("the document itself cannot be removed")
+	errTest     = errors.New("does not hold")
+)
+
+// Apply returns doc with all of the patch's operations applied in order. If one does not apply, then
+// the error is a [*PatchError]. It wraps [ErrTooLarge] if the result of any
+// operation is larger than maxSize bytes of ASCII, and [ErrTooDeep] if a value comes to nest deeper
+// than [MaxDepth].
+func (p Patch) Apply(doc Value, maxSize int) (Value, error) {
+	d := document{root: node{text: doc.canonical()}}
+	for i := range p.operations {
+		op := &p.operations[i]
+		err := d.apply(op)
+		if err == nil && d.root.size() > maxSize {
+			err = ErrTooLarge
+		}
+		if err != nil {
+			return Value{}, &PatchError{Index: i, Op: op.kind, reason: err}
+		}
+	}
+	return d.root.value(), nil
+}
+
+// document is a value that operations are being applied to.
+type document struct {
+	root node
+
+	// trail is what leads to the place of the present change: everything
+	// whose size changes with it.
+	trail []*box
+}
+
+func (d *document) apply(op *operation) error {
+	switch op.kind {
+	case "add":
+		return d.add(op.path, node{text: op.value}, op.depth)
+	case "remove":
+		_, err := d.remove(op.path)
+		return err
+	case "replace":
+		return d.replace(op.path, node{text: op.value}, op.depth)
+	case "move":
+		return d.move(op.from, op.path)
+	case "copy":
+		return d.copy(op.from, op.path)
+	case "increment":
+		return d.increment(op.path, op.value)
+	default:
+		return d.test(op.path, op.value)
+	}
+}
+
+// find returns what p points at, for reading, and nil if there is nothing.
+func (d *document) find(p pointer) *node {
+	n := &d.root
+	for _, token := range p {
+		b := n.open()
+		if b == nil {
+			return nil
+		}
+		if n = b.child(token); n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// parent returns the array or object that holds what p points at, for changing, and
+// nil if there is none. It lays the trail to it.
+func (d *document) parent(p pointer) *box {
+	d.trail = d.trail[:0]
+	n := &d.root
+	for i := 0; ; i++ {
+		b := n.change(p[i])
+		if b == nil {
+			return nil
+		}
+		d.trail = append(d.trail, b)
+		if i == len(p)-1 {
+			return b
+		}
+		if n = b.child(p[i]); n == nil {
+			return nil
+		}
+	}
+}
+
+// grow notes that what lies at the end of the trail has become larger.
+func (d *document) grow(growth int) {
+	for _, b := range d.trail {
+		b.size += growth
+	}
+}
+
+// set puts n, which nests depth deep, in the place of old, which p points at.
+func (d *document) set(p pointer, old *node, n node, depth int) error {
+	if len(p)+depth > MaxDepth {
+		return ErrTooDeep
+	}
+	d.grow(n.size() - old.size())
+	*old = n
+	return nil
+}
+
+func (d *document) add(p pointer, n node, depth int) error {
+	if len(p) == 0 {
+		d.trail = d.trail[:0]
+		return d.set(p, &d.root, n, depth)
+	}
+	b := d.parent(p)
+	if b == nil {
+		return errNoParent
+	}
+	token := p[len(p)-1]
+	if b.object {
+		if old := b.child(token); old != nil {
+			return d.set(p, old, n, depth)
+		}
+	}
+	if len(p)+depth > MaxDepth {
+		return ErrTooDeep
+	}
+	if b.object || token == "-" {
+		d.grow(b.append(token, n))
+		return nil
+	}
+	i, ok := parseIndex(token)
+	if !ok || i > len(b.nodes) {
+		return errBadIndex
+	}
+	d.grow(b.insert(i, n))
+	return nil
+}
+
+func (d *document) remove(p pointer) (node, error) {
+	if len(p) == 0 {
+		return node{}, errWhole
+	}
+	b := d.parent(p)
+	if b == nil || b.child(p[len(p)-1]) == nil {
+		return node{}, errNoTarget
+	}
+	n, growth := b.remove(p[len(p)-1])
+	d.grow(growth)
+	return n, nil
+}
+
+func (d *document) replace(p pointer, n node, depth int) error {
+	if len(p) == 0 {
+		return d.add(p, n, depth)
+	}
+	b := d.parent(p)
+	if b == nil {
+		return errNoTarget
+	}
+	old := b.child(p[len(p)-1])
+	if old == nil {
+		return errNoTarget
+	}
+	return d.set(p, old, n, depth)
+}
+
+func (d *document) move(from, to pointer) error {
+	n := d.find(from)
+	if n == nil {
+		return errNoSource
+	}
+	if slices.Equal(from, to) {
+		return nil
+	}
+	depth := 0
+	if len(to) > len(from) {
+		depth = n.depth()
+	}
+	moved, err := d.remove(from)
+	if err != nil {
+		return err
+	}
+	return d.add(to, moved, depth)
+}
+
+func (d *document) copy(from, to pointer) error {
+	n := d.find(from)
+	if n == nil {
+		return errNoSource
+	}
+	depth := 0
+	if len(to) > len(from) {
+		depth = n.depth()
+	}
+	n.open() // once for all copies
+	n.share()
+	return d.add(to, *n, depth)
+}
+
+func (d *document) test(p pointer, value string) error {
+	n := d.find(p)
+	if n == nil {
+		return errNoTarget
+	}
+	if _, equal := n.equal(value, 0); !equal {
+		return errTest
+	}
+	return nil
+}
+
+// increment adds the number by to what p points at.
+func (d *document) increment(p pointer, by string) error {
+	old := &d.root
+	d.trail = d.trail[:0]
+	if len(p) > 0 {
+		b := d.parent(p)
+		if b == nil {
+			return errNoParent
+		}
+		token := p[len(p)-1]
+		old = b.child(token)
+		if old == nil && !b.object {
+			return errBadIndex
+		}
+		if old == nil {
+			sum, err := addNumbers("0", by)
+			if err != nil {
+				return err
+			}
+			return d.add(p, node{text: sum}, 0)
+		}
+	}
+	if old.box != nil {
+		return fmt.Errorf("its target is %w", errNotNumber)
+	}
+	sum, err := addNumbers(old.text, by)
+	if err != nil {
+		return fmt.Errorf("its target is %w", err)
+	}
+	return d.set(p, old, node{text: sum}, 0)
+}

@@ -1,0 +1,132 @@
+package jsondoc
+
+import "strings"
+
+// MergePatch returns target changed as patch says (RFC 7396). If the result
+// is larger than maxSize bytes of ASCII, the error is [ErrTooLarge].
+func MergePatch(target, patch Value, maxSize int) (Value, error) {
+	if patch.Kind() == Object {
+		var m merger
+		m.out.Grow(max(0, min(target.Size()+patch.Size(), maxSize)))
+		if target.Kind() == Object {
+			m.object(cursor{text: target.text}, patch.text)
+		} else {
+			m.object(emptyObject, patch.text)
+		}
+		patch = Value{text: m.out.String()}
+	}
+	if patch.Size() > maxSize {
+		return Value{}, ErrTooLarge
+	}
+	return patch, nil
+}
+
+type merger struct {
+	out strings.Builder
+}
+
+// change is a member of a merge patch.
+type change struct {
+	name, value string
+
+	// done says that the target has the member.
+	done bool
+}
+
+// object writes the object at target as patch changes it, and returns the position behind it. It goes
+// as deep as patch nests, which was bounded when that was parsed.
+func (m *merger) object(target cursor, patch string) (end int) {
+	var buf [8]change
+	changes := changesOf(patch, buf[:0])
+	index := indexOf(changes)
+	m.out.WriteByte('{')
+	empty := m.out.Len()
+	for target.pos++; target.more(); {
+		start := target.pos
+		c := find(changes, index, target.name())
+		if c != nil {
+			c.done = true
+			if c.value == "null" {
+				target.skip()
+				continue
+			}
+		}
+		if m.out.Len() > empty {
+			m.out.WriteByte(',')
+		}
+		if c == nil {
+			target.skip()
+			m.out.WriteString(target.text[start:target.pos])
+			continue
+		}
+		m.out.WriteString(target.text[start:target.pos])
+		target.pos = m.member(target, c.value)
+	}
+	for _, c := range changes {
+		if c.done || c.value == "null" {
+			continue
+		}
+		if m.out.Len() > empty {
+			m.out.WriteByte(',')
+		}
+		m.out.WriteByte('"')
+		m.out.WriteString(c.name)
+		m.out.WriteString(`":`)
+		m.member(emptyObject, c.value)
+	}
+	m.out.WriteByte('}')
+	return target.pos + 1
+}
+
+// emptyObject stands for a target that is no object, or not there.
+var emptyObject = cursor{text: "{}"}
+
+// member writes the value at target as patch changes it, and returns the position behind it.
+func (m *merger) member(target cursor, patch string) (end int) {
+	if patch[0] == '{' && target.text[target.pos] == '{' {
+		return m.object(target, patch)
+	}
+	target.skip()
+	if patch[0] == '{' {
+		m.object(emptyObject, patch)
+	} else {
+		m.out.WriteString(patch)
+	}
+	return target.pos
+}
+
+// changesOf appends the members of patch to changes.
+func changesOf(patch string, changes []change) []change {
+	for c := open(Value{text: patch}); c.more(); {
+		name := c.name()
+		changes = append(changes, change{name: name, value: c.value()})
+	}
+	return changes
+}
+
+// indexOf returns where in changes each name is, or nil if they are so few that a search is faster.
+func indexOf(changes []change) map[string]int {
+	if len(changes) <= 16 {
+		return nil
+	}
+	index := make(map[string]int, len(changes))
+	for i, c := range changes {
+		index[c.name] = i
+	}
+	return index
+}
+
+func find(changes []change, index map[string]int, name string) *change {
+	if index != nil {
+		if i, found := index[name]; found {
+			return &changes[i]
+		}
+		return nil
+	}
+	for i := range changes {
+		if changes[i].name == name {
+			return &changes[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,146 @@
+package jsondoc
+
+import (
+	"errors"
+	"fmt"
+)
+
+// MaxOperations is how many operations a JSON Patch may have.
+const MaxOperations = 256
+
+// Patch is a JSON Patch (RFC 6902) with one operation more, increment, which adds a
+// number to a number: to 0 where there is no such member. It is immutable and may be applied by
+// several goroutines at once. The zero value changes nothing.
+type Patch struct {
+	operations []operation
+}
+
+type operation struct {
+	kind  string
+	path  pointer
+	from  pointer
+	value string // canonical
+
+	// depth is how deep value nests.
+	depth int
+}
+
+// PatchError says which operation of a JSON Patch is not valid or does not apply, and why. It wraps
+// [ErrTooLarge] or [ErrTooDeep] if that is the reason.
+type PatchError struct {
+	// Index is the operation's place in the patch, from 0.
+	Index int
+
+	// Op is the operation's name; empty if it has none that is known.
+	Op string
+
+	reason error
+}
+
+// Error implements error.
+func (e *PatchError) Error() string {
+	if e.Op == "" {
+		return fmt.Sprintf("operation %d: %v", e.Index, e.reason)
+	}
+	return fmt.Sprintf("operation %d (%s): %v", e.Index, e.Op, e.reason)
+}
+
+// Unwrap implements the interface of [errors.Is].
+func (e *PatchError) Unwrap() error { return e.reason }
+
+var (
+	errNotArray       = errors.New("a JSON Patch is an array")
+	errManyOperations = fmt.Errorf("a JSON Patch has at most %d operations", MaxOperations)
+
+	errNotObject = errors.New("is not an object")
+	errNoOp      = errors.New("has no op that is known")
+	errNoPath    = errors.New("has no path that is a JSON Pointer")
+	errNoFrom    = errors.New("has no from that is a JSON Pointer")
+	errNoValue   = errors.New("has no value")
+	errInside    = errors.New("moves a value into itself")
+)
+
+// ParsePatch reads a JSON Patch. What is not valid whatever the document is an error, a
+// [*PatchError] if it is in one of the operations.
+func ParsePatch(v Value) (Patch, error) {
+	if v.Kind() != Array {
+		return Patch{}, errNotArray
+	}
+	var p Patch
+	for c := open(v); c.more(); {
+		if len(p.operations) == MaxOperations {
+			return Patch{}, errManyOperations
+		}
+		op, err := parseOperation(Value{text: c.value()})
+		if err != nil {
+			return Patch{}, &PatchError{Index: len(p.operations), Op: op.kind, reason: err}
+		}
+		p.operations = append(p.operations, op)
+	}
+	return p, nil
+}
+
+// parseOperation reads one operation. With an error, it returns the kind if that is known.
+func parseOperation(v Value) (op operation, err error) {
+	if v.Kind() != Object {
+		return op, errNotObject
+	}
+	var kind, path, from string
+	for c := open(v); c.more(); {
+		name, value := c.name(), c.value()
+		switch name {
+		case "op":
+			kind = value
+		case "path":
+			path = value
+		case "from":
+			from = value
+		case "value":
+			op.value = value
+		}
+	}
+	var needsValue, needsFrom bool
+	switch kind {
+	case `"add"`, `"replace"`, `"test"`, `"increment"`:
+		needsValue = true
+	case `"copy"`, `"move"`:
+		needsFrom = true
+	case `"remove"`:
+	default:
+		return op, errNoOp
+	}
+	op.kind = unquote(kind)
+	var ok bool
+	if op.path, ok = quotedPointer(path); !ok {
+		return op, errNoPath
+	}
+	switch {
+	case needsValue && op.value == "":
+		return op, errNoValue
+	case needsValue:
+		op.depth = depthOf(op.value)
+	case needsFrom:
+		if op.from, ok = quotedPointer(from); !ok {
+			return op, errNoFrom
+		}
+	}
+	if op.kind == "move" && op.path.inside(op.from) {
+		return op, errInside
+	}
+	if op.kind == "increment" {
+		if _, err = parseDecimal(op.value); err != nil {
+			return op, fmt.Errorf("its value is %w", err)
+		}
+	}
+	return op, nil
+}
+
+// quotedPointer reads the pointer of a canonical text that must be a string.
+func quotedPointer(text string) (pointer, bool) {
+	if text == "" || text[0] != '"' {
+		return nil, false
+	}
+	return parsePointer(unquote(text))
+}
+
+func unquote(text string) string { return text[1 : len(text)-1] }

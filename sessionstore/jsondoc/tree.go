@@ -1,0 +1,244 @@
+package jsondoc
+
+import (
+	"slices"
+	"strings"
+)
+
+// node is a value in a document that a patch is being applied to: a text, or, once a path led
+// into it, a box. A node with neither is a member that has been removed.
+type node struct {
+	text string
+	box  *box
+}
+
+// box is an array or object taken apart. What it holds is taken apart only when needed, so that a patch
+// costs about as much as it touches.
+type box struct {
+	object bool
+
+	// shared says that several nodes have this box, since it was copied.
+	// Whoever changes it clones it first.
+	shared bool
+
+	// size is the length of the ASCII form, kept through all changes.
+	size int
+
+	// nodes are the items or members. A removed member leaves a hole, so that
+	// removing many from a large object does not move all others each time.
+	nodes []node
+	names []string // of members
+	live  int      // nodes without holes
+
+	// index finds members by name once that has been asked for often enough.
+	index map[string]int
+	finds int
+}
+
+func (n *node) removed() bool { return n.box == nil && n.text == "" }
+
+func (n *node) size() int {
+	if n.box != nil {
+		return n.box.size
+	}
+	return len(n.text)
+}
+
+// open takes a value apart if it is an array or object, and returns nil if it is neither.
+func (n *node) open() *box {
+	if n.box != nil || n.text[0] != '{' && n.text[0] != '[' {
+		return n.box
+	}
+	b := &box{object: n.text[0] == '{', size: len(n.text)}
+	room := min(4+len(n.text)/64, 1024)
+	b.nodes = make([]node, 0, room)
+	if b.object {
+		b.names = make([]string, 0, room)
+	}
+	for c := open(Value{text: n.text}); c.more(); {
+		if b.object {
+			b.names = append(b.names, c.name())
+		}
+		b.nodes = append(b.nodes, node{text: c.value()})
+	}
+	b.live = len(b.nodes)
+	n.box, n.text = b, ""
+	return b
+}
+
+// change returns the box of an array or object, for changing what token points at in it, and
+// nil if the value is neither.
+func (n *node) change(token string) *box {
+	b := n.open()
+	if b == nil || !b.shared {
+		return b
+	}
+	// What is opened before it is cloned need not be opened in each clone again.
+	if child := b.child(token); child != nil {
+		child.open()
+	}
+	n.box = b.clone()
+	return n.box
+}
+
+// clone copies the box. What is in it is then shared.
+func (b *box) clone() *box {
+	c := *b
+	c.shared, c.index, c.finds = false, nil, 0
+	const room = 8 // for the change that the clone is made for
+	c.nodes = append(make([]node, 0, len(b.nodes)+room), b.nodes...)
+	if b.object {
+		c.names = append(make([]string, 0, len(b.names)+room), b.names...)
+	}
+	for _, n := range b.nodes {
+		n.share()
+	}
+	return &c
+}
+
+// share is called when a second node comes to hold the same value.
+func (n *node) share() {
+	if n.box != nil {
+		n.box.shared = true
+	}
+}
+
+// child returns what a token points at, and nil if there is nothing.
+func (b *box) child(token string) *node {
+	i := -1
+	if b.object {
+		i = b.find(token)
+	} else if index, ok := parseIndex(token); ok && index < len(b.nodes) {
+		i = index
+	}
+	if i < 0 {
+		return nil
+	}
+	return &b.nodes[i]
+}
+
+// find returns where the member called name is, or -1.
+func (b *box) find(name string) int {
+	const few, seldom = 16, 8
+	b.finds++
+	if b.index == nil && (len(b.names) <= few || b.finds <= seldom) {
+		for i := range b.names {
+			if b.names[i] == name && !b.nodes[i].removed() {
+				return i
+			}
+		}
+		return -1
+	}
+	if b.index == nil {
+		b.index = make(map[string]int, len(b.names))
+		for i, name := range b.names {
+			if !b.nodes[i].removed() {
+				b.index[name] = i
+			}
+		}
+	}
+	if i, found := b.index[name]; found {
+		return i
+	}
+	return -1
+}
+
+// append adds a member or item at the end and returns by how much the box grew.
+func (b *box) append(name string, n node) int {
+	growth := n.size()
+	if b.live > 0 {
+		growth += len(",")
+	}
+	if b.object {
+		growth += len(name) + len(`"":`)
+		if b.index != nil {
+			b.index[name] = len(b.names)
+		}
+		b.names = append(b.names, name)
+	}
+	b.nodes = append(b.nodes, n)
+	b.live++
+	return growth
+}
+
+// insert adds an item before the i-th and returns by how much the box grew.
+func (b *box) insert(i int, n node) int {
+	growth := b.append("", n)
+	copy(b.nodes[i+1:], b.nodes[i:])
+	b.nodes[i] = n
+	return growth
+}
+
+// remove removes the member or item that token points at, which must be there. It returns it
+// and by how much the box grew, which is less than zero.
+func (b *box) remove(token string) (n node, growth int) {
+	b.live--
+	if b.live > 0 {
+		growth = -len(",")
+	}
+	if b.object {
+		i := b.find(token)
+		n, b.nodes[i] = b.nodes[i], node{}
+		delete(b.index, token)
+		growth -= len(token) + len(`"":`)
+	} else {
+		i, _ := parseIndex(token)
+		n = b.nodes[i]
+		b.nodes = slices.Delete(b.nodes, i, i+1)
+	}
+	return n, growth - n.size()
+}
+
+// depth is how deep the arrays and objects of the value nest.
+func (n *node) depth() int {
+	if n.box == nil {
+		return depthOf(n.text)
+	}
+	deepest := 0
+	for i := range n.box.nodes {
+		deepest = max(deepest, n.box.nodes[i].depth())
+	}
+	return deepest + 1
+}
+
+// write writes the value's canonical text.
+func (n *node) write(out *strings.Builder) {
+	b := n.box
+	if b == nil {
+		out.WriteString(n.text)
+		return
+	}
+	brackets := "[]"
+	if b.object {
+		brackets = "{}"
+	}
+	out.WriteByte(brackets[0])
+	comma := false
+	for i := range b.nodes {
+		if b.nodes[i].removed() {
+			continue
+		}
+		if comma {
+			out.WriteByte(',')
+		}
+		comma = true
+		if b.object {
+			out.WriteByte('"')
+			out.WriteString(b.names[i])
+			out.WriteString(`":`)
+		}
+		b.nodes[i].write(out)
+	}
+	out.WriteByte(brackets[1])
+}
+
+// value returns the value as a text.
+func (n *node) value() Value {
+	if n.box == nil {
+		return Value{text: n.text}
+	}
+	var out strings.Builder
+	out.Grow(n.box.size)
+	n.write(&out)
+	return Value{text: out.String()}
+}

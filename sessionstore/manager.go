@@ -1,0 +1,162 @@
+package sessionstore
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddy-session/caddy-session/internal/combiner"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// The defaults of [Options].
+const (
+	DefaultIdleTimeout     = 24 * time.Hour
+	DefaultAbsoluteTimeout = 31 * 24 * time.Hour
+	DefaultRegenerateGrace = 10 * time.Second
+	DefaultStoreTimeout    = time.Second
+	DefaultMaxSize         = 4000
+
+	// defaultTouchShare is the part of the idle timeout that passes, by
+	// default, before a session in use is touched again.
+	defaultTouchShare = 20
+)
+
+const (
+	// MaxFlash is the most that the waiting messages of a session take
+	// together, as JSON, in bytes: beyond it the oldest goes.
+	MaxFlash = 4000
+
+	// MaxDepth is how deep the JSON of a session may nest.
+	MaxDepth = jsondoc.MaxDepth
+
+	// growth is how many times the allowed size a document may reach between
+	// the operations of one change.
+	growth = 2
+)
+
+var (
+	// ErrInvalid means that a change cannot be applied, whatever the store
+	// does: it asks for something that is not allowed or does not fit the data.
+	ErrInvalid = errors.New("invalid change")
+
+	// ErrTooLarge is the [ErrInvalid] of a change whose result is beyond a limit.
+	ErrTooLarge = fmt.Errorf("%w: too large", ErrInvalid)
+
+	// ErrNeedsCookie is the [ErrInvalid] of a change after which the client would
+	// need another cookie, asked for where none can be set: see [Session.NoCookie].
+	ErrNeedsCookie = fmt.Errorf("%w: it would need a cookie, and none can be set here", ErrInvalid)
+)
+
+// Options say how a [Manager] keeps sessions. The zero value of each field
+// stands for its default.
+type Options struct {
+	// Codec is the format of the records. Default: [Native].
+	Codec Codec
+
+	// IdleTimeout is how long a session lives after the last request. Default: 24 h.
+	IdleTimeout time.Duration
+
+	// AbsoluteTimeout is how long a session lives after its creation,
+	// whatever happens. Default: 31 days.
+	AbsoluteTimeout time.Duration
+
+	// TouchInterval is how old the last touch of a session in use becomes before
+	// it is touched again; a session may idle out that much early. Default: a
+	// twentieth of the idle timeout; never more than that for a session
+	// with a shorter idle timeout of its own.
+	TouchInterval time.Duration
+
+	// RegenerateGrace is how long a regenerated id, and a session that
+	// was emptied, stay known for requests under way. Default: 10 s.
+	RegenerateGrace time.Duration
+
+	// StoreTimeout bounds every [Manager.Load] and every [Manager.Commit],
+	// with all the store operations that each takes. Default: 1 s.
+	StoreTimeout time.Duration
+
+	// MaxSize is the most that the data of a session take as ASCII JSON, in
+	// bytes. Default: 4000.
+	MaxSize int
+
+	// RegenerateOn are the fields whose change regenerates the id.
+	RegenerateOn []jsondoc.Path
+
+	// Permanent says whether the cookies of new sessions outlive the browser,
+	// where the change that makes the session does not say it. Default: false.
+	Permanent bool
+
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Manager loads sessions from a [Store] and commits changes to them, so that
+// no change is lost and no ended session returns. It may be used by many
+// goroutines at once. Any number of managers, in any number of processes, may share a store.
+type Manager struct {
+	store Store
+	opts  Options
+
+	mu     sync.Mutex
+	queues map[string]*queue
+
+	touches touches
+}
+
+// NewManager returns a manager of the sessions in store. It does not close the store.
+func NewManager(store Store, opts Options) *Manager {
+	if opts.Codec == nil {
+		opts.Codec = Native{}
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	// Records hold the idle timeout in milliseconds.
+	opts.IdleTimeout = orDefault(opts.IdleTimeout, DefaultIdleTimeout).Truncate(time.Millisecond)
+	opts.AbsoluteTimeout = orDefault(opts.AbsoluteTimeout, DefaultAbsoluteTimeout)
+	opts.TouchInterval = orDefault(opts.TouchInterval, opts.IdleTimeout/defaultTouchShare)
+	opts.RegenerateGrace = orDefault(opts.RegenerateGrace, DefaultRegenerateGrace)
+	opts.StoreTimeout = orDefault(opts.StoreTimeout, DefaultStoreTimeout)
+	opts.MaxSize = orDefault(opts.MaxSize, DefaultMaxSize)
+	return &Manager{store: store, opts: opts, queues: make(map[string]*queue)}
+}
+
+func orDefault[T time.Duration | int](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// queue orders the changes of one record within this process. Those that wait
+// are saved together, in one compare-and-set.
+type queue struct {
+	users   int
+	changes *combiner.Combiner[*pending]
+
+	// known is what the last leader left in the store, if it is known. Only
+	// leaders use it.
+	known *Entry
+}
+
+func (m *Manager) enter(key string) *queue {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	q := m.queues[key]
+	if q == nil {
+		q = &queue{}
+		q.changes = combiner.New(maxBatch, func(batch []*pending) { m.saveBatch(key, q, batch) })
+		m.queues[key] = q
+	}
+	q.users++
+	return q
+}
+
+func (m *Manager) leave(key string, q *queue) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if q.users--; q.users == 0 {
+		delete(m.queues, key)
+	}
+}

@@ -1,0 +1,141 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// errFull says that something must make room first.
+var errFull = errors.New("full")
+
+// Get implements [sessionstore.Store]. It allocates nothing.
+func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return sessionstore.Entry{}, err
+	}
+	now := s.clock()
+	sh := s.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	it := s.live(sh, key, now)
+	if it != nil {
+		s.use(sh, it)
+	}
+	return it.entry(now), nil
+}
+
+// CompareAndSet implements [sessionstore.Store].
+func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+	value = own(value)
+	size := cost(key, value)
+	for {
+		if err := ctx.Err(); err != nil {
+			return sessionstore.Entry{}, err
+		}
+		// Looked at each time: the limit may sink while others make room.
+		if limit := s.maxBytes.Load(); size > limit {
+			return sessionstore.Entry{}, fmt.Errorf("%w: a record that takes %d bytes, in a memory of %d", sessionstore.ErrUnavailable, size, limit)
+		}
+		found, err := s.trySet(key, old, value, ttl, size)
+		if err != errFull {
+			return found, err
+		}
+		s.evict()
+	}
+}
+
+// trySet is CompareAndSet, or [errFull].
+func (s *Store) trySet(key string, old, value []byte, ttl time.Duration, size int64) (sessionstore.Entry, error) {
+	now := s.clock()
+	sh := s.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	it := s.live(sh, key, now)
+	switch {
+	case it == nil && old != nil:
+		return sessionstore.Entry{}, sessionstore.ErrConflict
+	case it == nil:
+		if !s.reserve(1, size) {
+			return sessionstore.Entry{}, errFull
+		}
+		it = sh.add(key)
+	case !it.is(old):
+		s.use(sh, it)
+		if bytes.Equal(it.value, value) { // saved before, and the answer was lost
+			return sessionstore.Entry{}, nil
+		}
+		return it.entry(now), sessionstore.ErrConflict
+	default:
+		// First, so that what grows is not what must make room for it.
+		s.use(sh, it)
+		if !s.reserve(0, size-cost(key, it.value)) {
+			return sessionstore.Entry{}, errFull
+		}
+	}
+	it.value = value
+	it.deadline = deadline(now, ttl)
+	s.use(sh, it)
+	return sessionstore.Entry{}, nil
+}
+
+// CompareAndDelete implements [sessionstore.Store].
+func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
+	if err := ctx.Err(); err != nil {
+		return sessionstore.Entry{}, err
+	}
+	now := s.clock()
+	sh := s.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	it := s.live(sh, key, now)
+	if it != nil && !it.is(old) {
+		s.use(sh, it)
+		return it.entry(now), sessionstore.ErrConflict
+	}
+	if it != nil {
+		s.drop(sh, it)
+	}
+	return sessionstore.Entry{}, nil
+}
+
+// Touch implements [sessionstore.Store]. It is seen at once.
+func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := s.clock()
+	sh := s.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if it := s.live(sh, key, now); it != nil && it.is(old) {
+		it.deadline = deadline(now, ttl)
+		s.use(sh, it)
+	}
+	return nil
+}
+
+// deadline returns when a time to live runs out, which is never if it is too long
+// to count.
+func deadline(now, ttl time.Duration) time.Duration {
+	if ttl > math.MaxInt64-now {
+		return math.MaxInt64
+	}
+	return now + ttl
+}
+
+// own returns a value that keeps no more memory than it needs, and is not nil.
+func own(value []byte) []byte {
+	if value == nil {
+		return []byte{}
+	}
+	if spare := cap(value) - len(value); spare > 64+len(value)/8 {
+		return bytes.Clone(value)
+	}
+	return value
+}

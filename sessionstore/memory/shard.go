@@ -1,0 +1,134 @@
+package memory
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// shardCount is how many locks the sessions share.
+const shardCount = 64
+
+// overhead is what a session takes beside its key and its record, in bytes: the
+// item, its place in the map, and what the allocator rounds up. A test compares
+// it with the heap.
+const overhead = 200
+
+func cost(key string, value []byte) int64 { return int64(len(key) + len(value) + overhead) }
+
+// item is a session. The items of a shard make up a ring through its root, the
+// last used behind the root, the one used least recently before it.
+type item struct {
+	key        string
+	value      []byte
+	deadline   time.Duration // since the epoch
+	used       uint64        // by the store's count of uses
+	prev, next *item
+}
+
+func (it *item) is(old []byte) bool { return old != nil && bytes.Equal(it.value, old) }
+
+// entry returns the zero Entry for no item.
+func (it *item) entry(now time.Duration) sessionstore.Entry {
+	if it == nil {
+		return sessionstore.Entry{}
+	}
+	return sessionstore.Entry{Value: it.value, TTL: it.deadline - now}
+}
+
+// shard is a part of the sessions under one lock.
+type shard struct {
+	mu    sync.Mutex
+	items map[string]*item
+	most  int // the items that the map has had, as maps do not shrink
+	root  item
+	sweep *item // where the sweeper goes on; the root when it is through
+
+	// oldest is when the least recently used item was used last, or idle. It is
+	// read without the lock, to find the oldest of all shards.
+	oldest atomic.Uint64
+
+	_ [64]byte // keeps the locks of two shards out of one cache line
+}
+
+// idle is the oldest use in a shard without items.
+const idle = math.MaxUint64
+
+func (sh *shard) init() {
+	sh.items = make(map[string]*item)
+	sh.root.prev, sh.root.next = &sh.root, &sh.root
+	sh.sweep = &sh.root
+	sh.oldest.Store(idle)
+}
+
+func (s *Store) shard(key string) *shard {
+	return &s.shards[maphash.String(s.seed, key)%shardCount]
+}
+
+// live returns the item under key, if it has not expired.
+func (s *Store) live(sh *shard, key string, now time.Duration) *item {
+	it := sh.items[key]
+	if it != nil && it.deadline <= now {
+		s.drop(sh, it)
+		return nil
+	}
+	return it
+}
+
+// add makes an item that has no value yet. Room has been reserved for it.
+func (sh *shard) add(key string) *item {
+	// The key may be a piece of something larger.
+	it := &item{key: strings.Clone(key)}
+	it.link(&sh.root)
+	sh.items[it.key] = it
+	sh.most = max(sh.most, len(sh.items))
+	return it
+}
+
+// use makes it the item that was used last.
+func (s *Store) use(sh *shard, it *item) {
+	if sh.sweep == it {
+		sh.sweep = it.prev
+	}
+	it.used = s.uses.Add(1)
+	it.unlink()
+	it.link(&sh.root)
+	sh.setOldest()
+}
+
+// drop removes an item.
+func (s *Store) drop(sh *shard, it *item) {
+	if sh.sweep == it {
+		sh.sweep = it.prev
+	}
+	it.unlink()
+	delete(sh.items, it.key)
+	sh.setOldest()
+	s.sessions.Add(-1)
+	s.bytes.Add(-cost(it.key, it.value))
+}
+
+func (sh *shard) setOldest() {
+	oldest := uint64(idle)
+	if it := sh.root.prev; it != &sh.root {
+		oldest = it.used
+	}
+	if sh.oldest.Load() != oldest {
+		sh.oldest.Store(oldest)
+	}
+}
+
+func (it *item) unlink() {
+	it.prev.next, it.next.prev = it.next, it.prev
+}
+
+func (it *item) link(root *item) {
+	it.prev, it.next = root, root.next
+	root.next.prev, root.next = it, it
+}

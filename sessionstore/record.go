@@ -1,0 +1,231 @@
+package sessionstore
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"time"
+)
+
+const (
+	// FormatNative is the first byte of every record in the native format. It
+	// begins no pickle, no MessagePack, no JSON, no zlib stream and no UTF-8
+	// text, so that another program's record is never mistaken for ours.
+	FormatNative = 0xc1
+
+	// VersionLen is the length of the part of a native record that differs
+	// from save to save: the format byte and 16 random bytes.
+	VersionLen = 1 + 16
+
+	// MaxRecord is the size of the largest record that is saved, in bytes.
+	MaxRecord = 256 << 10
+)
+
+// ErrRecord means that a record could not be understood: it is damaged, in another
+// dialect or of a newer format. Such a record is never overwritten.
+var ErrRecord = errors.New("the stored record cannot be read")
+
+// State says what a record stands for.
+type State uint8
+
+// The states of a record.
+const (
+	// Live is a session.
+	Live State = iota
+	// Ended is a session that a change has emptied. Whoever had loaded
+	// it before may still fill it; for everybody else it is not there.
+	Ended
+	// Alias stands under an id that has been regenerated. It holds the data
+	// as they stood before, and the key of the record that has them now.
+	Alias
+)
+
+// Record is a session as it is kept.
+type Record struct {
+	State State
+
+	// Permanent says that the session's cookie outlives the browser.
+	Permanent bool
+
+	// Created is the moment of the session's birth, to the millisecond.
+	Created time.Time
+
+	// Idle is the idle timeout in force when the record was last saved: the store
+	// lets it live that long, as it does an alias. To the millisecond.
+	Idle time.Duration
+
+	// OwnIdle says that Idle was asked for by this session's backend,
+	// and is not the configuration's.
+	OwnIdle bool
+
+	// Scope says where the session counts: see [Scope].
+	Scope string
+
+	// Target is the key that an alias leads to.
+	Target string
+
+	// Data is the session's data: a JSON object in ASCII, without spaces.
+	Data []byte
+
+	// Flash holds the waiting messages: a JSON array of ["category","message"]
+	// in the same form, or nothing.
+	Flash []byte
+}
+
+// Empty reports whether nothing is in the session.
+func (r *Record) Empty() bool {
+	return len(r.Flash) == 0 && bytes.Equal(r.Data, emptyObject)
+}
+
+var emptyObject = []byte("{}")
+
+// Codec turns records into what a store keeps, and ids into keys. [Native] is our own.
+type Codec interface {
+	// Key returns the key of the session with this id and ref.
+	Key(id, ref string) string
+
+	// Encode returns the stored form of r, never the same twice, or an error
+	// if it would be larger than [MaxRecord].
+	Encode(r *Record) ([]byte, error)
+
+	// Decode fills r from a stored value, whose bytes r may go on using.
+	// Its errors wrap [ErrRecord] and hold none of the value.
+	Decode(value []byte, r *Record) error
+}
+
+// Native is the native record format:
+//
+//	0xc1, 16 random bytes (the version),
+//	flags (bit 0-1 state, bit 2 permanent, bit 3 own idle timeout),
+//	varint created (Unix milliseconds), uvarint idle (milliseconds),
+//	sections (a tag byte, uvarint length, that many bytes),
+//	CRC-32C of all before, big-endian
+//
+// A reader that meets a flag or a section that it does not know reports [ErrRecord]:
+// the record is of a newer version, and saving it would lose something.
+type Native struct{}
+
+const (
+	flagState     = 0b11
+	flagPermanent = 1 << 2
+	flagOwnIdle   = 1 << 3
+	flagsKnown    = flagState | flagPermanent | flagOwnIdle
+
+	sectionScope  = 's'
+	sectionTarget = 't'
+	sectionData   = 'd'
+	sectionFlash  = 'f'
+
+	checksumLen = 4
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Key implements [Codec]: the key is the ref.
+func (Native) Key(_, ref string) string { return ref }
+
+// Encode implements [Codec].
+func (Native) Encode(r *Record) ([]byte, error) {
+	size := VersionLen + 1 + 2*binary.MaxVarintLen64 + checksumLen +
+		len(r.Scope) + len(r.Target) + len(r.Data) + len(r.Flash) + 4*(1+binary.MaxVarintLen32)
+	b := make([]byte, VersionLen, size)
+	b[0] = FormatNative
+	_, _ = rand.Read(b[1:VersionLen])
+
+	flags := byte(r.State)
+	if r.Permanent {
+		flags |= flagPermanent
+	}
+	if r.OwnIdle {
+		flags |= flagOwnIdle
+	}
+	b = append(b, flags)
+	b = binary.AppendVarint(b, r.Created.UnixMilli())
+	b = binary.AppendUvarint(b, uint64(max(r.Idle, 0).Milliseconds()))
+	b = appendSection(b, sectionScope, r.Scope)
+	b = appendSection(b, sectionTarget, r.Target)
+	b = appendSection(b, sectionData, r.Data)
+	b = appendSection(b, sectionFlash, r.Flash)
+	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	if len(b) > MaxRecord {
+		return nil, fmt.Errorf("%w: a record of %d bytes, at most %d are kept", ErrTooLarge, len(b), MaxRecord)
+	}
+	return b, nil
+}
+
+func appendSection[T string | []byte](b []byte, tag byte, content T) []byte {
+	if len(content) == 0 {
+		return b
+	}
+	b = append(b, tag)
+	b = binary.AppendUvarint(b, uint64(len(content)))
+	return append(b, content...)
+}
+
+// Decode implements [Codec].
+func (Native) Decode(value []byte, r *Record) error {
+	if len(value) == 0 || value[0] != FormatNative {
+		return fmt.Errorf("%w: it is not in the native format", ErrRecord)
+	}
+	body := len(value) - checksumLen
+	if body < VersionLen+1 || crc32.Checksum(value[:body], castagnoli) != binary.BigEndian.Uint32(value[body:]) {
+		return fmt.Errorf("%w: it is damaged", ErrRecord)
+	}
+
+	flags := value[VersionLen]
+	b := value[VersionLen+1 : body]
+	created, n := binary.Varint(b)
+	if n <= 0 {
+		return errNewer
+	}
+	b = b[n:]
+	idle, n := binary.Uvarint(b)
+	if n <= 0 || flags&^flagsKnown != 0 || State(flags&flagState) > Alias || idle > maxIdleMillis {
+		return errNewer
+	}
+	b = b[n:]
+
+	*r = Record{
+		State:     State(flags & flagState),
+		Permanent: flags&flagPermanent != 0,
+		OwnIdle:   flags&flagOwnIdle != 0,
+		Created:   time.UnixMilli(created),
+		Idle:      time.Duration(idle) * time.Millisecond,
+	}
+	return r.decodeSections(b)
+}
+
+const maxIdleMillis = uint64(1<<63-1) / uint64(time.Millisecond)
+
+var errNewer = fmt.Errorf("%w: it was written by a newer version", ErrRecord)
+
+func (r *Record) decodeSections(b []byte) error {
+	for len(b) > 0 {
+		tag := b[0]
+		size, n := binary.Uvarint(b[1:])
+		if n <= 0 || size > uint64(len(b)-1-n) {
+			return errNewer
+		}
+		content := b[1+n : 1+n+int(size) : 1+n+int(size)]
+		b = b[1+n+int(size):]
+		switch tag {
+		case sectionScope:
+			r.Scope = borrow(content)
+		case sectionTarget:
+			r.Target = borrow(content)
+		case sectionData:
+			r.Data = content
+		case sectionFlash:
+			r.Flash = content
+		default:
+			return errNewer
+		}
+	}
+	if len(r.Data) == 0 || (r.State == Alias) != (r.Target != "") {
+		return errNewer
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package sessionstore
+
+import (
+	"strings"
+	"time"
+)
+
+// Scope says where a session counts. A session of another scope is not
+// there, so that two sites that share a store and a secret cannot be entered with
+// each other's cookies.
+type Scope struct {
+	// Site is the part that the configuration fixes. It holds no "|".
+	Site string
+
+	// Host is the host that the request names, where the cookie is bound to that host.
+	Host string
+}
+
+const scopeSeparator = "|"
+
+// String returns the form in which a record carries the scope.
+func (s Scope) String() string { return s.Site + scopeSeparator + s.Host }
+
+// is compares without building the string: this runs for every request.
+func (s Scope) is(text string) bool {
+	site, found := strings.CutSuffix(text, s.Host)
+	if !found {
+		return false
+	}
+	site, found = strings.CutSuffix(site, scopeSeparator)
+	return found && site == s.Site
+}
+
+// Session is a session as a request finds it. The zero value, and every
+// session that does not exist, is anonymous: a change to it creates a new one.
+type Session struct {
+	// Scope is the scope that was asked for, and that a new session gets.
+	Scope Scope
+
+	// NoCookie says that the client cannot be given a cookie, so that a
+	// change that needs one is refused with [ErrNeedsCookie].
+	NoCookie bool
+
+	id    string
+	ref   string
+	key   string
+	entry Entry
+	rec   Record
+
+	// idleLeft is how long the session would go on living if nobody used it any more.
+	idleLeft time.Duration
+	touchDue bool
+	loaded   time.Time
+	absolute time.Duration
+}
+
+// Exists reports whether there is a session.
+func (s *Session) Exists() bool { return s.entry.Found() }
+
+// Ref names the session: see the function [Ref]. It is empty if there is none.
+func (s *Session) Ref() string { return s.ref }
+
+// Created is when the session began.
+func (s *Session) Created() time.Time { return s.rec.Created }
+
+// Expires is when the session will have ended if nobody uses it any more.
+func (s *Session) Expires() time.Time {
+	idle, absolute := s.loaded.Add(s.idleLeft), s.AbsoluteEnd()
+	if absolute.Before(idle) {
+		return absolute
+	}
+	return idle
+}
+
+// AbsoluteEnd is when the session will have ended in any case.
+func (s *Session) AbsoluteEnd() time.Time { return s.rec.Created.Add(s.absolute) }
+
+// Permanent reports whether the session's cookie outlives the browser.
+func (s *Session) Permanent() bool { return s.rec.Permanent }
+
+// Data returns the session's data, a JSON object in ASCII: "{}" if there is none.
+func (s *Session) Data() string {
+	if !s.Exists() {
+		return "{}"
+	}
+	return borrow(s.rec.Data)
+}
+
+// Flash returns the waiting messages, a JSON array of ["category","message"], or
+// nothing if none wait.
+func (s *Session) Flash() string { return borrow(s.rec.Flash) }
+
+// Former reports whether the session was reached by an id that has been
+// regenerated since: a client that still uses it must not be given a cookie.
+func (s *Session) Former() bool { return s.rec.State == Alias }
+
+// forget makes s anonymous.
+func (s *Session) forget() { *s = Session{Scope: s.Scope, NoCookie: s.NoCookie} }

@@ -1,0 +1,172 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// long is a time to live that does not run out during a test.
+const long = time.Hour
+
+// checker is what a test of the suite works with.
+type checker struct {
+	*testing.T
+	Harness
+	store sessionstore.Store
+}
+
+func (c *checker) close(s sessionstore.Store) {
+	if err := s.Close(); err != nil {
+		c.Errorf("closing: %v", err)
+	}
+}
+
+// with is c on another store.
+func (c *checker) with(s sessionstore.Store) *checker {
+	return &checker{T: c.T, Harness: c.Harness, store: s}
+}
+
+// cas saves a value and returns whether there was a conflict; any other error
+// fails the test.
+func (c *checker) cas(key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, bool) {
+	c.Helper()
+	e, err := c.store.CompareAndSet(c.Context(), key, old, value, ttl)
+	if err != nil && !errors.Is(err, sessionstore.ErrConflict) {
+		c.Errorf("saving: %v", err)
+	}
+	return e, err != nil
+}
+
+// save is cas that must succeed.
+func (c *checker) save(key string, old, value []byte, ttl time.Duration) {
+	c.Helper()
+	if e, conflict := c.cas(key, old, value, ttl); conflict {
+		c.Errorf("saving: a conflict with %.40q", e.Value)
+	}
+}
+
+// refuse is cas that must find found in its way.
+func (c *checker) refuse(key string, old, value, found []byte) {
+	c.Helper()
+	e, conflict := c.cas(key, old, value, long)
+	if !conflict {
+		c.Errorf("saving: no conflict")
+	}
+	c.entry(e, found)
+}
+
+// cad is cas for a deletion.
+func (c *checker) cad(key string, old []byte) (sessionstore.Entry, bool) {
+	c.Helper()
+	e, err := c.store.CompareAndDelete(c.Context(), key, old)
+	if err != nil && !errors.Is(err, sessionstore.ErrConflict) {
+		c.Errorf("deleting: %v", err)
+	}
+	return e, err != nil
+}
+
+// remove is cad that must succeed.
+func (c *checker) remove(key string, old []byte) {
+	c.Helper()
+	if e, conflict := c.cad(key, old); conflict {
+		c.Errorf("deleting: a conflict with %.40q", e.Value)
+	}
+}
+
+func (c *checker) touch(key string, old []byte, ttl time.Duration) {
+	c.Helper()
+	if err := c.store.Touch(c.Context(), key, old, ttl); err != nil {
+		c.Errorf("touching: %v", err)
+	}
+}
+
+func (c *checker) get(key string) sessionstore.Entry {
+	c.Helper()
+	e, err := c.store.Get(c.Context(), key)
+	if err != nil {
+		c.Errorf("getting: %v", err)
+	}
+	return e
+}
+
+// want checks what is there; a nil value stands for nothing.
+func (c *checker) want(key string, value []byte) {
+	c.Helper()
+	c.entry(c.get(key), value)
+}
+
+// entry checks an entry of a value that was saved for no longer than [long].
+func (c *checker) entry(e sessionstore.Entry, value []byte) {
+	c.Helper()
+	switch {
+	case value == nil:
+		if e.Value != nil || e.TTL != 0 || e.Found() {
+			c.Errorf("there is %.40q for %v, want nothing", e.Value, e.TTL)
+		}
+	case e.Value == nil || !e.Found():
+		c.Errorf("there is nothing, want %.40q", value)
+	case !bytes.Equal(e.Value, value):
+		c.Errorf("there is %.40q of %d bytes, want %.40q of %d", e.Value, len(e.Value), value, len(value))
+	default:
+		c.ttl(e, long)
+	}
+}
+
+// ttl checks that an entry lives for no longer than asked. One tick is for stores
+// that round up.
+func (c *checker) ttl(e sessionstore.Entry, asked time.Duration) {
+	c.Helper()
+	if e.TTL <= 0 || e.TTL > asked+c.Tick {
+		c.Errorf("a time to live of %v, want above 0 and at most %v", e.TTL, asked)
+	}
+}
+
+// ticks lets n ticks pass.
+func (c *checker) ticks(n int) { c.Advance(time.Duration(n) * c.Tick) }
+
+// eventually waits for what a store may do a little later than it says.
+func (c *checker) eventually(what string, ok func() bool) {
+	c.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			c.Fatalf("not in 10 seconds: %s", what)
+		}
+	}
+}
+
+// touched waits until a touch that was asked for has come about: that the record
+// lives for at most ttl, and longer than after.
+func (c *checker) touched(key string, after, ttl time.Duration) {
+	c.Helper()
+	c.eventually("the touch is seen", func() bool {
+		e := c.get(key)
+		return e.TTL > after && e.TTL <= ttl+c.Tick
+	})
+}
+
+// settle waits until all touches asked for so far have come about.
+func (c *checker) settle() {
+	c.Helper()
+	const key = "settle"
+	value := []byte("settled")
+	if !c.get(key).Found() {
+		c.save(key, nil, value, long)
+	}
+	c.touch(key, value, 2*long)
+	c.touched(key, long, 2*long)
+	c.remove(key, value)
+}
+
+// parallel runs f for 0 to n-1 at once and waits for all.
+func parallel(n int, f func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { f(i) })
+	}
+	all.Wait()
+}

@@ -1,0 +1,79 @@
+package storetest
+
+import "time"
+
+// timesToLive are what was asked for, less what has passed.
+func timesToLive(c *checker) {
+	for _, ttl := range []time.Duration{30 * c.Tick, time.Hour, 31 * 24 * time.Hour, 400 * 24 * time.Hour} {
+		c.save("key", nil, []byte("one"), ttl)
+		c.ttl(c.get("key"), ttl)
+		c.ticks(3)
+		e := c.get("key")
+		c.ttl(e, ttl-2*c.Tick)
+		if e.TTL < ttl-ttl/10-10*c.Tick {
+			c.Errorf("of %v there is only %v left", ttl, e.TTL)
+		}
+		e, _ = c.cas("key", nil, []byte("other"), long)
+		c.ttl(e, ttl-2*c.Tick)
+		e, _ = c.cad("key", []byte("other"))
+		c.ttl(e, ttl-2*c.Tick)
+		c.remove("key", []byte("one"))
+	}
+}
+
+// expire saves one under key and lets its time run out.
+func (c *checker) expire(key string) {
+	c.Helper()
+	c.save(key, nil, []byte("one"), 4*c.Tick)
+	c.ticks(2)
+	c.want(key, []byte("one"))
+	c.ticks(4)
+}
+
+func expiry(c *checker) {
+	c.save("other", nil, []byte("one"), long)
+	c.expire("key")
+	c.want("key", nil)
+	c.want("other", []byte("one"))
+}
+
+func expiredCreate(c *checker) {
+	c.expire("key")
+	c.save("key", nil, []byte("two"), long)
+	c.want("key", []byte("two"))
+	c.ticks(6)
+	c.want("key", []byte("two"))
+}
+
+func expiredReplace(c *checker) {
+	c.expire("key")
+	c.refuse("key", []byte("one"), []byte("two"), nil)
+	c.refuse("key", []byte("two"), []byte("one"), nil) // not a repetition either
+	c.want("key", nil)
+}
+
+func expiredDelete(c *checker) {
+	c.expire("key")
+	c.remove("key", []byte("one"))
+	c.remove("key", []byte("other")) // there is nothing to conflict with
+	c.want("key", nil)
+}
+
+func expiredTouch(c *checker) {
+	c.expire("key")
+	c.touch("key", []byte("one"), long)
+	c.settle()
+	c.want("key", nil)
+	c.refuse("key", []byte("one"), []byte("two"), nil)
+}
+
+func saveSetsTTL(c *checker) {
+	c.save("longer", nil, []byte("one"), 4*c.Tick)
+	c.save("longer", []byte("one"), []byte("two"), long)
+	c.save("shorter", nil, []byte("one"), long)
+	c.save("shorter", []byte("one"), []byte("two"), 4*c.Tick)
+	c.ttl(c.get("shorter"), 4*c.Tick)
+	c.ticks(6)
+	c.want("longer", []byte("two"))
+	c.want("shorter", nil)
+}

@@ -1,0 +1,100 @@
+package storetest
+
+import (
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// versionLen is how much random data begins a counter, so that no two savers ever
+// write the same and take the other's save for their own.
+const versionLen = 16
+
+func newCounter(n int) []byte {
+	value := make([]byte, versionLen, versionLen+20)
+	_, _ = rand.Read(value)
+	return strconv.AppendInt(value, int64(n), 10)
+}
+
+func (c *checker) counter(e sessionstore.Entry) int {
+	if !e.Found() {
+		return 0
+	}
+	n, err := strconv.Atoi(string(e.Value[versionLen:]))
+	if err != nil {
+		c.Errorf("a counter of %q", e.Value)
+	}
+	return n
+}
+
+// add adds one to the counter under key, with no more reads than the conflicts
+// give.
+func (c *checker) add(key string) {
+	e := c.get(key)
+	for !c.Failed() {
+		var conflict bool
+		seen := e
+		e, conflict = c.cas(key, seen.Value, newCounter(c.counter(seen)+1), long)
+		if !conflict {
+			return
+		}
+	}
+}
+
+func noLostUpdates(c *checker) {
+	const workers, times = 16, 25
+	parallel(workers, func(int) {
+		for range times {
+			c.add("key")
+		}
+	})
+	if n := c.counter(c.get("key")); n != workers*times {
+		c.Errorf("counted %d, want %d", n, workers*times)
+	}
+}
+
+func oneCreates(c *checker) {
+	for round := range 20 {
+		key := fmt.Sprint("key", round)
+		var won atomic.Int32
+		parallel(8, func(i int) {
+			if e, conflict := c.cas(key, nil, fmt.Appendf(nil, "from %d", i), long); !conflict {
+				won.Add(1)
+			} else if !e.Found() {
+				c.Error("a conflict with nothing")
+			}
+		})
+		if won.Load() != 1 {
+			c.Errorf("round %d: %d have created the record", round, won.Load())
+		}
+	}
+}
+
+// deleteOrReplace has a logout meet a save: one of them wins, and the other knows.
+func deleteOrReplace(c *checker) {
+	for round := range 40 {
+		key := fmt.Sprint("key", round)
+		c.save(key, nil, []byte("one"), long)
+		var saved, deleted bool
+		parallel(2, func(i int) {
+			if i == round%2 {
+				_, conflict := c.cas(key, []byte("one"), []byte("two"), long)
+				saved = !conflict
+			} else {
+				_, conflict := c.cad(key, []byte("one"))
+				deleted = !conflict
+			}
+		})
+		if saved == deleted {
+			c.Errorf("round %d: saved %v, deleted %v", round, saved, deleted)
+		}
+		if saved {
+			c.want(key, []byte("two"))
+		} else {
+			c.want(key, nil)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package sessionstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+// touches remembers which sessions this process has touched of late, so that many
+// requests at once touch their session once. It forgets some: a touch too many does no harm.
+type touches struct {
+	mu     sync.Mutex
+	recent [256]struct {
+		key string
+		at  time.Time
+	}
+}
+
+var touchSeed = maphash.MakeSeed()
+
+// claim reports whether the caller is to touch key: whether nobody has since interval ago.
+func (t *touches) claim(key string, now time.Time, interval time.Duration) bool {
+	slot := maphash.String(touchSeed, key) % uint64(len(t.recent))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := &t.recent[slot]
+	if r.key == key && now.Sub(r.at) < interval {
+		return false
+	}
+	r.key, r.at = key, now
+	return true
+}
+
+func (t *touches) release(key string) {
+	slot := maphash.String(touchSeed, key) % uint64(len(t.recent))
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.recent[slot].key == key {
+		t.recent[slot].key = ""
+	}
+}
+
+// TouchDue reports whether the session was last touched long enough ago that
+// this use of it should be recorded, with [Manager.Touch].
+func (s *Session) TouchDue() bool { return s.touchDue }
+
+// TouchInterval returns how often a request that takes long must [Manager.Refresh] its session
+// so that it does not idle out meanwhile. It is zero if there is no session.
+func (m *Manager) TouchInterval(s *Session) time.Duration {
+	if !s.Exists() {
+		return 0
+	}
+	return m.touchInterval(m.idle(&s.rec))
+}
+
+// Touch records that the session was used, by letting its record live for another
+// idle timeout. It changes no data and does nothing if the record has changed since:
+// that was a use too. It does nothing either if this manager has touched the
+// session within the touch interval.
+func (m *Manager) Touch(ctx context.Context, s *Session) error {
+	if !s.Exists() {
+		return nil
+	}
+	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
+	defer dctx.stop()
+	return m.touchRecord(dctx, s.key, s.entry, s.rec)
+}
+
+// Refresh is [Manager.Touch] for a session that was loaded long ago: it reads
+// the record first.
+func (m *Manager) Refresh(ctx context.Context, s *Session) error {
+	if !s.Exists() {
+		return nil
+	}
+	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
+	defer dctx.stop()
+	key, rec, entry, err := m.follow(dctx, s.key)
+	if err != nil {
+		return fmt.Errorf("touching session: %w", err)
+	}
+	if !entry.Found() {
+		return nil
+	}
+	return m.touchRecord(dctx, key, entry, rec)
+}
+
+func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec Record) error {
+	if rec.State != Live {
+		return nil
+	}
+	idle := m.idle(&rec)
+	if !m.touches.claim(key, m.opts.Now(), m.touchInterval(idle)) {
+		return nil
+	}
+	var err error
+	if rec.Idle == idle {
+		err = m.store.Touch(ctx, key, entry.Value, idle)
+	} else {
+		// The configuration has changed since the record was saved. It must
+		// say what it is kept for: see idleLeft.
+		rec.Idle = idle
+		if _, err = m.put(ctx, key, entry.Value, &rec); errors.Is(err, ErrConflict) {
+			err = nil
+		}
+	}
+	if err != nil {
+		m.touches.release(key)
+		return fmt.Errorf("touching session: %w", err)
+	}
+	return nil
+}
