@@ -1,0 +1,180 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+// everyOption is the specification's, with all options that there are.
+const everyOption = `name shop
+scope label
+secret 0123456789abcdef {env.SESSION_TEST_KEY}
+store memory shared {
+	max_sessions 1000
+	max_bytes 1MiB
+}
+dialect native
+header_prefix X-Shop-
+forward user.name cart
+updates off
+encoding base64
+inject X-Remote-User user.name
+inject X-Role role
+capture X-Auth-User user.name
+regenerate_on user
+idle_timeout 1h
+absolute_timeout 7d
+touch_interval 1m
+regenerate_grace 5s
+max_size 8000
+store_timeout 500ms
+on_store_error anonymous
+vary off
+cookie {
+	name shop
+	domain example.com
+	path /shop
+	same_site strict
+	secure on
+	http_only off
+	partitioned on
+	pass_through on
+	permanent off
+}`
+
+const everyOptionJSON = `{"name":"shop","scope":"label","secret":["0123456789abcdef","{env.SESSION_TEST_KEY}"],` +
+	`"store":{"backend":"memory","max_bytes":1048576,"max_sessions":1000,"name":"shared"},"dialect":{"format":"native"},` +
+	`"header_prefix":"X-Shop-","forward":["user.name","cart"],"updates":false,"encoding":"base64",` +
+	`"inject":{"X-Remote-User":"user.name","X-Role":"role"},"capture":{"X-Auth-User":"user.name"},"regenerate_on":["user"],` +
+	`"idle_timeout":3600000000000,"absolute_timeout":604800000000000,"touch_interval":60000000000,"regenerate_grace":5000000000,` +
+	`"max_size":8000,"store_timeout":500000000,"on_store_error":"anonymous","vary":false,` +
+	`"cookie":{"name":"shop","domain":"example.com","path":"/shop","same_site":"strict","secure":"on","http_only":false,` +
+	`"partitioned":true,"pass_through":true,"permanent":false}}`
+
+func TestCaddyfileEveryOption(t *testing.T) {
+	t.Setenv("SESSION_TEST_KEY", testSecret)
+	h := new(Handler)
+	if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("session {\n" + everyOption + "\n}")); err != nil {
+		t.Fatal(err)
+	}
+	got, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != everyOptionJSON {
+		t.Errorf("the configuration is\n%s\nwant\n%s", got, everyOptionJSON)
+	}
+	if _, err := provision(t, everyOption); err != nil {
+		t.Errorf("provisioning: %v", err)
+	}
+}
+
+func TestCaddyfileErrors(t *testing.T) {
+	tests := []struct{ name, options, want string }{
+		{"unknown option", "colour red", "unrecognized option of session: colour"},
+		{"an option of later work", "vault *", "unrecognized option of session: vault"},
+		{"unknown option of the cookie", "cookie {\nflavour sweet\n}", "unrecognized option of cookie: flavour"},
+		{"unknown option of a store", "store memory {\nsize 3\n}", "unrecognized option of store memory: size"},
+		{"option given twice", "max_size 1\nmax_size 2", "max_size is given twice"},
+		{"cookie given twice", "cookie {\n}\ncookie {\n}", "cookie is given twice"},
+		{"cookie option given twice", "cookie {\npath /\npath /\n}", "path is given twice"},
+		{"header injected twice", "inject X-User a\ninject X-User b", "inject X-User is given twice"},
+		{"store that is not compiled in", "store memcached localhost", "--with github.com/caddy-session/caddy-session/caddymodule/stores/memcached"},
+		{"unknown dialect", "dialect flask", "unrecognized dialect: flask"},
+		{"no value", "name", "wrong argument count"},
+		{"too many values", "name a b", "wrong argument count"},
+		{"not on or off", "vary maybe", "vary must be one of [on off]"},
+		{"not a duration", "idle_timeout soon", "idle_timeout must be a duration"},
+		{"a duration of nothing", "idle_timeout 0s", "idle_timeout must be a duration"},
+		{"not a number", "max_size big", "max_size must be a number"},
+		{"a negative number", "max_size -1", "max_size must be a number"},
+		{"not an error mode", "on_store_error ignore", "on_store_error must be one of"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			err := new(Handler).UnmarshalCaddyfile(caddyfile.NewTestDispenser("session {\n" + test.options + "\n}"))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error %v, want %q", err, test.want)
+			}
+			if !strings.Contains(err.Error(), "Testfile:") {
+				t.Errorf("error %q does not say where", err)
+			}
+		})
+	}
+}
+
+func TestProvisionErrors(t *testing.T) {
+	t.Setenv("SESSION_TEST_EMPTY", "")
+	tests := []struct{ name, options, want string }{
+		{"secret too short", "secret 0123456789abcde", "secret: key 1 of 1 is 15 bytes long, at least 16"},
+		{"older secret too short", "secret 0123456789abcdef short", "key 2 of 2"},
+		{"secret that resolves to nothing", "secret {env.SESSION_TEST_EMPTY}", "resolves to nothing"},
+		{"secret in a file that is not there", "secret {file./nowhere/key}", "resolves to nothing"},
+		{"name with a blank", `name "a b"`, "name:"},
+		{"name of a placeholder", "name data", "name of a placeholder"},
+		{"header prefix that is none", `header_prefix "X Y"`, "header_prefix"},
+		{"scope with a separator", "scope a|b", "scope"},
+		{"injected hop-by-hop header", "inject Connection user", "inject: Connection"},
+		{"injected Host", "inject host user", "inject: host"},
+		{"injected Content-Type", "inject Content-Type user", "inject: Content-Type"},
+		{"injected Cookie", "inject Cookie user", "inject: Cookie"},
+		{"injected header of ours", "inject X_Session_Data user", "taken"},
+		{"captured Location", "capture Location user", "capture: Location"},
+		{"captured Set-Cookie", "capture Set-Cookie user", "capture: Set-Cookie"},
+		{"captured header of ours", "capture X-Session-Update user", "taken"},
+		{"captured twice in two spellings", "capture X-User a\ncapture X_User b", "captured twice"},
+		{"injected twice in two spellings", "inject X-User a\ninject x-user b", "taken"},
+		{"field that is none", "inject X-User a..b", "inject X-User"},
+		{"all fields and one", "forward * user", "stands alone"},
+		{"touch interval as long as the idle timeout", "idle_timeout 1m\ntouch_interval 1m", "touch_interval"},
+		{"max_size beyond a record", "max_size 300000", "max_size"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := provision(t, "store memory\n"+test.options)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+// TestAdaptMatcher shows that with a matcher the cleaning holds for every request.
+func TestAdaptMatcher(t *testing.T) {
+	const config = `:80 {
+	session /app/* {
+		inject X-User user
+		store memory
+	}
+	respond ok
+}`
+	out, _, err := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}.Adapt([]byte(config), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"handler":"subroute","routes":[` +
+		`{"handle":[{"handler":"session_clean","headers":["X-Session-Data","X-Session-Info","X-Session-Flash","X-Session-Update","X-Session-Control","X-User"]}]},` +
+		`{"handle":[{"handler":"session","inject":{"X-User":"user"},"store":{"backend":"memory"}}],"match":[{"path":["/app/*"]}]}]}`
+	if !strings.Contains(string(out), want) {
+		t.Errorf("the route is not\n%s\nin\n%s", want, out)
+	}
+}
+
+// TestAdaptKeepsSecrets shows that adapting a configuration resolves no secret.
+func TestAdaptKeepsSecrets(t *testing.T) {
+	t.Setenv("SESSION_TEST_SECRET", "a secret from the environment")
+	h := mustProvision(t, "store memory\nsecret {env.SESSION_TEST_SECRET}")
+	out, err := json.Marshal(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(out); strings.Contains(text, "from the environment") || !strings.Contains(text, "{env.SESSION_TEST_SECRET}") {
+		t.Errorf("the configuration after provisioning is %s", text)
+	}
+}

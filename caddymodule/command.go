@@ -1,0 +1,48 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/caddyserver/caddy/v2"
+
+	boltmodule "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
+	"github.com/caddy-session/caddy-session/sessionstore/bolt"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "session",
+		Short: "Looks after stored sessions",
+		CobraFunc: func(cmd *cobra.Command) {
+			compact := &cobra.Command{
+				Use:   "compact [--path <file>]",
+				Short: "Gives the unused space of a bolt session file back to the file system",
+				Long: `Writes the session file anew without expired sessions and free pages, and
+puts the new file in the place of the old one when it is complete. The file
+must not be in use: stop Caddy first.`,
+				Args: cobra.NoArgs,
+				RunE: caddycmd.WrapCommandFuncForCobra(compactCommand),
+			}
+			compact.Flags().String("path", "", "The file (default: that of a bolt store without a path)")
+			cmd.AddCommand(compact)
+		},
+	})
+}
+
+func compactCommand(flags caddycmd.Flags) (int, error) {
+	path := flags.String("path")
+	if path == "" {
+		path = boltmodule.DefaultPath()
+	}
+	before, after, err := bolt.Compact(context.Background(), path)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("compacting: %w", err)
+	}
+	fmt.Printf("%s: %s before, %s now\n", path, humanize.IBytes(uint64(before)), humanize.IBytes(uint64(after)))
+	return caddy.ExitCodeSuccess, nil
+}

@@ -1,0 +1,180 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/signer"
+)
+
+// commit saves what the response asks for and sets the cookie. It runs once, before the
+// first byte of the final response. If it is refused, nothing of the response is forwarded.
+func (x *exchange) commit() {
+	if x.progress != waiting {
+		return
+	}
+	defer x.leave()
+	x.progress = committed
+	h := x.Header()
+	collected := x.collect(h)
+	if err := x.save(h, &collected); err != nil {
+		x.progress = refused
+		x.failure = err
+		return
+	}
+	if x.h.vary {
+		x.varyByCookie(h)
+	}
+}
+
+func (x *exchange) save(h http.Header, c *collected) error {
+	if c.lines() == 0 {
+		x.finish(h, c, sessionstore.Outcome{Ref: x.session.Ref()})
+		return nil
+	}
+	change, err := x.change(c)
+	if err != nil {
+		return x.refusal(err)
+	}
+	if change.Empty() {
+		x.finish(h, c, sessionstore.Outcome{Ref: x.session.Ref()})
+		return nil
+	}
+	if x.unavailable {
+		return x.refusal(fmt.Errorf("%w: the session was not loaded, so it cannot be changed", sessionstore.ErrUnavailable))
+	}
+	// A client that hangs up does not lose what the backend has answered.
+	ctx := context.WithoutCancel(x.r.Context())
+	// Without a key there can be no cookie: that must be known before anything is saved.
+	sgn, err := x.h.secret.get(ctx)
+	if err != nil {
+		return x.refusal(err)
+	}
+	session, err := x.target(ctx, c.foreign, sgn)
+	if err != nil {
+		return x.refusal(err)
+	}
+	outcome := sessionstore.Outcome{Result: sessionstore.Dropped}
+	if session != nil {
+		if outcome, err = x.manager.Commit(ctx, session, change); err != nil {
+			return x.refusal(err)
+		}
+	}
+	if outcome.Result == sessionstore.Dropped {
+		x.h.logger.Info("the session is gone; the change is dropped", zap.String("ref", x.session.Ref()))
+	}
+	x.finish(h, c, outcome)
+	return nil
+}
+
+// target returns the session that the change goes to. It is the request's, unless the backend
+// may name another by a cookie of its own. Then we set none, and the target is nil if
+// that cookie leads nowhere.
+func (x *exchange) target(ctx context.Context, foreign []string, sgn *signer.Signer) (*sessionstore.Session, error) {
+	if !x.h.cookie.passThrough || len(foreign) == 0 {
+		return &x.session, nil
+	}
+	for _, value := range foreign {
+		if len(value) > maxCookieValue {
+			continue
+		}
+		if id, _, ok := sgn.Verify(value); ok && sessionstore.ValidID(id) {
+			session, err := x.manager.Load(ctx, id, x.session.Scope)
+			if err != nil || !session.Exists() {
+				return nil, err
+			}
+			return &session, nil
+		}
+	}
+	if !x.session.Exists() {
+		return nil, nil // nobody could ever find a new one
+	}
+	return &x.session, nil
+}
+
+// refusal logs why a commit was refused and makes the client's error of it.
+func (x *exchange) refusal(err error) error {
+	status := http.StatusServiceUnavailable
+	if errors.Is(err, sessionstore.ErrInvalid) {
+		status = http.StatusBadGateway
+	}
+	x.h.logger.Error("session change refused", zap.String("ref", x.session.Ref()), zap.Int("status", status), zap.Error(err))
+	return caddyhttp.Error(status, err)
+}
+
+// finish sets the cookie, if something about it has changed.
+func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
+	if o.Ref != "" {
+		x.logRef(o.Ref)
+	}
+	if x.h.cookie.passThrough && len(c.foreign) > 0 {
+		return // the backend has set it
+	}
+	cookie, id, permanent, end := o.Cookie, o.ID, o.Permanent, o.AbsoluteEnd
+	if cookie == sessionstore.CookieKept && x.stale && o.Result != sessionstore.Dropped && x.session.Exists() && !x.session.Former() && !o.Former {
+		// An older key had signed it: it is signed anew.
+		cookie, id, permanent, end = sessionstore.CookieSet, x.id, x.session.Permanent(), x.session.AbsoluteEnd()
+	}
+	switch cookie {
+	case sessionstore.CookieSet:
+		sgn := x.h.secret.signer.Load()
+		x.setCookie(h, x.h.cookie.set(x.r, sgn.Sign(id), permanent, end))
+	case sessionstore.CookieExpired:
+		if len(x.cookies) > 0 {
+			x.setCookie(h, x.h.cookie.expire(x.r))
+		}
+	}
+}
+
+// setCookie adds our cookie. A response that carries it belongs to one client, so no cache may keep it.
+func (x *exchange) setCookie(h http.Header, value string) {
+	h.Add("Set-Cookie", value)
+	h.Set("Cache-Control", "no-store")
+	h.Del("CDN-Cache-Control")
+	h.Del("Surrogate-Control")
+}
+
+// refField is the field of the access log. In a request with several handlers, the
+// names of the inner ones are added.
+const refField = "session_ref"
+
+func (x *exchange) logRef(ref string) {
+	server, ok := x.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok || server.Logs == nil {
+		return // there is no access log
+	}
+	fields, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return
+	}
+	name := refField
+	if x.outer != nil && x.h.Name != "" {
+		name += "_" + x.h.Name
+	}
+	fields.Set(zap.String(name, ref))
+}
+
+// varyByCookie tells caches that the response depends on the cookie.
+func (x *exchange) varyByCookie(h http.Header) {
+	for _, line := range h["Vary"] {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+				return
+			}
+		}
+	}
+	if h["Vary"] == nil {
+		h["Vary"] = x.line(4, "Cookie")
+	} else {
+		h["Vary"] = append(h["Vary"], "Cookie")
+	}
+}
+
+func nameField(name string) zap.Field { return zap.String("header", name) }

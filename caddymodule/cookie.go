@@ -1,0 +1,226 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/net/http/httpguts"
+)
+
+// cookieJar makes and reads our cookie.
+type cookieJar struct {
+	name        string
+	domain      string
+	path        string
+	sameSite    http.SameSite
+	secure      string
+	httpOnly    bool
+	partitioned bool
+	passThrough bool
+	permanent   bool
+}
+
+const (
+	secureAuto = "auto"
+	secureOn   = "on"
+	secureOff  = "off"
+)
+
+func (c *Cookie) jar(handlerName string) (cookieJar, error) {
+	j := cookieJar{
+		name: c.Name, domain: strings.ToLower(strings.TrimPrefix(c.Domain, ".")), path: c.Path, secure: c.Secure,
+		httpOnly: isTrue(c.HTTPOnly, true), permanent: isTrue(c.Permanent, true),
+		partitioned: c.Partitioned, passThrough: c.PassThrough,
+	}
+	if j.name == "" {
+		j.name = "caddy_session"
+		if handlerName != "" {
+			j.name += "_" + handlerName
+		}
+	}
+	if j.path == "" {
+		j.path = "/"
+	}
+	if j.secure == "" {
+		j.secure = secureAuto
+	}
+	switch c.SameSite {
+	case "", "lax":
+		j.sameSite = http.SameSiteLaxMode
+	case "strict":
+		j.sameSite = http.SameSiteStrictMode
+	case "none":
+		j.sameSite = http.SameSiteNoneMode
+	default:
+		return j, fmt.Errorf("cookie same_site: %q is not lax, strict or none", c.SameSite)
+	}
+	return j, j.check()
+}
+
+// check holds the cookie to what browsers demand (RFC 6265bis, CHIPS): they would
+// drop it without a word otherwise.
+func (j *cookieJar) check() error {
+	switch j.secure {
+	case secureAuto, secureOn, secureOff:
+	default:
+		return fmt.Errorf("cookie secure: %q is not auto, on or off", j.secure)
+	}
+	if !httpguts.ValidHeaderFieldName(j.name) {
+		return fmt.Errorf("cookie name: %q is not a cookie's name", j.name)
+	}
+	if !strings.HasPrefix(j.path, "/") || strings.ContainsAny(j.path, ";,") || !printable(j.path) {
+		return fmt.Errorf("cookie path: %q must begin with / and hold no semicolon or comma", j.path)
+	}
+	if j.domain != "" && (!validDomain(j.domain)) {
+		return fmt.Errorf("cookie domain: %q is not a domain name", j.domain)
+	}
+	lower := strings.ToLower(j.name)
+	hostPrefix, securePrefix := strings.HasPrefix(lower, "__host-"), strings.HasPrefix(lower, "__secure-")
+	if j.secure != secureOn {
+		switch {
+		case hostPrefix || securePrefix:
+			return fmt.Errorf("cookie name: browsers take %s only with: secure on", j.name)
+		case j.sameSite == http.SameSiteNoneMode:
+			return errors.New("cookie same_site: browsers take none only with: secure on")
+		case j.partitioned:
+			return errors.New("cookie partitioned: browsers take it only with: secure on")
+		}
+	}
+	if hostPrefix && (j.domain != "" || j.path != "/") {
+		return fmt.Errorf("cookie name: browsers take %s only without a domain, and with path /", j.name)
+	}
+	return nil
+}
+
+func validDomain(domain string) bool {
+	if len(domain) > 253 {
+		return false
+	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+func printable(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// set returns the Set-Cookie value that gives the client the value until end, or, if
+// the cookie is not permanent, until the browser closes.
+func (j *cookieJar) set(r *http.Request, value string, permanent bool, end time.Time) string {
+	c := j.bare(r)
+	c.Value = value
+	if permanent {
+		c.MaxAge = max(int((time.Until(end)+time.Second-1)/time.Second), 1)
+	}
+	return c.String()
+}
+
+// expire returns the Set-Cookie value that takes the cookie back.
+func (j *cookieJar) expire(r *http.Request) string {
+	c := j.bare(r)
+	c.MaxAge = -1
+	c.Expires = time.Unix(1, 0) // for browsers that do not know Max-Age
+	return c.String()
+}
+
+func (j *cookieJar) bare(r *http.Request) http.Cookie {
+	return http.Cookie{
+		Name: j.name, Path: j.path, Domain: j.domain, SameSite: j.sameSite,
+		HttpOnly: j.httpOnly, Partitioned: j.partitioned,
+		Secure: j.secure == secureOn || j.secure == secureAuto && cameOverTLS(r),
+	}
+}
+
+func cameOverTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+}
+
+// take appends the values of all cookies of our name to values, in their order, and if
+// strip says so removes them from the header. Their neighbours stay byte for byte.
+func (j *cookieJar) take(h http.Header, values []string, strip bool) []string {
+	lines := h["Cookie"]
+	before := len(values)
+	for _, line := range lines {
+		for more := true; more; {
+			var pair string
+			pair, line, more = strings.Cut(line, ";")
+			if value, ours := j.match(pair); ours {
+				values = append(values, value)
+			}
+		}
+	}
+	if len(values) == before || !strip {
+		return values
+	}
+	kept := lines[:0:0]
+	for _, line := range lines {
+		if line = j.without(line); line != "" {
+			kept = append(kept, line)
+		}
+	}
+	if len(kept) == 0 {
+		delete(h, "Cookie")
+	} else {
+		h["Cookie"] = kept
+	}
+	return values
+}
+
+func (j *cookieJar) match(pair string) (value string, ours bool) {
+	name, value, _ := strings.Cut(pair, "=")
+	if strings.Trim(name, " \t\r\n") != j.name {
+		return "", false
+	}
+	return strings.Trim(value, " \t\r\n"), true
+}
+
+// without returns the line without our cookies, or nothing if it held no others.
+func (j *cookieJar) without(line string) string {
+	var kept strings.Builder
+	removed := false
+	for rest, more := line, true; more; {
+		var pair string
+		pair, rest, more = strings.Cut(rest, ";")
+		switch _, ours := j.match(pair); {
+		case ours:
+			removed = true
+			continue
+		case kept.Len() > 0:
+			kept.WriteByte(';')
+		default:
+			kept.Grow(len(line))
+			if removed {
+				pair = strings.TrimLeft(pair, " \t") // it followed what is gone
+			}
+		}
+		kept.WriteString(pair)
+	}
+	if strings.Trim(kept.String(), " \t;") == "" {
+		return ""
+	}
+	return kept.String()
+}
+
+func isTrue(b *bool, def bool) bool {
+	if b == nil {
+		return def
+	}
+	return *b
+}

@@ -1,0 +1,113 @@
+package caddymodule
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestTakeCookie(t *testing.T) {
+	jar := cookieJar{name: "caddy_session"}
+	tests := []struct {
+		name   string
+		lines  []string
+		values []string
+		kept   []string
+	}{
+		{"none", []string{"a=1; b=2"}, nil, []string{"a=1; b=2"}},
+		{"alone", []string{"caddy_session=x"}, []string{"x"}, nil},
+		{"first", []string{"caddy_session=x; a=1"}, []string{"x"}, []string{"a=1"}},
+		{"middle", []string{"a=1; caddy_session=x; b=2"}, []string{"x"}, []string{"a=1; b=2"}},
+		{"last", []string{"a=1; caddy_session=x"}, []string{"x"}, []string{"a=1"}},
+		{"twice", []string{"caddy_session=x; a=1; caddy_session=y"}, []string{"x", "y"}, []string{"a=1"}},
+		{"two lines", []string{"caddy_session=x", "a=1; caddy_session=y"}, []string{"x", "y"}, []string{"a=1"}},
+		{"neighbours keep every byte", []string{`a="1, 2";b ; ;c=Zoë;caddy_session=x;  d==`}, []string{"x"}, []string{`a="1, 2";b ; ;c=Zoë;  d==`}},
+		{"blanks around the name", []string{"a=1;\tcaddy_session =x ;b=2"}, []string{"x"}, []string{"a=1;b=2"}},
+		{"another's name begins with ours", []string{"caddy_session_shop=x; xcaddy_session=y"}, nil, []string{"caddy_session_shop=x; xcaddy_session=y"}},
+		{"names know upper case", []string{"Caddy_Session=x"}, nil, []string{"Caddy_Session=x"}},
+		{"no value", []string{"caddy_session; a=1"}, []string{""}, []string{"a=1"}},
+		{"trailing separator", []string{"caddy_session=x;"}, []string{"x"}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := http.Header{"Cookie": slices.Clone(test.lines)}
+			if got := jar.take(h, nil, true); !slices.Equal(got, test.values) {
+				t.Errorf("values %q, want %q", got, test.values)
+			}
+			if got := h["Cookie"]; !slices.Equal(got, test.kept) {
+				t.Errorf("kept %q, want %q", got, test.kept)
+			}
+			h = http.Header{"Cookie": slices.Clone(test.lines)}
+			jar.take(h, nil, false)
+			if got := h["Cookie"]; !slices.Equal(got, test.lines) {
+				t.Errorf("passed through %q, want %q", got, test.lines)
+			}
+		})
+	}
+}
+
+// FuzzTakeCookie holds the edit of the Cookie header to what net/http reads before and after.
+func FuzzTakeCookie(f *testing.F) {
+	for _, seed := range []string{"a=1; caddy_session=x; b=2", "caddy_session=x;;a=\"b\"", ";caddy_session", "=caddy_session; caddy_session=;"} {
+		f.Add(seed)
+	}
+	jar := cookieJar{name: "caddy_session"}
+	f.Fuzz(func(t *testing.T, line string) {
+		h := http.Header{"Cookie": {line}}
+		before := (&http.Request{Header: h.Clone()}).Cookies()
+		jar.take(h, nil, true)
+		after := (&http.Request{Header: h}).Cookies()
+		var neighbours []string
+		for _, c := range before {
+			if c.Name != jar.name {
+				neighbours = append(neighbours, c.Name+"="+c.Value)
+			}
+		}
+		var kept []string
+		for _, c := range after {
+			kept = append(kept, c.Name+"="+c.Value)
+		}
+		if !slices.Equal(neighbours, kept) {
+			t.Errorf("%q: kept %q, want %q", line, kept, neighbours)
+		}
+		for _, rest := range h["Cookie"] {
+			for pair := range strings.SplitSeq(rest, ";") {
+				if _, ours := jar.match(pair); ours {
+					t.Errorf("%q: our cookie is still in %q", line, rest)
+				}
+			}
+		}
+	})
+}
+
+func TestCookieRules(t *testing.T) {
+	tests := []struct{ name, options, want string }{
+		{"default", "", ""},
+		{"SameSite=None without Secure", "same_site none", "same_site"},
+		{"SameSite=None", "same_site none\nsecure on", ""},
+		{"partitioned without Secure", "partitioned on", "partitioned"},
+		{"__Host- without Secure", "name __Host-s", "__Host-s"},
+		{"__Host-", "name __Host-s\nsecure on", ""},
+		{"__Host- with a domain", "name __Host-s\nsecure on\ndomain example.com", "__Host-s"},
+		{"__Host- with a path", "name __Host-s\nsecure on\npath /app", "__Host-s"},
+		{"__host- in lower case", "name __host-s", "__host-s"},
+		{"__Secure- without Secure", "name __Secure-s", "__Secure-s"},
+		{"__Secure-", "name __Secure-s\nsecure on\npath /app", ""},
+		{"a name that no cookie can have", `name "a b"`, "name"},
+		{"a path that is none", "path app", "path"},
+		{"a path that adds an attribute", `path "/;domain=x"`, "path"},
+		{"a domain that is none", `domain "a b"`, "domain"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := provision(t, inMemory(t, "cookie {\n"+test.options+"\n}"))
+			switch {
+			case test.want == "" && err != nil:
+				t.Errorf("refused: %v", err)
+			case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+				t.Errorf("error %v, want one about %s", err, test.want)
+			}
+		})
+	}
+}

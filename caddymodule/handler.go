@@ -1,0 +1,337 @@
+package caddymodule
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// ServeHTTP gives the handlers behind it a session, in the steps of the specification:
+// clean, identify, load, forward, next, commit. The commit is made by the exchange, as the
+// response writer, before the first byte of the response.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	x, err := h.begin(w, r)
+	if err != nil {
+		return err
+	}
+	defer x.end()
+
+	included := x.included()
+	clean(r, &h.names.request, nil)
+	if err := x.load(x.identify(included)); err != nil {
+		return x.fail(err)
+	}
+	if err := x.forward(); err != nil {
+		return x.fail(err)
+	}
+	return x.serve(next)
+}
+
+// exchange is one request and its response. It is the response writer that the
+// next handler gets, so that it sees the response begin in whichever way it does.
+type exchange struct {
+	caddyhttp.ResponseWriterWrapper
+
+	h       *Handler
+	r       *http.Request
+	manager *sessionstore.Manager
+	session sessionstore.Session
+
+	// cookies are the values that came under our cookie's name, and id is what the
+	// one says that names the session. It is stale if an older key had signed it.
+	cookies []string
+	id      string
+	stale   bool
+
+	// unavailable says that the session could not be loaded, and that the
+	// request went on without.
+	unavailable bool
+
+	progress  progress
+	forwarded bool
+	failure   error
+	header    headerSnapshot
+
+	// outer is the exchange of the handler that was there before in this request.
+	outer *exchange
+	ended bool
+
+	// What every request needs lies here, so that it needs no memory of its own.
+	cookieRoom [2]string
+	headerRoom [5]string
+
+	// These belong to the lease.
+	before, after *exchange
+	interval      time.Duration
+	due           time.Time
+}
+
+// progress is how far the response has come.
+type progress uint8
+
+const (
+	waiting progress = iota
+	committed
+	refused
+)
+
+// String keeps what the exchange holds out of placeholders and logs.
+func (x *exchange) String() string { return "session" }
+
+// exchangeVar is the request variable that holds the latest exchange. No placeholder can name it.
+const exchangeVar = "\x00session"
+
+func latest(r *http.Request) *exchange {
+	x, _ := caddyhttp.GetVar(r.Context(), exchangeVar).(*exchange)
+	return x
+}
+
+// begin makes the exchange and enters it in the request's variables.
+func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*exchange, error) {
+	x := &exchange{h: h, r: r, outer: latest(r)}
+	x.ResponseWriter = w
+	for o := x.outer; o != nil; o = o.outer {
+		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.name == h.cookie.name) {
+			h.logger.Error("two session handlers in one request have the same header prefix or cookie name; give one of them a name",
+				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", h.cookie.name))
+			return nil, caddyhttp.Error(http.StatusInternalServerError, errTwoHandlers)
+		}
+	}
+	var err error
+	if x.manager, err = h.store.acquire(); err != nil {
+		return nil, notAsked(w, err)
+	}
+	caddyhttp.SetVar(r.Context(), exchangeVar, x)
+	if x.outer == nil {
+		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+			repl.Map(func(key string) (any, bool) { return placeholder(r, key) })
+		}
+	}
+	x.header.take(w.Header())
+	return x, nil
+}
+
+var errTwoHandlers = errors.New("two session handlers in one request have the same header prefix or cookie name")
+
+// end gives back what the exchange holds, if the commit has not done so.
+func (x *exchange) end() {
+	x.leave()
+	x.ended = true
+}
+
+// leave says that the exchange needs the store no more: a stream goes on for hours.
+func (x *exchange) leave() {
+	if x.manager == nil {
+		return
+	}
+	x.h.store.drop(x)
+	x.h.store.done()
+	x.manager = nil
+}
+
+// identify returns what names the session: a cookie of ours that verifies. In a sub-request of
+// templates the outer request has taken the cookie, and ref is what it says.
+type identity struct {
+	signed [maxIdentities]signed
+	n      int
+	ref    string
+	err    error
+}
+
+type signed struct {
+	id    string
+	stale bool
+}
+
+// maxIdentities is how many cookies that verify are looked up: another site of the
+// same domain may have added some of its own.
+const maxIdentities = 3
+
+func (x *exchange) identify(ref string) identity {
+	h := x.h
+	x.cookies = h.cookie.take(x.r.Header, x.cookieRoom[:0], !h.cookie.passThrough)
+	if len(x.cookies) == 0 {
+		// In an error route, the handler that failed before has taken the cookies.
+		for o := x.outer; o != nil; o = o.outer {
+			if o.h.cookie.name == h.cookie.name {
+				x.cookies = o.cookies
+				break
+			}
+		}
+	}
+	if len(x.cookies) == 0 {
+		return identity{ref: ref}
+	}
+	sgn, err := h.secret.get(x.r.Context())
+	if err != nil {
+		return identity{err: err}
+	}
+	var id identity
+	for _, value := range x.cookies {
+		if id.n == maxIdentities {
+			break
+		}
+		if len(value) > maxCookieValue {
+			continue
+		}
+		if v, stale, ok := sgn.Verify(value); ok && sessionstore.ValidID(v) {
+			id.signed[id.n] = signed{v, stale}
+			id.n++
+		}
+	}
+	return id
+}
+
+// maxCookieValue is longer than any value that we sign. What is longer is not worth hashing.
+const maxCookieValue = 256
+
+// load finds the session. An error refuses the request.
+func (x *exchange) load(id identity) error {
+	scope := sessionstore.Scope{Site: x.h.site}
+	if x.h.hostScoped {
+		scope.Host = hostOf(x.r)
+	}
+	virtual := isVirtual(x.r)
+	x.session.Scope, x.session.NoCookie = scope, virtual
+
+	err := id.err
+	if id.ref != "" && err == nil {
+		x.session, err = x.manager.LoadRef(x.r.Context(), id.ref, scope)
+	}
+	for _, c := range id.signed[:id.n] {
+		x.session, err = x.manager.Load(x.r.Context(), c.id, scope)
+		x.session.NoCookie = virtual
+		if err != nil || x.session.Exists() {
+			x.id, x.stale = c.id, c.stale
+			if err != nil {
+				x.h.logger.Error("session not loaded", zap.String("ref", sessionstore.Ref(c.id)), zap.Error(err))
+			}
+			break
+		}
+	}
+	switch {
+	case err == nil:
+		if x.session.Exists() {
+			x.keepAlive()
+		}
+		return nil
+	case x.r.Context().Err() != nil:
+		return caddyhttp.Error(statusClientClosed, x.r.Context().Err())
+	case x.h.anonymous:
+		x.unavailable = true
+		return nil
+	default:
+		return notAsked(x.ResponseWriter, err)
+	}
+}
+
+// notAsked is the error of a request that the backend has not seen, so that the client may repeat it.
+func notAsked(w http.ResponseWriter, err error) error {
+	w.Header().Set("Retry-After", "1")
+	return caddyhttp.Error(http.StatusServiceUnavailable, err)
+}
+
+// statusClientClosed is what Caddy uses for a client that hung up.
+const statusClientClosed = 499
+
+func (x *exchange) keepAlive() {
+	if x.session.TouchDue() {
+		x.h.store.touchSoon(x.manager, x.session)
+	}
+	x.h.store.hold(x, x.manager.TouchInterval(&x.session))
+}
+
+// serve runs the next handler, and turns a refused commit into an error.
+func (x *exchange) serve(next caddyhttp.Handler) (err error) {
+	defer func() {
+		if x.progress != refused {
+			return
+		}
+		// What else reverse_proxy can do about a response that cannot be
+		// written is this panic.
+		if p := recover(); p != nil && p != any(http.ErrAbortHandler) {
+			panic(p)
+		}
+		x.header.restore(x.Header())
+		x.removeForwarded()
+		err = x.failure
+	}()
+	err = next.ServeHTTP(x, x.r)
+	if err == nil && x.progress == waiting {
+		x.commit()
+	}
+	x.stripTrailers()
+	if err != nil && x.progress == waiting {
+		x.withdraw()
+	}
+	return err
+}
+
+// fail remembers why the request failed, for {http.session.error}.
+func (x *exchange) fail(err error) error {
+	x.failure = err
+	return err
+}
+
+// withdraw takes our headers back, both ways, when the next handler has failed:
+// what follows are the error routes, and nothing was committed.
+func (x *exchange) withdraw() {
+	x.removeForwarded()
+	x.stripHead("a session header of a response that has failed is ignored")
+}
+
+// isVirtual reports whether the request is templates' own (httpInclude), whose
+// response headers go nowhere. Such a request came through no connection.
+func isVirtual(r *http.Request) bool {
+	return r.Header["Caddy-Templates-Include"] != nil && r.Context().Value(http.LocalAddrContextKey) == nil
+}
+
+// markHeader carries, from a handler to the same in a sub-request of templates, that
+// the session headers are the handler's own. It is hop-by-hop: no proxy passes it on.
+const markHeader = "Proxy-Connection"
+
+// included returns the ref of the session that the outer request of a sub-request has.
+func (x *exchange) included() (ref string) {
+	if !isVirtual(x.r) {
+		return ""
+	}
+	if !slices.Contains(x.r.Header[markHeader], x.h.mark) {
+		return ""
+	}
+	info := x.r.Header.Get(x.h.names.info)
+	if aside, ok := caddyhttp.GetVar(x.r.Context(), asideVar).(http.Header); ok && info == "" {
+		info = aside.Get(x.h.names.info)
+	}
+	_, rest, _ := strings.Cut(info, `ref="`)
+	ref, _, _ = strings.Cut(rest, `"`)
+	return ref
+}
+
+// maxHost is the length of the longest name of the DNS. What is longer is no host, and not worth keeping whole.
+const maxHost = 253
+
+// hostOf returns the host that the request names, without its port, in the form
+// that scopes use.
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+		host = host[:i]
+	}
+	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
+	host = host[:min(len(host), maxHost)]
+	return strings.ToLower(host) // without a copy, if it is in lower case
+}
+
+// Interface guards
+var (
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ Dialect                     = (*Native)(nil)
+)

@@ -1,0 +1,83 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+)
+
+// testSecret is a key that is long enough.
+const testSecret = "0123456789abcdef0123456789abcdef"
+
+// provision makes a handler of the options of a session block.
+func provision(tb testing.TB, options string) (*Handler, error) {
+	tb.Helper()
+	h := new(Handler)
+	if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("session {\n" + options + "\n}")); err != nil {
+		return nil, err
+	}
+	ctx, err := caddy.ProvisionContext(&caddy.Config{
+		StorageRaw: []byte(`{"module":"file_system","root":` + strconv.Quote(tb.TempDir()) + `}`),
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+			"default": {BaseLog: caddy.BaseLog{WriterRaw: []byte(`{"output":"discard"}`)}},
+		}},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = h.Cleanup() })
+	return h, h.Provision(ctx)
+}
+
+func mustProvision(tb testing.TB, options string) *Handler {
+	tb.Helper()
+	h, err := provision(tb, options)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return h
+}
+
+// inMemory are options for a handler with a memory of its own.
+func inMemory(tb testing.TB, options string) string {
+	return "secret " + testSecret + "\nstore memory " + `"` + tb.Name() + `"` + "\n" + options
+}
+
+// server stands for the one that Caddy prepares requests with.
+var server = new(caddyhttp.Server)
+
+// prepare makes a request as a Caddy server hands it to its handlers.
+func prepare(w http.ResponseWriter, r *http.Request) *http.Request {
+	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
+}
+
+// serve runs one request through the handler.
+func serve(h *Handler, r *http.Request, next caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, error) {
+	w := httptest.NewRecorder()
+	err := h.ServeHTTP(w, prepare(w, r), next)
+	return w, err
+}
+
+// create makes a session of an update, and returns its cookie.
+func create(tb testing.TB, h *Handler, update string) *http.Cookie {
+	tb.Helper()
+	w, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("X-Session-Update", update)
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cookies := w.Result().Cookies()
+	if len(cookies) != 1 {
+		tb.Fatalf("the response has %d cookies, want 1", len(cookies))
+	}
+	return cookies[0]
+}

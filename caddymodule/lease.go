@@ -1,0 +1,175 @@
+package caddymodule
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// lease is a handler's hold on its store. Caddy cleans a configuration up while
+// requests of it are still under way, and some begin even later, so that the store is
+// given back only when nobody uses it, and opened again for a latecomer.
+//
+// It also keeps the sessions of the requests under way from idling out.
+type lease struct {
+	guest  stores.Store
+	opts   sessionstore.Options
+	logger *zap.Logger
+
+	mu      sync.Mutex
+	manager *sessionstore.Manager
+	release func()
+	users   int
+	cleaned bool
+
+	// held are the exchanges whose sessions are kept alive, and refresh is the
+	// timer for the first of them that is due, at refreshAt.
+	held      *exchange
+	refresh   *time.Timer
+	refreshAt time.Time
+}
+
+// acquire returns the manager, which is good until the call of done.
+func (l *lease) acquire() (*sessionstore.Manager, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.open(); err != nil {
+		return nil, err
+	}
+	l.users++
+	return l.manager, nil
+}
+
+// open opens the store if it is not open. The caller holds mu.
+func (l *lease) open() error {
+	if l.manager != nil {
+		return nil
+	}
+	store, release, err := l.guest.Open()
+	if err != nil {
+		return err
+	}
+	l.manager, l.release = sessionstore.NewManager(store, l.opts), release
+	return nil
+}
+
+func (l *lease) done() {
+	l.mu.Lock()
+	l.users--
+	release := l.idle()
+	l.mu.Unlock()
+	if release != nil {
+		release()
+	}
+}
+
+// cleanup says that no more requests are to be expected.
+func (l *lease) cleanup() {
+	l.mu.Lock()
+	l.cleaned = true
+	release := l.idle()
+	l.mu.Unlock()
+	if release != nil {
+		release()
+	}
+}
+
+// idle returns what gives the store back, if that is due. The caller holds mu and
+// calls it without: closing a store takes time.
+func (l *lease) idle() func() {
+	if l.users > 0 || !l.cleaned || l.manager == nil {
+		return nil
+	}
+	release := l.release
+	l.manager, l.release = nil, nil
+	return release
+}
+
+// hold keeps the session of x from idling out until drop.
+func (l *lease) hold(x *exchange, interval time.Duration) {
+	due := time.Now().Add(interval)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	x.interval, x.due = interval, due
+	x.after = l.held
+	if l.held != nil {
+		l.held.before = x
+	}
+	l.held = x
+	l.arm(due)
+}
+
+// drop ends hold.
+func (l *lease) drop(x *exchange) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if x.interval == 0 {
+		return
+	}
+	if x.before != nil {
+		x.before.after = x.after
+	} else {
+		l.held = x.after
+	}
+	if x.after != nil {
+		x.after.before = x.before
+	}
+	x.before, x.after, x.interval = nil, nil, 0
+}
+
+// arm sees to it that the timer fires by then. It is left running when nobody is
+// held any more: setting it for each request would cost more. The caller holds mu.
+func (l *lease) arm(by time.Time) {
+	switch {
+	case l.refresh == nil:
+		l.refresh = time.AfterFunc(time.Until(by), l.refreshDue)
+	case l.refreshAt.IsZero() || by.Before(l.refreshAt):
+		l.refresh.Reset(time.Until(by))
+	default:
+		return
+	}
+	l.refreshAt = by
+}
+
+func (l *lease) refreshDue() {
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.refreshAt = time.Time{}
+	var next time.Time
+	for x := l.held; x != nil; x = x.after {
+		if !now.Before(x.due) {
+			x.due = now.Add(x.interval)
+			l.users++
+			go l.touch(l.manager, x.session, (*sessionstore.Manager).Refresh)
+		}
+		if next.IsZero() || x.due.Before(next) {
+			next = x.due
+		}
+	}
+	if !next.IsZero() {
+		l.arm(next)
+	}
+}
+
+// touch runs off the request's path and calls done at its end.
+func (l *lease) touch(m *sessionstore.Manager, s sessionstore.Session, how func(*sessionstore.Manager, context.Context, *sessionstore.Session) error) {
+	defer l.done()
+	if err := how(m, context.Background(), &s); err != nil {
+		l.logger.Warn("session not touched", zap.String("ref", s.Ref()), zap.Error(err))
+	}
+}
+
+// touchSoon records that the session was used, off the request's path. The caller
+// has acquired the lease, and keeps it.
+func (l *lease) touchSoon(m *sessionstore.Manager, s sessionstore.Session) {
+	l.mu.Lock()
+	l.users++
+	l.mu.Unlock()
+	go l.touch(m, s, (*sessionstore.Manager).Touch)
+}

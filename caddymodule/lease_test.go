@@ -1,0 +1,136 @@
+package caddymodule
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memory"
+)
+
+// countedStore counts how often it was opened and given back.
+type countedStore struct {
+	sessionstore.Store
+	opened, released atomic.Int32
+}
+
+func (c *countedStore) Open() (sessionstore.Store, func(), error) {
+	c.opened.Add(1)
+	return c.Store, func() { c.released.Add(1) }, nil
+}
+
+func withCountedStore(t *testing.T, options string) (*Handler, *countedStore) {
+	t.Helper()
+	h := mustProvision(t, inMemory(t, options))
+	store := memory.New(memory.Options{})
+	t.Cleanup(func() { _ = store.Close() })
+	counted := &countedStore{Store: store}
+	h.store = &lease{guest: counted, opts: h.store.opts, logger: h.logger}
+	if _, err := h.store.acquire(); err != nil {
+		t.Fatal(err)
+	}
+	h.store.done()
+	return h, counted
+}
+
+// TestStoreOutlivesCleanup shows that a request under way keeps the store open when
+// its configuration is cleaned up, until its commit: a stream may go on for hours.
+func TestStoreOutlivesCleanup(t *testing.T) {
+	h, store := withCountedStore(t, "")
+	_, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		if err := h.Cleanup(); err != nil {
+			return err
+		}
+		if n := store.released.Load(); n != 0 {
+			t.Errorf("the store was given back %d times while a request was under way", n)
+		}
+		w.Header().Set("X-Session-Update", `{"a":1}`)
+		w.WriteHeader(http.StatusOK)
+		if n := store.released.Load(); n != 1 {
+			t.Errorf("the store was given back %d times after the commit, want 1", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened, released := store.opened.Load(), store.released.Load(); opened != 1 || released != 1 {
+		t.Errorf("the store was opened %d times and given back %d times, want 1 and 1", opened, released)
+	}
+}
+
+// TestLatecomer shows that a request which begins after its configuration was
+// cleaned up gets the store all the same, and gives it back.
+func TestLatecomer(t *testing.T) {
+	h, store := withCountedStore(t, "")
+	cookie := create(t, h, `{"a":1}`)
+	if err := h.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	if n := store.released.Load(); n != 1 {
+		t.Fatalf("the store was given back %d times, want 1", n)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(cookie)
+	_, err := serve(h, r, func(_ http.ResponseWriter, r *http.Request) error {
+		if got := r.Header.Get("X-Session-Data"); got != `{"a":1}` {
+			t.Errorf("data %s", got)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if opened, released := store.opened.Load(), store.released.Load(); opened != 2 || released != 2 {
+		t.Errorf("the store was opened %d times and given back %d times, want 2 and 2", opened, released)
+	}
+}
+
+// TestPanicGivesBack shows that a handler that panics leaves nothing open, and that its
+// panic goes on.
+func TestPanicGivesBack(t *testing.T) {
+	h, store := withCountedStore(t, "")
+	func() {
+		defer func() {
+			if p := recover(); p != "boom" {
+				t.Errorf("recovered %v", p)
+			}
+		}()
+		_, _ = serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(http.ResponseWriter, *http.Request) error { panic("boom") })
+	}()
+	if err := h.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	if n := store.released.Load(); n != 1 {
+		t.Errorf("the store was given back %d times, want 1", n)
+	}
+}
+
+// TestRefreshUnderWay shows that requests keep their sessions alive for as long as they take, and
+// that nothing is left of them afterwards.
+func TestRefreshUnderWay(t *testing.T) {
+	h, store := withCountedStore(t, "idle_timeout 400ms\ntouch_interval 50ms")
+	cookie := create(t, h, `{"a":1}`)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(cookie)
+	_, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+		time.Sleep(time.Second)
+		w.Header().Set("X-Session-Update", `{"b":2}`)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := h.secret.signer.Load().Verify(cookie.Value)
+	entry, err := store.Get(context.Background(), sessionstore.Ref(id))
+	if err != nil || !entry.Found() {
+		t.Errorf("the session has idled out under a request: %v", err)
+	}
+	if h.store.held != nil {
+		t.Error("a request that has ended is still held")
+	}
+}

@@ -1,0 +1,217 @@
+// Package caddymodule is the Caddy HTTP handler http.handlers.session: server-side
+// sessions for backends that know nothing of them but two or three headers.
+package caddymodule
+
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+
+	// The stores of every build.
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memory"
+)
+
+func init() {
+	caddy.RegisterModule(new(Handler))
+	caddy.RegisterModule(new(Clean))
+	caddy.RegisterModule(new(Native))
+}
+
+// Handler gives the handlers behind it server-side sessions. The browser holds one
+// signed, opaque cookie; the data stay in a store. The backend gets them in the
+// request header `X-Session-Data` and changes them with the response headers
+// `X-Session-Update`, `X-Session-Flash` and `X-Session-Control`.
+//
+// These placeholders hold the session as the request found it:
+//
+// Placeholder | Description
+// ------------|-------------
+// `{http.session.exists}` | Whether there is a session
+// `{http.session.ref}` | The session's name in logs, never its id
+// `{http.session.created}` | When it began, in Unix seconds
+// `{http.session.data}` | Its data, as JSON
+// `{http.session.data.<field>}` | A field of its data, by its dotted path
+// `{http.session.error}` | In error routes: why the session could not be loaded or saved
+//
+// With a `name`, it stands behind `http.session.`, as in `{http.session.shop.exists}`.
+type Handler struct {
+	// Tells several session handlers in one route apart: it becomes part of the
+	// headers' and the cookie's default names, of the placeholders and of the scope.
+	Name string `json:"name,omitempty"`
+
+	// A label that sites share to share their sessions. Default: the sessions count for the
+	// handler's name with the cookie's domain, or with the request's host if the cookie has none
+	Scope string `json:"scope,omitempty"`
+
+	// The keys that sign the cookie: the first signs, all verify. At least 16 bytes each.
+	// Placeholders such as {env.*} and {file.*} work. Default: a key that is made at
+	// first use and kept in Caddy's storage
+	Secret []string `json:"secret,omitempty"`
+
+	// Where the sessions are kept. Default: bolt
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=http.session.stores inline_key=backend"`
+
+	// The form in which they are kept. Default: native
+	DialectRaw json.RawMessage `json:"dialect,omitempty" caddy:"namespace=http.session.dialects inline_key=format"`
+
+	// What the names of the headers begin with. Default: X-Session-, or X-Session-Name- with a name
+	HeaderPrefix string `json:"header_prefix,omitempty"`
+
+	// The fields that go into the data header: "*" for all, "none", or their dotted paths. Default: *
+	Forward []string `json:"forward,omitempty"`
+
+	// Whether the backend may change the session. Default: true
+	Updates *bool `json:"updates,omitempty"`
+
+	// How the data header is encoded: json (ASCII), or base64 (of the UTF-8 JSON). Default: json
+	Encoding string `json:"encoding,omitempty"`
+
+	// Request headers of their own for fields of the data
+	Inject map[string]string `json:"inject,omitempty"`
+
+	// Response headers of the backend's that become fields of the data, and go no further
+	Capture map[string]string `json:"capture,omitempty"`
+
+	// The fields whose change gives the session a new id. Default: those of capture
+	RegenerateOn []string `json:"regenerate_on,omitempty"`
+
+	// How long a session lives after the last request. Default: 24h
+	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
+
+	// How long a session lives after its creation, whatever happens. Default: 744h
+	AbsoluteTimeout caddy.Duration `json:"absolute_timeout,omitempty"`
+
+	// How often the use of a session is recorded at most. Default: a twentieth of the idle timeout
+	TouchInterval caddy.Duration `json:"touch_interval,omitempty"`
+
+	// How long an id that was regenerated is still known. Default: 10s
+	RegenerateGrace caddy.Duration `json:"regenerate_grace,omitempty"`
+
+	// How many bytes the data take at most, as ASCII JSON. Default: 4000
+	MaxSize int `json:"max_size,omitempty"`
+
+	// How long loading a session takes at most, and saving one. Default: 1s
+	StoreTimeout caddy.Duration `json:"store_timeout,omitempty"`
+
+	// What happens when a session cannot be loaded: fail (503) or anonymous. Default: fail
+	OnStoreError string `json:"on_store_error,omitempty"`
+
+	// Whether responses say Vary: Cookie. Default: true
+	Vary *bool `json:"vary,omitempty"`
+
+	// The cookie
+	Cookie *Cookie `json:"cookie,omitempty"`
+
+	logger *zap.Logger
+	store  *lease
+	cookie cookieJar
+	names  names
+	secret secret
+
+	// ignored is done when the backend was told that updates are off.
+	ignored sync.Once
+
+	site         string
+	hostScoped   bool
+	updates      bool
+	vary         bool
+	base64       bool
+	anonymous    bool
+	forwardAll   bool
+	forward      []jsondoc.Path
+	inject       []injection
+	regenerateOn []jsondoc.Path
+	placeholders string
+	mark         string
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.session", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Cleanup implements [caddy.CleanerUpper]. Requests under way go on using the
+// store; the last of them gives it back.
+func (h *Handler) Cleanup() error {
+	if h.store != nil {
+		h.store.cleanup()
+	}
+	return nil
+}
+
+// Dialect is implemented by the modules in the namespace http.session.dialects.
+type Dialect interface {
+	// Codec returns the format of the records. It is called once, after provisioning.
+	Codec() sessionstore.Codec
+}
+
+// Native is the dialect of this project's own: see [sessionstore.Native].
+type Native struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*Native) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.dialects.native", New: func() caddy.Module { return new(Native) }}
+}
+
+// Codec implements [Dialect].
+func (*Native) Codec() sessionstore.Codec { return sessionstore.Native{} }
+
+// UnmarshalCaddyfile sets up the dialect from Caddyfile tokens. Syntax:
+//
+//	dialect native
+func (*Native) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return eachOption(d, "dialect native", nil, func(*caddyfile.Dispenser, string) (bool, error) { return false, nil })
+}
+
+// Cookie is how the browser keeps the session's id.
+type Cookie struct {
+	// Default: caddy_session, or caddy_session_name with a name
+	Name string `json:"name,omitempty"`
+
+	// The domain that shares the cookie with its subdomains. Default: none, the host alone gets it
+	Domain string `json:"domain,omitempty"`
+
+	// Default: /
+	Path string `json:"path,omitempty"`
+
+	// lax, strict or none. Default: lax
+	SameSite string `json:"same_site,omitempty"`
+
+	// auto (as the request came, or as a trusted proxy says that it came), on or off. Default: auto
+	Secure string `json:"secure,omitempty"`
+
+	// Whether scripts are kept from the cookie. Default: true
+	HTTPOnly *bool `json:"http_only,omitempty"`
+
+	// Whether the cookie is kept apart for each top-level site (CHIPS). Default: false
+	Partitioned bool `json:"partitioned,omitempty"`
+
+	// Whether the backend gets the cookie too, and may set it. Default: false
+	PassThrough bool `json:"pass_through,omitempty"`
+
+	// Whether the cookie outlives the browser. Default: true
+	Permanent *bool `json:"permanent,omitempty"`
+}
+
+const (
+	// maxForward is how many bytes of data are forwarded at most, unless
+	// max_size allows more: servers limit the size of headers.
+	maxForward = 32 << 10
+
+	// minSecret is the length of the shortest key, in bytes.
+	minSecret = 16
+
+	// maxMaxSize leaves room in a record for messages, scope and head.
+	maxMaxSize = sessionstore.MaxRecord - 16<<10
+)

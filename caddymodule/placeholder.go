@@ -1,0 +1,94 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// placeholder gives the session as the request found it. It parses nothing until it is asked.
+func placeholder(r *http.Request, key string) (any, bool) {
+	if !strings.HasPrefix(key, "http.session.") {
+		return nil, false
+	}
+	for x := latest(r); x != nil; x = x.outer {
+		if name, ours := strings.CutPrefix(key, x.h.placeholders); ours {
+			if value, known := x.placeholder(name); known {
+				return value, true
+			}
+		}
+	}
+	return nil, false
+}
+
+func (x *exchange) placeholder(name string) (any, bool) {
+	s := &x.session
+	switch name {
+	case "exists":
+		return s.Exists(), true
+	case "ref":
+		return s.Ref(), true
+	case "created":
+		if !s.Exists() {
+			return "", true
+		}
+		return s.Created().Unix(), true
+	case "data":
+		return s.Data(), true
+	case "error":
+		if x.failure == nil {
+			return "", true
+		}
+		return errorText(x.failure), true
+	}
+	field, isField := strings.CutPrefix(name, "data.")
+	if !isField {
+		return nil, false
+	}
+	path, err := jsondoc.ParsePath(field)
+	if err != nil {
+		return "", true
+	}
+	doc, err := jsondoc.Parse(s.Data(), sessionstore.MaxDepth)
+	if err != nil {
+		return "", true
+	}
+	value, ok := doc.Lookup(path)
+	if !ok {
+		return "", true
+	}
+	return native(value), true
+}
+
+// native returns a field as matchers and expressions compare it best.
+func native(v jsondoc.Value) any {
+	switch value := v.Native().(type) {
+	case nil:
+		return ""
+	case string, bool:
+		return value
+	case json.Number:
+		if n, err := value.Int64(); err == nil {
+			return n
+		}
+		if f, err := value.Float64(); err == nil {
+			return f
+		}
+		return value.String()
+	default:
+		return string(v.AppendASCII(nil))
+	}
+}
+
+// errorText is what an error page may know.
+func errorText(err error) string {
+	if h, ok := err.(caddyhttp.HandlerError); ok && h.Err != nil {
+		return h.Err.Error()
+	}
+	return err.Error()
+}

@@ -1,0 +1,294 @@
+package caddymodule
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+const (
+	encodingJSON   = "json"
+	encodingBase64 = "base64"
+
+	onErrorFail      = "fail"
+	onErrorAnonymous = "anonymous"
+
+	forwardAll  = "*"
+	forwardNone = "none"
+)
+
+// Provision implements [caddy.Provisioner]. It reaches no network and writes nothing:
+// it runs for "caddy validate" too.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	cookie := Cookie{}
+	if h.Cookie != nil {
+		cookie = *h.Cookie
+	}
+	var err error
+	if h.cookie, err = cookie.jar(h.Name); err != nil {
+		return err
+	}
+	for _, step := range []func() error{h.provisionNames, h.provisionFields, h.provisionModes, h.provisionScope} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if err := h.secret.provision(h.Secret, ctx.Storage()); err != nil {
+		return err
+	}
+	return h.provisionStore(ctx)
+}
+
+// processKey signs what one handler tells another across a sub-request of templates.
+var processKey = func() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	return key
+}()
+
+func (h *Handler) provisionNames() error {
+	prefix := "X-Session-"
+	h.placeholders = "http.session."
+	if h.Name != "" {
+		if strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
+			return fmt.Errorf("name: %q may hold letters, digits, - and _ only", h.Name)
+		}
+		if slices.Contains([]string{"exists", "ref", "created", "data", "error"}, h.Name) {
+			return fmt.Errorf("name: %q is the name of a placeholder", h.Name)
+		}
+		prefix += h.Name + "-"
+		h.placeholders += h.Name + "."
+	}
+	if h.HeaderPrefix != "" {
+		prefix = h.HeaderPrefix
+	}
+	if !httpguts.ValidHeaderFieldName(prefix) {
+		return fmt.Errorf("header_prefix: %q is not the beginning of a header's name", prefix)
+	}
+	h.names.set(prefix)
+	h.names.request = guard(h.names.guarded(h.Inject))
+
+	mac := hmac.New(sha256.New, processKey)
+	mac.Write([]byte(fold(prefix)))
+	h.mark = base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+	return nil
+}
+
+func (h *Handler) provisionFields() error {
+	own := nameSet{}
+	for _, name := range h.names.guarded(nil) {
+		own.add(name, dataHeader, 0)
+	}
+	var fields []string
+	for _, name := range slices.Sorted(maps.Keys(h.Inject)) {
+		path, err := checkField("inject", name, h.Inject[name], &own)
+		if err != nil {
+			return err
+		}
+		own.add(name, injectedHeader, 0)
+		h.inject = append(h.inject, injection{http.CanonicalHeaderKey(name), path})
+	}
+	for i, name := range slices.Sorted(maps.Keys(h.Capture)) {
+		if h.names.response.find(name).means == capturedHeader {
+			return fmt.Errorf("capture: %s is captured twice", name)
+		}
+		taken := nameSet{}
+		for _, n := range h.names.guarded(nil) {
+			taken.add(n, dataHeader, 0)
+		}
+		path, err := checkField("capture", name, h.Capture[name], &taken)
+		if err != nil {
+			return err
+		}
+		h.names.response.add(name, capturedHeader, i)
+		h.names.captured = append(h.names.captured, capture{http.CanonicalHeaderKey(name), path})
+		fields = append(fields, h.Capture[name])
+	}
+	if h.RegenerateOn != nil {
+		fields = h.RegenerateOn
+	}
+	var err error
+	if h.regenerateOn, err = parseFields("regenerate_on", fields); err != nil {
+		return err
+	}
+	switch {
+	case len(h.Forward) == 0 || slices.Equal(h.Forward, []string{forwardAll}):
+		h.forwardAll = true
+	case slices.Equal(h.Forward, []string{forwardNone}):
+	default:
+		for _, field := range h.Forward {
+			if field == forwardAll || field == forwardNone {
+				return fmt.Errorf("forward: %s stands alone", field)
+			}
+		}
+		if h.forward, err = parseFields("forward", h.Forward); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkField(option, name, field string, taken *nameSet) (jsondoc.Path, error) {
+	if !httpguts.ValidHeaderFieldName(name) {
+		return jsondoc.Path{}, fmt.Errorf("%s: %q is not a header's name", option, name)
+	}
+	if reserved(name) {
+		return jsondoc.Path{}, fmt.Errorf("%s: %s is not for sessions: it steers the connection, the message or the browser", option, name)
+	}
+	if taken.find(name).means != none {
+		return jsondoc.Path{}, fmt.Errorf("%s: %s is taken already", option, name)
+	}
+	path, err := jsondoc.ParsePath(field)
+	if err != nil {
+		return jsondoc.Path{}, fmt.Errorf("%s %s: %w", option, name, err)
+	}
+	return path, nil
+}
+
+// reserved reports whether a header may be neither injected nor captured.
+func reserved(name string) bool {
+	switch folded := fold(name); folded {
+	case "connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te",
+		"trailer", "transfer-encoding", "upgrade", "alt-svc", "host", "location", "cookie", "set-cookie":
+		return true
+	default:
+		return strings.HasPrefix(folded, "content-")
+	}
+}
+
+func parseFields(option string, fields []string) ([]jsondoc.Path, error) {
+	var paths []jsondoc.Path
+	for _, field := range fields {
+		path, err := jsondoc.ParsePath(field)
+		if err != nil {
+			return nil, fmt.Errorf("%s %s: %w", option, field, err)
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
+}
+
+func (h *Handler) provisionModes() error {
+	h.updates, h.vary = isTrue(h.Updates, true), isTrue(h.Vary, true)
+	switch h.Encoding {
+	case "", encodingJSON:
+	case encodingBase64:
+		h.base64 = true
+	default:
+		return fmt.Errorf("encoding: %q is not json or base64", h.Encoding)
+	}
+	switch h.OnStoreError {
+	case "", onErrorFail:
+	case onErrorAnonymous:
+		h.anonymous = true
+	default:
+		return fmt.Errorf("on_store_error: %q is not fail or anonymous", h.OnStoreError)
+	}
+	return nil
+}
+
+func (h *Handler) provisionScope() error {
+	switch {
+	case h.Scope != "":
+		if !printable(h.Scope) || strings.Contains(h.Scope, "|") {
+			return fmt.Errorf("scope: %q may hold printable ASCII characters without | only", h.Scope)
+		}
+		h.site = "scope " + h.Scope
+	case h.cookie.domain != "":
+		h.site = "name " + h.Name + " domain " + h.cookie.domain
+	default:
+		h.site, h.hostScoped = "name "+h.Name, true
+	}
+	return nil
+}
+
+func (h *Handler) provisionStore(ctx caddy.Context) error {
+	opts, err := h.options()
+	if err != nil {
+		return err
+	}
+	opts.Codec = sessionstore.Native{}
+	if h.DialectRaw != nil {
+		mod, err := ctx.LoadModule(h, "DialectRaw")
+		if err != nil {
+			return fmt.Errorf("loading dialect: %w", err)
+		}
+		opts.Codec = mod.(Dialect).Codec()
+	}
+	var mod any
+	if h.StoreRaw != nil {
+		mod, err = ctx.LoadModule(h, "StoreRaw")
+	} else {
+		mod, err = ctx.LoadModuleByID(stores.Namespace+".bolt", nil)
+	}
+	if err != nil {
+		return fmt.Errorf("loading store: %w", err)
+	}
+	guest, ok := mod.(stores.Store)
+	if !ok {
+		return fmt.Errorf("module %T is not a session store", mod)
+	}
+	h.store = &lease{guest: guest, opts: opts, logger: h.logger}
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	return h.store.open()
+}
+
+func (h *Handler) options() (sessionstore.Options, error) {
+	opts := sessionstore.Options{
+		IdleTimeout:     orDefault(h.IdleTimeout, sessionstore.DefaultIdleTimeout),
+		AbsoluteTimeout: orDefault(h.AbsoluteTimeout, sessionstore.DefaultAbsoluteTimeout),
+		RegenerateGrace: orDefault(h.RegenerateGrace, sessionstore.DefaultRegenerateGrace),
+		StoreTimeout:    orDefault(h.StoreTimeout, sessionstore.DefaultStoreTimeout),
+		TouchInterval:   time.Duration(h.TouchInterval),
+		MaxSize:         h.MaxSize,
+		RegenerateOn:    h.regenerateOn,
+		Permanent:       h.cookie.permanent,
+	}
+	for _, d := range []struct {
+		option string
+		value  time.Duration
+	}{
+		{"idle_timeout", opts.IdleTimeout}, {"absolute_timeout", opts.AbsoluteTimeout},
+		{"regenerate_grace", opts.RegenerateGrace}, {"store_timeout", opts.StoreTimeout},
+	} {
+		if d.value < time.Millisecond {
+			return opts, fmt.Errorf("%s: %s is too short", d.option, d.value)
+		}
+	}
+	if opts.TouchInterval < 0 || opts.TouchInterval >= opts.IdleTimeout {
+		return opts, fmt.Errorf("touch_interval: %s must be shorter than the idle timeout, which is %s", opts.TouchInterval, opts.IdleTimeout)
+	}
+	if h.MaxSize < 0 || h.MaxSize > maxMaxSize {
+		return opts, fmt.Errorf("max_size: %d is not between 1 and %d bytes", h.MaxSize, maxMaxSize)
+	}
+	return opts, nil
+}
+
+func orDefault(d caddy.Duration, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return time.Duration(d)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner  = (*Handler)(nil)
+	_ caddy.CleanerUpper = (*Handler)(nil)
+)

@@ -1,0 +1,135 @@
+package caddymodule
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// injection is a field of the data that goes into a request header of its own.
+type injection struct {
+	header string
+	field  jsondoc.Path
+}
+
+const (
+	infoAnonymous   = "exists=?0"
+	infoUnavailable = "exists=?0, unavailable"
+)
+
+// forward tells the backend about the session. The header map is changed in
+// place: placeholders and later handlers look at this one.
+func (x *exchange) forward() error {
+	h := x.r.Header
+	s, names := &x.session, &x.h.names
+	if !s.Exists() {
+		h[names.data] = x.line(0, x.h.encode(emptyData))
+		info := infoAnonymous
+		if x.unavailable {
+			info = infoUnavailable
+		}
+		h[names.info] = x.line(1, info)
+		return nil
+	}
+
+	data := s.Data()
+	if limit := max(maxForward, x.h.store.opts.MaxSize); len(data) > limit {
+		return caddyhttp.Error(http.StatusInternalServerError,
+			fmt.Errorf("session %s: its data are %d bytes, at most %d are forwarded", s.Ref(), len(data), limit))
+	}
+	if !x.h.forwardAll || len(x.h.inject) > 0 {
+		doc, err := jsondoc.Parse(data, sessionstore.MaxDepth)
+		if err != nil {
+			return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("session %s: %w", s.Ref(), sessionstore.ErrRecord))
+		}
+		for _, i := range x.h.inject {
+			if value, ok := doc.Lookup(i.field); ok && value.Kind() != jsondoc.Null {
+				h[i.header] = []string{headerText(value)}
+			}
+		}
+		if !x.h.forwardAll {
+			data = string(jsondoc.Select(doc, x.h.forward).AppendASCII(nil))
+		}
+	}
+	h[names.data] = x.line(0, x.h.encode(data))
+	h[names.info] = x.line(1, info(s))
+	if flash := s.Flash(); flash != "" {
+		h[names.flash] = x.line(2, flash)
+	}
+	if marks := h[markHeader]; marks == nil {
+		h[markHeader] = x.line(3, x.h.mark)
+	} else {
+		h[markHeader] = append(slices.Clip(marks), x.h.mark) // another handler's
+	}
+	x.forwarded = true
+	return nil
+}
+
+// line makes a header's value in the i-th place of the exchange.
+func (x *exchange) line(i int, value string) []string {
+	x.headerRoom[i] = value
+	return x.headerRoom[i : i+1 : i+1]
+}
+
+const emptyData = "{}"
+
+func (h *Handler) encode(data string) string {
+	if !h.base64 {
+		return data
+	}
+	return base64.StdEncoding.EncodeToString(jsondoc.AppendUTF8(nil, []byte(data)))
+}
+
+// info is the RFC 9651 dictionary that describes a session.
+func info(s *sessionstore.Session) string {
+	b := make([]byte, 0, len(`exists, ref="", created=@, expires=@`)+sessionstore.RefLen+2*len("1795318769"))
+	b = append(b, `exists, ref="`...)
+	b = append(b, s.Ref()...)
+	b = append(b, `", created=@`...)
+	b = strconv.AppendInt(b, s.Created().Unix(), 10)
+	b = append(b, `, expires=@`...)
+	b = strconv.AppendInt(b, s.Expires().Unix(), 10)
+	return string(b)
+}
+
+// headerText is the text of a field for a header: of a string its characters, of
+// everything else its JSON. What would break a header is percent-encoded.
+func headerText(v jsondoc.Value) string {
+	text := v.String()
+	if strings.IndexFunc(text, isControl) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for i := range len(text) {
+		if c := text[i]; isControl(rune(c)) {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+
+// removeForwarded takes the headers back that forward has set.
+func (x *exchange) removeForwarded() {
+	h, names := x.r.Header, &x.h.names
+	delete(h, names.data)
+	delete(h, names.info)
+	delete(h, names.flash)
+	for _, i := range x.h.inject {
+		delete(h, i.header)
+	}
+	if x.forwarded {
+		delete(h, markHeader)
+	}
+}

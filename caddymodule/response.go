@@ -1,0 +1,355 @@
+package caddymodule
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/dunglas/httpsfv"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// maxLines is how many header lines of ours a response may have.
+const maxLines = 64
+
+// maxLine is how long such a line may be, in bytes.
+const maxLine = sessionstore.MaxRecord
+
+// capture is a response header that becomes a field of the data.
+type capture struct {
+	header string
+	field  jsondoc.Path
+}
+
+// collected are the lines of a response that are meant for us.
+type collected struct {
+	update, flash, control []string
+	captured               [][]string
+
+	// foreign are cookies that the backend sets under our cookie's name.
+	foreign []string
+}
+
+func (c *collected) lines() int {
+	n := len(c.update) + len(c.flash) + len(c.control)
+	for _, values := range c.captured {
+		n += len(values)
+	}
+	return n
+}
+
+// collect takes our headers out of the response.
+func (x *exchange) collect(h http.Header) collected {
+	var c collected
+	names := &x.h.names
+	for name, values := range h {
+		found := names.response.find(name)
+		switch found.means {
+		case none:
+			continue
+		case setCookieHeader:
+			if strings.EqualFold(name, "Set-Cookie") {
+				x.takeForeign(h, name, values, &c)
+			}
+			continue
+		case trailerHeader:
+			if kept, removed := removeTokens(values, x.ours); removed {
+				h[name] = kept
+				x.h.logger.Warn("session headers in trailers are ignored")
+			}
+			continue
+		}
+		delete(h, name)
+		if strings.ContainsAny(name, "_.") && !strings.EqualFold(name, x.canonical(found)) {
+			x.h.logger.Warn("a session header was misspelt and is ignored", nameField(x.canonical(found)))
+			continue
+		}
+		switch found.means {
+		case updateHeader:
+			c.update = append(c.update, values...)
+		case flashHeader:
+			c.flash = append(c.flash, values...)
+		case controlHeader:
+			c.control = append(c.control, values...)
+		case capturedHeader:
+			if c.captured == nil {
+				c.captured = make([][]string, len(names.captured))
+			}
+			c.captured[found.field] = append(c.captured[found.field], values...)
+		}
+	}
+	return c
+}
+
+func (x *exchange) canonical(n foldedName) string {
+	names := &x.h.names
+	switch n.means {
+	case updateHeader:
+		return names.update
+	case flashHeader:
+		return names.flash
+	case controlHeader:
+		return names.control
+	default:
+		return names.captured[n.field].header
+	}
+}
+
+// ours reports whether a name is one of ours in a response.
+func (x *exchange) ours(name string) bool {
+	switch x.h.names.response.find(name).means {
+	case flashHeader, updateHeader, controlHeader, capturedHeader:
+		return true
+	default:
+		return false
+	}
+}
+
+// takeForeign takes out cookies that the backend sets under our cookie's name: only
+// the proxy names a session, unless the backend shares its own with it.
+func (x *exchange) takeForeign(h http.Header, name string, values []string, c *collected) {
+	var kept []string
+	for _, v := range values {
+		pair, _, _ := strings.Cut(v, ";")
+		// A cookie without a name, "=a=b", comes back as a cookie a.
+		if value, ours := x.h.cookie.match(strings.TrimLeft(pair, " \t=")); ours {
+			c.foreign = append(c.foreign, value)
+		} else {
+			kept = append(kept, v)
+		}
+	}
+	if len(c.foreign) == 0 || x.h.cookie.passThrough {
+		return
+	}
+	x.h.logger.Warn("the backend set a cookie with the session cookie's name; it is dropped")
+	if len(kept) == 0 {
+		delete(h, name)
+	} else {
+		h[name] = kept
+	}
+}
+
+// change makes one change of all that the response asks for. Its errors name
+// the header and hold none of the data.
+func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
+	change := new(sessionstore.Change)
+	names := &x.h.names
+	if !x.h.updates {
+		if c.update != nil || c.flash != nil || c.control != nil {
+			x.h.ignored.Do(func() {
+				x.h.logger.Warn("the backend sent session headers, which are ignored: updates off")
+			})
+		}
+		c.update, c.flash, c.control = nil, nil, nil
+	}
+	if n := c.lines(); n > maxLines {
+		return nil, fmt.Errorf("%w: %d session header lines, at most %d are read", sessionstore.ErrTooLarge, n, maxLines)
+	}
+	for i, values := range c.captured {
+		if values == nil {
+			continue
+		}
+		edit, err := names.captured[i].edit(values)
+		if err != nil {
+			return nil, err
+		}
+		change.Edits = append(change.Edits, edit)
+	}
+	err := x.eachValue(names.update, c.update, func(v jsondoc.Value) error {
+		edit, err := sessionstore.ParseEdit(v)
+		change.Edits = append(change.Edits, namedEdit{edit, names.update})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = x.eachValue(names.flash, c.flash, func(v jsondoc.Value) error {
+		flash, err := sessionstore.ParseFlash(v)
+		change.Flashes = append(change.Flashes, flash)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := readControl(c.control, change); err != nil {
+		return nil, fmt.Errorf("%s: %w", names.control, err)
+	}
+	return change, nil
+}
+
+// namedEdit says in its errors which header it came from.
+type namedEdit struct {
+	sessionstore.Edit
+	header string
+}
+
+func (e namedEdit) Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error) {
+	doc, err := e.Edit.Apply(doc, maxSize)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", e.header, err)
+	}
+	return doc, err
+}
+
+func (c *capture) edit(values []string) (sessionstore.Edit, error) {
+	text := strings.Join(values, ", ")
+	if text == "" {
+		return namedEdit{sessionstore.Assign{Field: c.field}, c.header}, nil
+	}
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("%s: %w: not valid UTF-8", c.header, sessionstore.ErrInvalid)
+	}
+	value := jsondoc.NewString(text)
+	return namedEdit{sessionstore.Assign{Field: c.field, Value: &value}, c.header}, nil
+}
+
+// eachValue calls use for the JSON values of a header, which may have several in a line.
+func (x *exchange) eachValue(header string, lines []string, use func(jsondoc.Value) error) error {
+	for i, line := range lines {
+		values, err := x.h.parseLine(line)
+		if err != nil {
+			return fmt.Errorf("%s, line %d: %w: %w", header, i+1, sessionstore.ErrInvalid, err)
+		}
+		for _, v := range values {
+			if err := use(v); err != nil {
+				return fmt.Errorf("%s, line %d: %w", header, i+1, err)
+			}
+		}
+	}
+	return nil
+}
+
+// parseLine reads JSON values with commas between them; in the base64 encoding,
+// also the base64 of the same.
+func (h *Handler) parseLine(line string) ([]jsondoc.Value, error) {
+	if len(line) > maxLine {
+		return nil, jsondoc.ErrTooLarge
+	}
+	rest := strings.Trim(line, " \t")
+	if !h.base64 {
+		return jsondoc.ParseList(rest, sessionstore.MaxUpdateDepth)
+	}
+	var values []jsondoc.Value
+	for {
+		rest = strings.TrimLeft(rest, " \t")
+		if rest != "" && strings.IndexByte(`{["`, rest[0]) >= 0 {
+			v, after, err := jsondoc.ParseNext(rest, sessionstore.MaxUpdateDepth)
+			if err != nil {
+				return nil, err
+			}
+			values, rest = append(values, v), strings.TrimLeft(after, " \t")
+			if rest != "" && rest[0] != ',' {
+				return nil, fmt.Errorf("%w: values without a comma between them", jsondoc.ErrSyntax)
+			}
+		} else {
+			encoded, _, _ := strings.Cut(rest, ",")
+			rest = rest[len(encoded):]
+			text, err := base64.StdEncoding.DecodeString(strings.TrimRight(encoded, " \t"))
+			if err != nil {
+				return nil, fmt.Errorf("%w: neither JSON nor base64", jsondoc.ErrSyntax)
+			}
+			list, err := jsondoc.ParseList(text, sessionstore.MaxUpdateDepth)
+			if err != nil {
+				return nil, err
+			}
+			values = append(values, list...)
+		}
+		if rest == "" {
+			return values, nil
+		}
+		rest = rest[1:]
+	}
+}
+
+// readControl reads the RFC 9651 dictionary of the control header.
+func readControl(lines []string, change *sessionstore.Change) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	for _, line := range lines {
+		if len(line) > maxLine {
+			return sessionstore.ErrTooLarge
+		}
+	}
+	dict, err := httpsfv.UnmarshalDictionary(lines)
+	if err != nil {
+		return fmt.Errorf("%w: not an RFC 9651 dictionary", sessionstore.ErrInvalid)
+	}
+	for _, name := range dict.Names() {
+		member, _ := dict.Get(name)
+		var ok bool
+		switch name {
+		case "regenerate":
+			change.Regenerate, ok = boolean(member)
+		case "destroy":
+			change.Destroy, ok = boolean(member)
+		case "permanent":
+			var permanent bool
+			permanent, ok = boolean(member)
+			change.Permanent = &permanent
+		case "flash-seen":
+			ok = readFlashSeen(member, change)
+		case "idle-timeout":
+			ok = readIdleTimeout(member, change)
+		default:
+			return fmt.Errorf("%w: an unknown member", sessionstore.ErrInvalid)
+		}
+		if !ok {
+			return fmt.Errorf("%w: %s has a value that it cannot have", sessionstore.ErrInvalid, name)
+		}
+	}
+	return nil
+}
+
+func boolean(m httpsfv.Member) (value, ok bool) {
+	item, isItem := m.(httpsfv.Item)
+	if !isItem {
+		return false, false
+	}
+	value, ok = item.Value.(bool)
+	return value, ok
+}
+
+func readFlashSeen(m httpsfv.Member, change *sessionstore.Change) bool {
+	list, isList := m.(httpsfv.InnerList)
+	if !isList {
+		var ok bool
+		change.FlashSeen, ok = boolean(m)
+		return ok
+	}
+	change.FlashSeen, change.FlashCategories = true, []string{}
+	for _, item := range list.Items {
+		category, ok := item.Value.(string)
+		if !ok {
+			return false
+		}
+		change.FlashCategories = append(change.FlashCategories, category)
+	}
+	return true
+}
+
+// maxIdleSeconds keeps a time.Duration from overflowing.
+const maxIdleSeconds = int64(1<<63-1) / int64(time.Second)
+
+func readIdleTimeout(m httpsfv.Member, change *sessionstore.Change) bool {
+	if on, isBool := boolean(m); isBool {
+		change.IdleTimeout = new(time.Duration)
+		return !on
+	}
+	item, isItem := m.(httpsfv.Item)
+	if !isItem {
+		return false
+	}
+	seconds, isInt := item.Value.(int64)
+	if !isInt || seconds < 1 {
+		return false
+	}
+	timeout := time.Duration(min(seconds, maxIdleSeconds)) * time.Second
+	change.IdleTimeout = &timeout
+	return true
+}

@@ -1,0 +1,172 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/certmagic"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/signer"
+)
+
+const (
+	// salt is what tells our signatures from others made with the same key.
+	salt = "caddy-session"
+
+	// storageKey is where a key that nobody configured is kept.
+	storageKey = "session/secret.key"
+
+	// generatedSecret is the length of such a key before it is encoded, in bytes.
+	generatedSecret = 32
+)
+
+// secret gives the signer of cookies: of the configured keys, or of one that is
+// kept in Caddy's storage and made at first use, since provisioning writes nothing.
+type secret struct {
+	signer  atomic.Pointer[signer.Signer]
+	storage certmagic.Storage
+
+	mu       sync.Mutex
+	fetching *fetching
+}
+
+// fetching is an attempt to get the key from the storage.
+type fetching struct {
+	done chan struct{}
+	err  error // valid when done is closed
+}
+
+// provision resolves the configured keys. The field that holds them stays as it
+// is: Caddy may log it.
+func (s *secret) provision(configured []string, storage certmagic.Storage) error {
+	s.storage = storage
+	if len(configured) == 0 {
+		return nil
+	}
+	repl := caddy.NewReplacer()
+	var keys [][]byte
+	for i, text := range configured {
+		key, err := repl.ReplaceOrErr(text, true, true)
+		if err != nil {
+			return fmt.Errorf("secret: key %d of %d resolves to nothing: %w", i+1, len(configured), err)
+		}
+		if len(key) < minSecret {
+			return fmt.Errorf("secret: key %d of %d is %d bytes long, at least %d are needed (openssl rand -base64 32 makes one)",
+				i+1, len(configured), len(key), minSecret)
+		}
+		keys = append(keys, []byte(key))
+	}
+	return s.use(keys...)
+}
+
+func (s *secret) use(keys ...[]byte) error {
+	sgn, err := signer.New(signer.Options{Keys: keys, Salt: salt})
+	if err != nil {
+		return fmt.Errorf("secret: %w", err)
+	}
+	s.signer.Store(sgn)
+	return nil
+}
+
+const (
+	// fetchTimeout bounds an attempt to get the key from the storage.
+	fetchTimeout = 30 * time.Second
+
+	// fetchPatience is how long a request waits for it. Where several instances make the key
+	// at once, they queue for the storage's lock, which files have them look at once a second.
+	fetchPatience = 3 * time.Second
+)
+
+// get returns the signer. Only if no key is configured, and the storage was not asked
+// before, can that fail or take time.
+func (s *secret) get(ctx context.Context) (*signer.Signer, error) {
+	if sgn := s.signer.Load(); sgn != nil {
+		return sgn, nil
+	}
+	f := s.begin()
+	limit := time.NewTimer(fetchPatience)
+	defer limit.Stop()
+	var err error
+	select {
+	case <-f.done:
+		err = f.err
+	case <-limit.C:
+		err = context.DeadlineExceeded
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: the session key in Caddy's storage: %w", sessionstore.ErrUnavailable, err)
+	}
+	return s.signer.Load(), nil
+}
+
+// begin returns the attempt under way, or a new one. It goes on when those who wait give up.
+func (s *secret) begin() *fetching {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fetching != nil {
+		return s.fetching
+	}
+	f := &fetching{done: make(chan struct{})}
+	if s.signer.Load() != nil {
+		close(f.done)
+		return f
+	}
+	s.fetching = f
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+		defer cancel()
+		key, err := s.fetch(ctx)
+		if err == nil {
+			err = s.use(key)
+		}
+		s.mu.Lock()
+		s.fetching = nil
+		s.mu.Unlock()
+		f.err = err
+		close(f.done)
+	}()
+	return f
+}
+
+// fetch reads the key. Only if it is not there, and still is not when nobody else
+// can be making it, is one made: another key logs everybody out.
+func (s *secret) fetch(ctx context.Context) (key []byte, err error) {
+	if key, err = s.load(ctx); !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	if err := s.storage.Lock(ctx, storageKey); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.storage.Unlock(context.WithoutCancel(ctx), storageKey)) }()
+	if key, err = s.load(ctx); !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	random := make([]byte, generatedSecret)
+	_, _ = rand.Read(random)
+	key = base64.RawURLEncoding.AppendEncode(nil, random)
+	return key, s.storage.Store(ctx, storageKey, key)
+}
+
+func (s *secret) load(ctx context.Context) ([]byte, error) {
+	text, err := s.storage.Load(ctx, storageKey)
+	if err != nil {
+		return nil, err
+	}
+	key := []byte(strings.TrimSpace(string(text)))
+	if len(key) < minSecret {
+		return nil, fmt.Errorf("%s is damaged: it holds %d bytes; put back the key that was there, or delete it to log everybody out", storageKey, len(key))
+	}
+	return key, nil
+}

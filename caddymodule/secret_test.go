@@ -1,0 +1,97 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/certmagic"
+)
+
+// TestSecretIsMadeOnce shows that many instances which share a storage make one key together.
+func TestSecretIsMadeOnce(t *testing.T) {
+	storage := &certmagic.FileStorage{Path: t.TempDir()}
+	var wg sync.WaitGroup
+	values := make([]string, 3)
+	for i := range values {
+		wg.Go(func() {
+			var s secret
+			if err := s.provision(nil, storage); err != nil {
+				t.Error(err)
+				return
+			}
+			sgn, err := s.get(context.Background())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			values[i] = sgn.Sign("x")
+		})
+	}
+	wg.Wait()
+	for _, v := range values {
+		if v != values[0] {
+			t.Fatal("two instances have different keys")
+		}
+	}
+}
+
+// TestProvisionWritesNoSecret shows that the key is made at first use, not by a configuration
+// that is only checked.
+func TestProvisionWritesNoSecret(t *testing.T) {
+	dir := t.TempDir()
+	var s secret
+	if err := s.provision(nil, &certmagic.FileStorage{Path: dir}); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
+		t.Errorf("the storage holds %v, %v", entries, err)
+	}
+}
+
+// brokenStorage fails to load, as a network file system does.
+type brokenStorage struct{ certmagic.Storage }
+
+var errBroken = errors.New("input/output error")
+
+func (brokenStorage) Load(context.Context, string) ([]byte, error) { return nil, errBroken }
+
+// TestStorageErrorMakesNoSecret shows that only "not there" means none: another key
+// would log everybody out.
+func TestStorageErrorMakesNoSecret(t *testing.T) {
+	dir := t.TempDir()
+	var s secret
+	if err := s.provision(nil, brokenStorage{&certmagic.FileStorage{Path: dir}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.get(context.Background()); !errors.Is(err, errBroken) {
+		t.Errorf("error %v, want %v", err, errBroken)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
+		t.Errorf("the storage holds %v", entries)
+	}
+}
+
+// TestDamagedSecretStays shows that a key which is there and is no key is left alone.
+func TestDamagedSecretStays(t *testing.T) {
+	storage := &certmagic.FileStorage{Path: t.TempDir()}
+	if err := storage.Store(context.Background(), storageKey, []byte("short")); err != nil {
+		t.Fatal(err)
+	}
+	var s secret
+	if err := s.provision(nil, storage); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.get(context.Background())
+	if err == nil || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "short") {
+		t.Errorf("error %v", err)
+	}
+	got, err := os.ReadFile(filepath.Join(storage.Path, filepath.FromSlash(storageKey)))
+	if err != nil || string(got) != "short" {
+		t.Errorf("the key is now %q, %v", got, err)
+	}
+}

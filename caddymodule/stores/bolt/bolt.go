@@ -1,0 +1,117 @@
+// Package bolt is the session store module that keeps sessions in a file. It is the default.
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/bolt"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store keeps the sessions in a file of this machine, which it makes when the first
+// session is asked for. A change that was answered is on disk. One process uses the
+// file at a time; another waits until it is free.
+type Store struct {
+	// The file. Placeholders such as {env.*} work. Default: session/sessions.db in Caddy's data directory
+	Path string `json:"path,omitempty"`
+
+	path   string
+	logger *zap.Logger
+}
+
+// DefaultPath is the file of a store that names none.
+func DefaultPath() string { return filepath.Join(caddy.AppDataDir(), "session", "sessions.db") }
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".bolt", New: func() caddy.Module { return new(Store) }}
+}
+
+// Provision implements [caddy.Provisioner]. It looks at the file and leaves it as it is.
+func (s *Store) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
+	s.path = DefaultPath()
+	if s.Path != "" {
+		path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
+		if err != nil {
+			return fmt.Errorf("path of the bolt store: %w", err)
+		}
+		if s.path, err = filepath.Abs(path); err != nil {
+			return fmt.Errorf("path of the bolt store: %w", err)
+		}
+	}
+	// Two ways to write the path of one file must not open it twice.
+	if real, err := filepath.EvalSymlinks(s.path); err == nil {
+		s.path = real
+	} else if dir, err := filepath.EvalSymlinks(filepath.Dir(s.path)); err == nil {
+		s.path = filepath.Join(dir, filepath.Base(s.path))
+	}
+	if stores.Open(s.identity()) {
+		return nil
+	}
+	if err := bolt.Check(s.path); err != nil {
+		return err
+	}
+	if bolt.Held(s.path) {
+		s.logger.Warn("the session file is held by another process; sessions are out of reach until it is free",
+			zap.String("path", s.path))
+	}
+	return nil
+}
+
+func (s *Store) identity() stores.Identity {
+	return stores.Identity{Driver: "bolt", Resource: s.path}
+}
+
+// Open implements [stores.Store].
+func (s *Store) Open() (sessionstore.Store, func(), error) {
+	return stores.Share(s.identity(), func() (sessionstore.Store, error) {
+		return bolt.Open(bolt.Options{Path: s.path, OnError: s.report}), nil
+	})
+}
+
+// report logs what the store cannot tell anybody else.
+func (s *Store) report(err error) {
+	switch {
+	case err == nil:
+		s.logger.Info("the session file is in use", zap.String("path", s.path))
+	case errors.Is(err, bolt.ErrHeld):
+		s.logger.Warn("the session file is held by another process; sessions are out of reach until it is free",
+			zap.String("path", s.path))
+	default:
+		s.logger.Error("the session file cannot be used", zap.String("path", s.path), zap.Error(err))
+	}
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	store bolt [<path>]
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if d.NextArg() {
+		s.Path = d.Val()
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		return d.Errf("unrecognized option of store bolt: %s", d.Val())
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Store)(nil)
+	_ stores.Store          = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+)

@@ -1,0 +1,120 @@
+// Package memory is the session store module that keeps sessions in the memory of the process.
+package memory
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memory"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store keeps the sessions in memory: nothing is faster, and they are gone when the
+// process ends. They survive a reload of the configuration. When a limit is
+// reached, the sessions that were not used for longest go first.
+type Store struct {
+	// Which memory to use. Handlers that name the same one share it, with the
+	// limits of the last that was configured. Default: one for all
+	Name string `json:"name,omitempty"`
+
+	// How many sessions are kept at most. Default: 1000000
+	MaxSessions int `json:"max_sessions,omitempty"`
+
+	// How many bytes the sessions take at most, overhead included. Default: 512 MiB
+	MaxBytes int64 `json:"max_bytes,omitempty"`
+
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".memory", New: func() caddy.Module { return new(Store) }}
+}
+
+// Provision implements [caddy.Provisioner].
+func (s *Store) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
+	return nil
+}
+
+// warnEvery is how often an operator is told that sessions are being lost.
+const warnEvery = time.Minute
+
+// Open implements [stores.Store].
+func (s *Store) Open() (sessionstore.Store, func(), error) {
+	store, release, err := stores.Share(stores.Identity{Driver: "memory", Resource: s.Name}, func() (*memory.Store, error) {
+		var warned atomic.Int64
+		return memory.New(memory.Options{OnEvict: func() {
+			now := time.Now().UnixNano()
+			if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
+				s.logger.Warn("memory is full: sessions that are still valid are being dropped; raise max_sessions or max_bytes, or use another store")
+			}
+		}}), nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	store.SetLimits(s.MaxSessions, s.MaxBytes)
+	return store, release, nil
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	store memory [<name>] {
+//		max_sessions <number>
+//		max_bytes    <size>
+//	}
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if d.NextArg() {
+		s.Name = d.Val()
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	seen := map[string]bool{}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if seen[option] {
+			return d.Errf("%s is given twice", option)
+		}
+		seen[option] = true
+		var value string
+		if !d.AllArgs(&value) {
+			return d.ArgErr()
+		}
+		switch option {
+		case "max_sessions":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 1 {
+				return d.Errf("max_sessions must be a number above zero, not %q", value)
+			}
+			s.MaxSessions = n
+		case "max_bytes":
+			n, err := humanize.ParseBytes(value)
+			if err != nil || n < 1 || n > 1<<62 {
+				return d.Errf("max_bytes must be a size such as 256MiB, not %q", value)
+			}
+			s.MaxBytes = int64(n)
+		default:
+			return d.Errf("unrecognized option of store memory: %s", option)
+		}
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Store)(nil)
+	_ stores.Store          = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+)
