@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// load is a closed loop of connections that each send one request after another. It is
+// plain, so that the processor is the proxy's.
+type load struct {
+	addr  string
+	path  string
+	conns []*conn
+}
+
+type conn struct {
+	net.Conn
+	r       *bufio.Reader
+	request []byte
+	cookie  string
+
+	// turns are requests that take turns, instead of the one request.
+	turns [][]byte
+}
+
+// dial opens n connections, each with a session of its own if first is the path that makes one.
+func dial(addr, first, path string, n int) (*load, error) {
+	l := &load{addr: addr, path: path}
+	for range n {
+		nc, err := net.Dial("tcp", addr)
+		if err != nil {
+			return nil, err
+		}
+		c := &conn{Conn: nc, r: bufio.NewReader(nc)}
+		l.conns = append(l.conns, c)
+		if first != "" {
+			c.prepare(addr, first)
+			if err := c.do(); err != nil {
+				return nil, err
+			}
+		}
+		c.prepare(addr, path)
+	}
+	return l, nil
+}
+
+func (c *conn) prepare(addr, path string) {
+	// What a browser sends, so that neither side of the comparison is measured on a toy.
+	c.request = []byte("GET " + path + " HTTP/1.1\r\nHost: " + addr + "\r\n" +
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
+		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n" +
+		"Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: identity\r\n" +
+		"Cookie: theme=dark" + c.cookie + "\r\n\r\n")
+}
+
+// do sends the request and reads the response.
+func (c *conn) do() error {
+	if len(c.turns) > 0 {
+		c.request = c.turns[0]
+		c.turns = append(c.turns[1:], c.request)
+	}
+	if _, err := c.Write(c.request); err != nil {
+		return err
+	}
+	status, err := c.r.ReadSlice('\n')
+	if err != nil {
+		return err
+	}
+	if !strings.Contains(string(status), " 200 ") {
+		return fmt.Errorf("the proxy answered %q", status)
+	}
+	length := -1
+	for {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if len(line) <= len("\r\n") {
+			break
+		}
+		if cookie, found := strings.CutPrefix(string(line), "Set-Cookie: caddy_session="); found {
+			value, _, _ := strings.Cut(cookie, ";")
+			c.cookie = "; caddy_session=" + value
+		}
+		if text, found := strings.CutPrefix(string(line), "Content-Length: "); found {
+			if _, err := fmt.Sscanf(text, "%d", &length); err != nil {
+				return err
+			}
+		}
+	}
+	if length < 0 {
+		return fmt.Errorf("the response has no length")
+	}
+	_, err = io.CopyN(io.Discard, c.r, int64(length))
+	return err
+}
+
+// run sends n requests over all connections together.
+func (l *load) run(n int) error {
+	var left atomic.Int64
+	left.Store(int64(n))
+	errs := make(chan error, len(l.conns))
+	var wg sync.WaitGroup
+	for _, c := range l.conns {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := c.do(); err != nil {
+					errs <- err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	select {
+	case err := <-errs:
+		return err
+	default:
+		return nil
+	}
+}
+
+func (l *load) close() {
+	for _, c := range l.conns {
+		_ = c.Close()
+	}
+}

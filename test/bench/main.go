@@ -1,0 +1,165 @@
+// Command bench measures what a session costs the proxy: the processor time of each
+// request against the same Caddy with reverse_proxy alone, both in one run.
+//
+//	go run ./test/bench
+//
+// Seconds on a shared machine mean little, so that it prints ratios of processor time. Both
+// Caddies run at once and are loaded in turn, round by round; the ratio is the median of the rounds.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// scenario is a row of the table.
+type scenario struct {
+	name  string
+	block string // what stands in the session block, or "" for none
+	first string // the path that makes the session
+	path  string
+	conns int
+	goal  float64
+}
+
+// manyOnly is the -only of the second table.
+const manyOnly = "sessions"
+
+const (
+	anonymousPath = "/"
+	createPath    = "/?create"
+	changePath    = "/?change"
+)
+
+var scenarios = []scenario{
+	{"anonymous request, `bolt`", "store bolt $DIR/sessions.db", "", anonymousPath, 8, 1.05},
+	{"read, `memory`", "store memory", createPath, anonymousPath, 8, 1.10},
+	{"read, `bolt`", "store bolt $DIR/sessions.db", createPath, anonymousPath, 8, 1.10},
+	{"change, `memory`, 64 connections", "store memory", createPath, changePath, 64, 0},
+	{"durable change, `bolt`, 64 connections", "store bolt $DIR/sessions.db", createPath, changePath, 64, 1.70},
+}
+
+var (
+	rounds   = flag.Int("rounds", 101, "how many times each side is measured")
+	requests = flag.Int("requests", 1000, "how many requests a measurement takes")
+	only     = flag.String("only", "", "measure only the scenarios whose name contains this, or with sessions only the second table")
+	million  = flag.Int("sessions", 1000000, "how many live sessions the second table is about; 0 leaves it out")
+	profile  = flag.String("profile", "", "write processor profiles of both proxies to files with this name and .with or .without (use with -only)")
+)
+
+func main() {
+	flag.Parse()
+	log.SetFlags(0)
+	if len(os.Args) > 1 && os.Args[1] == backendCommand {
+		log.Fatal(http.ListenAndServe(os.Args[2], http.HandlerFunc(backend)))
+	}
+	if err := run(); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run() error {
+	dir, err := os.MkdirTemp("", "session-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	b := &bench{dir: dir, binary: filepath.Join(dir, "caddy")}
+	defer b.stop()
+	build := exec.Command("go", "build", "-tags", "nobadger,nomysql,nopgx", "-o", b.binary, "github.com/caddy-session/caddy-session/test/cmd/caddy")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building caddy: %w\n%s", err, out)
+	}
+	if err := b.startBackend(); err != nil {
+		return err
+	}
+
+	fmt.Printf("Processor time of the proxy for each request, against `reverse_proxy` alone (median of %d rounds of %d requests, the middle half in brackets):\n\n", *rounds, *requests)
+	fmt.Println("| request | µs | without | ratio | goal |")
+	fmt.Println("| --- | --- | --- | --- | --- |")
+	for _, s := range scenarios {
+		if !strings.Contains(s.name, *only) {
+			continue
+		}
+		if err := b.compare(s); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if *million == 0 || *only != "" && *only != manyOnly {
+		return nil
+	}
+	return b.many(*million)
+}
+
+// compare measures a scenario in turn with and without the session.
+func (b *bench) compare(s scenario) error {
+	with, err := b.startCaddy(s.block)
+	if err != nil {
+		return err
+	}
+	defer with.stop()
+	without, err := b.startCaddy("")
+	if err != nil {
+		return err
+	}
+	defer without.stop()
+
+	sides := [2]*load{}
+	for i, c := range []*process{with, without} {
+		if sides[i], err = dial(c.addr, s.first, s.path, s.conns); err != nil {
+			return err
+		}
+		defer sides[i].close()
+		if err := sides[i].run(4 * *requests); err != nil { // warm up
+			return err
+		}
+	}
+	var costs [2][]float64
+	var ratios []float64
+	stopWith, stopWithout := profileOf(with, "with"), profileOf(without, "without")
+	for range *rounds {
+		var cost [2]float64
+		for i, c := range []*process{with, without} {
+			before, err := cpuTime(c.pid())
+			if err != nil {
+				return err
+			}
+			if err := sides[i].run(*requests); err != nil {
+				return err
+			}
+			after, err := cpuTime(c.pid())
+			if err != nil {
+				return err
+			}
+			cost[i] = float64(after-before) / float64(*requests) / float64(time.Microsecond)
+			costs[i] = append(costs[i], cost[i])
+		}
+		ratios = append(ratios, cost[0]/cost[1])
+	}
+	if err := errors.Join(stopWith(), stopWithout()); err != nil {
+		return err
+	}
+	goal := "–"
+	if s.goal > 0 {
+		goal = fmt.Sprintf("≤ %.2f", s.goal)
+	}
+	fmt.Printf("| %s | %.1f | %.1f | %.2f [%.2f, %.2f] | %s |\n", s.name, median(costs[0]), median(costs[1]),
+		median(ratios), quantile(ratios, 1, 4), quantile(ratios, 3, 4), goal)
+	return nil
+}
+
+func median(values []float64) float64 { return quantile(values, 1, 2) }
+
+func quantile(values []float64, part, of int) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[(len(sorted)-1)*part/of]
+}

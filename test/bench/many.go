@@ -1,0 +1,157 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/bolt"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/signer"
+)
+
+const (
+	secret = "a secret of the benchmark's own"
+	few    = 1000
+
+	// sample is how many of the sessions are read.
+	sample = 1000
+)
+
+// many measures reads from a bolt file with few and with many sessions, and the heap that the
+// proxy needs meanwhile.
+func (b *bench) many(n int) error {
+	fmt.Printf("\nReads of `bolt` with %d and with %d live sessions of %d bytes (the bare proxy's share included):\n\n", few, n, len(data))
+	fmt.Println("| sessions | µs | Go heap in use | goal |")
+	fmt.Println("| --- | --- | --- | --- |")
+	for _, count := range []int{few, n} {
+		dir, err := os.MkdirTemp(b.dir, "many")
+		if err != nil {
+			return err
+		}
+		cookies, err := fill(filepath.Join(dir, "sessions.db"), count)
+		if err != nil {
+			return fmt.Errorf("making %d sessions: %w", count, err)
+		}
+		proxy, err := b.startCaddyIn(dir, "scope bench\nsecret \""+secret+"\"\nstore bolt $DIR/sessions.db")
+		if err != nil {
+			return err
+		}
+		cost, heap, err := readAll(proxy, cookies)
+		proxy.stop()
+		if err != nil {
+			return err
+		}
+		goal := "–"
+		if count != few {
+			goal = "twice the first, 64 MiB"
+		}
+		fmt.Printf("| %d | %.1f | %.1f MiB | %s |\n", count, cost, heap/(1<<20), goal)
+	}
+	return nil
+}
+
+// fill makes sessions and returns the cookies of some.
+func fill(path string, count int) ([]string, error) {
+	store := bolt.Open(bolt.Options{Path: path})
+	defer store.Close()
+	manager := sessionstore.NewManager(store, sessionstore.Options{StoreTimeout: time.Minute})
+	sgn, err := signer.New(signer.Options{Keys: [][]byte{[]byte(secret)}, Salt: "caddy-session"})
+	if err != nil {
+		return nil, err
+	}
+	content, err := jsondoc.Parse(data, sessionstore.MaxDepth)
+	if err != nil {
+		return nil, err
+	}
+	const writers = 256
+	var mu sync.Mutex
+	var cookies []string
+	var failed error
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := w; i < count; i += writers {
+				s := sessionstore.Session{Scope: sessionstore.Scope{Site: "scope bench"}}
+				out, err := manager.Commit(context.Background(), &s, &sessionstore.Change{Edits: []sessionstore.Edit{sessionstore.Merge{Patch: content}}})
+				mu.Lock()
+				switch {
+				case err != nil:
+					failed = err
+				case len(cookies) < sample:
+					cookies = append(cookies, sgn.Sign(out.ID))
+				default:
+					if at := rand.IntN(i + 1); at < sample {
+						cookies[at] = sgn.Sign(out.ID)
+					}
+				}
+				stop := failed != nil
+				mu.Unlock()
+				if stop {
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return cookies, failed
+}
+
+// readAll reads the sessions again and again, and returns the processor time for each request in µs.
+func readAll(proxy *process, cookies []string) (cost, heap float64, err error) {
+	const conns = 8
+	l, err := dial(proxy.addr, "", anonymousPath, conns)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer l.close()
+	for i, cookie := range cookies {
+		c := l.conns[i%conns]
+		c.cookie = "; caddy_session=" + cookie
+		c.prepare(proxy.addr, anonymousPath)
+		c.turns = append(c.turns, c.request)
+	}
+	if err := l.run(*requests); err != nil {
+		return 0, 0, err
+	}
+	var costs []float64
+	for range *rounds {
+		before, err := cpuTime(proxy.pid())
+		if err != nil {
+			return 0, 0, err
+		}
+		if err := l.run(*requests); err != nil {
+			return 0, 0, err
+		}
+		after, err := cpuTime(proxy.pid())
+		if err != nil {
+			return 0, 0, err
+		}
+		costs = append(costs, float64(after-before)/float64(*requests)/float64(time.Microsecond))
+	}
+	heap, err = metric(proxy, "go_memstats_heap_inuse_bytes")
+	return median(costs), heap, err
+}
+
+func metric(proxy *process, name string) (float64, error) {
+	resp, err := http.Get("http://" + proxy.admin + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	for lines := bufio.NewScanner(resp.Body); lines.Scan(); {
+		if value, found := strings.CutPrefix(lines.Text(), name+" "); found {
+			return strconv.ParseFloat(value, 64)
+		}
+	}
+	return 0, fmt.Errorf("the proxy has no metric %s", name)
+}

@@ -1,0 +1,128 @@
+// Package browser_test walks through the example site in a real browser.
+package browser_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+func example(tb testing.TB) (path, text string) {
+	tb.Helper()
+	path = filepath.Join(harness.Root(), "Caddyfile.example")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return path, string(b)
+}
+
+func TestExampleIsValidAndFormatted(t *testing.T) {
+	path, _ := example(t)
+	for _, args := range [][]string{
+		{"validate", "--config", path, "--adapter", "caddyfile"},
+		{"fmt", "--diff", path},
+	} {
+		cmd := exec.Command(harness.Binary(t), args...)
+		cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir(), "XDG_CONFIG_HOME="+t.TempDir())
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("caddy %s: %v\n%s", args[0], err, out)
+		}
+	}
+}
+
+// startExample runs the example on free ports.
+func startExample(t *testing.T) *harness.Caddy {
+	t.Helper()
+	_, text := example(t)
+	_, text, _ = strings.Cut(text, "\n{\n") // what harness looks for is at the beginning
+	backend := harness.FreeAddr(t)
+	port := backend[strings.LastIndexByte(backend, ':'):]
+	for _, r := range [][2]string{
+		{"http://localhost:8080, http://127.0.0.1:8080 {", "http://$ADDR {"},
+		{"reverse_proxy localhost:8098\n", "reverse_proxy " + backend + "\n"},
+		{"http://:8098 {", "http://" + port + " {"},
+	} {
+		if strings.Count(text, r[0]) != 1 {
+			t.Fatalf("Caddyfile.example does not have %q once", r[0])
+		}
+		text = strings.Replace(text, r[0], r[1], 1)
+	}
+	return harness.Start(t, "{\n"+text)
+}
+
+func TestExampleKeepsSessionsWhenCaddyIsKilled(t *testing.T) {
+	caddy, browser := startExample(t), harness.Client(t)
+	visit := func(count string) {
+		t.Helper()
+		resp, err := browser.Get(caddy.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		page, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(page), `<b id="visits">`+count+`</b>`) {
+			t.Fatalf("%s visits are not on the page: %s\n%s", count, resp.Status, page)
+		}
+	}
+	visit("1")
+	visit("2")
+	caddy.Kill()
+	caddy.Run()
+	visit("3")
+}
+
+func TestWalks(t *testing.T) {
+	node, chromium := harness.Node(t), harness.Program(t, "chromium", "chromium-browser", "google-chrome")
+	caddy := startExample(t)
+
+	// To a browser, localhost and 127.0.0.1 are different sites.
+	elsewhere := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(elsewhere.Close)
+
+	out := filepath.Join(harness.Root(), "test", "out")
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), node, "walk.mjs")
+	cmd.Env = append(os.Environ(), "URL="+caddy.URL, "CHROMIUM="+chromium, "OUT="+out,
+		"ELSEWHERE="+strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1))
+	var complaint strings.Builder
+	cmd.Stderr = &complaint
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	walks := 0
+	for lines := bufio.NewScanner(stdout); lines.Scan(); walks++ {
+		var walk struct{ Name, Error string }
+		if err := json.Unmarshal(lines.Bytes(), &walk); err != nil {
+			t.Fatalf("%v: %s", err, lines.Bytes())
+		}
+		t.Run(walk.Name, func(t *testing.T) {
+			if walk.Error != "" {
+				t.Error(walk.Error)
+			}
+		})
+	}
+	if err := cmd.Wait(); err != nil || walks == 0 {
+		t.Fatalf("after %d walks: %v\n%s", walks, err, &complaint)
+	}
+}

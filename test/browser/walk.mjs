@@ -1,0 +1,190 @@
+// Walks through the example site in a real browser. URL is the site, ELSEWHERE a page of another site, CHROMIUM the
+// browser, OUT a folder for pictures. Prints a line of JSON for every walk: its name, and what went wrong.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+
+const { URL: site, ELSEWHERE: elsewhere, CHROMIUM: executablePath, OUT: out } = process.env;
+const days = 24 * 60 * 60;
+
+const walks = {
+  'visits are counted': async (page) => {
+    await page.goto(site);
+    assert.equal(await visits(page), 1);
+    await page.reload();
+    assert.equal(await visits(page), 2);
+    await page.getByText('Visit again').click();
+    await page.waitForFunction(() => document.querySelector('#visits').textContent === '3');
+    // The file that the page also needs is not a visit.
+    await page.goto(site + '/style.css');
+    await page.goto(site);
+    assert.equal(await visits(page), 4);
+  },
+
+  'visits at the same time are counted': async (page) => {
+    await page.goto(site);
+    await page.evaluate(() => Promise.all(Array.from({ length: 25 }, () => fetch('/'))));
+    await page.reload();
+    assert.equal(await visits(page), 27);
+  },
+
+  'log in and out': async (page, context) => {
+    await page.goto(site);
+    assert.equal(await heading(page), 'Hello, stranger.');
+    const before = await cookie(context);
+    await logIn(page, 'Ada Lovelace');
+    assert.equal(await heading(page), 'Hello, Ada Lovelace.');
+    assert.equal(await visits(page), 2);
+    assert.notEqual((await cookie(context)).value, before.value, 'a login must take a new id');
+    await page.reload();
+    assert.equal(await heading(page), 'Hello, Ada Lovelace.');
+
+    const tab = await context.newPage();
+    await tab.goto(site);
+    assert.equal(await heading(tab), 'Hello, Ada Lovelace.');
+
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await page.waitForSelector('text=You are logged out.');
+    assert.equal(await heading(page), 'Hello, stranger.');
+    assert.equal(await visits(page), 1, 'the old session must be gone');
+    await tab.reload();
+    assert.equal(await heading(tab), 'Hello, stranger.');
+  },
+
+  'a name is asked for': async (page) => {
+    await page.goto(site);
+    await page.evaluate(() => document.querySelector('input').removeAttribute('required'));
+    await logIn(page, '   ');
+    assert.equal(await page.textContent('.flash'), 'Please enter a name.');
+    assert.equal(await heading(page), 'Hello, stranger.');
+  },
+
+  'a message is seen once': async (page) => {
+    await page.goto(site);
+    assert.equal(await page.locator('.flash').count(), 0);
+    await page.getByRole('button', { name: 'Leave one for the next page' }).click();
+    await page.waitForSelector('.flash');
+    assert.match(await page.textContent('.flash'), /^You left this message/);
+    await page.reload();
+    assert.equal(await page.locator('.flash').count(), 0);
+  },
+
+  'the cookie as the browser keeps it': async (page, context) => {
+    await page.goto(site);
+    const { name, value, domain, path, httpOnly, secure, sameSite, expires } = await cookie(context);
+    assert.deepEqual(
+      { name, domain, path, httpOnly, secure, sameSite },
+      { name: 'caddy_session', domain: new URL(site).hostname, path: '/', httpOnly: true, secure: false, sameSite: 'Lax' },
+    );
+    assert.match(value, /^[\w-]{43}\.[\w-]{43}$/);
+    const left = expires - Date.now() / 1000;
+    assert.ok(left > 30.9 * days && left < 31.1 * days, `it expires in ${left / days} days`);
+    assert.equal(await page.evaluate(() => document.cookie), '', 'no script may read it');
+  },
+
+  'the session headers stay with Caddy': async (page) => {
+    const ours = [];
+    page.on('response', (response) => {
+      ours.push(...Object.keys(response.headers()).filter((name) => name.startsWith('x-session')));
+    });
+    await page.goto(site);
+    await logIn(page, 'Ada');
+    assert.deepEqual(ours, []);
+  },
+
+  'another site cannot log a visitor out': async (page) => {
+    await page.goto(site);
+    await logIn(page, 'Ada');
+    await page.goto(elsewhere);
+    await page.setContent(`<form method="post" action="${site}/logout"><button>Win a prize</button></form>`);
+    const answer = page.waitForResponse(site + '/logout');
+    await page.getByRole('button').click();
+    assert.equal((await answer).status(), 403);
+    await page.goto(site);
+    assert.equal(await heading(page), 'Hello, Ada.');
+  },
+
+  'what a visitor types does no harm': async (page) => {
+    for (const name of [
+      '<script>window.harmed = 1</script>',
+      '"><img src=x onerror="harmed = 1">',
+      "'\"`\\</h1></title></style>",
+      '{{placeholder "http.session.ref"}}',
+      '{http.session.data} {env.PATH}',
+      '","role":"admin',
+      '🙂 Žofie \u2028 ‮drah',
+    ]) {
+      await page.goto(site);
+      await logIn(page, name);
+      assert.equal(await heading(page), `Hello, ${name}.`);
+      assert.equal(await page.textContent('.flash'), `Welcome, ${name}.`);
+      assert.deepEqual(await page.locator('aside dl:first-of-type dd span').allTextContents(),
+        ['user', 'visits', 'began', 'ends', 'in logs', 'success']);
+      assert.equal(await page.evaluate(() => window.harmed), undefined, name);
+      await page.getByRole('button', { name: 'Log out' }).click();
+      await page.waitForSelector('text=You are logged out.');
+    }
+    // What no form field can hold, a script can send.
+    await page.evaluate(() =>
+      fetch('/login', { method: 'POST', body: new URLSearchParams({ name: 'Eve\r\nX-Session-Control: destroy' }) }));
+    await page.reload();
+    assert.equal(await heading(page), 'Hello, Eve.');
+  },
+
+  'the page fits': async (page, context) => {
+    for (const [name, width, height] of [['desktop', 1280, 860], ['phone', 390, 844]]) {
+      for (const colorScheme of ['light', 'dark']) {
+        await context.clearCookies();
+        await page.setViewportSize({ width, height });
+        await page.emulateMedia({ colorScheme });
+        await page.goto(site);
+        await logIn(page, 'Ada Lovelace');
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `it is wider than the ${name}`);
+        await page.screenshot({ path: path.join(out, `${name}-${colorScheme}.png`), fullPage: true });
+      }
+    }
+    await page.getByRole('button', { name: 'Log out' }).click();
+    await logIn(page, 'W'.repeat(40));
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'a long name makes it wider');
+  },
+};
+
+const heading = (page) => page.textContent('h1');
+const visits = async (page) => Number(await page.textContent('#visits'));
+
+async function logIn(page, name) {
+  await page.fill('input[name=name]', name);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.waitForSelector('.flash');
+}
+
+async function cookie(context) {
+  const cookies = await context.cookies();
+  assert.equal(cookies.length, 1, 'there must be one cookie');
+  return cookies[0];
+}
+
+// Chromium is kept from looking for anything outside of this machine. Its sandbox does not start for root.
+const browser = await chromium.launch({
+  executablePath,
+  args: [
+    '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync',
+  ],
+});
+for (const [name, walk] of Object.entries(walks)) {
+  const context = await browser.newContext();
+  context.setDefaultTimeout(20_000);
+  const page = await context.newPage();
+  let error = '';
+  page.on('pageerror', (e) => (error ||= String(e)));
+  try {
+    await walk(page, context);
+  } catch (e) {
+    error = e.stack;
+    await page.screenshot({ path: path.join(out, 'failed.png'), fullPage: true }).catch(() => {});
+  }
+  console.log(JSON.stringify({ name, error }));
+  await context.close();
+}
+await browser.close();

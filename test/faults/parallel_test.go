@@ -1,0 +1,49 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// TestParallelKeys has 200 requests set a key of their own in one session, all at once.
+func TestParallelKeys(t *testing.T) {
+	t.Parallel()
+	for _, store := range []string{"bolt $DIR/sessions.db", "memory"} {
+		t.Run(strings.Fields(store)[0], func(t *testing.T) {
+			t.Parallel()
+			const keys = 200
+			caddy := harness.Start(t, site(t, "store "+store))
+			client := harness.Client(t)
+			if _, err := get(client, caddy.URL, update, `{"n":0}`); err != nil {
+				t.Fatal(err)
+			}
+			var wg sync.WaitGroup
+			for i := range keys {
+				wg.Go(func() {
+					change := fmt.Sprintf(`{"k%d":%d}, [{"op":"increment","path":"/n","value":1}]`, i, i)
+					if _, err := get(client, caddy.URL, update, change); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			data, err := get(client, caddy.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := decode[map[string]int](t, data)
+			if got["n"] != keys {
+				t.Errorf("the count is %d, want %d", got["n"], keys)
+			}
+			for i := range keys {
+				if value, found := got[fmt.Sprint("k", i)]; !found || value != i {
+					t.Errorf("k%d is %d, there: %t", i, value, found)
+				}
+			}
+		})
+	}
+}

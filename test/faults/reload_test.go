@@ -1,0 +1,148 @@
+package faults
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// TestReload loads another configuration every 200 ms under load on fresh connections, for 30 s. No
+// request fails and no session is lost; "caddy validate" runs beside it all the while.
+//
+// Any Caddy, also one without us, closes some of the connections that come in at the very moment of a
+// reload, before it has read a request. Those are told from ours by what reached the backend: all of
+// that must have been answered.
+func TestReload(t *testing.T) {
+	t.Parallel()
+	for _, store := range []string{"bolt $DIR/sessions.db", "memory"} {
+		t.Run(strings.Fields(store)[0], func(t *testing.T) {
+			t.Parallel()
+			testReload(t, store)
+		})
+	}
+}
+
+func testReload(t *testing.T, store string) {
+	const clients = 4
+	length := 30 * time.Second
+	if testing.Short() {
+		length = 3 * time.Second
+	}
+	var reached sync.Map
+	backend := harness.Backend(t, func(w http.ResponseWriter, r *http.Request) {
+		reached.Store(r.URL.Query().Get("X-Number"), true)
+		harness.Echo(w, r)
+	})
+	config := func(n int) string {
+		// Each a little different, or Caddy would skip it.
+		return fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tstore %s\n\t\tmax_size %d\n\t}\n\treverse_proxy %s\n}\n", store, 4000+n, backend)
+	}
+	caddy := harness.Start(t, config(0))
+
+	var stop atomic.Bool
+	var wg sync.WaitGroup
+	for c := range clients {
+		client := harness.Client(t)
+		client.Transport.(*http.Transport).DisableKeepAlives = true
+		wg.Go(func() {
+			const count = `[{"op":"increment","path":"/n","value":1}]`
+			answered, closed := 0, 0
+			for n := 0; !stop.Load(); n++ {
+				number := fmt.Sprint(c, "-", n)
+				data, err := get(client, caddy.URL, update, count, "X-Number", number)
+				if _, asked := reached.Load(number); err != nil && !asked && closedEarly(err) {
+					closed++
+					continue
+				}
+				if err != nil {
+					t.Errorf("request %d failed: %v", n, err)
+					return
+				}
+				if answered > 0 {
+					if got := decode[struct{ N int }](t, data); got.N != answered {
+						t.Errorf("request %d found a count of %d, want %d", n, got.N, answered)
+						return
+					}
+				}
+				answered++
+				time.Sleep(5 * time.Millisecond)
+			}
+			if closed*20 > answered {
+				t.Errorf("%d connections were closed, and only %d requests answered", closed, answered)
+			}
+		})
+	}
+	validated := make(chan int)
+	go func() { validated <- validateUntil(t, caddy, &stop) }()
+
+	reloads := 0
+	for end := time.Now().Add(length); time.Now().Before(end); reloads++ {
+		if err := caddy.Reload(config(reloads + 1)); err != nil {
+			t.Error(err)
+			break
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	stop.Store(true)
+	wg.Wait()
+	if n := <-validated; n == 0 {
+		t.Error("the configuration was never validated")
+	}
+	if reloads < 5 {
+		t.Errorf("only %d reloads", reloads)
+	}
+}
+
+// closedEarly reports whether the connection ended before a response came.
+func closedEarly(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// validateUntil runs caddy validate on a copy of the configuration until stop, and returns how often.
+func validateUntil(t *testing.T, caddy *harness.Caddy, stop *atomic.Bool) (times int) {
+	path := filepath.Join(caddy.Dir, "validated")
+	text, err := os.ReadFile(caddy.Config())
+	if err != nil {
+		t.Error(err)
+		return 0
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Error(err)
+		return 0
+	}
+	for ; !stop.Load(); times++ {
+		if out, err := caddy.Command("validate", "--config", path, "--adapter", "caddyfile").CombinedOutput(); err != nil {
+			t.Errorf("caddy validate: %v\n%s", err, out)
+			return times
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	return times
+}
+
+// TestValidateWritesNothing shows that checking a configuration makes neither a session file nor a key.
+func TestValidateWritesNothing(t *testing.T) {
+	t.Parallel()
+	caddy := harness.Start(t, "http://$ADDR {\n\trespond ok\n}\n")
+	path := filepath.Join(caddy.Dir, "other")
+	if err := os.WriteFile(path, []byte("http://localhost:1 {\n\tsession\n\trespond ok\n}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := caddy.Command("validate", "--config", path, "--adapter", "caddyfile").CombinedOutput(); err != nil {
+		t.Fatalf("caddy validate: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(filepath.Join(caddy.Dir, "data", "caddy", "session")); !os.IsNotExist(err) {
+		t.Errorf("the sessions' folder was made: %v", err)
+	}
+}

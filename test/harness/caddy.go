@@ -1,0 +1,208 @@
+package harness
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Caddy is a running Caddy process.
+type Caddy struct {
+	// Addr is where it listens (host:port), URL the same as a URL.
+	Addr, URL string
+
+	// Admin is the address of its admin API.
+	Admin string
+
+	// Dir is its folder; Caddy's data directory is Dir/data/caddy.
+	Dir string
+
+	tb     testing.TB
+	cmd    *exec.Cmd
+	log    *Log
+	exited chan struct{}
+}
+
+// Start runs a Caddy with a Caddyfile until the end of the test. In the text, $ADDR stands for the address to listen on,
+// $ADMIN for that of the admin API and $DIR for a folder of the test's own. A Caddyfile that does
+// not begin with a global options block gets one.
+func Start(tb testing.TB, caddyfile string) *Caddy {
+	tb.Helper()
+	c := &Caddy{
+		tb: tb, Addr: FreeAddr(tb), Admin: FreeAddr(tb), Dir: tb.TempDir(),
+	}
+	c.URL = "http://" + c.Addr
+	c.Write(caddyfile)
+	c.Run()
+	tb.Cleanup(func() {
+		c.Stop()
+		c.checkLog()
+	})
+	return c
+}
+
+// Write puts a Caddyfile where Run and Reload find it.
+func (c *Caddy) Write(caddyfile string) {
+	c.tb.Helper()
+	if !strings.HasPrefix(strings.TrimSpace(caddyfile), "{") {
+		caddyfile = "{\n\tadmin $ADMIN\n\tauto_https off\n\tskip_install_trust\n}\n" + caddyfile
+	}
+	text := strings.NewReplacer("$ADDR", c.Addr, "$ADMIN", c.Admin, "$DIR", c.Dir).Replace(caddyfile)
+	if err := os.WriteFile(c.Config(), []byte(text), 0o600); err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+// Config is the path of the Caddyfile.
+func (c *Caddy) Config() string { return filepath.Join(c.Dir, "Caddyfile") }
+
+// Run starts the process, again after Kill or Stop, and waits until it listens.
+func (c *Caddy) Run() {
+	c.tb.Helper()
+	c.log = new(Log)
+	c.cmd = c.Command("run", "--config", c.Config(), "--adapter", "caddyfile")
+	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
+	if err := c.cmd.Start(); err != nil {
+		c.tb.Fatalf("starting caddy: %v", err)
+	}
+	exited := make(chan struct{})
+	c.exited = exited
+	go func() {
+		_ = c.cmd.Wait()
+		close(exited)
+	}()
+	for range 1000 {
+		conn, err := net.DialTimeout("tcp", c.Addr, time.Second)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		select {
+		case <-exited:
+			c.tb.Fatalf("caddy ended at once:\n%s", c.log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	c.tb.Fatalf("caddy does not listen on %s:\n%s", c.Addr, c.log)
+}
+
+// Command returns a command of the same Caddy with the same folders.
+func (c *Caddy) Command(args ...string) *exec.Cmd {
+	cmd := exec.Command(Binary(c.tb), args...)
+	cmd.Env = append(os.Environ(),
+		"XDG_DATA_HOME="+filepath.Join(c.Dir, "data"), "XDG_CONFIG_HOME="+filepath.Join(c.Dir, "config"),
+		"HOME="+c.Dir, "GORACE=halt_on_error=0")
+	cmd.Dir = c.Dir
+	return cmd
+}
+
+// Reload loads another Caddyfile, as caddy reload does.
+func (c *Caddy) Reload(caddyfile string) error {
+	c.tb.Helper()
+	c.Write(caddyfile)
+	text, err := os.ReadFile(c.Config())
+	if err != nil {
+		return err
+	}
+	resp, err := http.Post("http://"+c.Admin+"/load", "text/caddyfile", bytes.NewReader(text))
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("reload: %s: %s", resp.Status, body)
+	}
+	return nil
+}
+
+// Kill ends the process with SIGKILL.
+func (c *Caddy) Kill() {
+	_ = c.cmd.Process.Kill()
+	<-c.exited
+}
+
+// Stop ends the process as an operator would.
+func (c *Caddy) Stop() {
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-c.exited:
+	case <-time.After(20 * time.Second):
+		c.Kill()
+		c.tb.Errorf("caddy did not stop within 20 s:\n%s", c.log)
+	}
+}
+
+// Pid is the process id.
+func (c *Caddy) Pid() int { return c.cmd.Process.Pid }
+
+// Log returns what the process has logged since it was started.
+func (c *Caddy) Log() string { return c.log.String() }
+
+func (c *Caddy) checkLog() {
+	text := c.Log()
+	for _, bad := range []string{"panic:", "fatal error:"} {
+		if strings.Contains(text, bad) {
+			c.tb.Errorf("caddy logged %q:\n%s", bad, text)
+		}
+	}
+	for report := range strings.SplitSeq(text, "==================") {
+		if ourRace(report) {
+			c.tb.Errorf("the race detector reports:\n%s", report)
+		}
+	}
+}
+
+// ourRace reports whether a report of the race detector is about memory that our code
+// has touched. Caddy has races of its own, such as when it is stopped while a WebSocket is open.
+func ourRace(report string) bool {
+	lines := strings.Split(report, "\n")
+	for i, line := range lines[:len(lines)-1] {
+		line = strings.ToLower(strings.TrimSpace(line))
+		access := strings.Contains(line, " at 0x") && (strings.Contains(line, "read") || strings.Contains(line, "write"))
+		if access && strings.Contains(lines[i+1], "caddy-session/") {
+			return true
+		}
+	}
+	return false
+}
+
+// Log collects what a process prints.
+type Log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+// Write implements [io.Writer].
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// FreeAddr returns an address of the loopback on which nobody listens.
+func FreeAddr(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}

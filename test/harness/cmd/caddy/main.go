@@ -1,0 +1,15 @@
+// Command caddy is the Caddy of those tests that make the store fail, or look at what a response writer
+// outside of the session handler sees.
+package main
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-session/caddy-session/caddymodule"
+	_ "github.com/caddy-session/caddy-session/test/harness/faulty"
+	_ "github.com/caddy-session/caddy-session/test/harness/probe"
+)
+
+func main() { caddycmd.Main() }

@@ -1,0 +1,176 @@
+// Package faulty is a session store in memory that fails when a test says so. Files in a folder
+// tell it what to do: see [Control].
+package faulty
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memory"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store is the module: store faulty <dir>.
+type Store struct {
+	Dir string `json:"dir,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".faulty", New: func() caddy.Module { return new(Store) }}
+}
+
+// Open implements [stores.Store].
+func (s *Store) Open() (sessionstore.Store, func(), error) {
+	return stores.Share(stores.Identity{Driver: "faulty", Resource: s.Dir}, func() (sessionstore.Store, error) {
+		return &store{Store: memory.New(memory.Options{}), control: Control(s.Dir)}, nil
+	})
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens.
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if !d.AllArgs(&s.Dir) {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+// The operations of a store.
+const (
+	Get    = "get"
+	Set    = "set"
+	Delete = "delete"
+	Touch  = "touch"
+)
+
+// What an operation can be told to do.
+const (
+	Fail    = "fail"    // return an error at once
+	Hang    = "hang"    // wait until the context ends
+	Wait    = "wait"    // wait until the order is withdrawn, then go on
+	Damaged = "damaged" // only for Get: return a record that cannot be read
+	Lost    = "lost"    // do it, and return an error all the same
+)
+
+// Control is a folder by which a test controls a store in another process.
+type Control string
+
+func (c Control) order(op string) string { return filepath.Join(string(c), op+".order") }
+
+// Tell orders what an operation does from now on; an empty order withdraws the last.
+func (c Control) Tell(op, order string) error {
+	if order == "" {
+		return os.Remove(c.order(op))
+	}
+	temp := c.order(op) + ".new"
+	if err := os.WriteFile(temp, []byte(order), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, c.order(op))
+}
+
+// Calls returns the operations that were begun, in their order.
+func (c Control) Calls() []string {
+	text, _ := os.ReadFile(filepath.Join(string(c), "calls"))
+	return strings.Fields(string(text))
+}
+
+type store struct {
+	sessionstore.Store
+	control Control
+	mu      sync.Mutex
+}
+
+var errFaulty = errors.New("told to fail")
+
+// obey notes the call and does what was ordered.
+func (s *store) obey(ctx context.Context, op string) (order string, err error) {
+	s.mu.Lock()
+	f, err := os.OpenFile(filepath.Join(string(s.control), "calls"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, _ = f.WriteString(op + "\n")
+		_ = f.Close()
+	}
+	s.mu.Unlock()
+	for {
+		text, err := os.ReadFile(s.control.order(op))
+		if err != nil {
+			return "", nil
+		}
+		switch order = string(text); order {
+		case Fail:
+			return order, unavailable(errFaulty)
+		case Hang:
+			<-ctx.Done()
+			return order, unavailable(ctx.Err())
+		case Wait:
+			if ctx.Err() != nil {
+				return order, unavailable(ctx.Err())
+			}
+			time.Sleep(2 * time.Millisecond)
+		default:
+			return order, nil
+		}
+	}
+}
+
+func unavailable(err error) error { return fmt.Errorf("%w: %w", sessionstore.ErrUnavailable, err) }
+
+func (s *store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
+	order, err := s.obey(ctx, Get)
+	if err != nil {
+		return sessionstore.Entry{}, err
+	}
+	entry, err := s.Store.Get(ctx, key)
+	if order == Damaged && entry.Found() {
+		entry.Value = append([]byte(nil), entry.Value...)
+		entry.Value[len(entry.Value)-1] ^= 1
+	}
+	return entry, err
+}
+
+func (s *store) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+	order, err := s.obey(ctx, Set)
+	if err != nil {
+		return sessionstore.Entry{}, err
+	}
+	entry, err := s.Store.CompareAndSet(ctx, key, old, value, ttl)
+	if order == Lost && err == nil {
+		err = unavailable(errFaulty)
+	}
+	return entry, err
+}
+
+func (s *store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
+	if _, err := s.obey(ctx, Delete); err != nil {
+		return sessionstore.Entry{}, err
+	}
+	return s.Store.CompareAndDelete(ctx, key, old)
+}
+
+func (s *store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
+	if _, err := s.obey(ctx, Touch); err != nil {
+		return err
+	}
+	return s.Store.Touch(ctx, key, old, ttl)
+}
+
+// Interface guards
+var (
+	_ stores.Store          = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ sessionstore.Store    = (*store)(nil)
+)

@@ -1,0 +1,104 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Shared stands in for a test where something is used by many tests, from the first that needs it
+// to the end of the process. Its methods that end a test panic.
+type Shared struct {
+	testing.TB
+
+	mu       sync.Mutex
+	cleanups []func()
+	failed   bool
+}
+
+// Helper implements [testing.TB].
+func (*Shared) Helper() {}
+
+// Fatal implements [testing.TB].
+func (*Shared) Fatal(args ...any) { panic(fmt.Sprint(args...)) }
+
+// Fatalf implements [testing.TB].
+func (*Shared) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+// Errorf implements [testing.TB].
+func (s *Shared) Errorf(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failed = true
+	fmt.Printf("--- FAIL: shared by all tests\n    "+format+"\n", args...)
+}
+
+// Cleanup implements [testing.TB].
+func (s *Shared) Cleanup(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cleanups = append(s.cleanups, f)
+}
+
+// TempDir implements [testing.TB].
+func (s *Shared) TempDir() string {
+	dir, err := os.MkdirTemp("", "session-shared")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// Close does what a test does at its end, and reports whether all was well.
+func (s *Shared) Close() bool {
+	s.mu.Lock()
+	cleanups := s.cleanups
+	s.cleanups = nil
+	s.mu.Unlock()
+	for i := len(cleanups) - 1; i >= 0; i-- {
+		cleanups[i]()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.failed
+}
+
+// StartWith is [Start] with a Caddyfile that is made once the addresses are known.
+func StartWith(tb testing.TB, caddyfile func(c *Caddy) string) *Caddy {
+	tb.Helper()
+	c := &Caddy{tb: tb, Addr: FreeAddr(tb), Admin: FreeAddr(tb), Dir: tb.TempDir()}
+	c.URL = "http://" + c.Addr
+	c.Write(caddyfile(c))
+	c.Run()
+	tb.Cleanup(func() {
+		c.Stop()
+		c.checkLog()
+	})
+	return c
+}
+
+// MainWith is [Main] for tests that share something: after is called when all have run, and reports whether
+// all was well. The Caddy that [Binary] builds has the modules in the folders faulty and probe.
+func MainWith(m *testing.M, after func() bool) {
+	var built atomic.Bool
+	inner := buildModules()
+	build = func() (string, error) {
+		built.Store(true)
+		return inner()
+	}
+	code := m.Run()
+	if !after() && code == 0 {
+		code = 1
+	}
+	if built.Load() {
+		if path, err := build(); err == nil && strings.Contains(path, builtDir) {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+	}
+	os.Exit(code)
+}

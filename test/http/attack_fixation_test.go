@@ -1,0 +1,124 @@
+package http_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// An id that the store does not know is never adopted, not even one that is signed.
+func TestAttackFixationByAnUnknownID(t *testing.T) {
+	t.Parallel()
+	planted := "caddy_session=" + sign(t, secret, "caddy-session", unknownID)
+	b := plain.browser(t)
+	for _, cookie := range []string{planted, "caddy_session=" + unknownID, "caddy_session=" + unknownID + "." + unknownID} {
+		victim := b.holding(cookie)
+		victim.look().holds("{}").keeps()
+		c := victim.change("update", `{"user":"victim"}`, "control", "regenerate").issues()
+		if strings.Contains(c.Value, unknownID) {
+			t.Fatal("the planted id was adopted")
+		}
+		anonymous(b, cookie)
+	}
+}
+
+// The attacker plants an id of a session of their own, and the victim logs in with it.
+func TestAttackFixationByALiveID(t *testing.T) {
+	t.Parallel()
+	for name, login := range map[string][]string{
+		"regenerate": {"control", "regenerate", "update", `{"user":"victim"}`},
+		"capture":    {"X-Login", "victim"},
+		"both":       {"X-Login", "victim", "control", "regenerate"},
+		"destroy":    {"control", "destroy", "update", `{"user":"victim"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			attacker := rawSite.browser(t)
+			attacker.change("update", `{"cart":1}`).issues()
+			planted := attacker.cookies()
+			// These are under way when the victim logs in.
+			slow := []*held{
+				attacker.hold(), attacker.hold("update", `{"x":1}`), attacker.hold("control", "regenerate"), attacker.hold("X-Theme", "dark"),
+				attacker.hold("X-Login", "attacker"),
+			}
+
+			victim := rawSite.browser(t).holding(planted)
+			c := victim.change(login...).issues()
+			if "caddy_session="+c.Value == planted {
+				t.Fatal("the victim keeps the planted id")
+			}
+			now := victim.at(victim.base)
+			now.header = http.Header{"Cookie": {"caddy_session=" + c.Value}}
+			if got := now.look().given("X-Session-Data"); !strings.Contains(got, `"user":"victim"`) {
+				t.Errorf("the victim's session: %s", got)
+			}
+
+			never := func(r *reply) {
+				t.Helper()
+				if got := r.given("X-Session-Data"); strings.Contains(got, "victim") {
+					t.Errorf("the attacker sees %s", got)
+				}
+				// After a destroy the planted session is gone, and who has none may begin one.
+				if c := r.cookie(); c != nil && c.MaxAge >= 0 && name != "destroy" {
+					t.Error("the attacker gets a cookie")
+				}
+			}
+			for _, s := range slow {
+				never(s.release())
+			}
+			for range 3 {
+				never(attacker.holding(planted).look())
+			}
+			never(attacker.holding(planted).change("update", `{"y":1}`))
+			never(attacker.holding(planted).change("control", "regenerate"))
+			never(attacker.holding(planted).change("X-Theme", "light"))
+			never(attacker.holding(planted).change("control", "permanent=?0"))
+			never(attacker.holding(planted).look())
+		})
+	}
+}
+
+// A request that is under way for longer than the grace has nothing to bring back.
+func TestAttackReviveAfterTheGrace(t *testing.T) {
+	t.Parallel()
+	b := grace.browser(t)
+	b.change("update", `{"a":1}`)
+	old := b.cookies()
+	slow, end := b.hold("update", `{"slow":1}`), b.hold("control", "destroy")
+	b.change("control", "regenerate", "update", `{"login":1}`).issues()
+	eventually(t, "the grace is over", func() bool { return !b.holding(old).look().info().exists })
+	slow.release().keeps()
+	b.look().holds(`{"a":1,"login":1}`)
+	end.release()
+	b.holding(old).look().holds("{}").keeps()
+}
+
+// A session comes back neither by what was under way at its logout nor by anything that is sent later.
+func TestAttackReviveAfterLogout(t *testing.T) {
+	t.Parallel()
+	b := rawSite.browser(t)
+	b.change("update", `{"user":"zoe"}`, "flash", `"x"`)
+	old := b.cookies()
+	b.change("control", "regenerate")
+	cookies := []string{old, b.cookies()}
+	var slow []*held
+	for _, pairs := range [][]string{
+		{"update", `{"x":1}`}, {"control", "regenerate", "update", `{"x":1}`}, {"X-Login", "zoe"}, {"flash", `"y"`}, {"control", "permanent=?0"},
+		{"control", "flash-seen"}, {"update", `[{"op":"replace","path":"","value":{"user":"zoe"}}]`},
+	} {
+		slow = append(slow, b.hold(pairs...), b.holding(old).hold(pairs...))
+	}
+	b.change("control", "destroy").expires()
+	for _, s := range slow {
+		s.release().keeps().hides()
+	}
+	for _, cookie := range cookies {
+		anonymous(b, cookie)
+		b.holding(cookie).change("control", "regenerate").keeps()
+		anonymous(b, cookie)
+		if c := b.holding(cookie).change("update", `{"new":1}`).issues(); strings.Contains(cookie, c.Value) {
+			t.Error("the ended session's id is used again")
+		}
+		anonymous(b, cookie)
+	}
+}

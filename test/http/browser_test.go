@@ -1,0 +1,391 @@
+package http_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dunglas/httpsfv"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// browser is a client of one site.
+type browser struct {
+	t      *testing.T
+	client *http.Client
+	base   string
+	addr   string
+
+	// header goes with every request.
+	header http.Header
+}
+
+// patience bounds everything that a test waits for.
+const patience = 20 * time.Second
+
+// browser returns a client with a cookie jar of its own.
+func (s *site) browser(t *testing.T) *browser {
+	t.Helper()
+	return newBrowser(t, caddy().Addr, "http://"+s.host)
+}
+
+// visit returns a client of a Caddy of the test's own.
+func visit(t *testing.T, c *harness.Caddy) *browser {
+	t.Helper()
+	return newBrowser(t, c.Addr, c.URL)
+}
+
+func newBrowser(t *testing.T, addr, base string) *browser {
+	t.Helper()
+	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", addr) }}
+	t.Cleanup(transport.CloseIdleConnections)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &browser{t: t, base: base, addr: addr, header: http.Header{}, client: &http.Client{
+		Transport: transport, Jar: jar, Timeout: patience,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// with returns the same browser with one header more on each request.
+func (b *browser) with(name, value string) *browser {
+	clone := *b
+	clone.header = b.header.Clone()
+	clone.header.Add(name, value)
+	return &clone
+}
+
+// via returns the same browser, answered by h in place of echo.
+func (b *browser) via(h any) *browser {
+	if f, ok := h.(func(http.ResponseWriter, *http.Request)); ok {
+		h = http.HandlerFunc(f)
+	}
+	return b.with(handlerHeader, register(b.t, h))
+}
+
+// at returns the same browser at another host.
+func (b *browser) at(base string) *browser {
+	clone := *b
+	clone.base = base
+	return &clone
+}
+
+// bare returns a client of the same site without cookies.
+func (b *browser) bare() *browser {
+	clone := *b
+	client := *b.client
+	client.Jar = nil
+	clone.client = &client
+	return &clone
+}
+
+// holding returns a client of the same site that sends this Cookie header and keeps no cookies.
+func (b *browser) holding(cookie string) *browser { return b.bare().with("Cookie", cookie) }
+
+func (b *browser) request(method, path string, body io.Reader) *http.Request {
+	b.t.Helper()
+	r, err := http.NewRequest(method, b.base+path, body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for name, values := range b.header {
+		r.Header[name] = values
+		if name == "Host" {
+			r.Host = values[0]
+		}
+	}
+	return r
+}
+
+// open sends a request and returns when the head of the response is there.
+func (b *browser) open(r *http.Request) *reply {
+	b.t.Helper()
+	reply, err := b.try(r)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+	return reply
+}
+
+// try sends a request and returns when the head of the response is there, or what went wrong.
+func (b *browser) try(r *http.Request) (*reply, error) {
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	b.t.Cleanup(func() { _ = resp.Body.Close() })
+	for _, c := range resp.Cookies() {
+		if id, _, signed := strings.Cut(c.Value, "."); signed {
+			secrets.Store(id, true)
+		}
+	}
+	return &reply{t: b.t, Response: resp}, nil
+}
+
+// send sends a request and reads the response.
+func (b *browser) send(r *http.Request) *reply {
+	b.t.Helper()
+	reply := b.attempt(r)
+	if reply == nil {
+		b.t.FailNow()
+	}
+	return reply
+}
+
+// attempt is send for other goroutines than the test's: it returns nil if it has failed the test.
+func (b *browser) attempt(r *http.Request) *reply {
+	b.t.Helper()
+	reply, err := b.try(r)
+	if err != nil {
+		b.t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+		return nil
+	}
+	if reply.body, err = io.ReadAll(reply.Body); err != nil {
+		b.t.Errorf("%s %s: reading the response: %v", r.Method, r.URL.Path, err)
+		return nil
+	}
+	return reply
+}
+
+func (b *browser) get(path string) *reply {
+	b.t.Helper()
+	return b.send(b.request(http.MethodGet, path, nil))
+}
+
+// ask sends a request that echo answers with these headers.
+func (b *browser) ask(pairs ...string) *reply {
+	b.t.Helper()
+	path := ask("/", pairs...)
+	if len(path) < maxPath {
+		return b.get(path)
+	}
+	query := path[len("/?"):]
+	return b.via(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.RawQuery = query
+		echo(w, r)
+	}).get("/long")
+}
+
+// maxPath is less than what Caddy takes as the headers of a request.
+const maxPath = 8 << 10
+
+// change has the backend change the session, and fails the test if it is refused.
+func (b *browser) change(pairs ...string) *reply {
+	b.t.Helper()
+	return b.ask(pairs...).want(http.StatusOK)
+}
+
+// look returns what the backend is told now.
+func (b *browser) look() *reply {
+	b.t.Helper()
+	return b.get("/").want(http.StatusOK)
+}
+
+// cookies returns the Cookie header that the browser would send.
+func (b *browser) cookies() string {
+	u, err := url.Parse(b.base)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	var all []string
+	for _, c := range b.client.Jar.Cookies(u) {
+		all = append(all, c.Name+"="+c.Value)
+	}
+	return strings.Join(all, "; ")
+}
+
+// reply is a response.
+type reply struct {
+	t *testing.T
+	*http.Response
+	body []byte
+}
+
+// want fails the test if the status is another.
+func (r *reply) want(status int) *reply {
+	r.t.Helper()
+	if r.StatusCode != status {
+		r.t.Fatalf("%.200s: status %d, want %d; body: %.300s", r.Request.URL, r.StatusCode, status, r.body)
+	}
+	return r
+}
+
+// sent returns the request as the backend saw it.
+func (r *reply) sent() request {
+	r.t.Helper()
+	var sent request
+	if err := json.Unmarshal(r.body, &sent); err != nil {
+		r.t.Fatalf("%.200s: status %d, not from the backend: %.300s", r.Request.URL, r.StatusCode, r.body)
+	}
+	return sent
+}
+
+// given returns the one value of a header that the backend saw.
+func (r *reply) given(name string) string {
+	r.t.Helper()
+	values := r.sent().Header.Values(name)
+	if len(values) > 1 {
+		r.t.Fatalf("the backend got %s %d times", name, len(values))
+	}
+	return strings.Join(values, "")
+}
+
+// holds fails the test if the backend was not given these data.
+func (r *reply) holds(data string) *reply {
+	r.t.Helper()
+	if got := r.given("X-Session-Data"); got != data {
+		r.t.Fatalf("X-Session-Data: %s, want %s", got, data)
+	}
+	return r
+}
+
+// flashes fails the test if the backend was not given these messages.
+func (r *reply) flashes(want string) *reply {
+	r.t.Helper()
+	if got := r.given("X-Session-Flash"); got != want {
+		r.t.Fatalf("X-Session-Flash: %s, want %s", got, want)
+	}
+	if _, present := r.sent().Header["X-Session-Flash"]; present != (want != "") {
+		r.t.Fatal("X-Session-Flash is there without messages")
+	}
+	return r
+}
+
+// info is the parsed X-Session-Info.
+type info struct {
+	exists, unavailable bool
+	ref                 string
+	created, expires    time.Time
+}
+
+func (r *reply) info() (i info) {
+	r.t.Helper()
+	return parseInfo(r.t, r.given("X-Session-Info"))
+}
+
+func parseInfo(t *testing.T, text string) (i info) {
+	t.Helper()
+	dict, err := httpsfv.UnmarshalDictionary([]string{text})
+	if err != nil {
+		t.Fatalf("X-Session-Info: %q: %v", text, err)
+	}
+	for _, name := range dict.Names() {
+		member, _ := dict.Get(name)
+		value := member.(httpsfv.Item).Value
+		switch name {
+		case "exists":
+			i.exists = value.(bool)
+		case "unavailable":
+			i.unavailable = value.(bool)
+		case "ref":
+			i.ref = value.(string)
+		case "created":
+			i.created = value.(time.Time)
+		case "expires":
+			i.expires = value.(time.Time)
+		default:
+			t.Fatalf("X-Session-Info has %s", name)
+		}
+	}
+	return i
+}
+
+// cookie returns our Set-Cookie, or nil, and fails the test if there are more.
+func (r *reply) cookie() *http.Cookie {
+	r.t.Helper()
+	return r.cookieNamed("caddy_session")
+}
+
+func (r *reply) cookieNamed(name string) (found *http.Cookie) {
+	r.t.Helper()
+	for _, c := range r.Cookies() {
+		if c.Name != name {
+			continue
+		}
+		if found != nil {
+			r.t.Fatalf("Set-Cookie of %s twice: %q", name, r.Header["Set-Cookie"])
+		}
+		found = c
+	}
+	return found
+}
+
+// issues fails the test if the response does not set our cookie.
+func (r *reply) issues() *http.Cookie {
+	r.t.Helper()
+	c := r.cookie()
+	if c == nil || c.Value == "" || c.MaxAge < 0 {
+		r.t.Fatalf("no session cookie: %q", r.Header["Set-Cookie"])
+	}
+	return c
+}
+
+// keeps fails the test if the response says anything about our cookie.
+func (r *reply) keeps() *reply {
+	r.t.Helper()
+	if c := r.cookie(); c != nil {
+		r.t.Fatalf("a Set-Cookie that was not called for: %s", c)
+	}
+	return r
+}
+
+// expires fails the test if the response does not take our cookie back.
+func (r *reply) expires() *reply {
+	r.t.Helper()
+	if c := r.cookie(); c == nil || c.MaxAge >= 0 || c.Value != "" {
+		r.t.Fatalf("the cookie is not taken back: %q", r.Header["Set-Cookie"])
+	}
+	return r
+}
+
+// hides fails the test if a header of ours is in the response.
+func (r *reply) hides() *reply {
+	r.t.Helper()
+	for _, h := range []http.Header{r.Header, r.Trailer} {
+		for name := range h {
+			if folded := strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(name)); strings.HasPrefix(folded, "x-session-") {
+				r.t.Fatalf("the client got %s", name)
+			}
+		}
+	}
+	return r
+}
+
+// eventually polls until ok, and fails the test if it does not come.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}
+
+// raw sends a text to the site and returns what comes back until the connection is closed.
+func (b *browser) raw(text string) string {
+	b.t.Helper()
+	conn, err := net.Dial("tcp", b.addr)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	if _, err := io.WriteString(conn, text); err != nil {
+		b.t.Fatal(err)
+	}
+	var got bytes.Buffer
+	if _, err := io.Copy(&got, conn); err != nil {
+		b.t.Fatalf("after %q: %v", got.String(), err)
+	}
+	return got.String()
+}

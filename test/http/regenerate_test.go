@@ -1,0 +1,280 @@
+package http_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestRegenerate(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	first := b.change("update", `{"a":1}`).issues()
+	before := b.look().info()
+	old := b.cookies()
+	second := b.change("control", "regenerate", "update", `{"login":1}`).issues()
+	if second.Value == first.Value || second.MaxAge > first.MaxAge {
+		t.Errorf("the cookie after: %v", second.MaxAge)
+	}
+	after := b.look().holds(`{"a":1,"login":1}`).info()
+	if after.ref == before.ref || !after.created.Equal(before.created) {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+
+	// Who comes with the old id is shown what was there before, however often it asks.
+	former := b.holding(old)
+	for range 3 {
+		if r := former.look().holds(`{"a":1}`).keeps(); r.info().ref != before.ref {
+			t.Error("another ref")
+		}
+	}
+	// It may change the record, and never gets a cookie, whatever the response asks for.
+	for _, pairs := range [][]string{
+		{"update", `{"x":1}`}, {"control", "regenerate"}, {"control", "permanent=?0"}, {"control", "idle-timeout=600"}, {"flash", `"hi"`},
+		{"control", "regenerate", "update", `{"y":1}`},
+	} {
+		former.change(pairs...).keeps()
+		former.look().holds(`{"a":1}`).flashes("").keeps()
+	}
+	b.look().holds(`{"a":1,"login":1,"x":1,"y":1}`).flashes(`[["message","hi"]]`)
+}
+
+// "never gets a cookie or another id": not by ending the session beside a message either.
+func TestFormerIDGetsNoCookieByDestroy(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	b.change("update", `{"a":1}`)
+	old := b.cookies()
+	b.change("control", "regenerate")
+	r := b.holding(old).change("control", "destroy", "update", `{"b":1}`)
+	if c := r.cookie(); c != nil && c.MaxAge >= 0 {
+		t.Error("a request with the old id got a cookie")
+	}
+	b.look().holds("{}") // destroy follows the alias
+}
+
+func TestDestroyFollowsTheAlias(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	b.change("update", `{"a":1}`)
+	old := b.cookies()
+	b.change("control", "regenerate", "update", `{"login":1}`)
+	b.holding(old).change("control", "destroy")
+	b.look().holds("{}")
+	b.holding(old).look().holds("{}")
+
+	b.change("update", `{"a":1}`)
+	old = b.cookies()
+	b.change("control", "regenerate")
+	b.change("control", "destroy").expires()
+	b.holding(old).look().holds("{}").keeps() // at once, not when the grace is over
+}
+
+// A request that had loaded the old id goes on with the new record.
+func TestRegenerateWhileOthersAreUnderWay(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	b.change("update", `{"a":1}`)
+	update, regenerate, end := b.hold("update", `{"slow":1}`), b.hold("control", "regenerate", "update", `{"slow":2}`), b.hold("control", "destroy")
+	b.change("control", "regenerate", "update", `{"login":1}`).issues()
+	update.release().keeps()
+	b.look().holds(`{"a":1,"login":1,"slow":1}`)
+	regenerate.release().keeps()
+	b.look().holds(`{"a":1,"login":1,"slow":2}`)
+	end.release()
+	b.look().holds("{}")
+}
+
+// One of them regenerates; the others find the id regenerated, and set no cookie.
+func TestParallelRegenerate(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	b.change("update", `{"a":1}`)
+	fixed := b.holding(b.cookies())
+	const n = 20
+	var slow []*held
+	for i := range n {
+		slow = append(slow, fixed.hold("control", "regenerate", "update", fmt.Sprintf(`{"k%d":1}`, i)))
+	}
+	var cookies []string
+	var replies [n]*reply
+	var all sync.WaitGroup
+	for i, s := range slow {
+		all.Go(func() {
+			s.let()
+			select {
+			case replies[i] = <-s.done:
+			case <-time.After(patience):
+			}
+		})
+	}
+	all.Wait()
+	for _, r := range replies {
+		if r == nil || r.StatusCode != http.StatusOK {
+			t.Fatal("a request failed")
+		}
+		if c := r.cookie(); c != nil {
+			cookies = append(cookies, c.Value)
+		}
+	}
+	if len(cookies) != 1 {
+		t.Fatalf("%d of %d responses set a cookie", len(cookies), n)
+	}
+	data := b.holding("caddy_session=" + cookies[0]).look().given("X-Session-Data")
+	if got := strings.Count(data, `"k`); got != n {
+		t.Errorf("%d of %d changes are there: %s", got, n, data)
+	}
+}
+
+func TestRegenerateTwiceWithinTheGrace(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	b.change("update", `{"a":1}`)
+	slow := b.hold("update", `{"slow":1}`)
+	first := b.cookies()
+	for i := range 5 {
+		b.change("control", "regenerate", "update", fmt.Sprintf(`{"r":%d}`, i)).issues()
+	}
+	b.holding(first).look().holds(`{"a":1}`).keeps()
+	slow.release().keeps()
+	b.look().holds(`{"a":1,"r":4,"slow":1}`)
+}
+
+var grace = newSite("grace", `
+	session {
+		store memory
+		secret $SECRET
+		regenerate_grace 400ms
+		regenerate_on role user.id
+	}
+	reverse_proxy $BACKEND`)
+
+func TestTheGraceEnds(t *testing.T) {
+	t.Parallel()
+	b := grace.browser(t)
+	b.change("update", `{"a":1}`)
+	former := b.holding(b.cookies())
+	began := time.Now()
+	b.change("control", "regenerate")
+	former.look().holds(`{"a":1}`)
+	// Asking again and again, and changing, does not prolong it.
+	eventually(t, "the old id is unknown", func() bool {
+		former.change("update", `{"b":1}`)
+		return !former.look().keeps().info().exists
+	})
+	if took := time.Since(began); took < 400*time.Millisecond {
+		t.Errorf("the grace was %s", took)
+	}
+	b.look().holds(`{"a":1,"b":1}`)
+}
+
+func TestRegenerateOn(t *testing.T) {
+	t.Parallel()
+	b := grace.browser(t)
+	b.change("update", `{"a":1,"user":{"name":"x"}}`).issues()
+	b.change("update", `{"a":2,"user":{"name":"y"}}`).keeps()
+	b.change("update", `{"user":{"id":7}}`).issues()
+	b.change("update", `{"user":{"id":7.0},"b":1}`).keeps() // the same number
+	b.change("update", `{"role":"admin"}`).issues()
+	b.change("update", `{"role":"admin"}`).keeps()
+	b.change("update", `{"role":null}`).issues()
+	b.change("update", `[{"op":"add","path":"/role","value":1},{"op":"remove","path":"/role"}]`).keeps()
+	b.look().holds(`{"a":2,"user":{"name":"y","id":7.0},"b":1}`)
+}
+
+func TestDestroyedWhileUnderWay(t *testing.T) {
+	t.Parallel()
+	for _, pairs := range [][]string{
+		{"update", `{"b":1}`}, {"flash", `"x"`}, {"control", "regenerate"}, {"control", "regenerate", "update", `{"b":1}`},
+		{"control", "permanent=?0"}, {"control", "idle-timeout=9"}, {"control", "flash-seen"},
+	} {
+		t.Run(strings.Join(pairs, " "), func(t *testing.T) {
+			t.Parallel()
+			b := plain.browser(t)
+			b.change("update", `{"a":1}`, "flash", `"old"`)
+			old, ref := b.cookies(), b.look().info().ref
+			slow := b.hold(pairs...)
+			b.change("control", "destroy").expires()
+			slow.release().keeps().hides().holds(`{"a":1}`)
+			b.holding(old).look().holds("{}").flashes("").keeps()
+			if pairs[0] == "update" && !strings.Contains(caddy().Log(), `the change is dropped","ref":"`+ref) {
+				t.Error("not logged")
+			}
+		})
+	}
+	t.Run("destroying what is gone", func(t *testing.T) {
+		t.Parallel()
+		b := plain.browser(t)
+		b.change("update", `{"a":1}`)
+		one, two := b.hold("control", "destroy"), b.hold("control", "destroy", "flash", `"bye"`)
+		b.change("control", "destroy").expires()
+		one.release().expires()
+		two.release().issues()
+		b.look().holds("{}").flashes(`[["message","bye"]]`)
+	})
+}
+
+// A session that was emptied has ended, but a request under way may still fill it.
+func TestEmptiedAndFilled(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	b.change("update", `{"a":1}`)
+	old := b.cookies()
+	fill, nothing := b.hold("update", `{"b":1}`), b.hold("update", `{"zzz":null}`)
+	b.change("update", `{"a":null}`).expires()
+	b.look().holds("{}")
+	b.holding(old).look().holds("{}").keeps() // for a new request it is not there
+	nothing.release()
+	b.look().holds("{}")
+	if c := fill.release().issues(); "caddy_session="+c.Value != old {
+		t.Error("filled, it has another id")
+	}
+	b.look().holds(`{"b":1}`)
+}
+
+func TestPermanent(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	if c := b.change("update", `{"a":1}`, "control", "permanent=?0").issues(); c.MaxAge != 0 || !c.Expires.IsZero() {
+		t.Errorf("not permanent: %+v", c)
+	}
+	b.change("update", `{"a":2}`).keeps()
+	b.change("control", "permanent=?0").keeps()
+	if c := b.change("control", "permanent").issues(); c.MaxAge < 744*3600-60 {
+		t.Errorf("permanent: Max-Age %d", c.MaxAge)
+	}
+	if c := b.change("control", "permanent=?0").issues(); c.MaxAge != 0 {
+		t.Errorf("not permanent: Max-Age %d", c.MaxAge)
+	}
+	if c := b.change("control", "regenerate").issues(); c.MaxAge != 0 {
+		t.Errorf("regenerated: Max-Age %d", c.MaxAge)
+	}
+}
+
+// Parallel requests that change different keys keep all of them, and counters count right.
+func TestParallelChanges(t *testing.T) {
+	t.Parallel()
+	b := plain.browser(t)
+	b.change("update", `{"n":0}`)
+	fixed := b.holding(b.cookies())
+	const workers, rounds = 8, 10
+	var all sync.WaitGroup
+	for w := range workers {
+		all.Go(func() {
+			for i := range rounds {
+				r := fixed.attempt(fixed.request(http.MethodGet, ask("/", "update", increment, "update", fmt.Sprintf(`{"k%d-%d":1}`, w, i)), nil))
+				if r == nil || r.StatusCode != http.StatusOK {
+					t.Error("a change was refused")
+				}
+			}
+		})
+	}
+	all.Wait()
+	data := b.look().given("X-Session-Data")
+	if !strings.HasPrefix(data, fmt.Sprintf(`{"n":%d,`, workers*rounds)) || strings.Count(data, `"k`) != workers*rounds {
+		t.Errorf("lost updates: %s", data)
+	}
+}

@@ -1,0 +1,224 @@
+#!/usr/bin/env bash
+# Sets up what the tests need, on a bare Debian machine too, and runs all of them. The last line is the total.
+set -euo pipefail
+
+usage() {
+	cat <<'END'
+Usage:
+  test/run.sh [<package>...]   set up, and run all tests, or those of the packages (./signer/...)
+  test/run.sh setup            set up only, for go test by hand
+
+Environment:
+  FUZZTIME   how long each fuzz target runs (5s); 0 leaves them out
+  CI=true    what is missing fails the tests that need it, instead of skipping them
+END
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+say() { printf 'run.sh: %s\n' "$*"; }
+
+die() {
+	printf 'run.sh: %s\n' "$@" >&2
+	exit 1
+}
+
+# SETUP. Nothing is installed that is there already.
+
+# programs are those that the tests start, by the names that they may have, and the Debian packages that bring them.
+programs=(
+	"cc gcc:gcc libc6-dev" # for the race detector
+	"python3:python3"
+	"node:nodejs"
+	"npm:npm"
+	"php-cgi:php-cgi"
+	"chromium chromium-browser google-chrome:chromium"
+)
+
+have_one() {
+	local name
+	for name in "$@"; do
+		if command -v "$name" >/dev/null; then return 0; fi
+	done
+	return 1
+}
+
+# need_root says how to become root, for what is missing.
+need_root() {
+	command -v apt-get >/dev/null || die "missing: $*" "this machine has no apt-get: install that in its own way"
+	[ "$(id -u)" != 0 ] || return 0
+	command -v sudo >/dev/null || die "missing: $*" "install that, or run this as root or where there is sudo"
+	root=(sudo)
+}
+root=()
+
+apt_update() {
+	$updated || "${root[@]}" apt-get update -qq >"$tmp/apt" 2>&1 || die "apt-get update:" "$(cat "$tmp/apt")"
+	updated=true
+}
+updated=false
+
+# install installs Debian packages.
+install() {
+	need_root "$@"
+	say "installing $*"
+	apt_update
+	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$tmp/apt" 2>&1 ||
+		die "installing $*:" "$(cat "$tmp/apt")"
+}
+
+setup_programs() {
+	local entry names packages=()
+	for entry in "${programs[@]}"; do
+		read -ra names <<<"${entry%%:*}"
+		if ! have_one "${names[@]}"; then
+			read -ra names <<<"${entry#*:}"
+			packages+=("${names[@]}")
+		fi
+	done
+	# Debian splits off what python3 -m venv needs.
+	if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3-venv); fi
+	if [ ${#packages[@]} -gt 0 ]; then install "${packages[@]}"; fi
+}
+
+# at_least reports whether version $1 is $2 or newer.
+at_least() { [ "$(printf '%s\n' "$1" "$2" | sort -V | head -n 1)" = "$2" ]; }
+
+setup_go() {
+	local wanted have series
+	wanted=$(sed -n 's/^go //p' go.mod)
+	series=$(cut -d. -f1,2 <<<"$wanted")
+	if ! command -v go >/dev/null; then
+		# Debian's golang-go is older than this on most machines; backports may have the series itself.
+		need_root "Go $wanted or newer"
+		apt_update
+		if apt-cache show "golang-$series-go" >/dev/null 2>&1; then
+			install "golang-$series-go"
+			PATH=/usr/lib/go-$series/bin:$PATH
+		else
+			die "Go is missing, and this Debian does not have Go $series: install Go $wanted or newer by hand, and put it into PATH"
+		fi
+	fi
+	# A Go that can fetch a newer one does so here, or says why it cannot.
+	have=$(go env GOVERSION) || die "Go $wanted or newer is needed"
+	have=${have#go}
+	at_least "${have%% *}" "$wanted" || die "Go $wanted or newer is needed; this is $have"
+}
+
+# setup_python makes test/.venv with the packages of test/requirements.txt.
+setup_python() {
+	local venv=$PWD/test/.venv
+	if ! cmp -s test/requirements.txt "$venv/installed.txt"; then
+		say "installing the Python packages of test/requirements.txt"
+		rm -rf "$venv"
+		{ python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --no-deps -r test/requirements.txt; } >"$tmp/pip" 2>&1 ||
+			die "installing Python packages:" "$(cat "$tmp/pip")"
+		cp test/requirements.txt "$venv/installed.txt"
+	fi
+	export SESSION_TEST_PYTHON=$venv/bin/python
+}
+
+# setup_node makes test/node_modules of test/package-lock.json.
+setup_node() {
+	if ! cmp -s test/package-lock.json test/node_modules/installed.json; then
+		say "installing the Node.js packages of test/package-lock.json"
+		npm ci --prefix test --ignore-scripts --no-audit --no-fund --loglevel=error >"$tmp/npm" 2>&1 ||
+			die "installing Node.js packages:" "$(cat "$tmp/npm")"
+		cp test/package-lock.json test/node_modules/installed.json
+	fi
+}
+
+# TESTS. Each step adds to these.
+passed=0 failed=0 skipped=0
+
+# check runs a command that is a test of its own. What it prints is shown if it fails.
+check() {
+	local name=$1
+	shift
+	if "$@" >"$tmp/check" 2>&1; then
+		passed=$((passed + 1))
+		say "ok   $name"
+	else
+		failed=$((failed + 1))
+		say "FAIL $name"
+		cat "$tmp/check"
+	fi
+}
+
+formatted() {
+	local files
+	files=$(find . -name '*.go' -not -path './test/node_modules/*' -exec gofmt -l {} +)
+	[ -z "$files" ] || {
+		printf 'not formatted: %s\n' "$files"
+		return 1
+	}
+}
+
+# go_test runs the tests and reads what go test -json says: a line for each package, and the output of what fails.
+go_test() {
+	local status=0 p f s
+	echo 0 1 0 >"$tmp/totals"
+	go test -race -vet=off -count=1 -json -timeout 10m "$@" 2>&1 | tee test/out/test.json | "$SESSION_TEST_PYTHON" test/totals.py "$tmp/totals" || status=$?
+	read -r p f s <"$tmp/totals"
+	if [ $((p + f + s)) = 0 ]; then say "no test ran"; fi
+	# What go test itself fails by, and no test, counts too; and so does a run of nothing.
+	if [ $((p + f + s)) = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then f=1; fi
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# fuzz runs each fuzz target for a while, without the race detector: the tests above have shown it the seeds, and it is slow.
+fuzz() {
+	local package target
+	check "listing the fuzz targets" go test -race -vet=off -list '^Fuzz' "$@"
+	# The names come before the line with the package that they are in.
+	awk '/^Fuzz/ { names[n++] = $1 } /^ok/ { for (i = 0; i < n; i++) print $2, names[i]; n = 0 }' "$tmp/check" >"$tmp/targets"
+	while read -r package target; do
+		check "$target, fuzzed for $FUZZTIME" \
+			go test -vet=off -run '^$' -fuzz "^$target\$" -fuzztime "$FUZZTIME" -timeout 10m "$package"
+	done <"$tmp/targets"
+}
+
+setup() {
+	setup_programs
+	setup_go
+	setup_python
+	setup_node
+}
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+FUZZTIME=${FUZZTIME:-5s}
+
+case ${1-} in
+-h | --help | help)
+	usage
+	exit
+	;;
+setup)
+	setup
+	exit
+	;;
+esac
+setup
+[ $# -gt 0 ] || set -- ./...
+mkdir -p test/out
+
+# The tags of Caddy's own releases leave out databases that nothing here uses.
+export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
+
+check "gofmt" formatted
+check "go vet" go vet -race "$@"
+
+if [ "$*" = ./... ]; then
+	# Built once here, and not by every package that starts a Caddy.
+	check "building Caddy" go build -race -o "$tmp/caddy" ./test/cmd/caddy
+	if [ -x "$tmp/caddy" ]; then export SESSION_TEST_CADDY=$tmp/caddy; fi
+fi
+
+go_test "$@"
+if [ "$FUZZTIME" != 0 ]; then fuzz "$@"; fi
+
+total="$passed passed, $failed failed"
+if [ "$skipped" != 0 ]; then total+=", $skipped skipped"; fi
+echo "$total"
+[ "$failed" = 0 ]
