@@ -49,6 +49,19 @@ func dial(addr, first, path string, n int) (*load, error) {
 	return l, nil
 }
 
+// copyTo opens as many connections to another proxy, which send the same requests.
+func (l *load) copyTo(addr string) (*load, error) {
+	other, err := dial(addr, "", l.path, len(l.conns))
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range other.conns {
+		c.cookie = l.conns[i].cookie
+		c.prepare(addr, l.path)
+	}
+	return other, nil
+}
+
 func (c *conn) prepare(addr, path string) {
 	// What a browser sends, so that neither side of the comparison is measured on a toy.
 	c.request = []byte("GET " + path + " HTTP/1.1\r\nHost: " + addr + "\r\n" +

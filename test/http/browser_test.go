@@ -371,6 +371,12 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
+// awaitLog waits until the shared Caddy's log holds the text: its lines come through a pipe, often after the response.
+func awaitLog(t *testing.T, what, text string) {
+	t.Helper()
+	eventually(t, "the log has "+what, func() bool { return strings.Contains(caddy().Log(), text) })
+}
+
 // raw sends a text to the site and returns what comes back until the connection is closed.
 func (b *browser) raw(text string) string {
 	b.t.Helper()

@@ -48,7 +48,7 @@ func TestFileServer(t *testing.T) {
 		t.Error("the file does not arrive as it is")
 	}
 	probed := fmt.Sprintf(`"path":"/big.bin","read_from":%d,"written":0}`, len(content))
-	eventually(t, "the file went out by ReadFrom", func() bool { return strings.Contains(caddy().Log(), probed) })
+	awaitLog(t, "that the file went out by ReadFrom", probed)
 	b.look().holds(`{"n":1}`)
 
 	r = b.with("Range", "bytes=1000-1999").get("/big.bin").want(http.StatusPartialContent).keeps()
@@ -156,9 +156,7 @@ func testHTTPInclude(t *testing.T, b *browser) {
 		including(pairs...).want(http.StatusInternalServerError).keeps()
 	}
 	b.look().holds(`{"a":1,"b":2}`)
-	if !strings.Contains(caddy().Log(), "it would need a cookie, and none can be set here") {
-		t.Error("the refusals are not logged")
-	}
+	awaitLog(t, "the refusals", "it would need a cookie, and none can be set here")
 
 	// Both of them change the session.
 	b.get(ask("/page/include.txt", "inner", ask("/inner", "update", `{"c":3}`), "outer", `{"d":4}`)).want(http.StatusOK).keeps().hides()

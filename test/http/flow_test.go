@@ -375,6 +375,7 @@ func TestUpdatesOff(t *testing.T) {
 		many = append(many, "update", `{"a":1}`)
 	}
 	b.change(many...).keeps().hides()
+	awaitLog(t, "what is ignored", "ignored: updates off")
 	if got := strings.Count(caddy().Log(), "ignored: updates off"); got != 1 {
 		t.Errorf("logged %d times", got)
 	}

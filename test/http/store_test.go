@@ -194,9 +194,7 @@ func TestDamagedRecord(t *testing.T) {
 	if !strings.Contains(string(r.body), "the stored record cannot be read") {
 		t.Errorf("error page: %s", r.body)
 	}
-	if !strings.Contains(caddy().Log(), ref) {
-		t.Error("not logged with its ref")
-	}
+	awaitLog(t, "the error with its ref", ref)
 	tell(t, control, faulty.Get, "")
 	b.look().holds(`{"a":1}`)
 
