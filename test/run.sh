@@ -32,6 +32,7 @@ programs=(
 	"node:nodejs"
 	"npm:npm"
 	"php-cgi:php-cgi"
+	"redis-server:redis-server"
 	"chromium chromium-browser google-chrome:chromium"
 )
 
@@ -58,11 +59,21 @@ apt_update() {
 }
 updated=false
 
+# start_no_services has Debian start none of the services that it installs: the tests start servers of their own.
+start_no_services() {
+	[ ! -e "$policy" ] || return 0
+	printf '#!/bin/sh\nexit 101\n' >"$tmp/policy"
+	own_policy=true
+	"${root[@]}" env install -m 755 "$tmp/policy" "$policy"
+}
+policy=/usr/sbin/policy-rc.d own_policy=false
+
 # install installs Debian packages.
 install() {
 	need_root "$@"
 	say "installing $*"
 	apt_update
+	start_no_services
 	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$tmp/apt" 2>&1 ||
 		die "installing $*:" "$(cat "$tmp/apt")"
 }
@@ -185,8 +196,12 @@ setup() {
 	setup_node
 }
 
+cleanup() {
+	rm -rf "$tmp"
+	! $own_policy || "${root[@]}" rm -f "$policy"
+}
 tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
+trap cleanup EXIT
 FUZZTIME=${FUZZTIME:-5s}
 
 case ${1-} in

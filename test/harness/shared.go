@@ -37,6 +37,16 @@ func (s *Shared) Errorf(format string, args ...any) {
 	fmt.Printf("--- FAIL: shared by all tests\n    "+format+"\n", args...)
 }
 
+// Failed implements [testing.TB].
+func (s *Shared) Failed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failed
+}
+
+// Logf implements [testing.TB].
+func (*Shared) Logf(format string, args ...any) { fmt.Printf("    "+format+"\n", args...) }
+
 // Cleanup implements [testing.TB].
 func (s *Shared) Cleanup(f func()) {
 	s.mu.Lock()
