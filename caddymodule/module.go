@@ -16,6 +16,7 @@ import (
 	// The stores of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memory"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/redis"
 )
 
 func init() {

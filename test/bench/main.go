@@ -46,6 +46,10 @@ var scenarios = []scenario{
 	{"read, `bolt`", "store bolt $DIR/sessions.db", createPath, anonymousPath, 8, 1.10},
 	{"change, `memory`, 64 connections", "store memory", createPath, changePath, 64, 0},
 	{"durable change, `bolt`, 64 connections", "store bolt $DIR/sessions.db", createPath, changePath, 64, 1.70},
+	{"read, `redis`", "store redis $REDIS", createPath, anonymousPath, 64, 1.20},
+	{"read, `redis`, `pipelining off`", "store redis $REDIS {\npipelining off\n}", createPath, anonymousPath, 64, 0},
+	{"read, `redis`, `near_cache`", "store redis $REDIS {\nnear_cache\n}", createPath, anonymousPath, 8, 1.12},
+	{"change, `redis`, 64 connections", "store redis $REDIS", createPath, changePath, 64, 1.40},
 }
 
 var (
@@ -84,6 +88,9 @@ func run() error {
 		return err
 	}
 
+	if err := b.startRedis(); err != nil {
+		return err
+	}
 	fmt.Printf("Processor time of the proxy for each request, against `reverse_proxy` alone (median of %d rounds of %d requests, the middle half in brackets):\n\n", *pairs**rounds, *requests)
 	fmt.Println("| request | µs | without | ratio | goal |")
 	fmt.Println("| --- | --- | --- | --- | --- |")

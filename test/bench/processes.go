@@ -38,6 +38,7 @@ type bench struct {
 	dir     string
 	binary  string
 	backend *process
+	redis   string
 	started []*process
 }
 
@@ -75,6 +76,18 @@ func (b *bench) startBackend() (err error) {
 	return err
 }
 
+// startRedis runs a Redis that writes nothing to disk: what is measured is the proxy.
+func (b *bench) startRedis() error {
+	addr, err := freeAddr()
+	if err != nil {
+		return err
+	}
+	host, port, _ := net.SplitHostPort(addr)
+	b.redis = addr
+	_, err = b.start(exec.Command("redis-server", "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", b.dir, "--loglevel", "warning"), addr)
+	return err
+}
+
 // startCaddy runs a Caddy with a session block, or without if it is empty.
 func (b *bench) startCaddy(block string) (*process, error) {
 	dir, err := os.MkdirTemp(b.dir, "caddy")
@@ -94,7 +107,7 @@ func (b *bench) startCaddyIn(dir, block string) (*process, error) {
 		return nil, err
 	}
 	if block != "" {
-		block = "session {\n" + strings.ReplaceAll(block, "$DIR", dir) + "\n}"
+		block = "session {\n" + strings.NewReplacer("$DIR", dir, "$REDIS", b.redis).Replace(block) + "\n}"
 	}
 	config := fmt.Sprintf("{\nadmin %s\nauto_https off\n}\nhttp://%s {\n%s\nreverse_proxy %s\n}\n", admin, addr, block, b.backend.addr)
 	path := filepath.Join(dir, "Caddyfile")

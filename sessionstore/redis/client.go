@@ -1,0 +1,60 @@
+package redis
+
+import (
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// client makes the client of go-redis. It repeats nothing by itself where that can be helped: see run.
+func (o *Options) client(near *nearCache) goredis.UniversalClient {
+	u := &goredis.UniversalOptions{
+		Addrs: o.Addrs, MasterName: o.Master, DB: o.DB,
+		Username: o.Username, Password: o.Password,
+		SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword,
+		TLSConfig: o.TLS, PoolSize: o.PoolSize,
+		DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
+		PoolTimeout:           o.ReadTimeout,
+		ContextTimeoutEnabled: true, // or a request's own deadline would not count
+		MaxRetries:            -1,
+		DialerRetries:         1, // by default a server that is down costs five times 100 ms
+		MinRetryBackoff:       time.Millisecond,
+		MaxRetryBackoff:       20 * time.Millisecond,
+		Protocol:              2,
+		// What is not needed for sessions, ACL users need no rights for.
+		DisableIdentity:          true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	}
+	if !o.Pipelining {
+		u.PipelinePoolSize = -1
+	}
+	if near != nil {
+		u.Protocol = 3 // the server says by push messages what has changed
+		u.ClientSideCache = near
+	}
+	switch {
+	case o.Master != "":
+		c := goredis.NewFailoverClient(u.Failover())
+		c.AddHook(newGuard("master "+o.Master, o))
+		return c
+	case o.cluster():
+		opts := u.Cluster()
+		opts.DisableRoutingPolicies = true // all that is sent has one key
+		c := goredis.NewClusterClient(opts)
+		c.OnNewNode(func(node *goredis.Client) { node.AddHook(newGuard(node.Options().Addr, o)) })
+		return c
+	default:
+		c := goredis.NewClient(u.Simple())
+		c.AddHook(newGuard(o.Addrs[0], o))
+		return c
+	}
+}
+
+// autoPipeline returns what gathers the commands of concurrent requests.
+func autoPipeline(c goredis.UniversalClient) (*goredis.AutoPipeliner, error) {
+	if cluster, ok := c.(*goredis.ClusterClient); ok {
+		return cluster.AsyncAutoPipeline()
+	}
+	return c.(*goredis.Client).AsyncAutoPipeline()
+}

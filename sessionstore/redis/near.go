@@ -1,0 +1,129 @@
+package redis
+
+import (
+	"context"
+	"hash/maphash"
+	"strings"
+	"sync"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// nearCache knows of which records the copies may be used. The copies themselves are in go-redis's cache, which drops
+// those that the server says have changed. It learns of that some milliseconds late, and it keeps no times to live.
+// So a copy counts only if it is the record that was last seen or written here: a request always sees what was
+// written through this process before it.
+type nearCache struct {
+	*goredis.LocalCache
+
+	seed   maphash.Seed
+	shards [nearShards]nearShard
+	limit  int
+}
+
+const nearShards = 16
+
+type nearShard struct {
+	mu    sync.Mutex
+	known map[string]nearRecord
+
+	// writes counts what has been written here, so that a read that was overtaken is not believed.
+	writes uint64
+}
+
+// nearRecord is a record that was there, and how long at least it will be.
+type nearRecord struct {
+	sum   uint64
+	until time.Time
+}
+
+func newNearCache(o *NearCache) *nearCache {
+	n := &nearCache{
+		LocalCache: goredis.NewLocalCache(goredis.ClientSideCacheConfig{
+			MaxEntries: o.MaxEntries, MaxMemoryBytes: o.MaxBytes, MaxStaleness: MaxStaleness,
+		}),
+		seed:  maphash.MakeSeed(),
+		limit: max(o.MaxEntries/nearShards, 1),
+	}
+	for i := range n.shards {
+		n.shards[i].known = make(map[string]nearRecord)
+	}
+	return n
+}
+
+func (n *nearCache) shard(key string) *nearShard {
+	return &n.shards[maphash.String(n.seed, key)%nearShards]
+}
+
+// begin is called before a read; what is read is learnt with what it returns.
+func (n *nearCache) begin(key string) (known nearRecord, ok bool, writes uint64) {
+	s := n.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known, ok = s.known[key]
+	return known, ok, s.writes
+}
+
+// read learns what was found, unless something has been written meanwhile.
+func (n *nearCache) read(key string, e sessionstore.Entry, writes uint64) {
+	s := n.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writes == writes {
+		n.set(s, key, e)
+	}
+}
+
+// wrote learns what is there after a write. The zero Entry says that nothing is, or that it is not known.
+func (n *nearCache) wrote(key string, e sessionstore.Entry) {
+	s := n.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes++
+	n.set(s, key, e)
+}
+
+func (n *nearCache) set(s *nearShard, key string, e sessionstore.Entry) {
+	if !e.Found() {
+		delete(s.known, key)
+		return
+	}
+	if _, replaces := s.known[key]; !replaces && len(s.known) >= n.limit {
+		for other := range s.known { // any: the order is random
+			delete(s.known, other)
+			break
+		}
+	}
+	s.known[key] = nearRecord{maphash.Bytes(n.seed, e.Value), time.Now().Add(e.TTL)}
+}
+
+// DeleteByRedisKey implements [goredis.Cache]. It is called when the server says that a record has changed, or has
+// been touched.
+func (n *nearCache) DeleteByRedisKey(name string) int {
+	key := name[strings.LastIndexByte(name, 0)+1:] // before it stands whose cache it is
+	s := n.shard(key)
+	s.mu.Lock()
+	delete(s.known, key)
+	s.mu.Unlock()
+	return n.LocalCache.DeleteByRedisKey(name)
+}
+
+// getNear returns the copy of a record if there is one that counts. What it asks the server for, if there is none, has
+// the server tell of changes from then on.
+func (s *Store) getNear(ctx context.Context, key string, known nearRecord) (sessionstore.Entry, bool) {
+	left := time.Until(known.until)
+	if left <= 0 {
+		return sessionstore.Entry{}, false // it may have been touched elsewhere
+	}
+	value, err := s.client.Get(ctx, key).Result()
+	if err != nil || maphash.String(s.near.seed, value) != known.sum {
+		return sessionstore.Entry{}, false
+	}
+	return sessionstore.Entry{Value: bytesOf(value), TTL: left}, true
+}
+
+// Interface guard
+var _ goredis.Cache = (*nearCache)(nil)

@@ -1,0 +1,133 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// command is a script with its arguments, on its way to the server.
+type command struct {
+	*goredis.Cmd
+
+	// uncertain says that it may have been executed by an attempt whose reply was lost. The guards set it.
+	uncertain bool
+}
+
+// keyPosition is where in a command its key stands: EVALSHA sha 1 key.
+const keyPosition = 3
+
+func newCommand(ctx context.Context, name, body, key string, args []any) *command {
+	all := make([]any, 0, keyPosition+1+len(args))
+	all = append(all, name, body, 1, key)
+	c := &command{Cmd: goredis.NewCmd(ctx, append(all, args...)...)}
+	c.SetFirstKeyPos(keyPosition)
+	return c
+}
+
+// attempts is how often a command is sent at most, when the server was out of reach or not ready.
+const attempts = 3
+
+var errLost = errors.New("a reply was lost, and the record has been changed since by another or by this very write")
+
+// run runs a script on a record. The reply is nil if the script says that there is none.
+//
+// An attempt whose reply was lost may have been executed. The script that comes next knows its own write; but when
+// that has been written over meanwhile, nobody can know any more. This is then an error and no conflict, or the
+// same change would be made again.
+func (s *Store) run(ctx context.Context, script *script, key string, args ...any) (any, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, unavailable(err)
+	}
+	name, body := "evalsha", script.sha
+	uncertain := false
+	for attempt := 1; ; attempt++ {
+		c := newCommand(ctx, name, body, key, args)
+		reply, err := s.send(ctx, script, key, c)
+		switch {
+		case err == nil:
+			if script.writes && (uncertain || c.uncertain) && reply != int64(1) {
+				return nil, unavailable(errLost)
+			}
+			return reply, nil
+		case ctx.Err() != nil:
+			return nil, unavailable(ctx.Err()) // c may still be on its way: it must not be looked at
+		case strings.HasPrefix(err.Error(), "NOSCRIPT ") && name == "evalsha":
+			// The server has dropped its scripts, or is another one since a failover.
+			name, body = "eval", script.text
+			attempt--
+			continue
+		case attempt == attempts || !passing(err):
+			return nil, unavailable(err)
+		}
+		uncertain = uncertain || c.uncertain
+		if err := pause(ctx, attempt); err != nil {
+			return nil, unavailable(err)
+		}
+	}
+}
+
+// send sends a command once and returns the reply.
+func (s *Store) send(ctx context.Context, script *script, key string, c *command) (any, error) {
+	var err error
+	switch {
+	case script.writes && s.opts.WaitReplicas > 0:
+		err = s.replicated(ctx, key, c)
+	case s.pipeline != nil:
+		err = s.pipeline.Submit(ctx, c).WaitContext(ctx)
+	default:
+		err = s.client.Process(ctx, c)
+	}
+	switch {
+	case errors.Is(err, goredis.Nil):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	default:
+		return c.Val(), nil
+	}
+}
+
+// passing reports whether the same command may soon succeed.
+func passing(err error) bool {
+	if !isReply(err) {
+		return !errors.Is(err, errOpen) && !errors.Is(err, errReplicas)
+	}
+	for _, is := range []func(error) bool{
+		goredis.IsReadOnlyError, goredis.IsLoadingError, goredis.IsMasterDownError,
+		goredis.IsClusterDownError, goredis.IsTryAgainError, goredis.IsMaxClientsError,
+	} {
+		if is(err) {
+			return true
+		}
+	}
+	_, moved := goredis.IsMovedError(err)
+	_, asked := goredis.IsAskError(err)
+	return moved || asked
+}
+
+// pause waits before the next attempt, if it is not the first: a connection that had been broken for long is no reason to wait.
+func pause(ctx context.Context, attempt int) error {
+	if attempt == 1 {
+		return nil
+	}
+	timer := time.NewTimer(time.Duration(attempt) * 10 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unavailable makes the error of a [sessionstore.Store]. What go-redis says names neither keys nor values.
+func unavailable(err error) error {
+	return fmt.Errorf("%w: redis: %w", sessionstore.ErrUnavailable, err)
+}
