@@ -74,29 +74,32 @@ func (x *exchange) save(h http.Header, c *collected) error {
 	return nil
 }
 
-// target returns the session that the change goes to. It is the request's, unless the backend
-// may name another by a cookie of its own. Then we set none, and the target is nil if
-// that cookie leads nowhere.
+// target returns the session that the change goes to. It is the request's, or an anonymous one
+// for a change to begin, unless the backend may name another by a cookie of its own. Then
+// we set none, and the target is nil if that cookie leads nowhere.
 func (x *exchange) target(ctx context.Context, foreign []string, sgn *signer.Signer) (*sessionstore.Session, error) {
 	if !x.h.cookie.passThrough || len(foreign) == 0 {
-		return &x.session, nil
+		if !x.session.Exists() {
+			return &sessionstore.Session{Scope: x.scope(), NoCookie: x.virtual}, nil
+		}
+		return x.session, nil
 	}
 	for _, value := range foreign {
 		if len(value) > maxCookieValue {
 			continue
 		}
 		if id, _, ok := sgn.Verify(value); ok && sessionstore.ValidID(id) {
-			session, err := x.manager.Load(ctx, id, x.session.Scope)
+			session, err := x.manager.Load(ctx, id, x.scope())
 			if err != nil || !session.Exists() {
 				return nil, err
 			}
-			return &session, nil
+			return session, nil
 		}
 	}
 	if !x.session.Exists() {
 		return nil, nil // nobody could ever find a new one
 	}
-	return &x.session, nil
+	return x.session, nil
 }
 
 // refusal logs why a commit was refused and makes the client's error of it.
@@ -163,17 +166,18 @@ func (x *exchange) logRef(ref string) {
 
 // varyByCookie tells caches that the response depends on the cookie.
 func (x *exchange) varyByCookie(h http.Header) {
-	for _, line := range h["Vary"] {
+	lines := h["Vary"]
+	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
 				return
 			}
 		}
 	}
-	if h["Vary"] == nil {
+	if lines == nil {
 		h["Vary"] = x.line(4, "Cookie")
 	} else {
-		h["Vary"] = append(h["Vary"], "Cookie")
+		h["Vary"] = append(lines, "Cookie")
 	}
 }
 

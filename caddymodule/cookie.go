@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -185,37 +186,49 @@ func (j *cookieJar) take(h http.Header, values []string, strip bool) []string {
 
 func (j *cookieJar) match(pair string) (value string, ours bool) {
 	name, value, _ := strings.Cut(pair, "=")
-	if strings.Trim(name, " \t\r\n") != j.name {
+	if textproto.TrimString(name) != j.name {
 		return "", false
 	}
-	return strings.Trim(value, " \t\r\n"), true
+	return textproto.TrimString(value), true
 }
 
-// without returns the line without our cookies, or nothing if it held no others.
+// without returns the line without our cookies, or nothing if it held no others. Where ours
+// stand at the ends of the line, that is a part of it and no copy.
 func (j *cookieJar) without(line string) string {
-	var kept strings.Builder
-	removed := false
-	for rest, more := line, true; more; {
+	var joined strings.Builder // the neighbours before the run line[start:end]
+	var start, end int
+	removed, gap := false, false
+	for at, more := 0, true; more; {
 		var pair string
-		pair, rest, more = strings.Cut(rest, ";")
+		pair, _, more = strings.Cut(line[at:], ";")
+		at += len(pair)
 		switch _, ours := j.match(pair); {
 		case ours:
-			removed = true
-			continue
-		case kept.Len() > 0:
-			kept.WriteByte(';')
-		default:
-			kept.Grow(len(line))
+			removed, gap = true, true
+		case start == end && joined.Len() == 0:
 			if removed {
 				pair = strings.TrimLeft(pair, " \t") // it followed what is gone
 			}
+			start, end, gap = at-len(pair), at, false
+		case gap:
+			joined.Grow(len(line) - joined.Len())
+			joined.WriteString(line[start:end])
+			joined.WriteByte(';')
+			start, end, gap = at-len(pair), at, false
+		default:
+			end = at
 		}
-		kept.WriteString(pair)
+		at += len(";")
 	}
-	if strings.Trim(kept.String(), " \t;") == "" {
+	kept := line[start:end]
+	if joined.Len() > 0 {
+		joined.WriteString(kept)
+		kept = joined.String()
+	}
+	if strings.Trim(kept, " \t;") == "" {
 		return ""
 	}
-	return kept.String()
+	return kept
 }
 
 func isTrue(b *bool, def bool) bool {

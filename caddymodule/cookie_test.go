@@ -27,6 +27,9 @@ func TestTakeCookie(t *testing.T) {
 		{"another's name begins with ours", []string{"caddy_session_shop=x; xcaddy_session=y"}, nil, []string{"caddy_session_shop=x; xcaddy_session=y"}},
 		{"names know upper case", []string{"Caddy_Session=x"}, nil, []string{"Caddy_Session=x"}},
 		{"no value", []string{"caddy_session; a=1"}, []string{""}, []string{"a=1"}},
+		{"between neighbours", []string{"a=1; caddy_session=x; b=2;c=3; caddy_session=y;caddy_session=z; d=4"}, []string{"x", "y", "z"}, []string{"a=1; b=2;c=3; d=4"}},
+		{"on both sides", []string{"caddy_session=x; a=1; ;b=2; caddy_session=y"}, []string{"x", "y"}, []string{"a=1; ;b=2"}},
+		{"nothing between", []string{"a=1;caddy_session=x;;b=2"}, []string{"x"}, []string{"a=1;;b=2"}},
 		{"trailing separator", []string{"caddy_session=x;"}, []string{"x"}, nil},
 	}
 	for _, test := range tests {

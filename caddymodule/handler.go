@@ -43,13 +43,20 @@ type exchange struct {
 	h       *Handler
 	r       *http.Request
 	manager *sessionstore.Manager
-	session sessionstore.Session
 
-	// cookies are the values that came under our cookie's name, and id is what the
-	// one says that names the session. It is stale if an older key had signed it.
-	cookies []string
-	id      string
+	// session is what was loaded, and nobody as long as nothing was: it is never nil.
+	session *sessionstore.Session
+
+	// host is the one that the client named, since handlers behind may rewrite it, and
+	// virtual says that the request is templates' own.
+	host    string
+	virtual bool
+
+	// stale says that an older key had signed the cookie which names the session, id
+	// is what that cookie says, and cookies are all values that came under its name.
 	stale   bool
+	id      string
+	cookies []string
 
 	// unavailable says that the session could not be loaded, and that the
 	// request went on without.
@@ -65,7 +72,7 @@ type exchange struct {
 	ended bool
 
 	// What every request needs lies here, so that it needs no memory of its own.
-	cookieRoom [2]string
+	cookieRoom [1]string
 	headerRoom [5]string
 
 	// These belong to the lease.
@@ -94,9 +101,16 @@ func latest(r *http.Request) *exchange {
 	return x
 }
 
+// nobody is the session of all requests without one, which share it: it is never changed. It
+// has no scope, so that what a change begins is another, see [exchange.target].
+var nobody sessionstore.Session
+
 // begin makes the exchange and enters it in the request's variables.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*exchange, error) {
-	x := &exchange{h: h, r: r, outer: latest(r)}
+	// This is latest and SetVar in one: finding something in a context takes time.
+	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	outer, _ := vars[exchangeVar].(*exchange)
+	x := &exchange{h: h, r: r, outer: outer, session: &nobody, host: r.Host, virtual: isVirtual(r)}
 	x.ResponseWriter = w
 	for o := x.outer; o != nil; o = o.outer {
 		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.name == h.cookie.name) {
@@ -109,7 +123,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*exchange, erro
 	if x.manager, err = h.store.acquire(); err != nil {
 		return nil, notAsked(w, err)
 	}
-	caddyhttp.SetVar(r.Context(), exchangeVar, x)
+	if vars != nil {
+		vars[exchangeVar] = x
+	}
 	if x.outer == nil {
 		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 			repl.Map(func(key string) (any, bool) { return placeholder(r, key) })
@@ -132,8 +148,7 @@ func (x *exchange) leave() {
 	if x.manager == nil {
 		return
 	}
-	x.h.store.drop(x)
-	x.h.store.done()
+	x.h.store.done(x)
 	x.manager = nil
 }
 
@@ -195,20 +210,13 @@ const maxCookieValue = 256
 
 // load finds the session. An error refuses the request.
 func (x *exchange) load(id identity) error {
-	scope := sessionstore.Scope{Site: x.h.site}
-	if x.h.hostScoped {
-		scope.Host = hostOf(x.r)
-	}
-	virtual := isVirtual(x.r)
-	x.session.Scope, x.session.NoCookie = scope, virtual
-
 	err := id.err
 	if id.ref != "" && err == nil {
-		x.session, err = x.manager.LoadRef(x.r.Context(), id.ref, scope)
+		x.session, err = x.manager.LoadRef(x.r.Context(), id.ref, x.scope())
 	}
 	for _, c := range id.signed[:id.n] {
-		x.session, err = x.manager.Load(x.r.Context(), c.id, scope)
-		x.session.NoCookie = virtual
+		x.session, err = x.manager.Load(x.r.Context(), c.id, x.scope())
+		x.session.NoCookie = x.virtual
 		if err != nil || x.session.Exists() {
 			x.id, x.stale = c.id, c.stale
 			if err != nil {
@@ -246,7 +254,7 @@ func (x *exchange) keepAlive() {
 	if x.session.TouchDue() {
 		x.h.store.touchSoon(x.manager, x.session)
 	}
-	x.h.store.hold(x, x.manager.TouchInterval(&x.session))
+	x.h.store.hold(x, x.manager.TouchInterval(x.session))
 }
 
 // serve runs the next handler, and turns a refused commit into an error.
@@ -300,7 +308,7 @@ const markHeader = "Proxy-Connection"
 
 // included returns the ref of the session that the outer request of a sub-request has.
 func (x *exchange) included() (ref string) {
-	if !isVirtual(x.r) {
+	if !x.virtual {
 		return ""
 	}
 	if !slices.Contains(x.r.Header[markHeader], x.h.mark) {
@@ -318,10 +326,17 @@ func (x *exchange) included() (ref string) {
 // maxHost is the length of the longest name of the DNS. What is longer is no host, and not worth keeping whole.
 const maxHost = 253
 
-// hostOf returns the host that the request names, without its port, in the form
-// that scopes use.
-func hostOf(r *http.Request) string {
-	host := r.Host
+// scope is where the request's session counts.
+func (x *exchange) scope() sessionstore.Scope {
+	scope := sessionstore.Scope{Site: x.h.site}
+	if x.h.hostScoped {
+		scope.Host = hostOf(x.host)
+	}
+	return scope
+}
+
+// hostOf returns what a Host header names, without its port, in the form that scopes use.
+func hostOf(host string) string {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host = host[:i]
 	}

@@ -58,8 +58,12 @@ func (l *lease) open() error {
 	return nil
 }
 
-func (l *lease) done() {
+// done ends a use of the manager, and with it hold, if there is an exchange.
+func (l *lease) done(x *exchange) {
 	l.mu.Lock()
+	if x != nil {
+		l.drop(x)
+	}
 	l.users--
 	release := l.idle()
 	l.mu.Unlock()
@@ -90,9 +94,9 @@ func (l *lease) idle() func() {
 	return release
 }
 
-// hold keeps the session of x from idling out until drop.
+// hold keeps the session of x, which has just been loaded, from idling out until done.
 func (l *lease) hold(x *exchange, interval time.Duration) {
-	due := time.Now().Add(interval)
+	due := x.session.Loaded().Add(interval)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	x.interval, x.due = interval, due
@@ -104,10 +108,8 @@ func (l *lease) hold(x *exchange, interval time.Duration) {
 	l.arm(due)
 }
 
-// drop ends hold.
+// drop ends hold. The caller holds mu.
 func (l *lease) drop(x *exchange) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if x.interval == 0 {
 		return
 	}
@@ -158,16 +160,16 @@ func (l *lease) refreshDue() {
 }
 
 // touch runs off the request's path and calls done at its end.
-func (l *lease) touch(m *sessionstore.Manager, s sessionstore.Session, how func(*sessionstore.Manager, context.Context, *sessionstore.Session) error) {
-	defer l.done()
-	if err := how(m, context.Background(), &s); err != nil {
+func (l *lease) touch(m *sessionstore.Manager, s *sessionstore.Session, how func(*sessionstore.Manager, context.Context, *sessionstore.Session) error) {
+	defer l.done(nil)
+	if err := how(m, context.Background(), s); err != nil {
 		l.logger.Warn("session not touched", zap.String("ref", s.Ref()), zap.Error(err))
 	}
 }
 
 // touchSoon records that the session was used, off the request's path. The caller
 // has acquired the lease, and keeps it.
-func (l *lease) touchSoon(m *sessionstore.Manager, s sessionstore.Session) {
+func (l *lease) touchSoon(m *sessionstore.Manager, s *sessionstore.Session) {
 	l.mu.Lock()
 	l.users++
 	l.mu.Unlock()

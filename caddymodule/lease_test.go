@@ -33,7 +33,7 @@ func withCountedStore(t *testing.T, options string) (*Handler, *countedStore) {
 	if _, err := h.store.acquire(); err != nil {
 		t.Fatal(err)
 	}
-	h.store.done()
+	h.store.done(nil)
 	return h, counted
 }
 

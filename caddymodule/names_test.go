@@ -74,7 +74,7 @@ func TestHostOf(t *testing.T) {
 		"example.com": "example.com", "example.com:8080": "example.com", "EXAMPLE.com.": "example.com", "Example.com.:80": "example.com",
 		"[::1]": "::1", "[::1]:8080": "::1", "127.0.0.1:80": "127.0.0.1", "": "",
 	} {
-		if got := hostOf(&http.Request{Host: host}); got != want {
+		if got := hostOf(host); got != want {
 			t.Errorf("host of %q is %q, want %q", host, got, want)
 		}
 	}

@@ -27,7 +27,7 @@ func placeholder(r *http.Request, key string) (any, bool) {
 }
 
 func (x *exchange) placeholder(name string) (any, bool) {
-	s := &x.session
+	s := x.session
 	switch name {
 	case "exists":
 		return s.Exists(), true

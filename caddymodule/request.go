@@ -29,7 +29,7 @@ const (
 // place: placeholders and later handlers look at this one.
 func (x *exchange) forward() error {
 	h := x.r.Header
-	s, names := &x.session, &x.h.names
+	s, names := x.session, &x.h.names
 	if !s.Exists() {
 		h[names.data] = x.line(0, x.h.encode(emptyData))
 		info := infoAnonymous

@@ -122,35 +122,36 @@ func (x *exchange) stripTrailers() {
 	}
 }
 
-// headerSnapshot remembers the few headers that a response has before the backend adds its own.
+// headerSnapshot remembers the headers that a response has before the backend adds its own.
 type headerSnapshot struct {
-	few  [2]headerLine // Server and Alt-Svc
-	n    int
-	many http.Header
+	server, altSvc []string // what Caddy sets: mostly there is nothing else
+	all            http.Header
 }
 
-type headerLine struct {
-	name   string
-	values []string
-}
-
+// take asks for the two names, since going through a map costs several times that.
 func (s *headerSnapshot) take(h http.Header) {
-	if len(h) > len(s.few) {
-		s.many = maps.Clone(h)
-		return
+	s.server, s.altSvc = h["Server"], h["Alt-Svc"]
+	known := 0
+	if s.server != nil {
+		known++
 	}
-	for name, values := range h {
-		s.few[s.n] = headerLine{name, values}
-		s.n++
+	if s.altSvc != nil {
+		known++
+	}
+	if known < len(h) {
+		s.all = maps.Clone(h)
 	}
 }
 
 func (s *headerSnapshot) restore(h http.Header) {
 	clear(h)
-	maps.Copy(h, s.many)
-	for _, line := range s.few[:s.n] {
-		h[line.name] = line.values
+	if s.server != nil {
+		h["Server"] = s.server
 	}
+	if s.altSvc != nil {
+		h["Alt-Svc"] = s.altSvc
+	}
+	maps.Copy(h, s.all)
 }
 
 // Interface guards

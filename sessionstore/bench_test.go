@@ -66,7 +66,7 @@ func BenchmarkCommit(b *testing.B) {
 				if alone {
 					s, _ = m.Load(context.Background(), id, here)
 				}
-				if out, err := m.Commit(context.Background(), &s, changes[i%2]); err != nil || out.Result != sessionstore.Saved {
+				if out, err := m.Commit(context.Background(), s, changes[i%2]); err != nil || out.Result != sessionstore.Saved {
 					b.Fatal(out, err)
 				}
 			}
@@ -83,7 +83,7 @@ func BenchmarkCommitParallel(b *testing.B) {
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			s, _ := m.Load(context.Background(), id, here)
-			if _, err := m.Commit(context.Background(), &s, count); err != nil {
+			if _, err := m.Commit(context.Background(), s, count); err != nil {
 				b.Error(err)
 			}
 		}

@@ -122,11 +122,11 @@ func TestWithoutACookie(t *testing.T) {
 		}
 		if c.err == nil {
 			r.outcome(r.do(s, c.parts...), c.result, sessionstore.CookieKept)
-			r.do(&byRef, c.parts...)
+			r.do(byRef, c.parts...)
 			continue
 		}
 		r.refuse(c.err, s, c.parts...)
-		r.refuse(c.err, &byRef, c.parts...)
+		r.refuse(c.err, byRef, c.parts...)
 		if after := r.entry(id); string(after.Value) != string(before.Value) || len(r.records()) != 1 {
 			t.Errorf("%s: something has changed", name)
 		}

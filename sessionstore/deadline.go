@@ -44,7 +44,7 @@ func (d *deadline) Err() error {
 			d.err = d.timed.Err()
 		case d.Context.Err() != nil:
 			d.err = d.Context.Err()
-		case !time.Now().Before(d.at):
+		case time.Until(d.at) <= 0:
 			d.err = context.DeadlineExceeded
 		}
 	}

@@ -15,31 +15,37 @@ const maxAliases = 32
 //
 // It takes one read of the store, or one more for each regeneration since, if the
 // id has been regenerated within the grace. An error wraps [ErrRecord] or
-// [ErrUnavailable], or is the context's.
-func (m *Manager) Load(ctx context.Context, id string, scope Scope) (Session, error) {
+// [ErrUnavailable], or is the context's; the session beside it is anonymous.
+func (m *Manager) Load(ctx context.Context, id string, scope Scope) (*Session, error) {
 	return m.load(ctx, id, Ref(id), scope)
 }
 
 // LoadRef finds the session with this ref. It is for those who know from
 // elsewhere that the client is in this session: a ref is not a secret. It works
 // only with a [Codec] that makes keys from refs. Nobody can be given a cookie for it.
-func (m *Manager) LoadRef(ctx context.Context, ref string, scope Scope) (Session, error) {
+func (m *Manager) LoadRef(ctx context.Context, ref string, scope Scope) (*Session, error) {
 	s, err := m.load(ctx, "", ref, scope)
 	s.NoCookie = true
 	return s, err
 }
 
-func (m *Manager) load(ctx context.Context, id, ref string, scope Scope) (Session, error) {
-	s := Session{Scope: scope}
-	dctx := deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
+func (m *Manager) load(ctx context.Context, id, ref string, scope Scope) (*Session, error) {
+	// Both go to the heap, since the store and the codec see them: in one piece.
+	room := new(struct {
+		session Session
+		ctx     deadline
+	})
+	s, dctx := &room.session, &room.ctx
+	s.Scope = scope
+	dctx.Context, dctx.at = ctx, time.Now().Add(m.opts.StoreTimeout)
 	defer dctx.stop()
 
 	key := m.opts.Codec.Key(id, ref)
-	entry, err := m.store.Get(&dctx, key)
+	entry, err := m.store.Get(dctx, key)
 	if err != nil {
 		return s, fmt.Errorf("loading session: %w", err)
 	}
-	live, err := m.read(&s, entry)
+	live, err := m.read(s, entry)
 	if err != nil || !live {
 		s.forget()
 		return s, err
@@ -48,7 +54,7 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope) (Sessio
 	if s.Former() {
 		// A session that ended after its id was regenerated has ended for the
 		// old id too, at once: not only when the grace is over.
-		_, _, target, err := m.follow(&dctx, s.rec.Target)
+		_, _, target, err := m.follow(dctx, s.rec.Target)
 		if err != nil {
 			err = fmt.Errorf("loading session: %w", err)
 		}

@@ -118,7 +118,7 @@ func TestLoadRef(t *testing.T) {
 	if err != nil || !s.Exists() || s.Data() != `{"a":1}` || !s.NoCookie {
 		t.Fatalf("%+v, %v", s, err)
 	}
-	r.do(&s, update(`{"b":2}`))
+	r.do(s, update(`{"b":2}`))
 	r.want(id, `{"a":1,"b":2}`)
 	if s, err = r.LoadRef(t.Context(), "nothing", here); err != nil || s.Exists() || !s.NoCookie {
 		t.Errorf("%+v, %v", s, err)

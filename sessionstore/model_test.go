@@ -128,7 +128,7 @@ func (h *history) turn() {
 	time.Sleep(time.Duration(h.n(5_000_000)))
 	m := h.managers[h.n(len(h.managers))]
 	k := h.known()
-	s := sessionstore.Session{Scope: here}
+	s := &sessionstore.Session{Scope: here}
 	if k.cookie != "" {
 		var err error
 		if s, err = m.Load(context.Background(), k.cookie, here); err != nil {
@@ -140,16 +140,16 @@ func (h *history) turn() {
 	}
 	var l *line
 	if s.Exists() {
-		l = h.found(&s, k)
+		l = h.found(s, k)
 	}
 	time.Sleep(time.Duration(h.n(8_000_000)))
 	switch n := h.n(100); {
 	case n < 5 && l != nil:
-		h.end(m, &s, l, destroy)
+		h.end(m, s, l, destroy)
 	case n < 9 && l != nil:
-		h.end(m, &s, l, destroy, nil) // and begin another
+		h.end(m, s, l, destroy, nil) // and begin another
 	default:
-		h.change(m, &s, l)
+		h.change(m, s, l)
 	}
 }
 

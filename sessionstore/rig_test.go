@@ -158,7 +158,7 @@ func (r *rig) load(id string) *sessionstore.Session {
 	if err != nil {
 		r.Errorf("loading: %v", err)
 	}
-	return &s
+	return s
 }
 
 // exists is load that must find a session.

@@ -47,9 +47,9 @@ func TestASessionIsNotEnteredFromAnotherScope(t *testing.T) {
 		texts[own.String()] = true
 		out := r.do(&sessionstore.Session{Scope: own}, update(`{"a":1}`))
 		for j, other := range scopes {
-			for name, load := range map[string]func() (sessionstore.Session, error){
-				"id":  func() (sessionstore.Session, error) { return r.Load(t.Context(), out.ID, other) },
-				"ref": func() (sessionstore.Session, error) { return r.LoadRef(t.Context(), out.Ref, other) },
+			for name, load := range map[string]func() (*sessionstore.Session, error){
+				"id":  func() (*sessionstore.Session, error) { return r.Load(t.Context(), out.ID, other) },
+				"ref": func() (*sessionstore.Session, error) { return r.LoadRef(t.Context(), out.Ref, other) },
 			} {
 				s, err := load()
 				if err != nil || s.Exists() != (i == j) || s.Scope != other {

@@ -32,7 +32,8 @@ func (s Scope) is(text string) bool {
 }
 
 // Session is a session as a request finds it. The zero value, and every
-// session that does not exist, is anonymous: a change to it creates a new one.
+// session that does not exist, is anonymous: a change to it creates a new one. No method
+// of [Manager] changes a session that it is given.
 type Session struct {
 	// Scope is the scope that was asked for, and that a new session gets.
 	Scope Scope
@@ -41,15 +42,15 @@ type Session struct {
 	// change that needs one is refused with [ErrNeedsCookie].
 	NoCookie bool
 
-	id    string
-	ref   string
-	key   string
-	entry Entry
-	rec   Record
+	touchDue bool
+	id       string
+	ref      string
+	key      string
+	entry    Entry
+	rec      Record
 
 	// idleLeft is how long the session would go on living if nobody used it any more.
 	idleLeft time.Duration
-	touchDue bool
 	loaded   time.Time
 	absolute time.Duration
 }
@@ -59,6 +60,9 @@ func (s *Session) Exists() bool { return s.entry.Found() }
 
 // Ref names the session: see the function [Ref]. It is empty if there is none.
 func (s *Session) Ref() string { return s.ref }
+
+// Loaded is when the session was loaded. It is zero if there is none.
+func (s *Session) Loaded() time.Time { return s.loaded }
 
 // Created is when the session began.
 func (s *Session) Created() time.Time { return s.rec.Created }

@@ -55,7 +55,7 @@ func TestTheStoreTimeoutBoundsEverything(t *testing.T) {
 				if err != nil || !s.Exists() {
 					return err
 				}
-				_, err = r.try(&s, parts...)
+				_, err = r.try(s, parts...)
 				return err
 			}
 		}

@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 )
 
+// otherCookie is one that every request carries, beside the session's if there is one.
+const otherCookie = "theme=dark"
+
 // load is a closed loop of connections that each send one request after another. It is
 // plain, so that the processor is the proxy's.
 type load struct {
@@ -68,7 +71,7 @@ func (c *conn) prepare(addr, path string) {
 		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n" +
 		"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n" +
 		"Accept-Language: en-US,en;q=0.5\r\nAccept-Encoding: identity\r\n" +
-		"Cookie: theme=dark" + c.cookie + "\r\n\r\n")
+		"Cookie: " + otherCookie + c.cookie + "\r\n\r\n")
 }
 
 // do sends the request and reads the response.

@@ -42,7 +42,7 @@ func (b *bench) many(n int) error {
 		if err != nil {
 			return fmt.Errorf("making %d sessions: %w", count, err)
 		}
-		proxy, err := b.startCaddyIn(dir, "scope bench\nsecret \""+secret+"\"\nstore bolt $DIR/sessions.db")
+		proxy, err := b.startCaddyIn(dir, session("scope bench\nsecret \""+secret+"\"\nstore bolt $DIR/sessions.db"))
 		if err != nil {
 			return err
 		}

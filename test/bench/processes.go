@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // backendCommand makes this program the backend, in a process of its own.
@@ -30,6 +32,8 @@ func backend(w http.ResponseWriter, r *http.Request) {
 		h.Set("X-Session-Update", data)
 	case changePath:
 		h.Set("X-Session-Update", `[{"op":"increment","path":"/visits","value":1}]`)
+	case cookiePath:
+		h.Set("Set-Cookie", "caddy_session="+strings.Repeat("i", sessionstore.IDLen)+"."+strings.Repeat("s", 43)+"; Path=/")
 	}
 	_, _ = io.WriteString(w, page)
 }
@@ -88,16 +92,16 @@ func (b *bench) startRedis() error {
 	return err
 }
 
-// startCaddy runs a Caddy with a session block, or without if it is empty.
-func (b *bench) startCaddy(block string) (*process, error) {
+// startCaddy runs a Caddy with a handler before reverse_proxy, or without if that is empty.
+func (b *bench) startCaddy(handler string) (*process, error) {
 	dir, err := os.MkdirTemp(b.dir, "caddy")
 	if err != nil {
 		return nil, err
 	}
-	return b.startCaddyIn(dir, block)
+	return b.startCaddyIn(dir, handler)
 }
 
-func (b *bench) startCaddyIn(dir, block string) (*process, error) {
+func (b *bench) startCaddyIn(dir, handler string) (*process, error) {
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
@@ -106,10 +110,8 @@ func (b *bench) startCaddyIn(dir, block string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	if block != "" {
-		block = "session {\n" + strings.NewReplacer("$DIR", dir, "$REDIS", b.redis).Replace(block) + "\n}"
-	}
-	config := fmt.Sprintf("{\nadmin %s\nauto_https off\n}\nhttp://%s {\n%s\nreverse_proxy %s\n}\n", admin, addr, block, b.backend.addr)
+	handler = strings.NewReplacer("$DIR", dir, "$REDIS", b.redis).Replace(handler)
+	config := fmt.Sprintf("{\nadmin %s\nauto_https off\n}\nhttp://%s {\n%s\nreverse_proxy %s\n}\n", admin, addr, handler, b.backend.addr)
 	path := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return nil, err

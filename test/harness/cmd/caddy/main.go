@@ -1,5 +1,5 @@
 // Command caddy is the Caddy of those tests that make the store fail, or look at what a response writer
-// outside of the session handler sees.
+// outside of the session handler sees, and of the benchmark.
 package main
 
 import (
@@ -9,6 +9,7 @@ import (
 
 	_ "github.com/caddy-session/caddy-session/caddymodule"
 	_ "github.com/caddy-session/caddy-session/test/harness/faulty"
+	_ "github.com/caddy-session/caddy-session/test/harness/headers"
 	_ "github.com/caddy-session/caddy-session/test/harness/probe"
 )
 

@@ -1,0 +1,55 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// TestHostRewrittenBehind shows that a session counts for the host that the client named,
+// whatever a handler behind ours makes of it.
+func TestHostRewrittenBehind(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	var data string
+	next := func(w http.ResponseWriter, r *http.Request) error {
+		data = r.Header.Get("X-Session-Data")
+		r.Host = "backend.internal"
+		w.Header().Set("X-Session-Update", `{"a":1}`)
+		return nil
+	}
+	w, err := serve(h, httptest.NewRequest(http.MethodGet, "http://example.com/", nil), next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]string{"example.com": `{"a":1}`, "backend.internal": emptyData} {
+		r := httptest.NewRequest(http.MethodGet, "http://"+host+"/", nil)
+		r.AddCookie(w.Result().Cookies()[0])
+		if _, err := serve(h, r, next); err != nil || data != want {
+			t.Errorf("%s: data %s, want %s, %v", host, data, want, err)
+		}
+	}
+}
+
+// TestAnonymousRequestsAreCheap: every request of a site that hardly uses sessions pays for this.
+func TestAnonymousRequestsAreCheap(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	next := func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	}
+	w := &discard{header: make(http.Header)}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	allocs := func(h *Handler) float64 {
+		return testing.AllocsPerRun(200, func() {
+			clear(w.header)
+			clear(r.Header)
+			if err := run(h, w, prepare(w, r), next); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	// The exchange and what gives its placeholders.
+	if without, with := allocs(nil), allocs(h); with > without+2 {
+		t.Errorf("%v allocations, at most 2 are allowed", with-without)
+	}
+}
