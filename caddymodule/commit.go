@@ -104,16 +104,18 @@ func (x *exchange) target(ctx context.Context, foreign []string, sgn *signer.Sig
 
 // refusal logs why a commit was refused and makes the client's error of it.
 func (x *exchange) refusal(err error) error {
-	status := http.StatusServiceUnavailable
+	status, outcome := http.StatusServiceUnavailable, commitFailed
 	if errors.Is(err, sessionstore.ErrInvalid) {
-		status = http.StatusBadGateway
+		status, outcome = http.StatusBadGateway, commitRefused
 	}
+	commits[outcome].Inc()
 	x.h.logger.Error("session change refused", zap.String("ref", x.session.Ref()), zap.Int("status", status), zap.Error(err))
 	return caddyhttp.Error(status, err)
 }
 
 // finish sets the cookie, if something about it has changed.
 func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
+	x.countCommit(&o)
 	if o.Ref != "" {
 		x.logRef(o.Ref)
 	}

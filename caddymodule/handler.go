@@ -62,6 +62,9 @@ type exchange struct {
 	// request went on without.
 	unavailable bool
 
+	// touched says that the use of the session is being recorded.
+	touched bool
+
 	progress  progress
 	forwarded bool
 	failure   error
@@ -121,6 +124,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*exchange, erro
 	}
 	var err error
 	if x.manager, err = h.store.acquire(); err != nil {
+		requests[requestUnavailable].Inc()
 		return nil, notAsked(w, err)
 	}
 	if vars != nil {
@@ -225,6 +229,7 @@ func (x *exchange) load(id identity) error {
 			break
 		}
 	}
+	x.countRequest(&id, err)
 	switch {
 	case err == nil:
 		if x.session.Exists() {
@@ -252,7 +257,8 @@ const statusClientClosed = 499
 
 func (x *exchange) keepAlive() {
 	if x.session.TouchDue() {
-		x.h.store.touchSoon(x.manager, x.session)
+		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session)
+		x.touched = true
 	}
 	x.h.store.hold(x, x.manager.TouchInterval(x.session))
 }

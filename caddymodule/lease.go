@@ -18,6 +18,7 @@ import (
 // It also keeps the sessions of the requests under way from idling out.
 type lease struct {
 	guest  stores.Store
+	name   string // of the guest's module
 	opts   sessionstore.Options
 	logger *zap.Logger
 
@@ -54,7 +55,7 @@ func (l *lease) open() error {
 	if err != nil {
 		return err
 	}
-	l.manager, l.release = sessionstore.NewManager(store, l.opts), release
+	l.manager, l.release = sessionstore.NewManager(observe(store, l.name), l.opts), release
 	return nil
 }
 
@@ -148,7 +149,7 @@ func (l *lease) refreshDue() {
 		if !now.Before(x.due) {
 			x.due = now.Add(x.interval)
 			l.users++
-			go l.touch(l.manager, x.session, (*sessionstore.Manager).Refresh)
+			go l.touch(beyond(x.r.Context()), l.manager, x.session, (*sessionstore.Manager).Refresh)
 		}
 		if next.IsZero() || x.due.Before(next) {
 			next = x.due
@@ -160,18 +161,18 @@ func (l *lease) refreshDue() {
 }
 
 // touch runs off the request's path and calls done at its end.
-func (l *lease) touch(m *sessionstore.Manager, s *sessionstore.Session, how func(*sessionstore.Manager, context.Context, *sessionstore.Session) error) {
+func (l *lease) touch(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session, how func(*sessionstore.Manager, context.Context, *sessionstore.Session) error) {
 	defer l.done(nil)
-	if err := how(m, context.Background(), s); err != nil {
+	if err := how(m, ctx, s); err != nil {
 		l.logger.Warn("session not touched", zap.String("ref", s.Ref()), zap.Error(err))
 	}
 }
 
-// touchSoon records that the session was used, off the request's path. The caller
-// has acquired the lease, and keeps it.
-func (l *lease) touchSoon(m *sessionstore.Manager, s *sessionstore.Session) {
+// touchSoon records that the session was used, off the request's path: ctx goes beyond the request. The
+// caller has acquired the lease, and keeps it.
+func (l *lease) touchSoon(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session) {
 	l.mu.Lock()
 	l.users++
 	l.mu.Unlock()
-	go l.touch(m, s, (*sessionstore.Manager).Touch)
+	go l.touch(ctx, m, s, (*sessionstore.Manager).Touch)
 }

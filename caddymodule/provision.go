@@ -51,7 +51,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.secret.provision(h.Secret, ctx.Storage()); err != nil {
 		return err
 	}
-	return h.provisionStore(ctx)
+	if err := h.provisionStore(ctx); err != nil {
+		return err
+	}
+	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
 // processKey signs what one handler tells another across a sub-request of templates.
@@ -243,7 +246,8 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 	if !ok {
 		return fmt.Errorf("module %T is not a session store", mod)
 	}
-	h.store = &lease{guest: guest, opts: opts, logger: h.logger}
+	name := mod.(caddy.Module).CaddyModule().ID.Name()
+	h.store = &lease{guest: guest, name: name, opts: opts, logger: h.logger}
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
 	return h.store.open()

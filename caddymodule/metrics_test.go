@@ -1,0 +1,377 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// scrape returns our counters, and of our histograms how much they have seen, by their names and labels.
+func scrape(tb testing.TB, registry prometheus.Gatherer) map[string]float64 {
+	tb.Helper()
+	families, err := registry.Gather()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	seen := make(map[string]float64)
+	for _, family := range families {
+		if !strings.HasPrefix(family.GetName(), "caddy_session_") {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			name := strings.TrimPrefix(family.GetName(), "caddy_session_")
+			for _, label := range m.GetLabel() {
+				name += " " + label.GetName() + "=" + label.GetValue()
+			}
+			seen[name] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+		}
+	}
+	return seen
+}
+
+func mustRegister(tb testing.TB) *prometheus.Registry {
+	tb.Helper()
+	registry := prometheus.NewPedanticRegistry()
+	if err := registerMetrics(registry); err != nil {
+		tb.Fatal(err)
+	}
+	return registry
+}
+
+// counted returns what f has added to the metrics, without the durations.
+func counted(tb testing.TB, f func()) map[string]float64 {
+	tb.Helper()
+	registry := mustRegister(tb)
+	before := scrape(tb, registry)
+	f()
+	after := scrape(tb, registry)
+	maps.DeleteFunc(after, func(name string, n float64) bool {
+		return n == before[name] || strings.HasPrefix(name, "store_operation_duration")
+	})
+	for name := range after {
+		after[name] -= before[name]
+	}
+	return after
+}
+
+func wantCounted(tb testing.TB, got map[string]float64, want ...string) {
+	tb.Helper()
+	wanted := make(map[string]float64)
+	for _, name := range want {
+		wanted[name]++
+	}
+	if !maps.Equal(got, wanted) {
+		tb.Errorf("counted %v\nwant %v", got, wanted)
+	}
+}
+
+// failingStore fails where it is told to.
+type failingStore struct {
+	sessionstore.Store
+	get, set, remove, touch error
+}
+
+func (s *failingStore) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
+	if s.get != nil {
+		return sessionstore.Entry{}, s.get
+	}
+	return s.Store.Get(ctx, key)
+}
+
+func (s *failingStore) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+	if s.set != nil {
+		return sessionstore.Entry{}, s.set
+	}
+	return s.Store.CompareAndSet(ctx, key, old, value, ttl)
+}
+
+func (s *failingStore) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
+	if s.remove != nil {
+		return sessionstore.Entry{}, s.remove
+	}
+	return s.Store.CompareAndDelete(ctx, key, old)
+}
+
+func (s *failingStore) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
+	if s.touch != nil {
+		return s.touch
+	}
+	return s.Store.Touch(ctx, key, old, ttl)
+}
+
+// withFailingStore is a handler whose store is named "failing".
+func withFailingStore(t *testing.T, options string) (*Handler, *failingStore) {
+	t.Helper()
+	h, memory := withCountedStore(t, options)
+	failing := &failingStore{Store: memory.Store}
+	h.store = &lease{guest: &countedStore{Store: failing}, name: "failing", opts: h.store.opts, logger: h.logger}
+	return h, failing
+}
+
+var errStore = fmt.Errorf("%w: told to fail", sessionstore.ErrUnavailable)
+
+// answering returns a backend that answers with these headers.
+func answering(pairs ...string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		for i := 0; i < len(pairs); i += 2 {
+			w.Header().Add(pairs[i], pairs[i+1])
+		}
+		return nil
+	}
+}
+
+func withCookies(cookies ...*http.Cookie) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	return r
+}
+
+func TestRequestsCounted(t *testing.T) {
+	h, store := withFailingStore(t, "")
+	nothing := answering()
+	live, ended := create(t, h, `{"a":1}`), create(t, h, `{"a":1}`)
+	if _, err := serve(h, withCookies(ended), answering("X-Session-Control", "destroy")); err != nil {
+		t.Fatal(err)
+	}
+	forged := &http.Cookie{Name: "caddy_session", Value: strings.Repeat("x", 43) + "." + strings.Repeat("y", 43)}
+	const get = "store_operations_total operation=get outcome=%s store=failing"
+
+	for _, test := range []struct {
+		name    string
+		cookies []*http.Cookie
+		err     error
+		want    []string
+	}{
+		{"no cookie", nil, nil, []string{"requests_total outcome=anonymous", "commits_total outcome=none"}},
+		{"another's cookie", []*http.Cookie{{Name: "theme", Value: "dark"}}, nil,
+			[]string{"requests_total outcome=anonymous", "commits_total outcome=none"}},
+		{"a session", []*http.Cookie{live}, nil,
+			[]string{"requests_total outcome=hit", fmt.Sprintf(get, "found"), "commits_total outcome=none"}},
+		{"a forged cookie before ours", []*http.Cookie{forged, live}, nil,
+			[]string{"requests_total outcome=hit", fmt.Sprintf(get, "found"), "commits_total outcome=none"}},
+		{"an ended session", []*http.Cookie{ended}, nil,
+			[]string{"requests_total outcome=expired", fmt.Sprintf(get, "missing"), "commits_total outcome=none"}},
+		{"a forged cookie", []*http.Cookie{forged}, nil, []string{"requests_total outcome=forged", "commits_total outcome=none"}},
+		{"the store is down", []*http.Cookie{live}, errStore,
+			[]string{"requests_total outcome=unavailable", fmt.Sprintf(get, "error")}},
+		{"the store is too slow", []*http.Cookie{live}, fmt.Errorf("%w: %w", sessionstore.ErrUnavailable, context.DeadlineExceeded),
+			[]string{"requests_total outcome=unavailable", fmt.Sprintf(get, "error")}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			store.get = test.err
+			wantCounted(t, counted(t, func() {
+				if _, err := serve(h, withCookies(test.cookies...), nothing); (err != nil) != (test.err != nil) {
+					t.Error(err)
+				}
+			}), test.want...)
+		})
+	}
+	store.get = nil
+
+	t.Run("the client hangs up", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		wantCounted(t, counted(t, func() {
+			if _, err := serve(h, withCookies(live).WithContext(ctx), nothing); err == nil {
+				t.Error("no error")
+			}
+		}), "requests_total outcome=canceled", fmt.Sprintf(get, "canceled"))
+	})
+	t.Run("the store cannot be opened", func(t *testing.T) {
+		h.store = &lease{guest: closedStore{}, name: "closed", opts: h.store.opts, logger: h.logger}
+		wantCounted(t, counted(t, func() {
+			if _, err := serve(h, withCookies(live), nothing); err == nil {
+				t.Error("no error")
+			}
+		}), "requests_total outcome=unavailable")
+	})
+}
+
+type closedStore struct{}
+
+func (closedStore) Open() (sessionstore.Store, func(), error) { return nil, nil, errStore }
+
+func TestCommitsCounted(t *testing.T) {
+	update := func(value string) func(http.ResponseWriter, *http.Request) error {
+		return answering("X-Session-Update", value)
+	}
+	for _, test := range []struct {
+		outcome string
+		next    func(h *Handler, s *failingStore, cookie *http.Cookie) func(http.ResponseWriter, *http.Request) error
+		want    []string // beside the request's hit, the get of the load, and the outcome itself
+	}{
+		{"none", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			return update(`{"a":1}`)
+		}, []string{"get found"}}, // is it still what it was?
+		{"saved", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			return update(`{"a":2}`)
+		}, []string{"set ok"}},
+		{"saved", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			return answering("X-Session-Control", "destroy")
+		}, []string{"delete ok"}},
+		{"conflict_retried", func(h *Handler, _ *failingStore, cookie *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			return func(w http.ResponseWriter, r *http.Request) error {
+				_, err := serve(h, withCookies(cookie), update(`{"b":1}`))
+				return errors.Join(err, update(`{"c":1}`)(w, r))
+			}
+		}, []string{"get found", "set ok", "set conflict", "set ok", "requests_total outcome=hit", "commits_total outcome=saved"}},
+		{"dropped", func(h *Handler, _ *failingStore, cookie *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			return func(w http.ResponseWriter, r *http.Request) error {
+				_, err := serve(h, withCookies(cookie), answering("X-Session-Control", "destroy"))
+				return errors.Join(err, update(`{"c":1}`)(w, r))
+			}
+		}, []string{"get found", "delete ok", "set conflict", "requests_total outcome=hit", "commits_total outcome=saved"}},
+		{"refused", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			return update(`{`)
+		}, nil},
+		{"refused", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			return update(`[{"op":"remove","path":"/none"}]`)
+		}, []string{"get found"}},
+		{"failed", func(_ *Handler, s *failingStore, _ *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			s.set = errStore
+			return update(`{"a":2}`)
+		}, []string{"set error"}},
+		{"failed", func(_ *Handler, s *failingStore, _ *http.Cookie) func(http.ResponseWriter, *http.Request) error {
+			s.remove = errStore
+			return answering("X-Session-Control", "destroy")
+		}, []string{"delete error"}},
+	} {
+		t.Run(test.outcome, func(t *testing.T) {
+			h, store := withFailingStore(t, "")
+			cookie := create(t, h, `{"a":1}`)
+			next := test.next(h, store, cookie)
+			want := []string{"requests_total outcome=hit", "commits_total outcome=" + test.outcome, operation("get found")}
+			for _, name := range test.want {
+				if !strings.Contains(name, "=") {
+					name = operation(name)
+				}
+				want = append(want, name)
+			}
+			wantCounted(t, counted(t, func() { _, _ = serve(h, withCookies(cookie), next) }), want...)
+		})
+	}
+}
+
+// operation is the name of the counter for "get found" and the like.
+func operation(name string) string {
+	op, outcome, _ := strings.Cut(name, " ")
+	return "store_operations_total operation=" + op + " outcome=" + outcome + " store=failing"
+}
+
+// touchInterval is longer than a request of a test takes: a request that takes longer touches its session again.
+const touchInterval = 300 * time.Millisecond
+
+func TestTouchCounted(t *testing.T) {
+	for outcome, err := range map[string]error{"ok": nil, "error": errStore} {
+		t.Run(outcome, func(t *testing.T) {
+			h, store := withFailingStore(t, "touch_interval "+touchInterval.String())
+			cookie := create(t, h, `{"a":1}`)
+			store.touch = err
+			time.Sleep(touchInterval + 50*time.Millisecond)
+			wantCounted(t, counted(t, func() {
+				if _, err := serve(h, withCookies(cookie), answering()); err != nil {
+					t.Error(err)
+				}
+				awaitIdle(t, h)
+			}), "requests_total outcome=hit", "commits_total outcome=touched", operation("get found"), operation("touch "+outcome))
+		})
+	}
+}
+
+// awaitIdle waits until nobody uses the store.
+func awaitIdle(t *testing.T, h *Handler) {
+	t.Helper()
+	for range 5000 {
+		h.store.mu.Lock()
+		users := h.store.users
+		h.store.mu.Unlock()
+		if users == 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("the store is still in use")
+}
+
+// TestUnfinishedNotCounted shows that a response that fails before its head counts as no commit.
+func TestUnfinishedNotCounted(t *testing.T) {
+	h, _ := withFailingStore(t, "")
+	wantCounted(t, counted(t, func() {
+		_, err := serve(h, withCookies(), func(http.ResponseWriter, *http.Request) error { return errors.New("backend is down") })
+		if err == nil {
+			t.Error("no error")
+		}
+	}), "requests_total outcome=anonymous")
+}
+
+// TestMetricsOutliveConfigurations provisions two handlers in each of three configurations.
+func TestMetricsOutliveConfigurations(t *testing.T) {
+	const hits = "requests_total outcome=anonymous"
+	var last float64
+	for n := range 3 {
+		ctx, err := caddy.ProvisionContext(&caddy.Config{StorageRaw: []byte(`{"module":"file_system","root":"` + t.TempDir() + `"}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, options := range []string{"", "name other"} {
+			h := new(Handler)
+			if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("session {\n" + inMemory(t, options) + "\n}")); err != nil {
+				t.Fatal(err)
+			}
+			if err := h.Provision(ctx); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = h.Cleanup() })
+			if _, err := serve(h, withCookies(), answering()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got := scrape(t, ctx.GetMetricsRegistry())[hits]
+		if n > 0 && got != last+2 {
+			t.Errorf("configuration %d has counted %v, want %v", n, got, last+2)
+		}
+		last = got
+	}
+}
+
+// TestLabelsAreBounded shows that all labels hold one of few words, whoever asks for what.
+func TestLabelsAreBounded(t *testing.T) {
+	allowed := slices.Concat(operationNames[:], outcomeNames[:], []string{
+		"anonymous", "hit", "expired", "forged", "unavailable",
+		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "failed",
+		"", "memory", "bolt", "failing", "closed", "bench", // stores
+	})
+	h := mustProvision(t, inMemory(t, "name shop"))
+	r := withCookies(&http.Cookie{Name: "caddy_session_shop", Value: "evil"})
+	r.Host = "evil.example"
+	if _, err := serve(h, r, answering("X-Session-Shop-Update", `{"a":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for name := range scrape(t, mustRegister(t)) {
+		for _, label := range strings.Split(name, " ")[1:] {
+			n++
+			if _, value, _ := strings.Cut(label, "="); !slices.Contains(allowed, value) {
+				t.Errorf("%s: unexpected label value", name)
+			}
+		}
+	}
+	if n == 0 {
+		t.Error("no labels")
+	}
+}

@@ -1,0 +1,175 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// The operations of a store.
+const (
+	opGet = iota
+	opSet
+	opDelete
+	opTouch
+)
+
+// The outcomes of operations.
+const (
+	opOK       = iota
+	opFound    // of a get
+	opMissing  // of a get
+	opConflict // of a set or a delete
+	opError
+	opCanceled // the client hung up
+)
+
+var (
+	operationNames = [...]string{opGet: "get", opSet: "set", opDelete: "delete", opTouch: "touch"}
+	outcomeNames   = [...]string{
+		opOK: "ok", opFound: "found", opMissing: "missing", opConflict: "conflict", opError: "error", opCanceled: "canceled",
+	}
+
+	// possible are the outcomes that an operation can have.
+	possible = [...][]int{
+		opGet:    {opFound, opMissing, opError, opCanceled},
+		opSet:    {opOK, opConflict, opError, opCanceled},
+		opDelete: {opOK, opConflict, opError, opCanceled},
+		opTouch:  {opOK, opError, opCanceled},
+	}
+)
+
+// observed counts, times and traces what is asked of a store. Close is not among it.
+type observed struct {
+	sessionstore.Store
+	name     string
+	counters [len(operationNames)][len(outcomeNames)]prometheus.Counter
+	seconds  [len(operationNames)]prometheus.Observer
+}
+
+// observe returns the store, observed under the name of its module.
+func observe(store sessionstore.Store, name string) *observed {
+	o := &observed{Store: store, name: name}
+	for op, outcomes := range possible {
+		o.seconds[op] = operationSeconds.WithLabelValues(name, operationNames[op])
+		for _, outcome := range outcomes {
+			o.counters[op][outcome] = operationsTotal.WithLabelValues(name, operationNames[op], outcomeNames[outcome])
+		}
+	}
+	return o
+}
+
+// Unwrap returns the store itself, for what only some stores can do.
+func (o *observed) Unwrap() sessionstore.Store { return o.Store }
+
+// Get implements [sessionstore.Store].
+func (o *observed) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
+	ctx, span := o.trace(ctx, opGet)
+	began := elapsed()
+	entry, err := o.Store.Get(ctx, key)
+	success := opMissing
+	if entry.Found() {
+		success = opFound
+	}
+	o.done(opGet, began, span, success, err)
+	return entry, err
+}
+
+// CompareAndSet implements [sessionstore.Store].
+func (o *observed) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+	ctx, span := o.trace(ctx, opSet)
+	began := elapsed()
+	entry, err := o.Store.CompareAndSet(ctx, key, old, value, ttl)
+	o.done(opSet, began, span, opOK, err)
+	return entry, err
+}
+
+// CompareAndDelete implements [sessionstore.Store].
+func (o *observed) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
+	ctx, span := o.trace(ctx, opDelete)
+	began := elapsed()
+	entry, err := o.Store.CompareAndDelete(ctx, key, old)
+	o.done(opDelete, began, span, opOK, err)
+	return entry, err
+}
+
+// Touch implements [sessionstore.Store].
+func (o *observed) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
+	ctx, span := o.trace(ctx, opTouch)
+	began := elapsed()
+	err := o.Store.Touch(ctx, key, old, ttl)
+	o.done(opTouch, began, span, opOK, err)
+	return err
+}
+
+var started = time.Now()
+
+// elapsed is a clock that never goes back: half the price of [time.Now], which reads the time of day too.
+func elapsed() time.Duration { return time.Since(started) }
+
+// done counts an operation, and ends its span if it has one.
+func (o *observed) done(op int, began time.Duration, span trace.Span, success int, err error) {
+	o.seconds[op].Observe((elapsed() - began).Seconds())
+	outcome := success
+	switch {
+	case err == nil:
+	case errors.Is(err, sessionstore.ErrConflict):
+		outcome = opConflict
+	case errors.Is(err, context.Canceled):
+		outcome = opCanceled
+	default:
+		outcome = opError
+	}
+	o.counters[op][outcome].Inc()
+	if span == nil {
+		return
+	}
+	span.SetAttributes(attribute.String("caddy_session.outcome", outcomeNames[outcome]))
+	if outcome == opError {
+		// A store is not to be trusted with what may leave the machine: its error is in our log.
+		span.SetStatus(codes.Error, "the session store failed")
+	}
+	span.End()
+}
+
+const tracerName = "github.com/caddy-session/caddy-session/caddymodule"
+
+// trace begins a span below the one of the request, if that is recorded. Without Caddy's tracing
+// handler it costs one look into the context, and the span is nil.
+func (o *observed) trace(ctx context.Context, op int) (context.Context, trace.Span) {
+	parent := trace.SpanFromContext(ctx)
+	if !parent.IsRecording() {
+		return ctx, nil
+	}
+	return parent.TracerProvider().Tracer(tracerName).Start(ctx, "session "+operationNames[op],
+		trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(
+			attribute.String("db.system.name", o.name),
+			attribute.String("db.operation.name", operationNames[op]),
+		))
+}
+
+// beyond returns a context for what the request asks for and does not wait for. It holds the
+// request's span and nothing else.
+func beyond(request context.Context) context.Context {
+	span := trace.SpanFromContext(request)
+	if !span.IsRecording() {
+		return context.Background()
+	}
+	return trace.ContextWithSpan(context.Background(), outlived{span})
+}
+
+// outlived is a span that may have ended when it gets its last children.
+type outlived struct{ trace.Span }
+
+func (outlived) IsRecording() bool { return true }
+
+// Interface guards
+var _ sessionstore.Store = (*observed)(nil)

@@ -1,0 +1,308 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.opentelemetry.io/otel/codes"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memory"
+)
+
+// answeringStore gives one answer to everything.
+type answeringStore struct {
+	sessionstore.Store
+	entry sessionstore.Entry
+	err   error
+}
+
+func (s *answeringStore) Get(context.Context, string) (sessionstore.Entry, error) {
+	return s.entry, s.err
+}
+
+func (s *answeringStore) CompareAndSet(context.Context, string, []byte, []byte, time.Duration) (sessionstore.Entry, error) {
+	return s.entry, s.err
+}
+
+func (s *answeringStore) CompareAndDelete(context.Context, string, []byte) (sessionstore.Entry, error) {
+	return s.entry, s.err
+}
+
+func (s *answeringStore) Touch(context.Context, string, []byte, time.Duration) error { return s.err }
+
+// operate calls an operation by its name, and returns the answer of the store.
+func operate(ctx context.Context, s sessionstore.Store, name, key string) (entry sessionstore.Entry, err error) {
+	switch name {
+	case "get":
+		return s.Get(ctx, key)
+	case "set":
+		return s.CompareAndSet(ctx, key, nil, found.Value, time.Hour)
+	case "delete":
+		return s.CompareAndDelete(ctx, key, found.Value)
+	default:
+		return entry, s.Touch(ctx, key, found.Value, time.Hour)
+	}
+}
+
+var found = sessionstore.Entry{Value: []byte("value"), TTL: time.Hour}
+
+var operations = []struct {
+	name, outcome string
+	entry         sessionstore.Entry
+	err           error
+}{
+	{"get", "found", found, nil},
+	{"get", "missing", sessionstore.Entry{}, nil},
+	{"get", "error", sessionstore.Entry{}, errStore},
+	{"get", "canceled", sessionstore.Entry{}, fmt.Errorf("%w: %w", sessionstore.ErrUnavailable, context.Canceled)},
+	{"set", "ok", sessionstore.Entry{}, nil},
+	{"set", "conflict", found, sessionstore.ErrConflict},
+	{"set", "error", sessionstore.Entry{}, errStore},
+	{"set", "canceled", sessionstore.Entry{}, context.Canceled},
+	{"delete", "ok", sessionstore.Entry{}, nil},
+	{"delete", "conflict", found, sessionstore.ErrConflict},
+	{"delete", "error", sessionstore.Entry{}, context.DeadlineExceeded},
+	{"delete", "canceled", sessionstore.Entry{}, context.Canceled},
+	{"touch", "ok", sessionstore.Entry{}, nil},
+	{"touch", "error", sessionstore.Entry{}, errStore},
+	{"touch", "canceled", sessionstore.Entry{}, context.Canceled},
+}
+
+func TestOperationsCounted(t *testing.T) {
+	registry := mustRegister(t)
+	for _, op := range operations {
+		t.Run(op.name+" "+op.outcome, func(t *testing.T) {
+			s := observe(&answeringStore{entry: op.entry, err: op.err}, "failing")
+			duration := "store_operation_duration_seconds operation=" + op.name + " store=failing"
+			before := scrape(t, registry)[duration]
+			wantCounted(t, counted(t, func() {
+				entry, err := operate(t.Context(), s, op.name, "key")
+				if err != op.err || op.name != "touch" && string(entry.Value) != string(op.entry.Value) {
+					t.Errorf("answer %v, %v", entry, err)
+				}
+			}), operation(op.name+" "+op.outcome))
+			if n := scrape(t, registry)[duration] - before; n != 1 {
+				t.Errorf("%v durations, want 1", n)
+			}
+		})
+	}
+}
+
+// TestAllOutcomesFromTheStart shows that a rate has a zero to rise from.
+func TestAllOutcomesFromTheStart(t *testing.T) {
+	observe(&answeringStore{}, "failing")
+	got := scrape(t, mustRegister(t))
+	for _, op := range operations {
+		if _, ok := got[operation(op.name+" "+op.outcome)]; !ok {
+			t.Errorf("%s %s is missing", op.name, op.outcome)
+		}
+	}
+	if n := len(requests) + len(commits); n != 13 {
+		t.Errorf("%d outcomes", n)
+	}
+}
+
+// tracing returns what records spans, and a function that begins a request's.
+func tracing(t *testing.T, sampler sdktrace.Sampler) (*tracetest.SpanRecorder, func() (context.Context, trace.Span)) {
+	t.Helper()
+	recorder := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(recorder), sdktrace.WithSampler(sampler))
+	t.Cleanup(func() { _ = provider.Shutdown(context.Background()) })
+	return recorder, func() (context.Context, trace.Span) { return provider.Tracer("test").Start(t.Context(), "request") }
+}
+
+func attributes(span sdktrace.ReadOnlySpan) map[string]string {
+	values := make(map[string]string)
+	for _, a := range span.Attributes() {
+		values[string(a.Key)] = a.Value.String()
+	}
+	return values
+}
+
+func TestOperationsTraced(t *testing.T) {
+	for _, op := range operations {
+		t.Run(op.name+" "+op.outcome, func(t *testing.T) {
+			recorder, begin := tracing(t, sdktrace.AlwaysSample())
+			ctx, request := begin()
+			s := observe(&answeringStore{entry: op.entry, err: op.err}, "failing")
+			_, _ = operate(ctx, s, op.name, "the-key")
+			spans := recorder.Ended()
+			if len(spans) != 1 {
+				t.Fatalf("%d spans, want 1", len(spans))
+			}
+			span := spans[0]
+			if span.Name() != "session "+op.name || span.SpanKind() != trace.SpanKindClient || span.Parent().SpanID() != request.SpanContext().SpanID() {
+				t.Errorf("span %q of kind %s below %s", span.Name(), span.SpanKind(), span.Parent().SpanID())
+			}
+			got := attributes(span)
+			if got["db.system.name"] != "failing" || got["db.operation.name"] != op.name || got["caddy_session.outcome"] != op.outcome || len(got) != 3 {
+				t.Errorf("attributes %v", got)
+			}
+			if failed := span.Status().Code == codes.Error; failed != (op.outcome == "error") {
+				t.Errorf("status %v", span.Status())
+			}
+			if text := fmt.Sprint(span.Status(), got, span.Events()); strings.Contains(text, "the-key") || strings.Contains(text, "told to fail") {
+				t.Errorf("the span tells too much: %s", text)
+			}
+		})
+	}
+}
+
+// TestNotTracedUnlessRecorded shows that neither a request without tracing nor one that is not sampled has spans.
+func TestNotTracedUnlessRecorded(t *testing.T) {
+	recorder, begin := tracing(t, sdktrace.NeverSample())
+	unsampled, _ := begin()
+	s := observe(&answeringStore{entry: found}, "failing")
+	for _, ctx := range []context.Context{t.Context(), unsampled} {
+		for _, op := range []string{"get", "set", "delete", "touch"} {
+			if n := testing.AllocsPerRun(100, func() { _, _ = operate(ctx, s, op, "key") }); n != 0 {
+				t.Errorf("%s allocates %v times", op, n)
+			}
+		}
+		if beyond(ctx) != context.Background() {
+			t.Error("what goes on after the request holds on to it")
+		}
+	}
+	if n := len(recorder.Started()); n != 0 {
+		t.Errorf("%d spans", n)
+	}
+}
+
+// TestRequestTraced shows that all that a request asks of the store is below its span: also
+// what it does not wait for, and what outlasts a client that hangs up.
+func TestRequestTraced(t *testing.T) {
+	recorder, begin := tracing(t, sdktrace.AlwaysSample())
+	h, _ := withFailingStore(t, "touch_interval "+touchInterval.String())
+	cookie := create(t, h, `{"a":1}`)
+	time.Sleep(touchInterval + 50*time.Millisecond)
+
+	ctx, request := begin()
+	ctx, hangUp := context.WithCancel(ctx)
+	_, err := serve(h, withCookies(cookie).WithContext(ctx), func(w http.ResponseWriter, _ *http.Request) error {
+		hangUp()
+		w.Header().Set("X-Session-Update", `{"b":1}`)
+		return nil
+	})
+	request.End()
+	if err != nil {
+		t.Fatal(err)
+	}
+	awaitIdle(t, h)
+	seen := make(map[string]int)
+	for _, span := range recorder.Ended() {
+		if span.Name() == "request" {
+			continue
+		}
+		seen[span.Name()]++
+		if span.Parent().SpanID() != request.SpanContext().SpanID() {
+			t.Errorf("%s is not below the request", span.Name())
+		}
+	}
+	if seen["session get"] != 1 || seen["session set"] == 0 || seen["session touch"] != 1 {
+		t.Errorf("spans %v", seen)
+	}
+}
+
+// TestTouchTracedAfterItsRequest shows that a touch which begins when the request has ended is still below it.
+func TestTouchTracedAfterItsRequest(t *testing.T) {
+	recorder, begin := tracing(t, sdktrace.AlwaysSample())
+	ctx, request := begin()
+	ctx = beyond(ctx)
+	request.End()
+	_, _ = operate(ctx, observe(&answeringStore{}, "failing"), "touch", "key")
+	spans := recorder.Ended()
+	if len(spans) != 2 || spans[1].Parent().SpanID() != request.SpanContext().SpanID() {
+		t.Errorf("%d spans, want the request's and the touch's below it", len(spans))
+	}
+}
+
+// slowStore takes its time to save, so that changes meet.
+type slowStore struct{ sessionstore.Store }
+
+func (s slowStore) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+	time.Sleep(5 * time.Millisecond)
+	return s.Store.CompareAndSet(ctx, key, old, value, ttl)
+}
+
+// TestBatchTraced shows that changes which are saved together have one span, below a request that was
+// waiting for it all the while.
+func TestBatchTraced(t *testing.T) {
+	recorder, begin := tracing(t, sdktrace.AlwaysSample())
+	h, store := withFailingStore(t, "")
+	cookie := create(t, h, `{"n":0}`)
+	store.Store = slowStore{store.Store}
+	const clients = 16
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			ctx, request := begin()
+			defer request.End()
+			_, err := serve(h, withCookies(cookie).WithContext(ctx), answering("X-Session-Update", `[{"op":"increment","path":"/n","value":1}]`))
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	requests := make(map[trace.SpanID]sdktrace.ReadOnlySpan)
+	for _, span := range recorder.Ended() {
+		if span.Name() == "request" {
+			requests[span.SpanContext().SpanID()] = span
+		}
+	}
+	sets := 0
+	for _, span := range recorder.Ended() {
+		if span.Name() != "session set" {
+			continue
+		}
+		sets++
+		parent, ok := requests[span.Parent().SpanID()]
+		if !ok || span.StartTime().Before(parent.StartTime()) || span.EndTime().After(parent.EndTime()) {
+			t.Error("a set is not within the request that it is below")
+		}
+	}
+	if len(requests) != clients || sets == 0 || sets >= clients {
+		t.Errorf("%d requests, %d sets", len(requests), sets)
+	}
+}
+
+func TestUnwrap(t *testing.T) {
+	store := memory.New(memory.Options{})
+	defer store.Close()
+	var s sessionstore.Store = observe(store, "failing")
+	if u, ok := s.(interface{ Unwrap() sessionstore.Store }); !ok || u.Unwrap() != sessionstore.Store(store) {
+		t.Error("what only this store can do is out of reach")
+	}
+}
+
+// BenchmarkGet is what a read of the store costs, and what it costs to watch it.
+func BenchmarkGet(b *testing.B) {
+	store := memory.New(memory.Options{})
+	defer store.Close()
+	if _, err := store.CompareAndSet(b.Context(), "key", nil, []byte("value"), time.Hour); err != nil {
+		b.Fatal(err)
+	}
+	w := &discard{header: make(http.Header)}
+	ctx := prepare(w, withCookies()).Context() // as deep as a request's
+	get := func(s sessionstore.Store) func(*testing.B) {
+		return func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := s.Get(ctx, "key"); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	}
+	b.Run("bare", get(store))
+	b.Run("observed", get(observe(store, "bench")))
+}
