@@ -26,9 +26,7 @@ func (o *Options) client(near *nearCache) goredis.UniversalClient {
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	if !o.Pipelining {
-		u.PipelinePoolSize = -1
-	}
+	u.PipelinePoolSize = -1 // pipelines use the connections that there are
 	if near != nil {
 		u.Protocol = 3 // the server says by push messages what has changed
 		u.ClientSideCache = near
@@ -49,12 +47,4 @@ func (o *Options) client(near *nearCache) goredis.UniversalClient {
 		c.AddHook(newGuard(o.Addrs[0], o))
 		return c
 	}
-}
-
-// autoPipeline returns what gathers the commands of concurrent requests.
-func autoPipeline(c goredis.UniversalClient) (*goredis.AutoPipeliner, error) {
-	if cluster, ok := c.(*goredis.ClusterClient); ok {
-		return cluster.AsyncAutoPipeline()
-	}
-	return c.(*goredis.Client).AsyncAutoPipeline()
 }

@@ -8,7 +8,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -22,9 +21,8 @@ type Store struct {
 	opts   Options
 	client goredis.UniversalClient
 
-	// pipeline shares round trips among concurrent requests. It is nil without pipelining.
-	pipeline *goredis.AutoPipeliner
-	near     *nearCache
+	pipelines pipelines
+	near      *nearCache
 }
 
 // Open makes the store. It does no I/O: a server that is out of reach is an error of
@@ -38,12 +36,6 @@ func Open(opts Options) (*Store, error) {
 		s.near = newNearCache(opts.NearCache)
 	}
 	s.client = opts.client(s.near)
-	if opts.Pipelining {
-		var err error
-		if s.pipeline, err = autoPipeline(s.client); err != nil {
-			return nil, errors.Join(fmt.Errorf("redis: %w", err), s.client.Close())
-		}
-	}
 	return s, nil
 }
 
@@ -120,11 +112,7 @@ func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Dura
 
 // Close implements [sessionstore.Store].
 func (s *Store) Close() error {
-	var err error
-	if s.pipeline != nil {
-		err = s.pipeline.Close()
-	}
-	return errors.Join(err, s.client.Close())
+	return s.client.Close()
 }
 
 // milliseconds rounds up: a record lives at least for as long as was asked.

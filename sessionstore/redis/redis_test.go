@@ -48,8 +48,6 @@ type store struct {
 	prefix string
 }
 
-
-
 func TestStore(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})

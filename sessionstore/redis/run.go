@@ -49,7 +49,7 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 	uncertain := false
 	for attempt := 1; ; attempt++ {
 		c := newCommand(ctx, name, body, key, args)
-		reply, err := s.send(ctx, script, key, c)
+		reply, err := s.send(ctx, script, key, c, attempt)
 		switch {
 		case err == nil:
 			if script.writes && (uncertain || c.uncertain) && reply != int64(1) {
@@ -64,25 +64,34 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 			attempt--
 			continue
 		case attempt == attempts || !passing(err):
+			s.lookAround(ctx, err)
 			return nil, unavailable(err)
 		}
 		uncertain = uncertain || c.uncertain
+		s.lookAround(ctx, err)
 		if err := pause(ctx, attempt); err != nil {
 			return nil, unavailable(err)
 		}
 	}
 }
 
-// send sends a command once and returns the reply.
-func (s *Store) send(ctx context.Context, script *script, key string, c *command) (any, error) {
+// send sends a command once and returns the reply. In a Cluster that may mean to several servers, until it is the right one.
+func (s *Store) send(ctx context.Context, script *script, key string, c *command, attempt int) (any, error) {
 	var err error
+	cluster, clustered := s.client.(*goredis.ClusterClient)
 	switch {
 	case script.writes && s.opts.WaitReplicas > 0:
 		err = s.replicated(ctx, key, c)
-	case s.pipeline != nil:
-		err = s.pipeline.Submit(ctx, c).WaitContext(ctx)
-	default:
+	case !s.opts.Pipelining || clustered && attempt > 1:
 		err = s.client.Process(ctx, c)
+	default:
+		var master *goredis.Client
+		if master, err = s.master(ctx, key); err == nil {
+			err = s.pipelines.to(master).do(ctx, c)
+		}
+		if clustered && ctx.Err() == nil && redirected(err) {
+			err = cluster.Process(ctx, c)
+		}
 	}
 	switch {
 	case errors.Is(err, goredis.Nil):
@@ -107,9 +116,25 @@ func passing(err error) bool {
 			return true
 		}
 	}
+	return redirected(err)
+}
+
+// redirected reports whether a server of a Cluster says that the record is at another.
+func redirected(err error) bool {
+	if err == nil {
+		return false
+	}
 	_, moved := goredis.IsMovedError(err)
 	_, asked := goredis.IsAskError(err)
 	return moved || asked
+}
+
+// lookAround has a Cluster asked again who is its master, in the background, when one was out of reach: the others may have
+// replaced it.
+func (s *Store) lookAround(ctx context.Context, err error) {
+	if cluster, ok := s.client.(*goredis.ClusterClient); ok && !isReply(err) {
+		cluster.ReloadState(ctx)
+	}
 }
 
 // pause waits before the next attempt, if it is not the first: a connection that had been broken for long is no reason to wait.
