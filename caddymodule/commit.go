@@ -109,7 +109,7 @@ func (x *exchange) refusal(err error) error {
 		status, outcome = http.StatusBadGateway, commitRefused
 	}
 	commits[outcome].Inc()
-	x.h.logger.Error("session change refused", zap.String("ref", x.session.Ref()), zap.Int("status", status), zap.Error(err))
+	x.h.loggerFor(err).Error("session change refused", zap.String("ref", x.session.Ref()), zap.Int("status", status), zap.Error(err))
 	return caddyhttp.Error(status, err)
 }
 

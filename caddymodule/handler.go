@@ -224,7 +224,7 @@ func (x *exchange) load(id identity) error {
 		if err != nil || x.session.Exists() {
 			x.id, x.stale = c.id, c.stale
 			if err != nil {
-				x.h.logger.Error("session not loaded", zap.String("ref", sessionstore.Ref(c.id)), zap.Error(err))
+				x.h.loggerFor(err).Error("session not loaded", zap.String("ref", sessionstore.Ref(c.id)), zap.Error(err))
 			}
 			break
 		}

@@ -111,10 +111,13 @@ type Handler struct {
 	Cookie *Cookie `json:"cookie,omitempty"`
 
 	logger *zap.Logger
-	store  *lease
-	cookie cookieJar
-	names  names
-	secret secret
+
+	// outages is the logger for a store that is out of reach, see loggerFor.
+	outages *zap.Logger
+	store   *lease
+	cookie  cookieJar
+	names   names
+	secret  secret
 
 	// ignored is done when the backend was told that updates are off.
 	ignored sync.Once

@@ -35,6 +35,7 @@ const (
 // it runs for "caddy validate" too.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.outages = outageLogger(h.logger)
 	cookie := Cookie{}
 	if h.Cookie != nil {
 		cookie = *h.Cookie
@@ -247,7 +248,7 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 		return fmt.Errorf("module %T is not a session store", mod)
 	}
 	name := mod.(caddy.Module).CaddyModule().ID.Name()
-	h.store = &lease{guest: guest, name: name, opts: opts, logger: h.logger}
+	h.store = &lease{guest: guest, name: name, opts: opts, logger: h.outages}
 	h.store.mu.Lock()
 	defer h.store.mu.Unlock()
 	return h.store.open()
