@@ -1,7 +1,12 @@
 package combiner
 
+import "runtime"
+
 // lead runs a batch that begins with w, the first in the queue.
 func (c *Combiner[T]) lead(w *waiter[T]) error {
+	if c.yields {
+		runtime.Gosched()
+	}
 	c.mu.Lock()
 	c.waiting.remove(w)
 	c.batch = append(c.batch, w.item)

@@ -8,6 +8,7 @@ package combiner
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -19,6 +20,7 @@ type Combiner[T any] struct {
 	max      int
 	run      func(batch []T)
 	detached bool
+	yields   bool
 	gather   time.Duration
 
 	mu      sync.Mutex
@@ -41,6 +43,12 @@ type Combiner[T any] struct {
 // until run returns.
 func New[T any](max int, run func(batch []T)) *Combiner[T] {
 	return &Combiner[T]{max: max, run: run}
+}
+
+// NewYielding is [New] with batches that begin only when the goroutines that are ready to run have had their turn, as they
+// may bring items too. So a busy process makes larger batches, later; an idle one makes them at once.
+func NewYielding[T any](max int, run func(batch []T)) *Combiner[T] {
+	return &Combiner[T]{max: max, run: run, yields: true}
 }
 
 // NewDetached is [New] with batches run by goroutines of their own, so that every
@@ -76,6 +84,12 @@ func (c *Combiner[T]) Do(ctx context.Context, item T) error {
 		c.busy = true
 		c.batch = append(c.batch, item)
 		c.mu.Unlock()
+		if c.yields {
+			runtime.Gosched()
+			c.mu.Lock()
+			c.take()
+			c.mu.Unlock()
+		}
 		return c.runBatch()
 	}
 	w := &waiter[T]{item: item, wake: make(chan error, 1)}

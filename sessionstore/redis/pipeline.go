@@ -51,7 +51,7 @@ func newPipeline(node *goredis.Client) *pipeline {
 	p := &pipeline{node: node}
 	for i := range p.lanes {
 		l := &p.lanes[i]
-		l.commands = combiner.New(maxBatch, func(batch []*queued) { p.send(l, batch) })
+		l.commands = combiner.NewYielding(maxBatch, func(batch []*queued) { p.send(l, batch) })
 	}
 	return p
 }
