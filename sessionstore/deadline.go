@@ -13,8 +13,13 @@ type deadline struct {
 	context.Context
 	at time.Time
 
-	mu     sync.Mutex
-	err    error // the first that was seen: it stays
+	mu  sync.Mutex
+	err error // the first that was seen: it stays
+
+	// done and timer serve those who wait, where the context above never ends: a commit's. Under another,
+	// timed does, which costs several times that.
+	done   chan struct{}
+	timer  *time.Timer
 	timed  context.Context
 	cancel context.CancelFunc
 }
@@ -29,10 +34,41 @@ func (d *deadline) Deadline() (time.Time, bool) {
 func (d *deadline) Done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.timed == nil {
+	switch {
+	case d.timed != nil:
+		return d.timed.Done()
+	case d.done != nil:
+		return d.done
+	case d.Context.Done() != nil:
 		d.timed, d.cancel = context.WithDeadline(d.Context, d.at)
+		return d.timed.Done()
 	}
-	return d.timed.Done()
+	d.done = make(chan struct{})
+	if d.err != nil {
+		close(d.done)
+	} else {
+		d.timer = time.AfterFunc(time.Until(d.at), func() { d.end(context.DeadlineExceeded) })
+	}
+	return d.done
+}
+
+// end ends the context for those who wait on done.
+func (d *deadline) end(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.setErr(err)
+}
+
+// setErr is end with mu held.
+func (d *deadline) setErr(err error) {
+	if d.err != nil {
+		return
+	}
+	d.err = err
+	if d.done != nil {
+		d.timer.Stop()
+		close(d.done)
+	}
 }
 
 func (d *deadline) Err() error {
@@ -45,7 +81,7 @@ func (d *deadline) Err() error {
 		case d.Context.Err() != nil:
 			d.err = d.Context.Err()
 		case time.Until(d.at) <= 0:
-			d.err = context.DeadlineExceeded
+			d.setErr(context.DeadlineExceeded)
 		}
 	}
 	return d.err
@@ -55,7 +91,10 @@ func (d *deadline) Err() error {
 func (d *deadline) stop() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.cancel != nil {
+	switch {
+	case d.cancel != nil:
 		d.cancel()
+	case d.done != nil:
+		d.setErr(context.Canceled)
 	}
 }

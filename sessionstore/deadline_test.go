@@ -13,13 +13,20 @@ import (
 type contextKey struct{}
 
 func TestADeadlineEndsAtItsTime(t *testing.T) {
-	for name, waits := range map[string]bool{"somebody waits": true, "nobody waits": false} {
+	for name, c := range map[string]struct{ waits, endless bool }{
+		"somebody waits": {true, false}, "nobody waits": {false, false},
+		"somebody waits, under one without an end": {true, true}, "nobody waits, under one without an end": {false, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				at := time.Now().Add(time.Second)
-				ctx, stop := sessionstore.NewDeadline(t.Context(), at)
+				parent := t.Context()
+				if c.endless {
+					parent = context.WithoutCancel(parent)
+				}
+				ctx, stop := sessionstore.NewDeadline(parent, at)
 				defer stop()
-				if waits {
+				if c.waits {
 					if ctx.Done() != ctx.Done() {
 						t.Error("two channels")
 					}
@@ -116,27 +123,34 @@ func TestTheEarlierDeadlineHolds(t *testing.T) {
 
 func TestADeadlinePassesValuesAndEndsItsChildren(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := sessionstore.NewDeadline(context.WithValue(t.Context(), contextKey{}, 7), time.Now().Add(time.Second))
-		defer stop()
-		if ctx.Value(contextKey{}) != 7 {
-			t.Error("the value is lost")
-		}
-		child, cancel := context.WithTimeout(ctx, time.Minute)
-		defer cancel()
-		start := time.Now()
-		<-child.Done()
-		if time.Since(start) != time.Second || !errors.Is(child.Err(), context.DeadlineExceeded) {
-			t.Errorf("after %v: %v", time.Since(start), child.Err())
+		for _, parent := range []context.Context{t.Context(), context.Background()} {
+			ctx, stop := sessionstore.NewDeadline(context.WithValue(parent, contextKey{}, 7), time.Now().Add(time.Second))
+			defer stop()
+			if ctx.Value(contextKey{}) != 7 {
+				t.Error("the value is lost")
+			}
+			child, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			start := time.Now()
+			<-child.Done()
+			if time.Since(start) != time.Second || !errors.Is(child.Err(), context.DeadlineExceeded) {
+				t.Errorf("after %v: %v", time.Since(start), child.Err())
+			}
 		}
 	})
 }
 
 func TestStopEndsWhoWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := sessionstore.NewDeadline(t.Context(), time.Now().Add(time.Hour))
-		done := ctx.Done()
-		stop()
-		<-done
-		stop()
+		for _, parent := range []context.Context{t.Context(), context.Background()} {
+			ctx, stop := sessionstore.NewDeadline(parent, time.Now().Add(time.Hour))
+			done := ctx.Done()
+			stop()
+			<-done
+			if ctx.Err() == nil {
+				t.Error("no error")
+			}
+			stop()
+		}
 	})
 }

@@ -66,11 +66,11 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 // CompareAndSet implements [sessionstore.Store].
 func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
 	key = s.opts.KeyPrefix + key
-	was, is := none, matcherOf(value)
+	was := none
 	if old != nil {
 		was = matcherOf(old)
 	}
-	reply, err := s.run(ctx, setScript, key, was.how, was.bytes, is.how, is.bytes, value, milliseconds(ttl))
+	reply, err := s.run(ctx, setScript, key, was.how, was.bytes, matcherOf(value).how, value, milliseconds(ttl))
 	return s.written(key, reply, err, sessionstore.Entry{Value: value, TTL: ttl})
 }
 

@@ -94,7 +94,7 @@ func (s *Store) send(ctx context.Context, script *script, key string, c *command
 		}
 	}
 	switch {
-	case errors.Is(err, goredis.Nil):
+	case err == goredis.Nil:
 		return nil, nil
 	case err != nil:
 		return nil, err

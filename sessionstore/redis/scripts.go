@@ -36,20 +36,29 @@ return {v, redis.call('PTTL', KEYS[1])}`, false)
 
 	// setScript compares and sets. The record that is to be written may be there already: then an attempt whose reply was
 	// lost has written it. It is written once more, as WAIT counts the replicas that have what this connection wrote.
-	setScript = newScript(`
+	setScript = newScript(fmt.Sprintf(`
 local cur = redis.call('GET', KEYS[1])
-local function is(how, what)
-  if how == 'n' then return not cur end
-  if not cur then return false end
-  if how == 'p' then return string.sub(cur, 1, #what) == what end
-  return cur == what
+local is
+if not cur then
+  is = ARGV[1] == 'n'
+elseif ARGV[1] == 'p' then
+  is = string.sub(cur, 1, #ARGV[2]) == ARGV[2]
+else
+  is = ARGV[1] == 'w' and cur == ARGV[2]
 end
-if is(ARGV[1], ARGV[2]) or is(ARGV[3], ARGV[4]) then
-  redis.call('SET', KEYS[1], ARGV[5], 'PX', ARGV[6])
+if not is and cur then
+  if ARGV[3] == 'p' then
+    is = string.sub(cur, 1, %d) == string.sub(ARGV[4], 1, %[1]d)
+  else
+    is = cur == ARGV[4]
+  end
+end
+if is then
+  redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
   return 1
 end
 if not cur then return false end
-return {cur, redis.call('PTTL', KEYS[1])}`, true)
+return {cur, redis.call('PTTL', KEYS[1])}`, sessionstore.VersionLen), true)
 
 	deleteScript = newScript(`
 local cur = redis.call('GET', KEYS[1])
