@@ -31,8 +31,11 @@ type scenario struct {
 	goal    float64
 }
 
-// manyOnly is the -only of the second table.
-const manyOnly = "sessions"
+// lateOnly and manyOnly are the -only of the second and the third table.
+const (
+	lateOnly = "late"
+	manyOnly = "sessions"
+)
 
 const (
 	anonymousPath = "/"
@@ -62,8 +65,8 @@ var (
 	pairs    = flag.Int("pairs", 7, "how many pairs of proxies are started: no two processes lie alike in memory, so one pair alone says little")
 	rounds   = flag.Int("rounds", 15, "how many times each side of a pair is measured")
 	requests = flag.Int("requests", 1000, "how many requests a measurement takes")
-	only     = flag.String("only", "", "measure only the scenarios whose name contains this, or with sessions only the second table")
-	million  = flag.Int("sessions", 1000000, "how many live sessions the second table is about; 0 leaves it out")
+	only     = flag.String("only", "", "measure only the scenarios whose name contains this, or with late or sessions only the second or third table")
+	million  = flag.Int("sessions", 1000000, "how many live sessions the third table is about; 0 leaves it out")
 	profile  = flag.String("profile", "", "write processor profiles of both proxies to files with this name and .with or .without (use with -only)")
 )
 
@@ -106,6 +109,11 @@ func run() error {
 		}
 		if err := b.compare(s); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
+		}
+	}
+	if *only == "" || *only == lateOnly {
+		if err := b.late(); err != nil {
+			return err
 		}
 	}
 	if *million == 0 || *only != "" && *only != manyOnly {

@@ -114,6 +114,9 @@ func hostPort(address string, sentinel bool) (string, error) {
 
 // fromURL reads what the URL says. What the options say already must not be there twice.
 func (s *Store) fromURL(address string, opts *redis.Options) error {
+	if strings.Contains(address, "?") {
+		return errors.New("store redis: address: the URL has a query: its options must stand in the block of the store")
+	}
 	url, err := goredis.ParseURL(address)
 	if err != nil {
 		// Its errors quote the URL, which may hold a password.
