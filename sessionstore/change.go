@@ -171,7 +171,7 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 	next.State = Live
 
 	if len(c.Edits) > 0 {
-		before, err := jsondoc.Parse(rec.Data, MaxDepth)
+		before, err := jsondoc.Parse(borrow(rec.Data), MaxDepth)
 		if err != nil {
 			return a, fmt.Errorf("%w: its data are damaged", ErrRecord)
 		}
@@ -179,7 +179,7 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 		if err != nil {
 			return a, err
 		}
-		next.Data = after.AppendASCII(make([]byte, 0, after.Size()))
+		next.Data = lend(after.ASCII())
 		if len(next.Data) > m.opts.MaxSize && len(next.Data) >= len(rec.Data) && !bytes.Equal(next.Data, rec.Data) {
 			return a, fmt.Errorf("%w: the data would be %d bytes, at most %d are kept", ErrTooLarge, len(next.Data), m.opts.MaxSize)
 		}

@@ -9,8 +9,11 @@ import (
 
 const lowerHex = "0123456789abcdef"
 
-// AppendASCII appends the canonical form of v to dst: compact, members in their order, numbers
-// as they were written, and in strings everything but printable ASCII escaped.
+// ASCII returns the canonical form of v: compact, members in their order, numbers as they were written, and in strings
+// everything but printable ASCII escaped.
+func (v Value) ASCII() string { return v.canonical() }
+
+// AppendASCII appends the canonical form of v to dst: see [Value.ASCII].
 func (v Value) AppendASCII(dst []byte) []byte { return append(dst, v.canonical()...) }
 
 // AppendUTF8 appends v to dst as compact UTF-8 JSON: see the function [AppendUTF8].
