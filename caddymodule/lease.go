@@ -55,8 +55,21 @@ func (l *lease) open() error {
 	if err != nil {
 		return err
 	}
-	l.manager, l.release = sessionstore.NewManager(observe(store, l.name), l.opts), release
+	opts := l.opts
+	opts.Go = l.background
+	l.manager, l.release = sessionstore.NewManager(observe(store, l.name), opts), release
 	return nil
+}
+
+// background runs what goes on after a request. The caller has acquired the lease.
+func (l *lease) background(f func()) {
+	l.mu.Lock()
+	l.users++
+	l.mu.Unlock()
+	go func() {
+		defer l.done(nil)
+		f()
+	}()
 }
 
 // done ends a use of the manager, and with it hold, if there is an exchange.

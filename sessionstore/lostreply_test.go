@@ -291,6 +291,7 @@ func TestAnAliasInDoubtForLong(t *testing.T) {
 						t.Errorf("%s, down for %v: %d sessions, %d aliases", name, down, live, aliases)
 					}
 				})
+				time.Sleep(time.Minute) // it is taken back in the background
 			})
 		}
 	}

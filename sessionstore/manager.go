@@ -89,6 +89,10 @@ type Options struct {
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
+
+	// Go runs what outlives the call that it comes from, and needs the store for some seconds more: a regeneration
+	// that must be taken back. Default: a goroutine.
+	Go func(func())
 }
 
 // Manager loads sessions from a [Store] and commits changes to them, so that
@@ -111,6 +115,9 @@ func NewManager(store Store, opts Options) *Manager {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Go == nil {
+		opts.Go = func(f func()) { go f() }
 	}
 	// Records hold the idle timeout in milliseconds.
 	opts.IdleTimeout = orDefault(opts.IdleTimeout, DefaultIdleTimeout).Truncate(time.Millisecond)

@@ -67,17 +67,21 @@ func (m *Manager) regenerate(ctx context.Context, key string, q *queue, cur Entr
 		// planted it must not see the login that the response may be.
 		alias := rec
 		alias.State, alias.Target, alias.Idle = Alias, newKey, m.opts.aliasTTL()
-		saved, err := m.insist(ctx, key, cur.Value, &alias)
+		aliased, err := m.opts.Codec.Encode(&alias)
+		if err != nil {
+			p.err = err // it is too large
+			return m.discard(ctx, newKey, moved)
+		}
+		saved, err := m.insist(ctx, key, cur.Value, aliased, m.ttl(&alias))
 		switch {
 		case err == nil:
 			q.known = &saved
 			p.outcome = m.given(id, ref, &a.next)
 			p.outcome.Conflicts = conflicts
 			return nil
-		case errors.Is(err, ErrTooLarge):
-			p.err = err
-			return m.discard(ctx, newKey, moved)
 		case !errors.Is(err, ErrConflict):
+			doubtful := regeneration{key: key, former: cur, alias: aliased, newKey: newKey, moved: moved}
+			m.opts.Go(func() { m.undo(doubtful) })
 			return err
 		}
 		cur, fresh = saved, true
@@ -87,18 +91,12 @@ func (m *Manager) regenerate(ctx context.Context, key string, q *queue, cur Entr
 // insistPause is how long to wait before a save is tried again that must not stay in doubt.
 const insistPause = 10 * time.Millisecond
 
-// insist is put that does not take an error for an answer as long as there is time: if the old
-// record has become an alias and nobody is told the new id, the client is logged out when the
-// grace is over.
-func (m *Manager) insist(ctx context.Context, key string, old []byte, rec *Record) (Entry, error) {
-	value, err := m.opts.Codec.Encode(rec)
-	if err != nil {
-		return Entry{}, err
-	}
+// insist is a compare-and-set that does not take an error for an answer as long as there is time.
+func (m *Manager) insist(ctx context.Context, key string, old, value []byte, ttl time.Duration) (Entry, error) {
 	for pause := insistPause; ; pause *= 2 {
-		current, err := m.store.CompareAndSet(ctx, key, old, value, m.ttl(rec))
+		current, err := m.store.CompareAndSet(ctx, key, old, value, ttl)
 		if err == nil {
-			return Entry{Value: value, TTL: m.ttl(rec)}, nil
+			return Entry{Value: value, TTL: ttl}, nil
 		}
 		if errors.Is(err, ErrConflict) || !wait(ctx, pause) {
 			return current, err
