@@ -15,7 +15,9 @@ import (
 
 	// The stores of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/file"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memory"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/none"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/redis"
 )
 

@@ -33,6 +33,7 @@ programs=(
 	"npm:npm"
 	"php-cgi:php-cgi"
 	"redis-server:redis-server"
+	"memcached:memcached"
 	"chromium chromium-browser google-chrome:chromium"
 )
 

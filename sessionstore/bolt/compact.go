@@ -11,6 +11,8 @@ import (
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 // compactStep is how many sessions are copied in one transaction.
@@ -86,7 +88,7 @@ func replaceFile(temp, path string, before int64) (_, after int64, err error) {
 	if err := os.Rename(temp, path); err != nil {
 		return 0, 0, err
 	}
-	return before, info.Size(), syncFolder(filepath.Dir(path))
+	return before, info.Size(), folder.Sync(filepath.Dir(path))
 }
 
 // copySessions copies what is alive into a new file, in the place of an empty one.

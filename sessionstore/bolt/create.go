@@ -5,16 +5,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 // create makes an empty file under path, unless there is one. Whoever looks
 // there, and whenever the process is killed, sees the whole file or none.
 func create(path string, mode fs.FileMode) error {
-	if err := makeFolder(filepath.Dir(path)); err != nil {
+	if err := folder.Make(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	temp, err := newTemp(path, mode)
@@ -28,7 +29,7 @@ func create(path string, mode fs.FileMode) error {
 	if err := place(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return folder.Sync(filepath.Dir(path))
 }
 
 // initialize writes what every file of this package has.
@@ -80,8 +81,8 @@ func tempPrefix(path string) string { return "." + filepath.Base(path) + "." }
 // removeLeftovers removes what processes that were killed have left beside path.
 // The file must be locked: so nobody is at work on another.
 func removeLeftovers(path string) {
-	folder := filepath.Dir(path)
-	entries, err := os.ReadDir(folder)
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return
 	}
@@ -89,34 +90,7 @@ func removeLeftovers(path string) {
 		name, ours := strings.CutPrefix(entry.Name(), tempPrefix(path))
 		number, temp := strings.CutSuffix(name, tempSuffix)
 		if ours && temp && strings.Trim(number, "0123456789") == "" && entry.Type().IsRegular() {
-			_ = os.Remove(filepath.Join(folder, entry.Name()))
+			_ = os.Remove(filepath.Join(dir, entry.Name()))
 		}
 	}
-}
-
-// makeFolder makes a folder and those that it is in, as durable as files are.
-func makeFolder(folder string) error {
-	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(folder)
-	if err := makeFolder(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncFolder(parent)
-}
-
-// syncFolder has the names in a folder on disk.
-func syncFolder(folder string) error {
-	if runtime.GOOS == "windows" {
-		return nil // cannot be done there, and need not be
-	}
-	fd, err := os.Open(folder)
-	if err != nil {
-		return err
-	}
-	return errors.Join(fd.Sync(), fd.Close())
 }

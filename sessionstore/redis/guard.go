@@ -3,96 +3,24 @@ package redis
 import (
 	"context"
 	"errors"
-	"net"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddy-session/caddy-session/internal/breaker"
 )
 
-// guard stands before each server: in a Cluster one that is dead costs the others nothing. It is a circuit breaker, so that a dead
+// guard stands before each server: in a Cluster one that is dead costs the others nothing. It has a circuit breaker, so that a dead
 // server costs a request microseconds and not a timeout each, and it notes which commands
 // may have been executed without an answer.
-type guard struct {
-	addr    string
-	onState func(addr string, err error)
-
-	// slow is when a server that has not answered yet counts as hanging. A request that had less time
-	// says nothing about the server.
-	slow time.Duration
-
-	// failing counts failures since the last success. From tolerated on, the circuit is open.
-	failing atomic.Int32
-
-	mu      sync.Mutex
-	probing bool
-	retryAt time.Time
-	pause   time.Duration
-}
-
-const (
-	// tolerated is how many times in a row a server may be unreachable before the circuit opens.
-	tolerated = 3
-
-	// While the circuit is open, one command at a time is let through to see whether the server is back.
-	minPause, maxPause = 25 * time.Millisecond, 500 * time.Millisecond
-)
-
-var errOpen = errors.New("the server has been out of reach, and is tried again soon")
+type guard struct{ breaker *breaker.Breaker }
 
 func newGuard(addr string, o *Options) *guard {
-	return &guard{addr: addr, onState: o.OnState, slow: min(o.DialTimeout, o.ReadTimeout, o.WriteTimeout) / 2}
-}
-
-// enter says whether a command may go to the server now, and whether it is the one that probes.
-func (g *guard) enter() (probe bool, err error) {
-	if g.failing.Load() < tolerated {
-		return false, nil
+	var onChange func(error)
+	if o.OnState != nil {
+		onChange = func(err error) { o.OnState(addr, err) }
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.failing.Load() < tolerated {
-		return false, nil
-	}
-	if g.probing || time.Now().Before(g.retryAt) {
-		return false, errOpen
-	}
-	g.probing = true
-	return true, nil
-}
-
-// leave says how a command has ended that began at start.
-func (g *guard) leave(probe bool, start time.Time, err error) {
-	answered := err == nil || isReply(err)
-	if answered && g.failing.Load() == 0 {
-		return
-	}
-	g.mu.Lock()
-	before := g.failing.Load()
-	after := before
-	switch {
-	case answered:
-		after, g.pause = 0, 0
-	case g.isUnreachable(start, err):
-		after = min(before+1, tolerated)
-	}
-	if probe {
-		g.probing = false
-	}
-	if after == tolerated && (probe || before < tolerated) {
-		g.pause = min(max(2*g.pause, minPause), maxPause)
-		g.retryAt = time.Now().Add(g.pause)
-	}
-	g.failing.Store(after)
-	g.mu.Unlock()
-	switch {
-	case g.onState == nil:
-	case before < tolerated && after == tolerated:
-		g.onState(g.addr, err)
-	case before == tolerated && after == 0:
-		g.onState(g.addr, nil)
-	}
+	return &guard{breaker.New(min(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)/2, onChange)}
 }
 
 // isReply reports whether the server has answered, if only with an error.
@@ -101,25 +29,23 @@ func isReply(err error) bool {
 	return errors.As(err, &reply)
 }
 
-// isUnreachable reports whether the error says that the server is dead or hangs. A connection that has broken says
-// nothing about the server: the next one may work.
-func (g *guard) isUnreachable(start time.Time, err error) bool {
-	var ne net.Error
-	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
-	if timedOut {
-		return time.Since(start) >= g.slow
-	}
-	return isDial(err)
-}
-
-func isDial(err error) bool {
-	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
-}
-
 // mayHaveRun reports whether a command that ended with this error may have been executed.
 func mayHaveRun(err error) bool {
-	return err != nil && !isReply(err) && !isDial(err) && !errors.Is(err, errOpen) && !errors.Is(err, goredis.ErrPoolTimeout)
+	return err != nil && !isReply(err) && !breaker.IsDial(err) && !errors.Is(err, breaker.ErrOpen) && !errors.Is(err, goredis.ErrPoolTimeout)
+}
+
+// setsUp reports whether go-redis sends a command by itself, on a new connection. It is part of the command that needs the
+// connection, and if that probes no other would be let through.
+func setsUp(cmd goredis.Cmder) bool {
+	if _, ours := cmd.(*command); ours {
+		return false
+	}
+	switch cmd.Name() {
+	case "hello", "auth", "select", "client":
+		return true
+	default:
+		return false
+	}
 }
 
 // DialHook implements [goredis.Hook].
@@ -128,14 +54,17 @@ func (g *guard) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 // ProcessHook implements [goredis.Hook].
 func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error {
-		probe, err := g.enter()
+		if setsUp(cmd) {
+			return next(ctx, cmd)
+		}
+		probe, err := g.breaker.Enter()
 		if err != nil {
 			cmd.SetErr(err)
 			return err
 		}
 		start := time.Now()
 		err = next(ctx, cmd)
-		g.leave(probe, start, err)
+		g.breaker.Leave(ctx, probe, start, err == nil || isReply(err), err)
 		if c, ok := cmd.(*command); ok && mayHaveRun(err) {
 			c.uncertain = true
 		}
@@ -146,7 +75,10 @@ func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 // ProcessPipelineHook implements [goredis.Hook].
 func (g *guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		probe, err := g.enter()
+		if setsUp(cmds[0]) {
+			return next(ctx, cmds)
+		}
+		probe, err := g.breaker.Enter()
 		if err != nil {
 			for _, cmd := range cmds {
 				cmd.SetErr(err)
@@ -155,7 +87,7 @@ func (g *guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pr
 		}
 		start := time.Now()
 		err = next(ctx, cmds)
-		g.leave(probe, start, err)
+		g.breaker.Leave(ctx, probe, start, err == nil || isReply(err), err)
 		if err == nil {
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/caddy-session/caddy-session/internal/breaker"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -106,7 +107,7 @@ func (s *Store) send(ctx context.Context, script *script, key string, c *command
 // passing reports whether the same command may soon succeed.
 func passing(err error) bool {
 	if !isReply(err) {
-		return !errors.Is(err, errOpen) && !errors.Is(err, errReplicas)
+		return !errors.Is(err, breaker.ErrOpen) && !errors.Is(err, errReplicas)
 	}
 	for _, is := range []func(error) bool{
 		goredis.IsReadOnlyError, goredis.IsLoadingError, goredis.IsMasterDownError,

@@ -1,5 +1,5 @@
 // Command caddy is the Caddy that the tests run: the standard one with the session
-// handler. Users build theirs with xcaddy.
+// handler and its opt-in stores. Users build theirs with xcaddy.
 package main
 
 import (
@@ -8,6 +8,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-session/caddy-session/caddymodule"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
 )
 
 func main() { caddycmd.Main() }

@@ -1,0 +1,171 @@
+// Package file is the session store module that keeps sessions in a folder, one file a session.
+package file
+
+import (
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/file"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store keeps the sessions in a folder of this machine, one file a session. The folder is made when the first
+// session is saved. A change that was answered is on disk. Several processes may use the folder at once.
+type Store struct {
+	// The folder. Placeholders such as {env.*} work. Default: session/files in Caddy's data directory
+	Directory string `json:"directory,omitempty"`
+
+	// The mode of the files, in octal: 0600, or for a group 0640 or 0660. Handlers that use the same folder have the mode and
+	// the threshold of the last that was configured. Default: 0600
+	Mode string `json:"mode,omitempty"`
+
+	// How many sessions are kept at most. Beyond, the soonest to expire go first. Default: 0, no limit
+	Threshold int `json:"threshold,omitempty"`
+
+	dir    string
+	mode   fs.FileMode
+	logger *zap.Logger
+}
+
+// DefaultDirectory is the folder of a store that names none.
+func DefaultDirectory() string { return filepath.Join(caddy.AppDataDir(), "session", "files") }
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".file", New: func() caddy.Module { return new(Store) }}
+}
+
+// Provision implements [caddy.Provisioner]. It looks at the folder and leaves it as it is.
+func (s *Store) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
+	var err error
+	if s.mode, err = parseMode(s.Mode); err != nil {
+		return fmt.Errorf("store file: %w", err)
+	}
+	if s.Threshold < 0 {
+		return fmt.Errorf("store file: threshold %d: it must be 0 or greater", s.Threshold)
+	}
+	s.dir = DefaultDirectory()
+	if s.Directory != "" {
+		dir, err := caddy.NewReplacer().ReplaceOrErr(s.Directory, true, true)
+		if err != nil {
+			return fmt.Errorf("store file: directory: %w", err)
+		}
+		if s.dir, err = filepath.Abs(dir); err != nil {
+			return fmt.Errorf("store file: directory: %w", err)
+		}
+	}
+	if err := file.Check(s.dir); err != nil {
+		return fmt.Errorf("store file: %w", err)
+	}
+	// Two ways to write the path of one folder share a store.
+	if real, err := filepath.EvalSymlinks(s.dir); err == nil {
+		s.dir = real
+	} else if parent, err := filepath.EvalSymlinks(filepath.Dir(s.dir)); err == nil {
+		s.dir = filepath.Join(parent, filepath.Base(s.dir))
+	}
+	return nil
+}
+
+// parseMode reads a mode of files that their owner can read and write, and nobody can run.
+func parseMode(from string) (fs.FileMode, error) {
+	if from == "" {
+		return file.DefaultFileMode, nil
+	}
+	mode, err := strconv.ParseUint(from, 8, 32)
+	if err != nil || mode&0o600 != 0o600 || mode&^0o666 != 0 {
+		return 0, fmt.Errorf("mode: %q is not a mode such as 0600, 0640 or 0660", from)
+	}
+	return fs.FileMode(mode), nil
+}
+
+// warnEvery is how often an operator is told that sessions are being lost.
+const warnEvery = time.Minute
+
+// Open implements [stores.Store].
+func (s *Store) Open() (sessionstore.Store, func(), error) {
+	store, release, err := stores.Share(stores.Identity{Driver: "file", Resource: s.dir}, func() (*file.Store, error) {
+		var warned atomic.Int64
+		return file.Open(file.Options{
+			Dir: s.dir,
+			OnError: func(err error) {
+				s.logger.Error("the session folder is not in order", zap.String("path", s.dir), zap.Error(err))
+			},
+			OnEvict: func(int) {
+				now := time.Now().UnixNano()
+				if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
+					s.logger.Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
+				}
+			},
+		}), nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	store.Set(s.mode, s.Threshold)
+	return store, release, nil
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	store file [<directory>] {
+//		mode      <mode>
+//		threshold <number>
+//	}
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if d.NextArg() {
+		s.Directory = d.Val()
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if seen[option] {
+			return d.Errf("store file: %s stands there twice", option)
+		}
+		seen[option] = true
+		var value string
+		switch option {
+		case "mode", "threshold":
+			if !d.AllArgs(&value) {
+				return d.ArgErr()
+			}
+		default:
+			return d.Errf("unrecognized option of store file: %s", option)
+		}
+		if option == "mode" {
+			if _, err := parseMode(value); err != nil || value == "" {
+				return d.Errf("mode: %q is not a mode such as 0600, 0640 or 0660", value)
+			}
+			s.Mode = value
+			continue
+		}
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 {
+			return d.Errf("threshold: %q is not a number from 0 on", value)
+		}
+		s.Threshold = n
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Store)(nil)
+	_ stores.Store          = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+)

@@ -1,0 +1,203 @@
+// Package memcached is the session store module that keeps sessions in memcached, so that many proxies share them.
+package memcached
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memcached"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store keeps the sessions in memcached, on one server or spread over several. Memcached is a cache: a server that is
+// restarted, or whose memory is full, loses sessions. Caddy starts without it, and recovers by itself when it returns.
+type Store struct {
+	// The addresses, host:port or the path of a Unix socket. All proxies that share sessions name the same servers, in any
+	// order. Placeholders such as {env.*} work here and in the prefix. Default: localhost:11211
+	Addresses []string `json:"addresses,omitempty"`
+
+	// What comes before the key of every session, at most 50 bytes. Default: session:
+	KeyPrefix *string `json:"key_prefix,omitempty"`
+
+	// How long connecting may take, and a reply. Default: 400ms
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// How many connections there are to a server at most. Default: 10 for each processor
+	PoolSize int `json:"pool_size,omitempty"`
+
+	opts     memcached.Options
+	identity stores.Identity
+	logger   *zap.Logger
+}
+
+const (
+	defaultAddress = "localhost:11211"
+	defaultPort    = "11211"
+
+	// defaultPrefix is also what Flask-Session's keys begin with; their records are told apart by their form.
+	defaultPrefix = "session:"
+)
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".memcached", New: func() caddy.Module { return new(Store) }}
+}
+
+// Provision implements [caddy.Provisioner]. It connects to nothing.
+func (s *Store) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
+	var err error
+	if s.opts, err = s.options(caddy.NewReplacer()); err != nil {
+		return fmt.Errorf("store memcached: %w", err)
+	}
+	s.opts.OnState = s.report
+	if err := s.opts.Check(); err != nil {
+		return err
+	}
+	s.identity = stores.Identity{Driver: "memcached", Resource: s.fingerprint()}
+	return nil
+}
+
+// options resolves the placeholders.
+func (s *Store) options(repl *caddy.Replacer) (memcached.Options, error) {
+	opts := memcached.Options{Timeout: time.Duration(s.Timeout), PoolSize: s.PoolSize, KeyPrefix: defaultPrefix}
+	if s.KeyPrefix != nil {
+		var err error
+		if opts.KeyPrefix, err = resolve(repl, "key_prefix", *s.KeyPrefix); err != nil {
+			return opts, err
+		}
+	}
+	addresses := s.Addresses
+	if len(addresses) == 0 {
+		addresses = []string{defaultAddress}
+	}
+	for _, from := range addresses {
+		address, err := resolve(repl, "address", from)
+		if err != nil {
+			return opts, err
+		}
+		if address, err = hostPort(address); err != nil {
+			return opts, err
+		}
+		opts.Addrs = append(opts.Addrs, address)
+	}
+	return opts, nil
+}
+
+// resolve replaces the placeholders of an option. One that leads nowhere, or to nothing, is an error.
+func resolve(repl *caddy.Replacer, option, from string) (string, error) {
+	value, err := repl.ReplaceOrErr(from, true, true)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", option, err)
+	}
+	if value = strings.TrimRight(value, "\r\n"); value == "" && from != "" {
+		return "", fmt.Errorf("%s: what is configured resolves to nothing", option)
+	}
+	return value, nil
+}
+
+func hostPort(address string) (string, error) {
+	if strings.HasPrefix(address, "/") {
+		return address, nil // a Unix socket
+	}
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		host, port = strings.Trim(address, "[]"), defaultPort
+	}
+	if host == "" || port == "" || strings.ContainsAny(host+port, " /@") || strings.Count(host, ":") == 1 {
+		return "", fmt.Errorf("address: %q is neither host:port nor the path of a socket", address)
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
+// does a configuration that is reloaded.
+func (s *Store) fingerprint() string {
+	o := s.opts
+	text, err := json.Marshal([]any{o.Addrs, o.KeyPrefix, o.Timeout, o.PoolSize})
+	if err != nil {
+		panic(err) // it is strings and numbers
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Open implements [stores.Store].
+func (s *Store) Open() (sessionstore.Store, func(), error) {
+	return stores.Share(s.identity, func() (sessionstore.Store, error) { return memcached.Open(s.opts) })
+}
+
+// report logs that a server has gone or come back.
+func (s *Store) report(addr string, err error) {
+	if err != nil {
+		s.logger.Error("memcached is out of reach; it is tried again until it is back", zap.String("server", addr), zap.Error(err))
+		return
+	}
+	s.logger.Info("memcached is back", zap.String("server", addr))
+}
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	store memcached [<address>...] {
+//		key_prefix <prefix>
+//		timeout    <duration>
+//		pool_size  <connections>
+//	}
+func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
+	seen := make(map[string]bool)
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if seen[option] {
+			return d.Errf("store memcached: %s stands there twice", option)
+		}
+		seen[option] = true
+		switch option {
+		case "key_prefix", "timeout", "pool_size":
+		default:
+			return d.Errf("unrecognized option of store memcached: %s", option)
+		}
+		var value string
+		if !d.AllArgs(&value) {
+			return d.ArgErr()
+		}
+		switch option {
+		case "key_prefix":
+			s.KeyPrefix = &value
+		case "timeout":
+			timeout, err := caddy.ParseDuration(value)
+			if err != nil || timeout < time.Millisecond {
+				return d.Errf("timeout: %q is not a duration of a millisecond or more, such as 400ms", value)
+			}
+			s.Timeout = caddy.Duration(timeout)
+		case "pool_size":
+			n, err := strconv.Atoi(value)
+			if err != nil || n < 1 {
+				return d.Errf("pool_size: %q is not a number from 1 on", value)
+			}
+			s.PoolSize = n
+		}
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner     = (*Store)(nil)
+	_ stores.Store          = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+)

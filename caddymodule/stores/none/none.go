@@ -1,0 +1,46 @@
+// Package none is the session store module that keeps no sessions.
+package none
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/none"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store keeps nothing: what a response saves is forgotten, and every request is anonymous. It is for trying out an app,
+// and for switching its sessions off without touching it. A response that changes something still sets a cookie, as
+// if there were a session; what that names is never found.
+type Store struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".none", New: func() caddy.Module { return new(Store) }}
+}
+
+// Open implements [stores.Store].
+func (*Store) Open() (sessionstore.Store, func(), error) { return none.Store{}, func() {}, nil }
+
+// UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
+//
+//	store none
+func (*Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		return d.Errf("unrecognized option of store none: %s", d.Val())
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ stores.Store          = (*Store)(nil)
+	_ caddyfile.Unmarshaler = (*Store)(nil)
+)

@@ -1,0 +1,74 @@
+package memcached
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/bradfitz/gomemcache/memcache"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+const (
+	// ourFlags marks the items that begin with a deadline, in Unix milliseconds. Other programs number their formats from 0.
+	ourFlags    = 0x43535331
+	deadlineLen = 8
+
+	// Memcached takes more than 30 days for a point in time.
+	maxRelative = 30 * 24 * 60 * 60
+)
+
+var errForeign = errors.New("under the key is an item of another program, which is left alone")
+
+// record is what is there. Its value is nil if nothing is, or only an item that has expired.
+type record struct {
+	item  *memcache.Item
+	value []byte
+	ttl   time.Duration
+}
+
+func (r record) entry() sessionstore.Entry {
+	if r.value == nil {
+		return sessionstore.Entry{}
+	}
+	return sessionstore.Entry{Value: r.value, TTL: r.ttl}
+}
+
+// open reads an item.
+func (o *Options) open(item *memcache.Item) (record, error) {
+	if o.Bare > 0 {
+		return record{item: item, value: item.Value, ttl: o.Bare}, nil
+	}
+	if item.Flags != ourFlags || len(item.Value) < deadlineLen {
+		return record{}, errForeign
+	}
+	left := int64(binary.BigEndian.Uint64(item.Value)) - time.Now().UnixMilli()
+	if left <= 0 {
+		return record{item: item}, nil
+	}
+	left = min(left, math.MaxInt64/int64(time.Millisecond))
+	return record{item: item, value: item.Value[deadlineLen:], ttl: time.Duration(left) * time.Millisecond}, nil
+}
+
+// fill is the reverse of open.
+func (o *Options) fill(item *memcache.Item, value []byte, ttl time.Duration) {
+	now := time.Now()
+	seconds := int64((ttl + time.Second - 1) / time.Second)
+	if o.Bare > 0 {
+		item.Value = value
+	} else {
+		ms := now.UnixMilli() + int64(ttl/time.Millisecond)
+		if ttl%time.Millisecond > 0 {
+			ms++
+		}
+		item.Flags = ourFlags
+		item.Value = append(binary.BigEndian.AppendUint64(make([]byte, 0, deadlineLen+len(value)), uint64(ms)), value...)
+		seconds++ // memcached's seconds may be almost over: the deadline is what counts
+	}
+	if seconds > maxRelative {
+		seconds = min(now.Unix()+seconds, math.MaxInt32)
+	}
+	item.Expiration = int32(seconds)
+}
