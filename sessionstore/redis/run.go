@@ -57,8 +57,8 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 				return nil, unavailable(errLost)
 			}
 			return reply, nil
-		case ctx.Err() != nil:
-			return nil, unavailable(ctx.Err()) // c may still be on its way: it must not be looked at
+		case ended(ctx) != nil:
+			return nil, unavailable(ended(ctx)) // c may still be on its way: it must not be looked at
 		case strings.HasPrefix(err.Error(), "NOSCRIPT ") && name == "evalsha":
 			// The server has dropped its scripts, or is another one since a failover.
 			name, body = "eval", script.text
@@ -83,7 +83,7 @@ func (s *Store) send(ctx context.Context, script *script, key string, c *command
 	switch {
 	case script.writes && s.opts.WaitReplicas > 0:
 		err = s.replicated(ctx, key, c)
-	case !s.opts.Pipelining || clustered && attempt > 1:
+	case !s.opts.Pipelining || attempt > 1: // the first may have failed with one that had less time, and led the round trip
 		err = s.client.Process(ctx, c)
 	default:
 		var master *goredis.Client
@@ -95,7 +95,7 @@ func (s *Store) send(ctx context.Context, script *script, key string, c *command
 		}
 	}
 	switch {
-	case err == goredis.Nil:
+	case err == goredis.Nil: //nolint:errorlint // one that wraps it is no reply: Sentinels that do not know the master make one
 		return nil, nil
 	case err != nil:
 		return nil, err
@@ -136,6 +136,18 @@ func (s *Store) lookAround(ctx context.Context, err error) {
 	if cluster, ok := s.client.(*goredis.ClusterClient); ok && !isReply(err) {
 		cluster.ReloadState(ctx)
 	}
+}
+
+// ended returns the error of a context that has ended. On a busy machine its own timer may be late, when connections have
+// already gone by its deadline.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // pause waits before the next attempt, if it is not the first: a connection that had been broken for long is no reason to wait.

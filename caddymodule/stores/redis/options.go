@@ -16,7 +16,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
 
-const defaultAddress = "localhost:6379"
+// defaultAddress gets the usual port: that of a server, or of Sentinels.
+const defaultAddress = "localhost"
 
 // options resolves the placeholders, and the URL if there is one. No error names what may hold a secret.
 func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
@@ -105,9 +106,10 @@ func hostPort(address string, sentinel bool) (string, error) {
 		if sentinel {
 			port = "26379"
 		}
-		if strings.ContainsAny(host, " /@") || strings.Count(host, ":") == 1 {
-			return "", fmt.Errorf("store redis: address: %q is neither host:port nor a redis:// URL", address)
-		}
+	}
+	if strings.ContainsAny(address, " /@") || strings.Count(host, ":") == 1 {
+		// It is not quoted: it may be a URL without its scheme, with a password.
+		return "", errors.New("store redis: address: neither host:port nor a redis:// URL")
 	}
 	return net.JoinHostPort(host, port), nil
 }

@@ -18,7 +18,7 @@ type Store struct {
 	// The addresses, host:port: of the server, of the Sentinels if there is a master, or of some nodes of the Cluster;
 	// several without a master mean a Cluster. One may be a URL: redis://, rediss:// (TLS) or unix://, as
 	// "redis://user:password@host:6379/0". Placeholders such as {env.*} work here and in the other strings.
-	// Default: localhost:6379
+	// Default: localhost:6379; with a master, localhost:26379
 	Addresses []string `json:"addresses,omitempty"`
 
 	// The ACL user. Default: the default user

@@ -1,0 +1,182 @@
+package redis
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+const everything = `redis one:6379 two {
+	username          alice
+	password          {env.PASSWORD}
+	db                0
+	master            main
+	sentinel_username bob
+	sentinel_password {file./run/secrets/sentinel}
+	tls {
+		ca          /etc/ca.pem
+		certificate /etc/client.pem /etc/client.key
+		server_name redis.example.org
+	}
+	key_prefix    shop:
+	pool_size     30
+	dial_timeout  200ms
+	read_timeout  1s
+	write_timeout 1d
+	pipelining    off
+	wait_replicas 1
+	near_cache {
+		max_entries 5000
+		max_bytes   16MiB
+	}
+}`
+
+func TestCaddyfile(t *testing.T) {
+	t.Parallel()
+	prefix, off := "shop:", false
+	want := &Store{
+		Addresses: []string{"one:6379", "two"}, Username: "alice", Password: "{env.PASSWORD}", Master: "main",
+		SentinelUsername: "bob", SentinelPassword: "{file./run/secrets/sentinel}",
+		TLS:       &TLS{CA: "/etc/ca.pem", Certificate: "/etc/client.pem", Key: "/etc/client.key", ServerName: "redis.example.org"},
+		KeyPrefix: &prefix, PoolSize: 30,
+		DialTimeout: caddy.Duration(200 * time.Millisecond), ReadTimeout: caddy.Duration(time.Second), WriteTimeout: caddy.Duration(24 * time.Hour),
+		Pipelining: &off, WaitReplicas: 1, NearCache: &NearCache{MaxEntries: 5000, MaxBytes: 16 << 20},
+	}
+	if got := mustParse(t, everything); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	for text, want := range map[string]*Store{
+		"redis":                              {},
+		"redis {\n}":                         {},
+		"redis localhost":                    {Addresses: []string{"localhost"}},
+		"redis one {\ncluster\n}":            {Addresses: []string{"one"}, Cluster: true},
+		"redis {\ndb 3\n}":                   {DB: 3},
+		"redis {\ntls\n}":                    {TLS: new(TLS)},
+		"redis {\nnear_cache\n}":             {NearCache: new(NearCache)},
+		"redis {\nkey_prefix \"\"\n}":        {KeyPrefix: new(string)},
+		"redis {\nnear_cache {\n}\ntls {\n}": {NearCache: new(NearCache), TLS: new(TLS)},
+	} {
+		if got, err := parse(text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%q: got %+v, want %+v (%v)", text, got, want, err)
+		}
+	}
+}
+
+func TestCaddyfileErrors(t *testing.T) {
+	t.Parallel()
+	for options, want := range map[string]string{
+		"size 3":                  "unrecognized option of store redis: size",
+		"tls {\ninsecure\n}":      "unrecognized option of store redis, tls: insecure",
+		"near_cache {\nsize 3\n}": "unrecognized option of store redis, near_cache: size",
+		"db 1\ndb 1":              "store redis: db stands there twice",
+		"cluster\ncluster":        "store redis: cluster stands there twice",
+		"tls\ntls":                "store redis: tls stands there twice",
+		"tls {\nca a\nca b\n}":    "store redis: tls: ca stands there twice",
+		"near_cache {\nmax_bytes 1\nmax_bytes 1\n}": "store redis: near_cache: max_bytes stands there twice",
+		"username":                          "wrong argument count",
+		"password":                          "wrong argument count",
+		"password " + secret + " b":         "wrong argument count",
+		"master":                            "wrong argument count",
+		"sentinel_username":                 "wrong argument count",
+		"sentinel_password":                 "wrong argument count",
+		"key_prefix":                        "wrong argument count",
+		"cluster on":                        "wrong argument count",
+		"tls on":                            "wrong argument count",
+		"tls {\nca\n}":                      "wrong argument count",
+		"tls {\ncertificate a\n}":           "wrong argument count",
+		"tls {\ncertificate a b c\n}":       "wrong argument count",
+		"tls {\nserver_name\n}":             "wrong argument count",
+		"near_cache 5":                      "wrong argument count",
+		"db":                                "wrong argument count",
+		"db -1":                             `db: "-1" is not a number from 0 on`,
+		"db one":                            `db: "one" is not a number from 0 on`,
+		"db 1 2":                            "wrong argument count",
+		"pool_size 0":                       `pool_size: "0" is not a number from 1 on`,
+		"pool_size 1.5":                     `pool_size: "1.5" is not a number from 1 on`,
+		"wait_replicas -1":                  `wait_replicas: "-1" is not a number from 0 on`,
+		"dial_timeout 5":                    `dial_timeout: "5" is not a duration of a millisecond or more, such as 400ms`,
+		"dial_timeout 0":                    `dial_timeout: "0" is not a duration of a millisecond or more, such as 400ms`,
+		"read_timeout 999us":                `read_timeout: "999us" is not a duration of a millisecond or more, such as 400ms`,
+		"write_timeout -1s":                 `write_timeout: "-1s" is not a duration of a millisecond or more, such as 400ms`,
+		"write_timeout":                     "wrong argument count",
+		"pipelining yes":                    `pipelining: "yes" is not on or off`,
+		"pipelining":                        "wrong argument count",
+		"near_cache {\nmax_entries 0\n}":    `max_entries: "0" is not a number from 1 on`,
+		"near_cache {\nmax_bytes many\n}":   `max_bytes: "many" is not a size such as 64MiB`,
+		"near_cache {\nmax_bytes 0\n}":      `max_bytes: "0" is not a size such as 64MiB`,
+		"near_cache {\nmax_bytes 9000PB\n}": `max_bytes: "9000PB" is not a size such as 64MiB`,
+		"near_cache {\nmax_bytes\n}":        "wrong argument count",
+	} {
+		_, err := parse("redis {\n" + options + "\n}")
+		if err == nil {
+			t.Errorf("%q: no error", options)
+			continue
+		}
+		fails(t, err, want)
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{everything, "redis", "redis {\nkey_prefix \"\"\n}", "redis a b {\npipelining on\ntls\nnear_cache\n}"} {
+		s := mustParse(t, text)
+		encoded, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := new(Store)
+		if err := caddy.StrictUnmarshalJSON(encoded, again); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(s, again) {
+			t.Errorf("%s: got %+v, want %+v", encoded, again, s)
+		}
+	}
+	encoded, _ := json.Marshal(mustParse(t, "redis {\npassword x\nnear_cache {\nmax_entries 3\n}\n}"))
+	if got := string(encoded); got != `{"password":"x","near_cache":{"max_entries":3}}` {
+		t.Errorf("JSON: %s", got)
+	}
+}
+
+// The examples of the README are right.
+func TestREADME(t *testing.T) {
+	t.Setenv("REDIS_PASSWORD", secret)
+	readme, err := os.ReadFile(harness.Root() + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := redistest.NewTLS(t).CA
+	password := filepath.Join(t.TempDir(), "redis")
+	if err := os.WriteFile(password, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(readme), "\n### Redis\n")
+	section, _, _ = strings.Cut(section, "\n### ")
+	examples := strings.Split(section, "```caddyfile\nstore ")[1:]
+	for _, example := range examples {
+		example, _, _ = strings.Cut(example, "```")
+		example = strings.NewReplacer("/etc/redis/ca.pem", ca, "/run/secrets/redis", password).Replace(example)
+		s := mustProvision(t, example)
+		if s.opts.Username != "caddy" || s.opts.Password != secret {
+			t.Errorf("%s: user %q", example, s.opts.Username)
+		}
+	}
+	if len(examples) != 3 {
+		t.Errorf("%d examples", len(examples))
+	}
+	for option := range strings.SplitSeq("username password db master sentinel_username sentinel_password cluster tls ca certificate "+
+		"server_name key_prefix pool_size dial_timeout read_timeout write_timeout pipelining wait_replicas near_cache max_entries max_bytes", " ") {
+		if !strings.Contains(section, "`"+option) && !strings.Contains(section, "{ "+option) && !strings.Contains(section, "`tls { "+option) {
+			t.Errorf("the README does not name %s", option)
+		}
+	}
+}

@@ -1,0 +1,247 @@
+package redis_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore/redis"
+	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+// secretive checks that an error says that the store is out of reach, with this reason and without these secrets.
+func secretive(t *testing.T, err error, reason string, secrets ...string) {
+	t.Helper()
+	unavailable(t, "with a bad secret", err)
+	if err == nil || !strings.Contains(err.Error(), reason) {
+		t.Errorf("got %v, want %q", err, reason)
+		return
+	}
+	for _, secret := range secrets {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the error holds a secret: %v", err)
+		}
+	}
+}
+
+func TestPassword(t *testing.T) {
+	t.Parallel()
+	const right, wrong = `right "pass" word`, "not-the-password"
+	server := redistest.Start(t, redistest.Options{Password: right})
+	for name, set := range variants {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := redis.Options{Addrs: []string{server.Addr()}, Password: right}
+			set(&o)
+			if err := open(t, o).basics(t.Context()); err != nil {
+				t.Error(err)
+			}
+			o.Password = wrong
+			secretive(t, open(t, o).basics(t.Context()), "WRONGPASS", wrong, right)
+			o.Password = ""
+			secretive(t, open(t, o).basics(t.Context()), "NOAUTH", right)
+			o.Username, o.Password = "nobody", wrong
+			secretive(t, open(t, o).basics(t.Context()), "WRONGPASS", wrong, right, "nobody")
+		})
+	}
+}
+
+func TestPasswordOfSentinels(t *testing.T) {
+	t.Parallel()
+	opts := calm
+	opts.Password, opts.SentinelPassword = "of the servers", "of the sentinels"
+	set := redistest.StartSentinel(t, opts)
+	o := redis.Options{Addrs: set.Addrs(), Master: set.MasterName, Password: opts.Password, SentinelPassword: opts.SentinelPassword}
+	if err := open(t, o).basics(t.Context()); err != nil {
+		t.Error(err)
+	}
+	o.SentinelPassword = "wrong-sentinels"
+	secretive(t, open(t, o).basics(t.Context()), "", "wrong-sentinels", opts.SentinelPassword, opts.Password)
+	o.SentinelPassword, o.Password = opts.SentinelPassword, "wrong-servers"
+	secretive(t, open(t, o).basics(t.Context()), "WRONGPASS", "wrong-servers", opts.SentinelPassword, opts.Password)
+	o.Password, o.Master = opts.Password, "another"
+	secretive(t, open(t, o).basics(t.Context()), "", opts.Password, opts.SentinelPassword)
+}
+
+// The lines of the README about users are all that the store needs, and no more.
+func TestUsersOfTheREADME(t *testing.T) {
+	t.Parallel()
+	lines := readmeUsers(t)
+	one := redistest.Start(t, redistest.Options{})
+	set := redistest.StartSentinel(t, calm)
+	cluster := redistest.StartCluster(t, calm)
+	for _, test := range []struct {
+		name    string
+		servers []*redistest.Server
+		opts    redis.Options
+		// needs is what the line for this use adds to the first.
+		needs []string
+		// unseen are rights whose lack basics does not show.
+		unseen []string
+	}{
+		{"one server", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}}, nil, nil},
+		{"near_cache", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}, NearCache: new(redis.NearCache)}, []string{"near_cache"}, []string{"+client|tracking"}},
+		{"db", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}, DB: 1}, []string{"db"}, nil},
+		{"sentinel", set.Servers, redis.Options{Addrs: set.Addrs(), Master: set.MasterName}, nil, nil},
+		{"sentinel, wait_replicas", set.Servers, redis.Options{Addrs: set.Addrs(), Master: set.MasterName, WaitReplicas: 2}, []string{"wait_replicas"}, nil},
+		{"cluster", cluster.Nodes, redis.Options{Addrs: cluster.Addrs()}, []string{"cluster"}, []string{"+asking"}},
+		{"cluster, wait_replicas", cluster.Nodes, redis.Options{Addrs: cluster.Addrs(), WaitReplicas: 1}, []string{"cluster", "wait_replicas"}, []string{"+asking"}},
+	} {
+		rights := slices.Clone(lines[""])
+		for _, use := range test.needs {
+			if lines[use] == nil {
+				t.Fatalf("the README has no line for %s", use)
+			}
+			rights = append(rights, lines[use]...)
+		}
+		for way, pipelining := range map[string]bool{"plain": false, "pipelining": true} {
+			t.Run(test.name+", "+way, func(t *testing.T) {
+				t.Parallel()
+				o := test.opts
+				o.Pipelining, o.KeyPrefix = pipelining, "session:"
+				o.Username, o.Password = fmt.Sprint("user", last.Add(1)), "secret"
+				for lacking := -1; lacking < len(rights); lacking++ {
+					some := slices.Clone(rights)
+					missing := "nothing"
+					if lacking >= 0 {
+						missing = rights[lacking]
+						some = slices.Delete(some, lacking, lacking+1)
+					}
+					if !strings.HasPrefix(missing, "+") && missing != "nothing" || slices.Contains(test.unseen, missing) {
+						continue
+					}
+					for _, server := range test.servers {
+						args := []any{"ACL", "SETUSER", o.Username, "reset", "on", ">" + o.Password}
+						for _, right := range some {
+							args = append(args, right)
+						}
+						do(t, server, args...)
+						do(t, server, "SCRIPT", "FLUSH")
+					}
+					s := open(t, o)
+					var err error
+					for range 12 { // in a Cluster, one of them may be out of luck
+						ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+						if err = s.basics(ctx); err != nil {
+							cancel()
+							break
+						}
+						cancel()
+					}
+					if missing == "nothing" && err != nil {
+						t.Errorf("with all rights: %v; %v", err, do(t, test.servers[0], "ACL", "LOG"))
+					}
+					if missing != "nothing" {
+						if err == nil {
+							t.Errorf("%s is not needed", missing)
+						} else {
+							secretive(t, err, "", o.Password)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// readmeUsers returns the rights that the README gives, by what they are for: "" is what all need.
+func readmeUsers(t *testing.T) map[string][]string {
+	t.Helper()
+	text, err := os.ReadFile(harness.Root() + "/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make(map[string][]string)
+	for line := range strings.Lines(string(text)) {
+		rest, found := strings.CutPrefix(strings.TrimSpace(line), "ACL SETUSER caddy ")
+		if !found {
+			continue
+		}
+		rest, use, _ := strings.Cut(rest, "#")
+		var rights []string
+		for _, right := range strings.Fields(rest) {
+			if right != "on" && !strings.HasPrefix(right, ">") && right != "reset" {
+				rights = append(rights, right)
+			}
+		}
+		lines[strings.TrimSpace(use)] = rights
+	}
+	if len(lines[""]) == 0 {
+		t.Fatal("the README has no ACL SETUSER line")
+	}
+	return lines
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{ClientCert: true, Password: "secret"})
+	stranger := redistest.NewTLS(t)
+	for name, test := range map[string]struct {
+		change func(c *tls.Config)
+		reason string // "": it works
+	}{
+		"all right":                          {func(*tls.Config) {}, ""},
+		"another name":                       {func(c *tls.Config) { c.ServerName = "localhost" }, ""},
+		"the name of the address":            {func(c *tls.Config) { c.ServerName = "" }, ""},
+		"a name that it does not have":       {func(c *tls.Config) { c.ServerName = "redis.example.org" }, "redis.example.org"},
+		"another authority":                  {func(c *tls.Config) { c.RootCAs = stranger.Config().RootCAs }, "unknown authority"},
+		"no client certificate":              {func(c *tls.Config) { c.Certificates = nil }, ""},
+		"a client certificate of a stranger": {func(c *tls.Config) { c.Certificates = stranger.Config().Certificates }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, set := range variants {
+				config := server.TLS.Config()
+				test.change(config)
+				o := redis.Options{Addrs: []string{server.Addr()}, Password: "secret", TLS: config}
+				set(&o)
+				err := open(t, o).basics(t.Context())
+				refused := strings.Contains(name, "client certificate")
+				if test.reason == "" && !refused {
+					if err != nil {
+						t.Error(err)
+					}
+					continue
+				}
+				secretive(t, err, test.reason, "secret")
+			}
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		t.Parallel()
+		secretive(t, open(t, redis.Options{Addrs: []string{server.Addr()}, Password: "secret"}).basics(t.Context()), "", "secret")
+	})
+}
+
+func TestTLSInAClusterAndBehindSentinel(t *testing.T) {
+	t.Parallel()
+	opts := calm
+	opts.ClientCert = true
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		cluster := redistest.StartCluster(t, opts)
+		eachWay(t, func(t *testing.T, o redis.Options) {
+			o.TLS = cluster.TLS.Config()
+			s := open(t, at(o, cluster.Addrs()...))
+			for range 10 {
+				if err := s.basics(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	})
+	t.Run("sentinel", func(t *testing.T) {
+		t.Parallel()
+		set := redistest.StartSentinel(t, opts)
+		s := open(t, redis.Options{Addrs: set.Addrs(), Master: set.MasterName, TLS: set.TLS.Config(), Pipelining: true})
+		if err := s.basics(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}

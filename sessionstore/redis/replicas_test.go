@@ -1,0 +1,215 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/redis"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+// A change that too few replicas have is not answered as saved.
+func TestWaitReplicas(t *testing.T) {
+	t.Parallel()
+	set := redistest.StartSentinel(t, calm)
+	var seen states
+	s := open(t, usual(redis.Options{Addrs: set.Addrs(), Master: set.MasterName, WaitReplicas: 2, OnState: seen.note}))
+	one, two := record(100), record(100)
+	s.save("k", nil, one)
+	for _, replica := range set.Servers[1:] {
+		if got, err := replica.Do("GET", "k"); err != nil || got != string(one) {
+			t.Errorf("a replica does not have the change: %v", err)
+		}
+	}
+
+	set.Servers[1].Pause()
+	for what, call := range map[string]func(ctx context.Context) error{
+		"saving": func(ctx context.Context) error { _, err := s.CompareAndSet(ctx, "k", one, two, time.Hour); return err },
+		"creating": func(ctx context.Context) error {
+			_, err := s.CompareAndSet(ctx, "new", nil, two, time.Hour)
+			return err
+		},
+		"deleting": func(ctx context.Context) error { _, err := s.CompareAndDelete(ctx, "gone", two); return err },
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		begin := time.Now()
+		err := call(ctx)
+		took := time.Since(begin)
+		cancel()
+		unavailable(t, what, err)
+		if took > 1500*time.Millisecond || took < 200*time.Millisecond {
+			t.Errorf("%s took %v: %v", what, took, err)
+		}
+	}
+	// Reads and touches wait for nobody, and a conflict for no longer than a change.
+	begin := time.Now()
+	s.want("k", two) // it may have happened: here it has
+	if err := s.try("k", one, record(1)); !errors.Is(err, sessionstore.ErrConflict) {
+		t.Errorf("no conflict: %v", err)
+	}
+	if err := s.Touch(t.Context(), "k", two, time.Hour); err != nil {
+		t.Errorf("touching: %v", err)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("what waits for nobody took %v", took)
+	}
+	// With less time than the timeouts, it ends in time too.
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	begin = time.Now()
+	_, err := s.CompareAndSet(ctx, "k", two, one, time.Hour)
+	unavailable(t, "saving in haste", err)
+	if took := time.Since(begin); took > 600*time.Millisecond {
+		t.Errorf("saving in haste took %v", took)
+	}
+
+	set.Servers[1].Resume()
+	eventually(t, 5*time.Second, func() error { return s.basics(t.Context()) })
+	s.save("k", one, two) // the change in haste was made
+	if got := seen.String(); got != "[]" {
+		t.Errorf("a replica that lags is no server that is down: %s", got)
+	}
+}
+
+// migrating is a test while a slot is on its way from one master to another: its keys are here and there.
+func TestMigration(t *testing.T) {
+	t.Parallel()
+	rights := readmeUsers(t)
+	var all []string
+	for _, use := range []string{"", "cluster", "wait_replicas"} {
+		all = append(all, rights[use]...)
+	}
+	cluster := redistest.StartCluster(t, redistest.Options{
+		NodeTimeout: time.Minute, ACL: []string{"caddy on >secret " + strings.Join(all, " ")},
+	})
+	for i, wait := range []int{0, 0, 1} {
+		t.Run(fmt.Sprintf("%d, wait_replicas %d", i, wait), func(t *testing.T) {
+			o := redis.Options{
+				Addrs: cluster.Addrs(), WaitReplicas: wait, Pipelining: i == 1,
+				Username: "caddy", Password: "secret", KeyPrefix: "session:",
+			}
+			s := open(t, o)
+			tag := fmt.Sprintf("{%d}", last.Add(1))
+			slot := cluster.SlotOf("session:" + tag)
+			from := cluster.MasterOfSlot(slot)
+			to := cluster.Nodes[0]
+			if to == from {
+				to = cluster.Nodes[1]
+			}
+			values := make(map[string][]byte)
+			for n := range 10 {
+				key := fmt.Sprint(tag, n)
+				values[key] = record(100)
+				s.save(key, nil, values[key])
+			}
+			check := func(what string) {
+				t.Helper()
+				for key, old := range values {
+					next := record(100)
+					s.want(key, old)
+					if err := s.try(key, old, next); err != nil {
+						t.Fatalf("%s: saving: %v", what, err)
+					}
+					s.want(key, next)
+					if e, err := s.CompareAndSet(t.Context(), key, old, record(1), time.Hour); !errors.Is(err, sessionstore.ErrConflict) || !bytes.Equal(e.Value, next) {
+						t.Errorf("%s: no conflict: %v", what, err)
+					}
+					if err := s.Touch(t.Context(), key, next, 2*time.Hour); err != nil {
+						t.Errorf("%s: touching: %v", what, err)
+					}
+					values[key] = next
+				}
+				key := fmt.Sprint(tag, "new", last.Add(1))
+				values[key] = record(100)
+				if err := s.try(key, nil, values[key]); err != nil {
+					t.Fatalf("%s: creating: %v", what, err)
+				}
+				if _, err := s.CompareAndDelete(t.Context(), key, values[key]); err != nil {
+					t.Errorf("%s: deleting: %v", what, err)
+				}
+				s.want(key, nil)
+				delete(values, key)
+			}
+			check("before")
+			m := cluster.BeginMigration(slot, to)
+			check("begun") // new keys are made at the other side already
+			m.MoveKeys()
+			check("its keys moved")
+			for _, node := range cluster.Nodes[:3] {
+				do(t, node, "SCRIPT", "FLUSH")
+			}
+			check("its keys moved, scripts flushed")
+			m.Finish()
+			check("moved")
+			for _, node := range cluster.Nodes[:3] {
+				do(t, node, "SCRIPT", "FLUSH")
+			}
+			check("moved, scripts flushed")
+			if cluster.MasterOfSlot(slot) != to {
+				t.Error("it is not moved")
+			}
+		})
+	}
+}
+
+// A replica takes its master's place: operations fail for a while, and then go on.
+func TestFailover(t *testing.T) {
+	t.Parallel()
+	t.Run("sentinel", func(t *testing.T) {
+		t.Parallel()
+		set := redistest.StartSentinel(t, redistest.Options{})
+		o := usual(redis.Options{Addrs: set.Addrs(), Master: set.MasterName})
+		waiting := o
+		waiting.WaitReplicas = 1
+		failover(t, []*store{open(t, o), open(t, piped(o)), open(t, waiting)}, set.Servers[0].Kill)
+	})
+	t.Run("cluster", func(t *testing.T) {
+		t.Parallel()
+		cluster := redistest.StartCluster(t, redistest.Options{Config: []string{"cluster-require-full-coverage no"}})
+		o := usual(redis.Options{Addrs: cluster.Addrs()})
+		failover(t, []*store{open(t, o), open(t, piped(o))}, cluster.MasterOf("0").Kill)
+	})
+}
+
+func piped(o redis.Options) redis.Options {
+	o.Pipelining = true
+	return o
+}
+
+func failover(t *testing.T, stores []*store, kill func()) {
+	values := make([][]byte, len(stores))
+	key := func(i int) string { return fmt.Sprintf("{0}%d", i) }
+	for i, s := range stores {
+		values[i] = record(100)
+		s.save(key(i), nil, values[i])
+	}
+	time.Sleep(200 * time.Millisecond) // the replicas have it
+	kill()
+	for i, s := range stores {
+		took := eventually(t, 15*time.Second, func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			begin := time.Now()
+			next := record(100)
+			_, err := s.CompareAndSet(ctx, key(i), values[i], next, time.Hour)
+			if took := time.Since(begin); took > 2*time.Second {
+				t.Errorf("an operation took %v", took)
+			}
+			if errors.Is(err, sessionstore.ErrConflict) {
+				t.Fatal("a conflict with nobody")
+			}
+			if err == nil {
+				values[i] = next
+			}
+			return err
+		})
+		t.Logf("goes on after %v", took)
+		s.want(key(i), values[i])
+	}
+}

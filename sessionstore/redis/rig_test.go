@@ -1,0 +1,226 @@
+package redis_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/redis"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+// TestMain lets more tests run at once than there are processors: most of the time they wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
+		_ = f.Value.Set("16")
+	}
+	os.Exit(m.Run())
+}
+
+// variants are the ways to use a server that must all keep the contract.
+var variants = map[string]func(*redis.Options){
+	"plain":      func(*redis.Options) {},
+	"pipelining": func(o *redis.Options) { o.Pipelining = true },
+	"near cache": func(o *redis.Options) { o.NearCache = new(redis.NearCache) },
+	"both":       func(o *redis.Options) { o.Pipelining, o.NearCache = true, new(redis.NearCache) },
+}
+
+// twoWays are the variants that work with any server.
+var twoWays = []string{"plain", "pipelining"}
+
+// eachWay runs a test without and with pipelining.
+func eachWay(t *testing.T, test func(t *testing.T, o redis.Options)) {
+	for _, name := range twoWays {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var o redis.Options
+			variants[name](&o)
+			test(t, o)
+		})
+	}
+}
+
+// store is what tests work with: all of it must succeed, unless it says otherwise.
+type store struct {
+	*redis.Store
+	t      testing.TB
+	prefix string
+}
+
+// prefixed is a key as the server sees it.
+func (s *store) prefixed(key string) string { return s.prefix + key }
+
+// open opens a store that is patient with a busy machine, unless it has timeouts of its own.
+func open(t testing.TB, o redis.Options) *store {
+	t.Helper()
+	if o.ReadTimeout == 0 {
+		o.DialTimeout, o.ReadTimeout, o.WriteTimeout = patience, patience, patience
+	}
+	s, err := redis.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return &store{s, t, o.KeyPrefix}
+}
+
+const patience = 5 * time.Second
+
+// usual is o with the usual timeouts.
+func usual(o redis.Options) redis.Options {
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = redis.DefaultDialTimeout, redis.DefaultReadTimeout, redis.DefaultWriteTimeout
+	return o
+}
+
+// at is o with other addresses.
+func at(o redis.Options, addrs ...string) redis.Options {
+	o.Addrs = addrs
+	return o
+}
+
+func (s *store) read(key string) []byte {
+	s.t.Helper()
+	e, err := s.Get(s.t.Context(), key)
+	if err != nil {
+		s.t.Fatalf("getting: %v", err)
+	}
+	return e.Value
+}
+
+func (s *store) want(key string, value []byte) {
+	s.t.Helper()
+	if got := s.read(key); !bytes.Equal(got, value) {
+		s.t.Errorf("there is %.20q, want %.20q", got, value)
+	}
+}
+
+func (s *store) save(key string, old, value []byte) {
+	s.t.Helper()
+	if err := s.try(key, old, value); err != nil {
+		s.t.Fatalf("saving: %v", err)
+	}
+}
+
+func (s *store) try(key string, old, value []byte) error {
+	_, err := s.CompareAndSet(s.t.Context(), key, old, value, time.Hour)
+	return err
+}
+
+// operations are all that a store does.
+func (s *store) operations(ctx context.Context, key string, old, value []byte) map[string]func() error {
+	return map[string]func() error{
+		"get":    func() error { _, err := s.Get(ctx, key); return err },
+		"set":    func() error { _, err := s.CompareAndSet(ctx, key, old, value, time.Hour); return err },
+		"delete": func() error { _, err := s.CompareAndDelete(ctx, key, old); return err },
+		"touch":  func() error { return s.Touch(ctx, key, old, time.Hour) },
+	}
+}
+
+// basics makes each operation once, with a record of its own.
+func (s *store) basics(ctx context.Context) error {
+	key := fmt.Sprint("basics", last.Add(1))
+	one, two := record(500), record(500)
+	if _, err := s.Get(ctx, key); err != nil {
+		return fmt.Errorf("getting nothing: %w", err)
+	}
+	if _, err := s.CompareAndSet(ctx, key, nil, one, time.Hour); err != nil {
+		return fmt.Errorf("creating: %w", err)
+	}
+	if _, err := s.CompareAndSet(ctx, key, one, two, time.Hour); err != nil {
+		return fmt.Errorf("saving: %w", err)
+	}
+	if e, err := s.CompareAndSet(ctx, key, one, record(1), time.Hour); !errors.Is(err, sessionstore.ErrConflict) || !bytes.Equal(e.Value, two) {
+		return fmt.Errorf("no conflict: %w", err)
+	}
+	for range 3 { // the near cache is asked from the second time on
+		if e, err := s.Get(ctx, key); err != nil || !bytes.Equal(e.Value, two) {
+			return fmt.Errorf("getting: found %t: %w", e.Found(), err)
+		}
+	}
+	if err := s.Touch(ctx, key, two, 2*time.Hour); err != nil {
+		return fmt.Errorf("touching: %w", err)
+	}
+	if e, err := s.Get(ctx, key); err != nil || e.TTL <= time.Hour {
+		return fmt.Errorf("a record that was touched: %v left: %w", e.TTL, err)
+	}
+	whole := []byte("a record of another format") // it is compared as a whole
+	if _, err := s.CompareAndSet(ctx, key, two, whole, time.Hour); err != nil {
+		return fmt.Errorf("saving in another format: %w", err)
+	}
+	if err := s.Touch(ctx, key, whole, 2*time.Hour); err != nil {
+		return fmt.Errorf("touching another format: %w", err)
+	}
+	if _, err := s.CompareAndDelete(ctx, key, whole); err != nil {
+		return fmt.Errorf("deleting: %w", err)
+	}
+	if e, err := s.Get(ctx, key); err != nil || e.Found() {
+		return fmt.Errorf("getting what was deleted: found %t: %w", e.Found(), err)
+	}
+	return nil
+}
+
+// last numbers keys and stores, so that each test has its own.
+var last atomic.Int64
+
+// record makes a record as sessions have them: what differs is at its beginning.
+func record(size int) []byte {
+	b := make([]byte, sessionstore.VersionLen+1+size)
+	_, _ = rand.Read(b)
+	b[0] = sessionstore.FormatNative
+	return b
+}
+
+// unavailable checks that an error says that the store is out of reach, and nothing else.
+func unavailable(t testing.TB, what string, err error) {
+	t.Helper()
+	if !errors.Is(err, sessionstore.ErrUnavailable) || errors.Is(err, sessionstore.ErrConflict) {
+		t.Errorf("%s: got %v, want ErrUnavailable", what, err)
+	}
+}
+
+// eventually waits until f returns no error.
+func eventually(t testing.TB, patience time.Duration, f func() error) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for {
+		err := f()
+		if err == nil {
+			return time.Since(begin)
+		}
+		if time.Since(begin) > patience {
+			t.Fatalf("not within %v: %v", patience, err)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// timed calls f so many times and returns how long it took: at the median and at most.
+func timed(n int, f func(i int)) (median, most time.Duration) {
+	all := make([]time.Duration, n)
+	for i := range all {
+		begin := time.Now()
+		f(i)
+		all[i] = time.Since(begin)
+	}
+	slices.Sort(all)
+	return all[n/2], all[n-1]
+}
+
+func do(t testing.TB, s *redistest.Server, args ...any) any {
+	t.Helper()
+	reply, err := s.Do(args...)
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return reply
+}
