@@ -32,8 +32,9 @@ func newCommand(ctx context.Context, name, body, key string, args []any) *comman
 	return c
 }
 
-// attempts is how often a command is sent at most, when the server was out of reach or not ready.
-const attempts = 3
+// attempts is how often a command is sent at most, when connections broke or the server was not ready. One that is out of
+// reach is not asked as often: its guard sees to that.
+const attempts = 6
 
 var errLost = errors.New("a reply was lost, and the record has been changed since by another or by this very write")
 

@@ -1,0 +1,50 @@
+package redis
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+)
+
+// ServeHTTP is the backend. It looks up what a request is for by its number, and notes when it was asked and what it
+// was given.
+func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	reached := h.now()
+	number, err := strconv.Atoi(r.URL.Query().Get("op"))
+	if err != nil {
+		return // it is for the pace
+	}
+	k, session, known := h.kindOf(number)
+	if !known {
+		http.Error(w, "there is no such request", http.StatusTeapot)
+		return
+	}
+	found := new(data)
+	if err := json.Unmarshal([]byte(r.Header.Get("X-Session-Data")), found); err != nil {
+		http.Error(w, "the session's data: "+err.Error(), http.StatusTeapot)
+		return
+	}
+	// In a session that is not the right one nothing is changed: the checker complains of what was found.
+	asked := found.Owner == session || k == create && found.Owner == ""
+	if asked {
+		switch k {
+		case create:
+			w.Header().Set("X-Session-Update", fmt.Sprintf(`{"owner":%q,"n":0,"changes":[]}`, session))
+		case regenerate:
+			w.Header().Set("X-Session-Control", "regenerate")
+			fallthrough
+		case change:
+			w.Header().Set("X-Session-Update",
+				fmt.Sprintf(`[{"op":"increment","path":"/n","value":1},{"op":"add","path":"/changes/-","value":%d}]`, number))
+		case destroy:
+			w.Header().Set("X-Session-Control", "destroy")
+		default:
+			asked = false
+		}
+	}
+	h.update(number, func(o *op) {
+		o.reached, o.found, o.asked = reached, found, asked
+		o.answered = h.now()
+	})
+}

@@ -1,0 +1,209 @@
+package redis
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+// info returns what a server says of itself in one section of INFO.
+func info(t *testing.T, s *redistest.Server, section string) map[string]string {
+	t.Helper()
+	reply, err := s.Do("INFO", section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := make(map[string]string)
+	for line := range strings.Lines(reply.(string)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
+		fields[name] = value
+	}
+	return fields
+}
+
+// refusals is how many commands a server has answered with a kind of error.
+func refusals(t *testing.T, s *redistest.Server, kind string) int {
+	t.Helper()
+	return number(strings.TrimPrefix(info(t, s, "errorstats")["errorstat_"+kind], "count="))
+}
+
+func number(text string) int {
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+func do(t *testing.T, s *redistest.Server, args ...any) any {
+	t.Helper()
+	reply, err := s.Do(args...)
+	if err != nil {
+		t.Fatalf("%v: %v", args, err)
+	}
+	return reply
+}
+
+// flushScripts has a server forget its scripts.
+func (r *run) flushScripts(s *redistest.Server) {
+	r.t.Helper()
+	before := refusals(r.t, s, "NOSCRIPT")
+	if info(r.t, s, "memory")["number_of_cached_scripts"] == "0" {
+		r.t.Error("there are no scripts to forget")
+	}
+	r.fault("SCRIPT FLUSH", func() { do(r.t, s, "SCRIPT", "FLUSH") })
+	if refusals(r.t, s, "NOSCRIPT") == before {
+		r.t.Error("no script was missed")
+	}
+	if info(r.t, s, "memory")["number_of_cached_scripts"] == "0" {
+		r.t.Error("the scripts were not sent again")
+	}
+}
+
+// killClients has a server close the connections of all clients, again and again: sometimes a change has been
+// made, and its answer is lost.
+func (r *run) killClients(s *redistest.Server) {
+	r.t.Helper()
+	before := number(info(r.t, s, "stats")["total_connections_received"])
+	killed := int64(0)
+	r.fault("CLIENT KILL", func() {
+		for range 60 {
+			n, _ := do(r.t, s, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes").(int64)
+			killed += n
+			r.pass(period / 16)
+		}
+	})
+	if after := number(info(r.t, s, "stats")["total_connections_received"]); killed == 0 || after <= before {
+		r.t.Errorf("%d connections were closed, and %d made since", killed, after-before)
+	}
+}
+
+// pauseServer stops the process and lets it go on. It keeps what it is sent meanwhile, and does it afterwards.
+func (r *run) pauseServer(s *redistest.Server) {
+	r.t.Helper()
+	n := r.fault("SIGSTOP", func() {
+		s.Pause()
+		r.pass(lasting(pausedFor, pausedFor/2))
+		s.Resume()
+	})
+	if n == 0 {
+		r.t.Error("nobody has noticed")
+	}
+}
+
+// killServer kills the process and starts it again.
+func (r *run) killServer(s *redistest.Server) {
+	r.t.Helper()
+	before := info(r.t, s, "server")["run_id"]
+	n := r.fault("SIGKILL", func() {
+		s.Kill()
+		r.pass(lasting(pausedFor/3, pausedFor/6))
+		s.Restart()
+	})
+	if n == 0 {
+		r.t.Error("nobody has noticed")
+	}
+	if info(r.t, s, "server")["run_id"] == before {
+		r.t.Error("it is the same process")
+	}
+}
+
+// fillMemory leaves a server no memory for anything new.
+func (r *run) fillMemory(s *redistest.Server) {
+	r.t.Helper()
+	before := refusals(r.t, s, "OOM")
+	n := r.fault("out of memory", func() {
+		do(r.t, s, "CONFIG", "SET", "maxmemory", "1")
+		r.pass(lasting(pausedFor/3, pausedFor/6))
+		do(r.t, s, "CONFIG", "SET", "maxmemory", "0")
+	})
+	if n == 0 || refusals(r.t, s, "OOM") == before {
+		r.t.Error("nobody has noticed")
+	}
+}
+
+// killMaster kills a server that others replace, and starts it again when they have. replaced returns when there is
+// another master, and well when the old one has found its place.
+func (r *run) killMaster(master *redistest.Server, replaced, well func()) {
+	r.t.Helper()
+	n := r.fault("SIGKILL of a master", func() {
+		master.Kill()
+		replaced()
+		master.Restart()
+		well()
+	})
+	if n == 0 {
+		r.t.Error("nobody has noticed")
+	}
+	r.isReplica(master)
+}
+
+// pauseMaster stops a server that others replace. When it goes on, it still takes itself for the master, and does what it was asked meanwhile.
+func (r *run) pauseMaster(master *redistest.Server, replaced, well func()) {
+	r.t.Helper()
+	n := r.fault("SIGSTOP of a master", func() {
+		master.Pause()
+		replaced()
+	})
+	if n == 0 {
+		r.t.Error("nobody has noticed")
+	}
+	r.fault("its return", func() {
+		master.Resume()
+		well()
+	})
+	r.isReplica(master)
+}
+
+func (r *run) isReplica(s *redistest.Server) {
+	r.t.Helper()
+	if role := info(r.t, s, "replication")["role"]; role != "slave" {
+		r.t.Errorf("the old master is a %s", role)
+	}
+}
+
+// migrate moves slots that are in use from one master of a Cluster to another. In each the keys are between the two for a while.
+func (r *run) migrate(c *redistest.Cluster, from, to *redistest.Server) {
+	r.t.Helper()
+	asked := refusals(r.t, from, "ASK")
+	r.fault("slots migrated", func() {
+		var migrations []*redistest.Migration
+		for slot := range r.slotsInUse(c, from) {
+			m := c.BeginMigration(slot, to)
+			m.MoveKeys()
+			if migrations = append(migrations, m); len(migrations) == 3 {
+				break
+			}
+		}
+		r.pass(2 * period)
+		for _, m := range migrations {
+			m.MoveKeys() // those that came meanwhile went there
+			m.Finish()
+		}
+		if len(migrations) == 0 {
+			r.t.Error("no slot is in use")
+		}
+	})
+	if refusals(r.t, from, "ASK") == asked {
+		r.t.Error("nobody has asked for a key that was not there any more")
+	}
+}
+
+// slotsInUse are the slots of the sessions that the clients share, as far as a master has them.
+func (r *run) slotsInUse(c *redistest.Cluster, master *redistest.Server) map[int]bool {
+	r.t.Helper()
+	slots := make(map[int]bool)
+	for group := range sessions {
+		if slot := c.SlotOf(key(r.crowd.current(group).get())); c.MasterOfSlot(slot) == master {
+			slots[slot] = true
+		}
+	}
+	return slots
+}
+
+// key is where a session is kept, which is found by the id in its cookie.
+func key(cookie string) string {
+	_, value, _ := strings.Cut(cookie, "=")
+	id, _, _ := strings.Cut(value, ".")
+	return "session:" + sessionstore.Ref(id)
+}

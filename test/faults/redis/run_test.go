@@ -1,0 +1,206 @@
+package redis
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// run is a time in which the clients work and things happen to the servers.
+type run struct {
+	t       *testing.T
+	h       *history
+	crowd   *crowd
+	proxies []*harness.Caddy
+	release func()
+}
+
+// storeTimeout is the default.
+const storeTimeout = time.Second
+
+// startRun starts two proxies and lets the clients loose. store is the store's line in the Caddyfile with its options, up to
+// the brace that closes it.
+func startRun(t *testing.T, store string) *run {
+	t.Helper()
+	r := &run{t: t, h: newHistory()}
+	r.proxies = startProxies(t, harness.Backend(t, r.h.ServeHTTP), store)
+	load.Lock()
+	r.release = sync.OnceFunc(load.Unlock)
+	t.Cleanup(r.release)
+	r.h.began = time.Now()
+	r.crowd = newCrowd(r.h, r.proxies[0].URL, r.proxies[1].URL)
+	t.Cleanup(r.crowd.end)
+	if err := r.crowd.begin(); err != nil {
+		t.Fatal(err)
+	}
+	r.calm(0)
+	return r
+}
+
+// startProxies starts two that share their sessions. The first pipelines, the second does not.
+func startProxies(t *testing.T, backend, store string) []*harness.Caddy {
+	t.Helper()
+	return []*harness.Caddy{
+		harness.Start(t, site(backend, store+"\npipelining on")),
+		harness.Start(t, site(backend, store+"\npipelining off")),
+	}
+}
+
+// site is a Caddyfile. Below /pace it has nothing to do with sessions.
+func site(backend, store string) string {
+	return fmt.Sprintf(`http://$ADDR {
+	handle /pace {
+		reverse_proxy %[1]s
+	}
+	handle {
+		session {
+			secret 0123456789abcdef0123456789abcdef
+			scope  faults
+			regenerate_grace 1s
+			%[2]s
+			}
+		}
+		reverse_proxy %[1]s
+	}
+}
+`, backend, store)
+}
+
+// mend is how long the proxies may take to be well again once the servers are.
+const mend = 2 * time.Second
+
+// fault does something to the servers, and returns when the proxies have got over it. It returns how many requests
+// ended with 503 meanwhile. What it does returns when the servers are well.
+func (r *run) fault(name string, do func()) (unavailable int) {
+	r.t.Helper()
+	f := fault{name: name, begin: r.h.now()}
+	do()
+	f.end = r.h.now()
+	r.h.faults = append(r.h.faults, f)
+	mended := r.calm(f.end)
+	unavailable = r.h.during(f.begin, f.end+mended)
+	r.t.Logf("%5.1fs %s: lasted %v, well again after %v, 503s: %d", f.begin.Seconds(), name,
+		(f.end - f.begin).Round(time.Millisecond), mended.Round(time.Millisecond), unavailable)
+	if mended > mend+r.delay(f.end) {
+		r.t.Errorf("%s: the proxies needed %v to be well again", name, mended)
+	}
+	return unavailable
+}
+
+// delay is what the machine has delayed requests by since a time.
+func (r *run) delay(from time.Duration) (longest time.Duration) {
+	r.h.mu.Lock()
+	defer r.h.mu.Unlock()
+	for proxy := range r.proxies {
+		longest = max(longest, r.h.delay(&op{proxy: proxy, sent: from, done: r.h.now()}))
+	}
+	return longest
+}
+
+// calm waits until all has been well for a while, and returns how long it was not, from a time on.
+func (r *run) calm(from time.Duration) (mended time.Duration) {
+	r.t.Helper()
+	pause := lasting(700*time.Millisecond, 300*time.Millisecond)
+	for {
+		now := r.h.now()
+		well, mended := true, time.Duration(0)
+		for proxy := range r.proxies {
+			c := r.h.count(proxy, from, now)
+			if c.lastUnavailable != 0 {
+				mended = max(mended, c.lastUnavailable-from)
+			}
+			mended = max(mended, c.firstOK-from)
+			well = well && c.ok >= sessions && now-max(c.lastUnavailable, from) >= pause
+		}
+		if well {
+			return mended
+		}
+		if now-from > 15*time.Second {
+			for proxy, caddy := range r.proxies {
+				c, log := r.h.count(proxy, from, now), caddy.Log()
+				r.t.Logf("proxy %d, since %v: %d answers, the first at %v, 503s: %d, the last at %v; its log ends with:\n%s", proxy, from,
+					c.ok, c.firstOK, c.unavailable, c.lastUnavailable, log[max(0, len(log)-4000):])
+			}
+			r.t.Fatal("the proxies do not get well again")
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// finish ends the work, reads all sessions, and reports what the checker says.
+func (r *run) finish(rules rules) *report {
+	r.t.Helper()
+	r.crowd.end()
+	r.release()
+	worked := r.h.now()
+	rules.patience = storeTimeout
+	time.Sleep(storeTimeout + 100*time.Millisecond) // the grace of what was regenerated is over then
+	r.crowd.readAll()
+	found := check(r.h, rules)
+	for i, problem := range found.problems {
+		if i == 20 {
+			r.t.Errorf("and %d problems more", len(found.problems)-i)
+			break
+		}
+		r.t.Error(problem)
+	}
+	kindsOf, unavailable := make(map[string]int), 0
+	for _, o := range r.h.ops {
+		kindsOf[o.kind.String()]++
+		if o.status == 503 {
+			unavailable++
+		}
+	}
+	r.t.Logf("%v; %d requests %v, 503s: %d, conflicts with the other proxy: %d and %d", worked.Round(100*time.Millisecond),
+		len(r.h.ops), kindsOf, unavailable, r.conflicts(0), r.conflicts(1))
+	r.t.Logf("lost: %d changes, and %d sessions (which %d requests did not find); sessions in doubt: %d; shown after their end: %d times; "+
+		"stale: %d times; refused changes seen and gone: %d", len(found.lost), found.gone, len(found.ended), found.doubtful, len(found.risen),
+		len(found.stale), len(found.vanished))
+	for name, n := range r.lostIn(found) {
+		r.t.Logf("%d of those changes were answered %s", n, name)
+	}
+	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
+	r.t.Logf("at most, load %v, commit %v; without what the machine delays, %v and %v", round(found.load), round(found.commit),
+		round(found.netLoad), round(found.netCommit))
+	if r.conflicts(0)+r.conflicts(1) == 0 {
+		r.t.Error("the changes of the two proxies never met")
+	}
+	return found
+}
+
+// lostIn counts the lost changes by the fault in which they were answered.
+func (r *run) lostIn(found *report) map[string]int {
+	lost := make(map[string]int)
+	for _, n := range found.lost {
+		lost[r.h.when(r.h.ops[n].done)]++
+	}
+	return lost
+}
+
+var conflictLine = regexp.MustCompile(`(?m)^caddy_session_commits_total\{outcome="conflict_retried"\} (\S+)`)
+
+// conflicts is how many changes a proxy made onto what the other had saved meanwhile.
+func (r *run) conflicts(proxy int) int {
+	r.t.Helper()
+	resp, err := http.Get("http://" + r.proxies[proxy].Admin + "/metrics")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	if found := conflictLine.FindSubmatch(text); found != nil {
+		n, _ := strconv.ParseFloat(string(found[1]), 64)
+		return int(n)
+	}
+	return 0
+}
