@@ -221,6 +221,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 				values[i] = record(1000)
 				other.save(fmt.Sprint("k", i), nil, values[i])
 			}
+			began := time.Now()
 			for i := range n {
 				s.want(fmt.Sprint("k", i), values[i])
 				s.want(fmt.Sprint("k", i), values[i])
@@ -229,6 +230,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 			for i := n - 1; i >= 0; i-- { // the latest first: what is not there takes the place of others
 				s.want(fmt.Sprint("k", i), values[i])
 			}
+			fresh := time.Since(began) < redis.MaxStaleness // older copies are not used, and this machine may be busy
 			asked := make(map[string]bool)
 			for _, c := range seen() {
 				for _, arg := range c.Args {
@@ -242,7 +244,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 				}
 			}
 			t.Logf("%d copies", copies)
-			if copies > test.atMost || copies < test.atLeast {
+			if copies > test.atMost || fresh && copies < test.atLeast {
 				t.Errorf("%d copies, want %d to %d", copies, test.atLeast, test.atMost)
 			}
 		})
