@@ -114,7 +114,7 @@ func (n *names) set(prefix string) {
 
 // guarded returns the names that no client may send.
 func (n *names) guarded(inject map[string]string) []string {
-	guarded := []string{n.data, n.info, n.flash, n.update, n.control}
+	guarded := append(make([]string, 0, 5+len(inject)), n.data, n.info, n.flash, n.update, n.control)
 	for name := range inject {
 		guarded = append(guarded, name)
 	}

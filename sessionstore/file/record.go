@@ -95,10 +95,7 @@ func (r record) entry(now int64) sessionstore.Entry {
 	if !r.live(now) {
 		return sessionstore.Entry{}
 	}
-	left := r.deadline - now
-	if left > math.MaxInt64/int64(time.Millisecond) {
-		left = math.MaxInt64 / int64(time.Millisecond)
-	}
+	left := min(r.deadline-now, math.MaxInt64/int64(time.Millisecond))
 	value := make([]byte, len(r.value))
 	copy(value, r.value)
 	return sessionstore.Entry{Value: value, TTL: time.Duration(left) * time.Millisecond}

@@ -177,7 +177,7 @@ func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Dura
 // Close implements [sessionstore.Store].
 func (s *Store) Close() error {
 	s.working.Wait()
-	var errs []error
+	errs := make([]error, 0, len(s.servers))
 	for _, sv := range s.servers {
 		errs = append(errs, sv.client.Close())
 	}

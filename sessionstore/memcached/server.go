@@ -74,10 +74,10 @@ func score(addr, key string) uint64 {
 	return x ^ x>>33
 }
 
-// errRefused is what the server says about a command that it has not executed.
-type errRefused string
+// refusedError is what the server says about a command that it has not executed.
+type refusedError string
 
-func (e errRefused) Error() string { return "the server refuses: " + string(e) }
+func (e refusedError) Error() string { return "the server refuses: " + string(e) }
 
 var errReply = errors.New("an unexpected reply")
 
@@ -96,7 +96,7 @@ func readable(addr string, err error) error {
 	for _, kind := range []string{"SERVER_ERROR ", "CLIENT_ERROR "} {
 		if _, text, found := strings.Cut(err.Error(), `: "`+kind); found {
 			text, _, _ = strings.Cut(text, `\r`)
-			return errRefused(text)
+			return refusedError(text)
 		}
 	}
 	return errReply
@@ -104,13 +104,13 @@ func readable(addr string, err error) error {
 
 // isReply reports whether the server has answered, if only with an error.
 func isReply(err error) bool {
-	var refused errRefused
+	var refused refusedError
 	return err == nil || errors.As(err, &refused) || errors.Is(err, errReply)
 }
 
 // mayHaveRun reports whether a command that ended with this error may have been executed.
 func mayHaveRun(err error) bool {
-	var refused errRefused
+	var refused refusedError
 	return err != nil && !errors.As(err, &refused) && !breaker.IsDial(err) && !errors.Is(err, breaker.ErrOpen)
 }
 
@@ -129,7 +129,7 @@ func (sv *server) send(command func(*memcache.Client) error) (result error, err 
 	case memcache.ErrCacheMiss, memcache.ErrNotStored, memcache.ErrCASConflict:
 		result, err = err, nil
 	case memcache.ErrMalformedKey:
-		err = fmt.Errorf("%w", errRefused("the key"))
+		err = fmt.Errorf("%w", refusedError("the key"))
 	default:
 		err = readable(sv.addr, err)
 	}
