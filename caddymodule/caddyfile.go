@@ -206,7 +206,7 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string, raw *json.RawMes
 	id := namespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
 		if namespace == stores.Namespace {
-			return d.Errf("%s %s is not compiled in; build with it: xcaddy build --with %s/%s", option, name, stores.Package, name)
+			return d.Errf("%s %s is not compiled in; build with it: xcaddy build --with %s", option, name, stores.PackageOf(name, d.RemainingArgs()))
 		}
 		return d.Errf("unrecognized %s: %s", option, name)
 	}

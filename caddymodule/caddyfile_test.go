@@ -86,6 +86,8 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"cookie option given twice", "cookie {\npath /\npath /\n}", "path is given twice"},
 		{"header injected twice", "inject X-User a\ninject X-User b", "inject X-User is given twice"},
 		{"store that is not compiled in", "store memcached localhost", "--with github.com/caddy-session/caddy-session/caddymodule/stores/memcached"},
+		{"database that is not compiled in", "store sql postgres postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"},
+		{"store of databases that is not compiled in", "store sql postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql"},
 		{"unknown dialect", "dialect flask", "unrecognized dialect: flask"},
 		{"no value", "name", "wrong argument count"},
 		{"too many values", "name a b", "wrong argument count"},

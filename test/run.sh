@@ -25,7 +25,7 @@ die() {
 
 # SETUP. Nothing is installed that is there already.
 
-# programs are those that the tests start, by the names that they may have, and the Debian packages that bring them.
+# programs are those that the tests start, by the names or paths that they may have, and the Debian packages that bring them.
 programs=(
 	"cc gcc:gcc libc6-dev" # for the race detector
 	"python3:python3"
@@ -34,13 +34,15 @@ programs=(
 	"php-cgi:php-cgi"
 	"redis-server:redis-server"
 	"memcached:memcached"
+	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql" # Debian keeps it out of PATH
+	"mariadb-install-db:mariadb-server"
 	"chromium chromium-browser google-chrome:chromium"
 )
 
 have_one() {
 	local name
 	for name in "$@"; do
-		if command -v "$name" >/dev/null; then return 0; fi
+		if command -v "$name" >/dev/null || compgen -G "$name" >/dev/null; then return 0; fi
 	done
 	return 1
 }

@@ -4,6 +4,7 @@ package stores
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -15,6 +16,18 @@ const Namespace = "http.session.stores"
 
 // Package is where the packages of the stores are, each under its module's name.
 const Package = "github.com/caddy-session/caddy-session/caddymodule/stores"
+
+// PackageOf returns the package that brings a store, which stands in a Caddyfile with these arguments. The databases of sql
+// are packages of their own.
+func PackageOf(name string, args []string) string {
+	if name == "sql" && len(args) > 0 && slices.Contains(Databases, args[0]) {
+		name += "/" + args[0]
+	}
+	return Package + "/" + name
+}
+
+// Databases are those of the store sql.
+var Databases = []string{"postgres", "mysql", "sqlite"}
 
 // Store is implemented by the modules in [Namespace].
 type Store interface {

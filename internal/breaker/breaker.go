@@ -44,12 +44,12 @@ func New(slow time.Duration, onChange func(err error)) *Breaker {
 
 // Enter says whether a command may go to the server now, or else returns [ErrOpen], and whether it is the one that probes.
 func (b *Breaker) Enter() (probe bool, err error) {
-	if b.failing.Load() < tolerated {
+	if !b.Open() {
 		return false, nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.failing.Load() < tolerated {
+	if !b.Open() {
 		return false, nil
 	}
 	if b.probing || time.Now().Before(b.retryAt) {
@@ -59,19 +59,44 @@ func (b *Breaker) Enter() (probe bool, err error) {
 	return true, nil
 }
 
+// Open reports whether the circuit is open.
+func (b *Breaker) Open() bool { return b.failing.Load() >= tolerated }
+
+// Verdict is what the end of a command says about the server.
+type Verdict int
+
+// The verdicts.
+const (
+	Nothing Verdict = iota
+	Answers
+	Unreachable
+)
+
 // Leave says how a command with this context has ended that began at start, and whether the server has answered, if only
 // with an error.
 func (b *Breaker) Leave(ctx context.Context, probe bool, start time.Time, answered bool, err error) {
-	if answered && !probe && b.failing.Load() == 0 {
+	switch {
+	case answered:
+		b.Settle(probe, Answers, err)
+	case b.isUnreachable(ctx, start, err):
+		b.Settle(probe, Unreachable, err)
+	default:
+		b.Settle(probe, Nothing, err)
+	}
+}
+
+// Settle is [Breaker.Leave] for those who know better what the error means.
+func (b *Breaker) Settle(probe bool, v Verdict, err error) {
+	if v == Answers && !probe && b.failing.Load() == 0 {
 		return
 	}
 	b.mu.Lock()
 	before := b.failing.Load()
 	after := before
-	switch {
-	case answered:
+	switch v {
+	case Answers:
 		after, b.pause = 0, 0
-	case b.isUnreachable(ctx, start, err):
+	case Unreachable:
 		after = min(before+1, tolerated)
 	}
 	if probe {

@@ -1,0 +1,166 @@
+// Package sql is the session store module that keeps sessions in a table of an SQL database. The databases are packages below this
+// one, each with its driver: one adds those that one wants.
+package sql
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/sql"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store keeps the sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite. Caddy starts without the database, and recovers
+// by itself when it returns.
+type Store struct {
+	// The database: postgres, mysql (MariaDB too) or sqlite.
+	Database string `json:"database,omitempty"`
+
+	// Where it is, in the form of its Go driver: "postgres://user:password@host:5432/database",
+	// "user:password@tcp(host:3306)/database", or the path of a file. Placeholders such as {env.*} and {file.*} work.
+	DSN string `json:"dsn,omitempty"`
+
+	// The table, with its schema if that is not the default one. Default: sessions
+	Table string `json:"table,omitempty"`
+
+	// Whether the table, with SQLite the file too, is made when it is missed. It is never altered. Default: false
+	CreateTable bool `json:"create_table,omitempty"`
+
+	// What comes before the key of every session. Default: nothing
+	KeyPrefix string `json:"key_prefix,omitempty"`
+
+	// How many connections there are at most. Default: 10
+	PoolSize int `json:"pool_size,omitempty"`
+
+	// How long connecting may take. Default: 500ms
+	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
+
+	// How long a statement may take. Default: 800ms
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	// How long a connection is kept unused. Default: 5m
+	MaxIdleTime caddy.Duration `json:"max_idle_time,omitempty"`
+
+	// How long a connection is used. Default: 30m
+	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
+
+	// How often expired sessions are deleted, on average. Default: 1m
+	SweepInterval caddy.Duration `json:"sweep_interval,omitempty"`
+
+	driver   *sql.Driver
+	dsn      string
+	opts     sql.Options
+	identity stores.Identity
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".sql", New: func() caddy.Module { return new(Store) }}
+}
+
+var drivers = make(map[string]*sql.Driver)
+
+// Register makes a database known. The packages below this one call it when they are initialized.
+func Register(d *sql.Driver) { drivers[d.Name] = d }
+
+// find returns the driver of a database.
+func find(database string) (*sql.Driver, error) {
+	if d := drivers[database]; d != nil {
+		return d, nil
+	}
+	if !slices.Contains(stores.Databases, database) {
+		// What stands there instead may be the dsn.
+		return nil, fmt.Errorf("store sql: the database must be one of %s", strings.Join(stores.Databases, ", "))
+	}
+	return nil, fmt.Errorf("store sql %s is not compiled in; build with it: xcaddy build --with %s/sql/%s", database, stores.Package, database)
+}
+
+// Provision implements [caddy.Provisioner]. It connects to nothing.
+func (s *Store) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
+	var err error
+	if s.driver, err = find(s.Database); err != nil {
+		return err
+	}
+	repl := caddy.NewReplacer()
+	if s.dsn, err = resolve(repl, "dsn", s.DSN); err != nil {
+		return err
+	}
+	if s.dsn == "" {
+		return fmt.Errorf("store sql %s: no dsn", s.Database)
+	}
+	s.opts = sql.Options{
+		CreateTable: s.CreateTable, PoolSize: s.PoolSize,
+		DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
+		MaxIdleTime: time.Duration(s.MaxIdleTime), MaxLifetime: time.Duration(s.MaxLifetime), SweepInterval: time.Duration(s.SweepInterval),
+		OnState: s.report, OnSweepError: s.reportSweep,
+	}
+	if s.opts.Table, err = resolve(repl, "table", s.Table); err != nil {
+		return err
+	}
+	if s.opts.KeyPrefix, err = resolve(repl, "key_prefix", s.KeyPrefix); err != nil {
+		return err
+	}
+	if err := sql.Check(s.driver, s.dsn, s.opts); err != nil {
+		return fmt.Errorf("store %w", err)
+	}
+	s.identity = stores.Identity{Driver: "sql " + s.Database, Resource: s.fingerprint()}
+	return nil
+}
+
+// resolve replaces the placeholders of an option. One that leads nowhere is an error, and so is one that leads to nothing.
+func resolve(repl *caddy.Replacer, option, from string) (string, error) {
+	value, err := repl.ReplaceOrErr(from, true, true)
+	if err != nil {
+		return "", fmt.Errorf("store sql: %s: %w", option, err)
+	}
+	if value = strings.TrimRight(value, "\r\n"); value == "" && from != "" {
+		return "", fmt.Errorf("store sql: %s: what is configured resolves to nothing", option)
+	}
+	return value, nil
+}
+
+// fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
+// does a configuration that is reloaded. It is a hash, as it may be logged.
+func (s *Store) fingerprint() string {
+	o := s.opts
+	hash := sha256.New()
+	err := json.NewEncoder(hash).Encode([]any{
+		s.Database, s.dsn, o.Table, o.CreateTable, o.KeyPrefix, o.PoolSize, o.DialTimeout, o.Timeout, o.MaxIdleTime, o.MaxLifetime, o.SweepInterval,
+	})
+	if err != nil {
+		panic(err) // it is strings and numbers
+	}
+	return hex.EncodeToString(hash.Sum(nil))
+}
+
+// Open implements [stores.Store].
+func (s *Store) Open() (sessionstore.Store, func(), error) {
+	return stores.Share(s.identity, func() (sessionstore.Store, error) { return sql.Open(s.driver, s.dsn, s.opts) })
+}
+
+// report logs that the database has gone or come back.
+func (s *Store) report(server string, err error) {
+	if err != nil {
+		s.logger.Error("the database is out of reach; it is tried again until it is back",
+			zap.String("database", s.Database), zap.String("server", server), zap.Error(err))
+		return
+	}
+	s.logger.Info("the database is back", zap.String("database", s.Database), zap.String("server", server))
+}
+
+func (s *Store) reportSweep(err error) {
+	s.logger.Warn("expired sessions were not deleted; the next attempt follows", zap.String("database", s.Database), zap.Error(err))
+}

@@ -1,0 +1,141 @@
+package sql_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores/sql"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/sqlite"
+)
+
+func parse(text string) (*sql.Store, error) {
+	s := new(sql.Store)
+	return s, s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
+}
+
+func TestCaddyfile(t *testing.T) {
+	t.Parallel()
+	ms := caddy.Duration(time.Millisecond)
+	for text, want := range map[string]sql.Store{
+		"sql postgres postgres://u:p@h/d": {Database: "postgres", DSN: "postgres://u:p@h/d"},
+		`sql sqlite "/a b.db" {
+			table          a.b
+			create_table   on
+			key_prefix     app:
+			pool_size      4
+			dial_timeout   1ms
+			timeout        2ms
+			max_idle_time  3ms
+			max_lifetime   4ms
+			sweep_interval 5ms
+		}`: {
+			Database: "sqlite", DSN: "/a b.db", Table: "a.b", CreateTable: true, KeyPrefix: "app:", PoolSize: 4,
+			DialTimeout: ms, Timeout: 2 * ms, MaxIdleTime: 3 * ms, MaxLifetime: 4 * ms, SweepInterval: 5 * ms,
+		},
+		"sql sqlite x {\n create_table off\n}": {Database: "sqlite", DSN: "x"},
+	} {
+		got, err := parse(text)
+		if err != nil || !reflect.DeepEqual(*got, want) {
+			t.Errorf("%s: %+v, %v", text, *got, err)
+		}
+	}
+}
+
+func TestCaddyfileIsStrict(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"sql":                                   "wrong argument count",
+		"sql postgres":                          "wrong argument count",
+		"sql sqlite a b":                        "wrong argument count",
+		"sql oracle x":                          "postgres, mysql, sqlite",
+		"sql postgres://u:password-to-find@h/d": "postgres, mysql, sqlite",
+		"sql mysql x": "store sql mysql is not compiled in; build with it: xcaddy build --with " +
+			"github.com/caddy-session/caddy-session/caddymodule/stores/sql/mysql",
+		"sql sqlite x {\n other\n}":                     "unrecognized option of store sql: other",
+		"sql sqlite x {\n table a\n table b\n}":         "twice",
+		"sql sqlite x {\n table\n}":                     "wrong argument count",
+		"sql sqlite x {\n table a b\n}":                 "wrong argument count",
+		"sql sqlite x {\n create_table yes\n}":          "not on or off",
+		"sql sqlite x {\n pool_size 0\n}":               "not a number",
+		"sql sqlite x {\n timeout 5\n}":                 "not a duration",
+		"sql sqlite x {\n sweep_interval 1us\n}":        "not a duration",
+		"sql sqlite x {\n create_table on {\n on\n}\n}": "",
+	} {
+		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "to-find") {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// provision loads the module as Caddy does.
+func provision(t *testing.T, config string) (*sql.Store, error) {
+	t.Helper()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	mod, err := ctx.LoadModuleByID("http.session.stores.sql", json.RawMessage(config))
+	if err != nil {
+		return nil, err
+	}
+	return mod.(*sql.Store), nil
+}
+
+func TestProvisioningTouchesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	for _, config := range []string{
+		`{"database":"sqlite","dsn":"` + path + `","create_table":true}`,
+		`{"database":"postgres","dsn":"postgres://u:p@192.0.2.1/d","create_table":true}`,
+	} {
+		s, err := provision(t, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, release, err := s.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, releaseAgain, err := s.Open()
+		if err != nil || again != store {
+			t.Error("the store is not shared", err)
+		}
+		releaseAgain()
+		release()
+	}
+	if _, err := os.Stat(path); err == nil {
+		t.Error("there is a file")
+	}
+}
+
+func TestProvisioningErrorsTellNoSecrets(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "dsn")
+	if err := os.WriteFile(secret, []byte("postgres://u:password-to-find@[x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for config, says := range map[string]string{
+		`{"database":"mysql","dsn":"x"}`:                "--with",
+		`{"dsn":"x"}`:                                   "postgres, mysql, sqlite",
+		`{"database":"sqlite"}`:                         "no dsn",
+		`{"database":"sqlite","dsn":"{env.NOT_THERE}"}`: "is empty",
+		`{"database":"postgres","dsn":"postgres://u:password-to-find@[x/"}`: "dsn",
+		`{"database":"postgres","dsn":"{file.` + secret + `}"}`:             "dsn",
+		`{"database":"sqlite","dsn":"x","table":"a;b"}`:                     "table",
+		`{"database":"sqlite","dsn":"x","key_prefix":"ä"}`:                  "key_prefix",
+		`{"database":"sqlite","dsn":"x","pool_size":-1}`:                    "pool_size",
+		`{"database":"sqlite","dsn":"x","timeout":"1us"}`:                   "timeout",
+	} {
+		_, err := provision(t, config)
+		if err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "to-find") {
+			t.Errorf("%s: %v", config, err)
+		}
+	}
+}

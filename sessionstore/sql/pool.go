@@ -1,0 +1,163 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// pool is a set of connections. It has no more users than connections, so that who waits for one waits here, and is not taken
+// for one whom the database keeps waiting.
+type pool struct {
+	db    *sql.DB
+	slots chan struct{}
+
+	prepare  bool
+	mu       sync.Mutex
+	prepared map[string]*sql.Stmt
+}
+
+func newPool(c driver.Connector, d *Driver, o *Options, single bool) *pool {
+	size := o.PoolSize
+	if single {
+		size = 1
+	}
+	p := &pool{
+		db:    sql.OpenDB(&connector{c, o.DialTimeout}),
+		slots: make(chan struct{}, size), prepare: d.Prepare, prepared: make(map[string]*sql.Stmt),
+	}
+	p.db.SetMaxOpenConns(size)
+	p.db.SetMaxIdleConns(size)
+	p.db.SetConnMaxIdleTime(o.MaxIdleTime)
+	p.db.SetConnMaxLifetime(o.MaxLifetime)
+	return p
+}
+
+// acquire waits for a connection to be free.
+func (p *pool) acquire(ctx context.Context) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *pool) release() { <-p.slots }
+
+func (p *pool) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, statement := range p.prepared {
+		_ = statement.Close()
+	}
+	return p.db.Close()
+}
+
+// record runs a query for one record. The value is nil if there is none.
+func (p *pool) record(ctx context.Context, text string, key string) (value []byte, left time.Duration, err error) {
+	rows, err := p.query(ctx, text, key)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		return nil, 0, rows.Err()
+	}
+	var microseconds int64
+	if err := rows.Scan(&value, &microseconds); err != nil {
+		return nil, 0, err
+	}
+	if value == nil {
+		value = []byte{}
+	}
+	return value, time.Duration(microseconds) * time.Microsecond, rows.Close()
+}
+
+func (p *pool) query(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	statement, err := p.statement(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	if statement == nil {
+		return p.db.QueryContext(ctx, text, args...)
+	}
+	return statement.QueryContext(ctx, args...)
+}
+
+// exec runs a statement and returns how many rows it has changed.
+func (p *pool) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	statement, err := p.statement(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	var result sql.Result
+	if statement == nil {
+		result, err = p.db.ExecContext(ctx, text, args...)
+	} else {
+		result, err = statement.ExecContext(ctx, args...)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// unsent is an error on the way to the statement, which was not sent.
+type unsent struct{ error }
+
+func (e unsent) Unwrap() error { return e.error }
+
+// statement returns the prepared statement, or nil where the driver prepares by itself.
+func (p *pool) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+	if !p.prepare {
+		return nil, nil
+	}
+	p.mu.Lock()
+	statement := p.prepared[text]
+	p.mu.Unlock()
+	if statement != nil {
+		return statement, nil
+	}
+	statement, err := p.db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, unsent{err}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if other := p.prepared[text]; other != nil {
+		_ = statement.Close()
+		return other, nil
+	}
+	p.prepared[text] = statement
+	return statement, nil
+}
+
+// connector bounds the time that connecting takes, and tells its errors from others.
+type connector struct {
+	driver.Connector
+	timeout time.Duration
+}
+
+// connectError says that there is no connection.
+type connectError struct{ error }
+
+func (e connectError) Unwrap() error { return e.error }
+
+// Connect implements [driver.Connector].
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	conn, err := c.Connector.Connect(ctx)
+	if errors.Is(err, driver.ErrBadConn) {
+		err = fmt.Errorf("the server has hung up: %w", ctx.Err()) // or database/sql would try again by itself
+	}
+	if err != nil {
+		return nil, connectError{err}
+	}
+	return conn, nil
+}

@@ -1,0 +1,132 @@
+package postgres_test
+
+import (
+	"bytes"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/sql"
+	"github.com/caddy-session/caddy-session/sessionstore/sql/postgres"
+	"github.com/caddy-session/caddy-session/test/sqltest"
+	"github.com/caddy-session/caddy-session/test/sqltest/suite"
+)
+
+func TestStore(t *testing.T) {
+	s := sqltest.StartPostgres(t)
+	suite.Run(t, postgres.Driver, "pgx", s.DSN(), s)
+}
+
+func TestNoTLS(t *testing.T) {
+	server := sqltest.StartPostgres(t)
+	s, err := sql.Open(postgres.Driver, strings.Replace(server.DSN(), "disable", "require", 1), sql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, err = s.Get(t.Context(), "k")
+	if err == nil || !strings.Contains(err.Error(), "refused TLS") || strings.Contains(err.Error(), sqltest.Password) {
+		t.Error(err)
+	}
+}
+
+// TestWithoutPreparedStatements does what PgBouncer in transaction mode needs.
+func TestWithoutPreparedStatements(t *testing.T) {
+	server := sqltest.StartPostgres(t, "default_transaction_isolation=serializable")
+	for _, mode := range []string{"exec", "simple_protocol", "cache_describe", "cache_statement"} {
+		s, err := sql.Open(postgres.Driver, server.DSN()+"&default_query_exec_mode="+mode, sql.Options{CreateTable: true, KeyPrefix: mode + ":"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		every := []byte{0}
+		for b := range 256 {
+			every = append(every, byte(b))
+		}
+		var old []byte
+		for _, value := range [][]byte{every, {}, []byte("two")} {
+			if _, err := s.CompareAndSet(t.Context(), "k", old, value, time.Hour); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+			if err := s.Touch(t.Context(), "k", value, 2*time.Hour); err != nil {
+				t.Errorf("%s: %v", mode, err)
+			}
+			e, err := s.Get(t.Context(), "k")
+			if err != nil || !bytes.Equal(e.Value, value) || e.TTL < time.Hour || e.TTL > 2*time.Hour {
+				t.Errorf("%s: %v, %v", mode, e, err)
+			}
+			old = value
+		}
+		if _, err := s.CompareAndDelete(t.Context(), "k", old); err != nil {
+			t.Errorf("%s: %v", mode, err)
+		}
+		_ = s.Close()
+	}
+	// Where the default is the strictest isolation, failures to serialize are not the callers'.
+	s, err := sql.Open(postgres.Driver, server.DSN(), sql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var all sync.WaitGroup
+	for w := range 8 {
+		all.Go(func() {
+			for i := range 30 {
+				if _, err := s.CompareAndSet(t.Context(), "busy", nil, fmt.Appendf(nil, "%d %d", w, i), time.Hour); err != nil && !errors.Is(err, sessionstore.ErrConflict) {
+					t.Error(err)
+				}
+				e, err := s.Get(t.Context(), "busy")
+				if err != nil {
+					t.Error(err)
+				}
+				if e.Found() {
+					if _, err := s.CompareAndDelete(t.Context(), "busy", e.Value); err != nil && !errors.Is(err, sessionstore.ErrConflict) {
+						t.Error(err)
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestWhatTheRoleMayNot: a role that may use the table need not be one that may make it.
+func TestWhatTheRoleMayNot(t *testing.T) {
+	server := sqltest.StartPostgres(t)
+	admin, err := stdsql.Open("pgx", server.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	first, err := sql.Open(postgres.Driver, server.DSN(), sql.Options{CreateTable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if _, err := first.Get(t.Context(), "k"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec("CREATE ROLE app LOGIN PASSWORD '" + sqltest.Password + "'; REVOKE CREATE ON SCHEMA public FROM PUBLIC; GRANT SELECT, INSERT, UPDATE, DELETE ON sessions TO app"); err != nil {
+		t.Fatal(err)
+	}
+	for table, works := range map[string]bool{"sessions": true, "others": false} {
+		s, err := sql.Open(postgres.Driver, strings.Replace(server.DSN(), "//"+sqltest.User, "//app", 1), sql.Options{CreateTable: true, Table: table})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.CompareAndSet(t.Context(), "k", nil, []byte("v"), time.Hour)
+		if works != (err == nil) || !works && !strings.Contains(err.Error(), "permission denied") {
+			t.Errorf("%s: %v", table, err)
+		}
+		_ = s.Close()
+	}
+}
+
+func BenchmarkStore(b *testing.B) {
+	s := sqltest.StartPostgres(b, "fsync=on")
+	suite.Benchmark(b, postgres.Driver, s.DSN())
+}

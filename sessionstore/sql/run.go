@@ -1,0 +1,236 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+const (
+	// attempts is how often a statement is sent at most, when the database was out of reach.
+	attempts = 3
+
+	// passes is the same for deadlocks and their like, which the other side may win many times. The context usually ends before.
+	passes = 100
+)
+
+// run runs a statement on the table, once it has been found good. Lost reports whether an attempt that failed may
+// have been executed.
+func (s *Store) run(ctx context.Context, p *pool, f func(context.Context) error) (lost bool, err error) {
+	if !s.ready.Load() {
+		if err := s.check(ctx); err != nil {
+			return false, err
+		}
+	}
+	return s.repeat(ctx, p, f)
+}
+
+// repeat runs f until it succeeds, or there is no hope that it will.
+func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) error) (lost bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return false, s.unavailable(err)
+	}
+	var last error
+	for attempt := 1; ; attempt++ {
+		fault, err := s.attempt(ctx, p, f)
+		if err == nil {
+			return lost, nil
+		}
+		if last != nil && errors.Is(err, breaker.ErrOpen) {
+			err = last // it says why
+		}
+		last = err
+		lost = lost || fault.Kind == Lost
+		limit := attempts
+		switch fault.Kind {
+		case NoTable:
+			s.ready.Store(false)
+			limit = 0
+		case Refused:
+			limit = 0
+		case Passing:
+			limit = passes
+		}
+		switch {
+		case ended(ctx) != nil:
+			return lost, s.unavailable(ended(ctx))
+		case attempt >= limit:
+			return lost, s.unavailable(err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return lost, s.unavailable(err)
+		}
+	}
+}
+
+// attempt runs f once. The error may be shown.
+func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) error) (Fault, error) {
+	if err := p.acquire(ctx); err != nil {
+		return Fault{Kind: Refused}, err
+	}
+	defer p.release()
+	probe, err := s.guard.Enter()
+	if err != nil {
+		return Fault{Kind: Refused}, err
+	}
+	start := time.Now()
+	own, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+	defer cancel()
+	err = f(own)
+	if err == nil {
+		s.guard.Settle(probe, breaker.Answers, nil)
+		return Fault{}, nil
+	}
+	fault, is := s.judge(own, err, start)
+	err = shown{fault.Text, cause(err, own)}
+	s.guard.Settle(probe, is, err)
+	return fault, err
+}
+
+// judge says what an error means for the statement, and for the database.
+//
+// That there was no answer in time says nothing about the database if there was little time, if only because this process is starved.
+func (s *Store) judge(ctx context.Context, err error, start time.Time) (Fault, breaker.Verdict) {
+	var noConnection connectError
+	var notSent unsent
+	var bad unusable
+	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
+	waited := time.Since(start) >= s.guard.slow
+	if end, ok := ctx.Deadline(); ok && end.Sub(start) < s.guard.slow {
+		waited = false
+	}
+	switch fault, answered := s.driver.Fault(err); {
+	case errors.As(err, &bad):
+		return Fault{bad.kind, bad.Error()}, breaker.Answers
+	case errors.As(err, &noConnection):
+		if !answered {
+			fault.Text = s.reason(err)
+		}
+		fault = Fault{Passing, "connecting: " + fault.Text}
+		if errors.Is(err, context.Canceled) || timedOut && !waited {
+			return fault, breaker.Nothing
+		}
+		if answered {
+			fault.Kind = Refused // as a wrong password is
+		}
+		return fault, breaker.Unreachable
+	case answered:
+		return fault, breaker.Answers
+	case timedOut:
+		if waited {
+			return Fault{Lost, plain(err)}, breaker.Unreachable
+		}
+		return Fault{Lost, plain(err)}, breaker.Nothing
+	case errors.As(err, &notSent) || errors.Is(err, driver.ErrBadConn):
+		return Fault{Passing, plain(err)}, breaker.Nothing
+	default:
+		return Fault{Lost, plain(err)}, breaker.Nothing
+	}
+}
+
+// reason says why there is no connection: what went wrong below what the driver says about it, which may quote the dsn.
+func (s *Store) reason(err error) string {
+	text := plain(err)
+	if inner := innermost(err).Error(); text == unknown(err) && (s.secret == "" || !strings.Contains(inner, s.secret)) {
+		return inner
+	}
+	return text
+}
+
+// plain says what an error is that is no answer of the database's.
+func plain(err error) string {
+	var number syscall.Errno
+	var timeout net.Error
+	var dns *net.DNSError
+	switch {
+	case errors.Is(err, context.Canceled):
+		return context.Canceled.Error()
+	case errors.As(err, &dns):
+		return "the server's name is not found"
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, net.ErrClosed):
+		return "the connection has broken"
+	default:
+		return unknown(err)
+	}
+}
+
+func unknown(err error) string { return fmt.Sprintf("no connection that works (%T)", innermost(err)) }
+
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+// shown is an error with a text of our own.
+type shown struct {
+	text  string
+	cause error
+}
+
+func (e shown) Error() string { return e.text }
+
+func (e shown) Unwrap() error { return e.cause }
+
+// cause is the error of the context, if that is why.
+func cause(err error, ctx context.Context) error {
+	switch {
+	case errors.Is(err, context.Canceled):
+		return context.Canceled
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
+	default:
+		return ctx.Err()
+	}
+}
+
+// ended returns the error of a context that has ended. On a busy machine its own timer may be late, when connections have
+// already gone by its deadline.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		return context.DeadlineExceeded
+	}
+	return nil
+}
+
+// pause waits before the next attempt, if it is not the first: a connection that had been broken for long is no reason to wait.
+func pause(ctx context.Context, attempt int) error {
+	if attempt == 1 {
+		return nil
+	}
+	timer := time.NewTimer(time.Duration(rand.Int64N(int64(min(attempt, 5)) * int64(10*time.Millisecond))))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// unavailable makes the error of a [sessionstore.Store].
+func (s *Store) unavailable(err error) error {
+	return fmt.Errorf("%w: %s: %w", sessionstore.ErrUnavailable, s.driver.Name, err)
+}

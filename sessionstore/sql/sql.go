@@ -1,0 +1,181 @@
+// Package sql keeps sessions in a table of an SQL database. The databases are packages of their own below this one, each with
+// its driver: postgres, mysql (and MariaDB) and sqlite.
+//
+// Every operation is one statement that is atomic by itself, and so one round trip; only a conflict needs another,
+// to see what is there instead. Times are those of the database's clock, to the millisecond or better.
+package sql
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// Store is a [sessionstore.Store] in an SQL database. It is as durable as the database is.
+type Store struct {
+	driver *Driver
+	opts   Options
+	texts  texts
+	guard  *guard
+	secret string
+
+	// readers and writers are the same but where there is one writer at a time.
+	readers, writers *pool
+
+	// ready says that the table has been found good. Whoever looks holds checking.
+	ready    atomic.Bool
+	checking chan struct{}
+
+	sweeping   sync.Once
+	background sync.WaitGroup
+	closing    context.Context
+	close      context.CancelFunc
+}
+
+// Open makes the store in the database that dsn names in the driver's own way. It does no I/O but for files that the
+// dsn names: a database that is out of reach is an error of each operation, for as long as it is. No error holds the dsn.
+func Open(d *Driver, dsn string, opts Options) (*Store, error) {
+	return open(d, dsn, opts, native)
+}
+
+func open(d *Driver, dsn string, opts Options, table layout) (*Store, error) {
+	if err := opts.complete(d); err != nil {
+		return nil, err
+	}
+	source, err := d.Connect(dsn, &opts)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		driver: d, opts: opts, texts: newTexts(d, table, opts.Table),
+		guard: newGuard(source.Server, &opts), secret: source.Secret, checking: make(chan struct{}, 1),
+	}
+	s.writers = newPool(source.Connector, d, &opts, d.OneWriter)
+	s.readers = s.writers
+	if d.OneWriter {
+		s.readers = newPool(source.Connector, d, &opts, false)
+	}
+	s.closing, s.close = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Get implements [sessionstore.Store].
+func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
+	var e sessionstore.Entry
+	_, err := s.run(ctx, s.readers, func(ctx context.Context) error {
+		value, left, err := s.readers.record(ctx, s.texts.get, s.opts.KeyPrefix+key)
+		e = sessionstore.Entry{}
+		if err == nil && value != nil {
+			e = sessionstore.Entry{Value: value, TTL: max(left, time.Microsecond)}
+		}
+		return err
+	})
+	return e, err
+}
+
+// CompareAndSet implements [sessionstore.Store].
+func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+	name, lifetime := s.opts.KeyPrefix+key, milliseconds(ttl)
+	if old == nil {
+		return s.write(ctx, key, old, value, s.texts.create, name, value, lifetime)
+	}
+	how, what := s.texts.match(old)
+	return s.write(ctx, key, old, value, how.replace, value, lifetime, name, what)
+}
+
+// CompareAndDelete implements [sessionstore.Store].
+func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
+	how, what := s.texts.match(old)
+	return s.write(ctx, key, old, nil, how.delete, s.opts.KeyPrefix+key, what)
+}
+
+// Touch implements [sessionstore.Store].
+func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
+	how, what := s.texts.match(old)
+	_, err := s.run(ctx, s.writers, func(ctx context.Context) error {
+		_, err := s.writers.exec(ctx, how.touch, milliseconds(ttl), s.opts.KeyPrefix+key, what)
+		return err
+	})
+	return err
+}
+
+// Close implements [sessionstore.Store].
+func (s *Store) Close() error {
+	s.close()
+	s.background.Wait()
+	err := s.writers.close()
+	if s.readers != s.writers {
+		err = errors.Join(err, s.readers.close())
+	}
+	return err
+}
+
+// rounds is how often a write begins anew that has changed nothing although what it expects is there.
+const rounds = 10
+
+var (
+	errLost  = errors.New("an answer was lost, and the record has been changed since by another or by this very write")
+	errChurn = errors.New("the record does not stay as it is for long enough")
+)
+
+// write runs a statement that changes one row if old is in it, or, where old is nil, if there is none. If it has changed
+// nothing, what is there says why: value is there, so that it has succeeded already; or else another.
+//
+// An attempt whose answer was lost may have been executed, and what it wrote may have been written over meanwhile. Nobody
+// can know any more: this is then an error and no conflict, or the same change would be made again.
+func (s *Store) write(ctx context.Context, key string, old, value []byte, text string, args ...any) (sessionstore.Entry, error) {
+	uncertain := false
+	for range rounds {
+		var n int64
+		lost, err := s.run(ctx, s.writers, func(ctx context.Context) (err error) {
+			n, err = s.writers.exec(ctx, text, args...)
+			return err
+		})
+		if err != nil || n > 0 {
+			return sessionstore.Entry{}, err
+		}
+		uncertain = uncertain || lost
+		e, err := s.Get(ctx, key)
+		switch {
+		case err != nil:
+			return sessionstore.Entry{}, err
+		case same(e.Value, value):
+			return sessionstore.Entry{}, nil
+		case same(e.Value, old):
+			continue // it has come back meanwhile, or, to be created, has expired
+		case uncertain:
+			return sessionstore.Entry{}, s.unavailable(errLost)
+		default:
+			return e, sessionstore.ErrConflict
+		}
+	}
+	return sessionstore.Entry{}, s.unavailable(errChurn)
+}
+
+// same reports whether two records are the same; nil stands for none.
+func same(a, b []byte) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	if isNative(a) && isNative(b) {
+		return bytes.Equal(a[:sessionstore.VersionLen], b[:sessionstore.VersionLen])
+	}
+	return bytes.Equal(a, b)
+}
+
+func isNative(value []byte) bool {
+	return len(value) > sessionstore.VersionLen && value[0] == sessionstore.FormatNative
+}
+
+// milliseconds rounds up: a record lives at least for as long as was asked.
+func milliseconds(d time.Duration) int64 {
+	return int64((d + time.Millisecond - 1) / time.Millisecond)
+}
+
+// Interface guard
+var _ sessionstore.Store = (*Store)(nil)

@@ -1,0 +1,136 @@
+// Package sqlite is SQLite, 3.42 or later, without cgo, for [sql.Open].
+package sqlite
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/caddy-session/caddy-session/sessionstore/sql"
+)
+
+// Driver is SQLite. Its dsn is the path of a file, which is made with the table.
+//
+// What has been answered is on disk: the log is synced with every change. Processes on one machine may share the file.
+var Driver = &sql.Driver{
+	Name:      "sqlite",
+	Connect:   connect,
+	Quote:     '"',
+	Prepare:   true,
+	OneWriter: true,
+	Moments: sql.Moments{
+		Types: []string{"INTEGER", "BIGINT"},
+		Now:   milliseconds,
+		After: `? + ` + milliseconds,
+		Left:  `({expires} - ` + milliseconds + `) * 1000`,
+		Begin: milliseconds,
+	},
+	Naive: sql.Moments{
+		Types: []string{"DATETIME"},
+		Now:   `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
+		After: `strftime('%Y-%m-%d %H:%M:%f', 'now', (? / 1000.0) || ' seconds')`,
+		Left:  `CAST((julianday({expires}) - julianday('now')) * 86400000000 AS INTEGER)`,
+		Begin: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
+	},
+	Create: `INSERT INTO {table} ({key}, {value}, {expires}) VALUES (?, ?, {after})
+		ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}, {expires} = excluded.{expires} WHERE {table}.{expires} <= {now}`,
+	Sweep: `DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {expires} <= {now} LIMIT ?)`,
+	Table: []string{
+		`CREATE TABLE IF NOT EXISTS {table} ({key} text NOT NULL PRIMARY KEY, {value} blob NOT NULL, {expires} integer NOT NULL)`,
+		`CREATE INDEX IF NOT EXISTS {index} ON {table} ({expires})`,
+	},
+	Key:    []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
+	Value:  []string{"BLOB"},
+	Unique: `EXPLAIN INSERT INTO {table} ({key}, {value}, {expires}) VALUES ('', '', 0) ON CONFLICT ({key}) DO NOTHING`,
+	Fault:  fault,
+}
+
+// milliseconds is the clock of this machine, since 1970.
+const milliseconds = `CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER)`
+
+func connect(path string, opts *sql.Options) (sql.Source, error) {
+	switch {
+	case path == "":
+		return sql.Source{}, errors.New("sqlite: no file")
+	case strings.Contains(path, ":memory:"), strings.HasPrefix(path, "file:"):
+		return sql.Source{}, fmt.Errorf("sqlite: %q is not the path of a file", path)
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return sql.Source{}, fmt.Errorf("sqlite: %w", err)
+	}
+	// Who waits for another process does so for no longer than a statement may take.
+	query := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", opts.Timeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)"}}
+	query.Set("mode", "rw")
+	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
+	inner, err := sqlite.NewConnector(name.String())
+	if err != nil {
+		return sql.Source{}, errors.New("sqlite: the path cannot be used")
+	}
+	return sql.Source{Connector: &connector{inner, path, opts.CreateTable}, Server: path}, nil
+}
+
+type connector struct {
+	driver.Connector
+	path   string
+	create bool
+}
+
+// Connect implements [driver.Connector]. The file is ours alone to read: it holds sessions.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.create {
+		// A file that is there is not opened: closing it would end the locks that this process holds on it.
+		file, err := os.OpenFile(c.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		switch {
+		case err == nil:
+			_ = file.Close()
+		case !errors.Is(err, fs.ErrExist):
+			return nil, fileError{err}
+		}
+	} else if _, err := os.Stat(c.path); err != nil {
+		return nil, fileError{err}
+	}
+	return c.Connector.Connect(ctx)
+}
+
+// fileError is an error of the file system.
+type fileError struct{ error }
+
+func (e fileError) Unwrap() error { return e.error }
+
+// fault reads the error's code.
+func fault(err error) (sql.Fault, bool) {
+	var file fileError
+	if errors.As(err, &file) {
+		text := file.Error()
+		if errors.Is(err, fs.ErrNotExist) {
+			text = `there is no such file: make it with its table, or have them made with "create_table on"`
+		}
+		return sql.Fault{Kind: sql.Refused, Text: text}, true
+	}
+	var answer *sqlite.Error
+	if !errors.As(err, &answer) {
+		return sql.Fault{}, false
+	}
+	f := sql.Fault{Text: answer.Error()}
+	switch answer.Code() & 0xff {
+	case sqlite3.SQLITE_ERROR:
+		if strings.Contains(answer.Error(), "no such table") {
+			f.Kind = sql.NoTable
+		}
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_SCHEMA:
+		f.Kind = sql.Passing
+	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR:
+		f.Kind = sql.Lost
+	}
+	return f, true
+}

@@ -1,0 +1,108 @@
+package sql
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// layout is how a table holds records.
+type layout struct {
+	key, value, expires string
+
+	// naive says that the times are in UTC, in a type without a time zone. Such is other programs' habit.
+	naive bool
+
+	// own says that we may make the table.
+	own bool
+}
+
+var native = layout{key: "key", value: "value", expires: "expires", own: true}
+
+// texts are the statements of a store.
+type texts struct {
+	get, create, sweep string
+	columns, unique    string
+	table              []string
+	naive              bool
+
+	// A record is compared by its first bytes, the version that is in each native one, or as a whole.
+	version, whole matching
+}
+
+// matching are the statements that expect a certain record.
+type matching struct{ replace, delete, touch string }
+
+func newTexts(d *Driver, table layout, name string) texts {
+	quote := func(name string) string { return string(d.Quote) + name + string(d.Quote) }
+	schema, plain := "", name
+	if before, after, found := strings.Cut(name, "."); found {
+		schema, plain = before, after
+	}
+	full := quote(plain)
+	if schema != "" {
+		full = quote(schema) + "." + full
+	}
+	times := d.Moments
+	if table.naive {
+		times = d.Naive
+	}
+	names := strings.NewReplacer(
+		"{table}", full, "{index}", quote(plain+"_expires"), "{name}", plain, "{schema}", schema, "{keyname}", table.key,
+		"{key}", quote(table.key), "{value}", quote(table.value), "{expires}", quote(table.expires),
+	)
+	expressions := strings.NewReplacer("{now}", times.Now, "{after}", times.After, "{left}", times.Left, "{begin}", times.Begin)
+	text := func(template string) string {
+		return d.number(names.Replace(expressions.Replace(expressions.Replace(template))))
+	}
+	expecting := func(record string) matching {
+		const where = ` WHERE {key} = ? AND {expires} > {now} AND `
+		return matching{
+			replace: text(`UPDATE {table} SET {value} = ?, {expires} = {after}` + where + record),
+			delete:  text(`DELETE FROM {table}` + where + record),
+			touch:   text(`UPDATE {table} SET {expires} = {after}` + where + record),
+		}
+	}
+	t := texts{
+		naive:   table.naive,
+		get:     text(`SELECT {value}, {left} FROM {table} WHERE {key} = ? AND {expires} > {now}`),
+		create:  text(d.Create),
+		sweep:   text(d.Sweep),
+		columns: text(`SELECT {key}, {value}, {expires} FROM {table} WHERE 1 = 0`),
+		unique:  text(d.Unique),
+		version: expecting(`substr({value}, 1, ` + strconv.Itoa(sessionstore.VersionLen) + `) = ?`),
+		whole:   expecting(`{value} = ?`),
+	}
+	if table.own {
+		for _, statement := range d.Table {
+			t.table = append(t.table, text(statement))
+		}
+	}
+	return t
+}
+
+// number gives parameters their numbers, where the database wants them.
+func (d *Driver) number(text string) string {
+	if !d.Numbered {
+		return text
+	}
+	parts := strings.Split(text, "?")
+	var b strings.Builder
+	for i, part := range parts {
+		if i > 0 {
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(i))
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// match returns the statements that recognize a record, and by what.
+func (t *texts) match(record []byte) (how *matching, what []byte) {
+	if isNative(record) {
+		return &t.version, record[:sessionstore.VersionLen]
+	}
+	return &t.whole, record
+}

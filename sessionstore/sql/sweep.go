@@ -1,0 +1,69 @@
+package sql
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	// sweepBatch is how many expired records are deleted at once, so that no lock is held for long.
+	sweepBatch = 200
+
+	// sweepPause is between two batches.
+	sweepPause = 20 * time.Millisecond
+
+	// sweepTimeout bounds a batch.
+	sweepTimeout = 10 * time.Second
+)
+
+// sweepOften deletes expired records until the store is closed. All processes do, at times that differ.
+func (s *Store) sweepOften() {
+	for {
+		interval := s.opts.SweepInterval
+		if !s.sleep(interval/2 + time.Duration(rand.Int64N(int64(interval)))) {
+			return
+		}
+		if err := s.sweep(); err != nil && s.closing.Err() == nil && s.opts.OnSweepError != nil {
+			s.opts.OnSweepError(err)
+		}
+	}
+}
+
+func (s *Store) sleep(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-s.closing.Done():
+		return false
+	}
+}
+
+// sweep deletes what has expired, in batches.
+func (s *Store) sweep() error {
+	for !s.guard.Open() {
+		n, err := s.sweepSome()
+		if err != nil || n < sweepBatch || !s.sleep(sweepPause) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) sweepSome() (int64, error) {
+	ctx, cancel := context.WithTimeout(s.closing, sweepTimeout)
+	defer cancel()
+	if err := s.writers.acquire(ctx); err != nil {
+		return 0, err
+	}
+	defer s.writers.release()
+	n, err := s.writers.exec(ctx, s.texts.sweep, sweepBatch)
+	if err == nil {
+		return n, nil
+	}
+	fault, _ := s.judge(ctx, err, time.Now())
+	if fault.Kind == Passing {
+		return 0, nil // the others are more important
+	}
+	return 0, shown{fault.Text, cause(err, ctx)}
+}

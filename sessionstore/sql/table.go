@@ -1,0 +1,108 @@
+package sql
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// unusable says that the table cannot be used.
+type unusable struct {
+	kind FaultKind
+	text string
+}
+
+func (e unusable) Error() string { return e.text }
+
+// check sees to it that there is a table that can be used. One at a time does.
+func (s *Store) check(ctx context.Context) error {
+	select {
+	case s.checking <- struct{}{}:
+		defer func() { <-s.checking }()
+	case <-ctx.Done():
+		return s.unavailable(ctx.Err())
+	}
+	if s.ready.Load() {
+		return nil
+	}
+	if _, err := s.repeat(ctx, s.writers, s.find); err != nil {
+		return err
+	}
+	s.ready.Store(true)
+	s.sweeping.Do(func() { s.background.Go(s.sweepOften) })
+	return nil
+}
+
+// find looks at the table, and makes it if it is not there and may be made. It looks first: who has made the table need
+// not have the right to make another.
+func (s *Store) find(ctx context.Context) error {
+	err := s.inspect(ctx)
+	fault, answered := s.driver.Fault(err)
+	var noConnection connectError
+	switch {
+	case err == nil || !answered || errors.As(err, &noConnection):
+		return err
+	case fault.Kind == Refused:
+		return unusable{Refused, fmt.Sprintf("table %s: %s", s.opts.Table, fault.Text)}
+	case fault.Kind != NoTable:
+		return err
+	}
+	if !s.opts.CreateTable || len(s.texts.table) == 0 {
+		return unusable{Refused, fmt.Sprintf(`there is no table %s: make it, or have it made with "create_table on"`, s.opts.Table)}
+	}
+	for _, statement := range s.texts.table {
+		if _, err := s.writers.db.ExecContext(ctx, statement); err != nil {
+			if s.inspect(ctx) != nil { // another may have made it at the same time
+				return err
+			}
+		}
+	}
+	return s.inspect(ctx)
+}
+
+// inspect looks at the columns of the table.
+func (s *Store) inspect(ctx context.Context) error {
+	rows, err := s.writers.db.QueryContext(ctx, s.texts.columns)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.ColumnTypes()
+	if err != nil {
+		return err
+	}
+	times := s.driver.Moments
+	if s.texts.naive {
+		times = s.driver.Naive
+	}
+	for i, types := range [][]string{s.driver.Key, s.driver.Value, times.Types} {
+		is := strings.ToUpper(columns[i].DatabaseTypeName())
+		if !slices.Contains(types, is) {
+			return unusable{Refused, fmt.Sprintf("table %s: the column %s is of type %s and must be %s",
+				s.opts.Table, columns[i].Name(), is, strings.Join(types, " or "))}
+		}
+	}
+	if err := rows.Close(); err != nil {
+		return err
+	}
+	return s.inspectKey(ctx)
+}
+
+// inspectKey looks whether two records could have the same key.
+func (s *Store) inspectKey(ctx context.Context) error {
+	rows, err := s.writers.db.QueryContext(ctx, s.texts.unique)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	unique := rows.Next()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if !unique {
+		return unusable{Refused, fmt.Sprintf("table %s: the key has no unique index", s.opts.Table)}
+	}
+	return rows.Close()
+}

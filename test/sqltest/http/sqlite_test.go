@@ -1,0 +1,75 @@
+// Package http_test tests an SQL store from outside: real requests through a real Caddy.
+package http_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+func TestMain(m *testing.M) { harness.MainOf(m, "./test/sqltest/cmd/caddy") }
+
+// get asks the echo backend for a change, and returns what the backend was told.
+func get(client *http.Client, base, update string) (string, error) {
+	resp, err := client.Get(base + "/?X-Session-Update=" + url.QueryEscape(update))
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %s", resp.Status)
+	}
+	return string(body), err
+}
+
+// TestSQLite changes a session from many requests at once, has Caddy killed, and finds all of it in the file.
+func TestSQLite(t *testing.T) {
+	site := fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tsecret 0123456789abcdef-a-secret\n\t\tstore_timeout 10s\n"+
+		"\t\tstore sql sqlite $DIR/sessions.db {\n\t\t\tcreate_table on\n\t\t}\n\t}\n\treverse_proxy %s\n}\n", harness.Backend(t, harness.Echo))
+	caddy := harness.Start(t, site)
+	if _, err := os.Stat(filepath.Join(caddy.Dir, "sessions.db")); err == nil {
+		t.Error("there is a file before there is a session")
+	}
+	client := harness.Client(t)
+	if _, err := get(client, caddy.URL, `{"first":1}`); err != nil {
+		t.Fatal(err)
+	}
+	const n = 50
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			if _, err := get(client, caddy.URL, fmt.Sprintf(`{"k%d":1}`, i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	caddy.Kill()
+	caddy.Run()
+	if err := caddy.Reload(strings.Replace(site, "create_table on", "pool_size 3", 1)); err != nil {
+		t.Error(err)
+	}
+	told, err := get(client, caddy.URL, `{}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		if !strings.Contains(told, fmt.Sprintf(`"k%d":1`, i)) {
+			t.Errorf("k%d is lost", i)
+		}
+	}
+	caddy.Write(strings.Replace(site, "sql sqlite", "sql postgres", 1))
+	out, err := caddy.Command("adapt", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres") {
+		t.Errorf("%v: %s", err, out)
+	}
+}

@@ -1,0 +1,91 @@
+package sqltest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// StartPostgres runs a PostgreSQL server until the end of the test. More settings are as in "fsync=on"; without that one,
+// nothing is synced, since a process that is killed leaves what it has written to the kernel.
+func StartPostgres(tb testing.TB, settings ...string) *Server {
+	tb.Helper()
+	initdb, postgres := program(tb, "initdb"), program(tb, "postgres")
+	return start(tb, kind{
+		name: "postgres", user: "postgres",
+		prepare: func(s *Server) error {
+			password := filepath.Join(s.dir, "password")
+			if err := os.WriteFile(password, []byte(Password), 0o644); err != nil {
+				return err
+			}
+			return run(s, initdb, "-D", filepath.Join(s.dir, "data"), "-U", User, "--pwfile", password,
+				"-A", "scram-sha-256", "--no-sync", "--no-instructions", "-E", "UTF8", "--locale", "C")
+		},
+		command: func(s *Server) *exec.Cmd {
+			args := []string{"-D", filepath.Join(s.dir, "data"), "-p", strconv.Itoa(s.Port)}
+			for _, setting := range append([]string{
+				"listen_addresses=127.0.0.1", "unix_socket_directories=", "fsync=off", "shared_buffers=16MB", "max_connections=200",
+			}, settings...) {
+				args = append(args, "-c", setting)
+			}
+			return exec.Command(postgres, args...)
+		},
+		dsn: func(addr string) string {
+			return fmt.Sprintf("postgres://%s:%s@%s/postgres?sslmode=disable", User, Password, addr)
+		},
+		ready: postgresReady,
+	})
+}
+
+// postgresReady begins a connection.
+func postgresReady(s *Server) error {
+	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	// A start without a password, which is answered by asking for one, or by an error while the server starts.
+	message := "\x00\x03\x00\x00user\x00" + User + "\x00database\x00postgres\x00\x00"
+	length := len(message) + 4
+	if _, err := conn.Write(append([]byte{0, 0, byte(length >> 8), byte(length)}, message...)); err != nil {
+		return err
+	}
+	var kind [1]byte
+	if _, err := conn.Read(kind[:]); err != nil {
+		return err
+	}
+	if kind[0] != 'R' {
+		return fmt.Errorf("it answers %q", kind[0])
+	}
+	return nil
+}
+
+// program finds a program that Debian keeps outside of PATH.
+func program(tb testing.TB, name string) string {
+	tb.Helper()
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
+	if len(found) > 0 {
+		return found[len(found)-1]
+	}
+	return harness.Program(tb, name)
+}
+
+func run(s *Server, name string, args ...string) error {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = s.dir
+	if err := as(cmd, s.kind.user); err != nil {
+		return err
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, out)
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// change sets a field.
+func change(t testing.TB, text string) *sessionstore.Change {
+	doc, err := jsondoc.Parse(text, 1<<16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit, err := sessionstore.ParseEdit(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &sessionstore.Change{Edits: []sessionstore.Edit{edit}}
+}
+
+// changeThrough makes a session and changes n of its fields at the same time, through one manager and the other.
+func changeThrough(t testing.TB, ctx context.Context, managers []*sessionstore.Manager, n int) {
+	t.Helper()
+	here := sessionstore.Scope{}
+	out, err := managers[0].Commit(ctx, &sessionstore.Session{Scope: here}, change(t, `{"first":0}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			m := managers[i%len(managers)]
+			s, err := m.Load(ctx, out.ID, here)
+			if err == nil {
+				_, err = m.Commit(ctx, s, change(t, fmt.Sprintf(`{"k%d":%d}`, i, i)))
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	s, err := managers[0].Load(ctx, out.ID, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsondoc.Parse(s.Data(), 1<<16)
+	if err != nil || doc.Len() != n+1 {
+		t.Errorf("%v; the session is %s", err, s.Data())
+	}
+}

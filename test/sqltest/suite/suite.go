@@ -1,0 +1,137 @@
+// Package suite is what the stores of all SQL databases must do beyond the suite of all stores.
+package suite
+
+import (
+	stdsql "database/sql"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/sql"
+	"github.com/caddy-session/caddy-session/sessionstore/storetest"
+	"github.com/caddy-session/caddy-session/test/sqltest"
+)
+
+// database is what the tests of all databases work with.
+type database struct {
+	driver *sql.Driver
+	dsn    string
+
+	// server is nil for SQLite.
+	server *sqltest.Server
+
+	// admin is a client without a store.
+	admin *stdsql.DB
+}
+
+// Run runs all tests of a database. The server is nil for SQLite, where the dsn is a path. The database's driver of database/sql
+// is registered as name.
+func Run(t *testing.T, d *sql.Driver, name, dsn string, server *sqltest.Server) {
+	newDatabase(t, d, name, dsn, server).test(t)
+}
+
+func newDatabase(t testing.TB, d *sql.Driver, name, dsn string, server *sqltest.Server) *database {
+	path := dsn
+	if server == nil {
+		path += "?_pragma=busy_timeout(10000)"
+	}
+	admin, err := stdsql.Open(name, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = admin.Close() })
+	return &database{d, dsn, server, admin}
+}
+
+// test runs all tests of a database. Those that kill it come last.
+func (db *database) test(t *testing.T) {
+	t.Run("together", func(t *testing.T) {
+		t.Run("suite", func(t *testing.T) { t.Parallel(); db.suite(t) })
+		for name, test := range map[string]func(*testing.T){
+			"tables":            db.tables,
+			"table names":       db.tableNames,
+			"made by many":      db.madeByMany,
+			"made anew":         db.madeAnew,
+			"sweeping":          db.sweeping,
+			"fifty keys":        db.fiftyKeys,
+			"records by others": db.wholeValues,
+			"create or expire":  db.createAgainstCreate,
+		} {
+			t.Run(name, func(t *testing.T) { t.Parallel(); test(t) })
+		}
+		if db.server != nil {
+			t.Run("wrong password", func(t *testing.T) { t.Parallel(); db.wrongPassword(t) })
+			t.Run("lost answers", func(t *testing.T) { t.Parallel(); db.lostAnswers(t) })
+			t.Run("broken connections", func(t *testing.T) { t.Parallel(); db.brokenConnections(t) })
+		}
+	})
+	if db.server != nil {
+		t.Run("killed", db.killed)
+		t.Run("hanging", db.hanging)
+		t.Run("dead", db.dead)
+	}
+}
+
+// last numbers the stores: each has keys of its own.
+var last atomic.Int64
+
+// suite runs the store suite. All stores share a table, and each has a prefix of its own.
+func (db *database) suite(t *testing.T) {
+	open := func(t *testing.T, prefix string) sessionstore.Store {
+		return &store{db.open(t, sql.Options{CreateTable: true, KeyPrefix: prefix, PoolSize: 4}), prefix}
+	}
+	again := func(t *testing.T, s sessionstore.Store) sessionstore.Store { return open(t, s.(*store).prefix) }
+	storetest.Run(t, storetest.Harness{
+		New: func(t *testing.T) sessionstore.Store {
+			return open(t, fmt.Sprintf("%d:", last.Add(1)))
+		},
+		Second: again,
+		Reopen: again,
+	})
+}
+
+type store struct {
+	*sql.Store
+	prefix string
+}
+
+// open opens a store; whoever asks closes it.
+func (db *database) open(t testing.TB, opts sql.Options) *sql.Store {
+	t.Helper()
+	return db.openAt(t, db.dsn, opts)
+}
+
+func (db *database) openAt(t testing.TB, dsn string, opts sql.Options) *sql.Store {
+	t.Helper()
+	s, err := sql.Open(db.driver, dsn, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// use opens a store until the end of the test.
+func (db *database) use(t testing.TB, opts sql.Options) *sql.Store {
+	t.Helper()
+	s := db.open(t, opts)
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// exec runs a statement as a client that knows nothing of stores.
+func (db *database) exec(t testing.TB, text string) {
+	t.Helper()
+	if _, err := db.admin.ExecContext(t.Context(), text); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+}
+
+// count returns how many rows are in a table, expired or not.
+func (db *database) count(t testing.TB, table string) (n int) {
+	t.Helper()
+	if err := db.admin.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
