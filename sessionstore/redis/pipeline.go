@@ -30,7 +30,7 @@ const (
 	maxBatch = 128
 
 	// soon is how old a round trip may be for its end to be waited for.
-	soon = 100 * time.Microsecond
+	soon = 30 * time.Microsecond
 )
 
 // lane makes one round trip after another.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,82 +17,94 @@ const (
 	lateConns = 8
 )
 
-// late prints what a Redis that answers late adds to the time that a request takes.
+// late prints what it adds to the time that a request takes when Redis answers late: against a Redis that answers at once, behind the
+// same relay, so that nothing but the lateness is between them.
 func (b *bench) late() error {
-	slow, err := net.Listen("tcp", "127.0.0.1:0")
+	var addrs [2]string
+	for i, lateness := range []time.Duration{lateness, 0} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close()
+		go b.relay(l, lateness)
+		addrs[i] = l.Addr().String()
+	}
+	really, err := lateOf(addrs) // a timer is late itself
 	if err != nil {
 		return err
 	}
-	defer slow.Close()
-	go b.delay(slow)
-	addr := slow.Addr().String()
-	trip, err := pingTime(addr)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\nWith a Redis that answers %s late (a round trip takes %.2f ms), the median time of a request over %d connections:\n\n",
-		lateness, milliseconds(trip), lateConns)
-	fmt.Println("| request | ms | without | more | goal |")
+	fmt.Printf("\nThe median time of a request over %d connections, with a Redis that answers %s late (%.2f ms, as PING says) and with one that answers at once:\n\n",
+		lateConns, lateness, really)
+	fmt.Println("| request | late, ms | at once, ms | more, ms | goal |")
 	fmt.Println("| --- | --- | --- | --- | --- |")
 	for _, row := range []struct {
-		name, path string
-		goal       float64
-	}{{"read", anonymousPath, 1.2}, {"change", changePath, 2.3}} {
-		with, err := b.medianTime(session("store redis "+addr), createPath, row.path)
+		name, path   string
+		trips, slack float64
+	}{{"read", anonymousPath, 1, 0.2}, {"change", changePath, 2, 0.3}} {
+		times, err := b.medianTimes(addrs, row.path)
 		if err != nil {
 			return err
 		}
-		without, err := b.medianTime("", "", row.path)
-		if err != nil {
-			return err
-		}
-		fmt.Printf("| %s | %.2f | %.2f | %.2f | ≤ %.1f |\n", row.name, milliseconds(with), milliseconds(without), milliseconds(with-without), row.goal)
+		fmt.Printf("| %s | %.2f | %.2f | %.2f | ≤ %.1f |\n", row.name, times[0], times[1], times[0]-times[1], row.trips*really+row.slack)
 	}
 	return nil
 }
 
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+// medianTimes is how long the median request takes with either Redis, in milliseconds.
+func (b *bench) medianTimes(addrs [2]string, path string) (medians [2]float64, err error) {
+	var sides [2]*load
+	for i, addr := range addrs {
+		proxy, err := b.startCaddy(session("store redis " + addr))
+		if err != nil {
+			return medians, err
+		}
+		defer proxy.stop()
+		if sides[i], err = dial(proxy.addr, createPath, path, lateConns); err != nil {
+			return medians, err
+		}
+		defer sides[i].close()
+		if err := sides[i].run(*requests); err != nil { // warm up
+			return medians, err
+		}
+	}
+	var times [2][]float64
+	for range *rounds {
+		for i, side := range sides {
+			some, err := side.times(*requests / 20)
+			if err != nil {
+				return medians, err
+			}
+			times[i] = append(times[i], some...)
+		}
+	}
+	return [2]float64{median(times[0]), median(times[1])}, nil
+}
 
-// medianTime is how long the median request takes.
-func (b *bench) medianTime(handler, first, path string) (time.Duration, error) {
-	proxy, err := b.startCaddy(handler)
-	if err != nil {
-		return 0, err
-	}
-	defer proxy.stop()
-	l, err := dial(proxy.addr, first, path, lateConns)
-	if err != nil {
-		return 0, err
-	}
-	defer l.close()
-	if err := l.run(*requests); err != nil { // warm up
-		return 0, err
-	}
-	times := make([][]float64, lateConns)
-	errs := make([]error, lateConns)
+// times has each connection send n requests at a visitor's pace, as what is measured is waiting and no queue for the processor. It returns
+// how long each took, in milliseconds.
+func (l *load) times(n int) ([]float64, error) {
+	times := make([][]float64, len(l.conns))
+	errs := make([]error, len(l.conns))
 	var wg sync.WaitGroup
 	for i, c := range l.conns {
 		wg.Go(func() {
-			for range *requests / 2 {
+			for range n {
 				start := time.Now()
 				if errs[i] = c.do(); errs[i] != nil {
 					return
 				}
-				times[i] = append(times[i], float64(time.Since(start)))
-				time.Sleep(2 * time.Millisecond) // a visitor's pace: what is measured is waiting, and no queue for the processor
+				times[i] = append(times[i], float64(time.Since(start))/float64(time.Millisecond))
+				time.Sleep(2 * time.Millisecond)
 			}
 		})
 	}
 	wg.Wait()
-	var all []float64
-	for _, t := range times {
-		all = append(all, t...)
-	}
-	return time.Duration(median(all)), errors.Join(errs...)
+	return slices.Concat(times...), errors.Join(errs...)
 }
 
-// delay passes connections on to Redis, and its replies back late.
-func (b *bench) delay(l net.Listener) {
+// relay passes connections on to Redis, and its replies back late.
+func (b *bench) relay(l net.Listener, lateness time.Duration) {
 	for {
 		client, err := l.Accept()
 		if err != nil {
@@ -107,14 +120,14 @@ func (b *bench) delay(l net.Listener) {
 			_ = server.Close()
 		}()
 		go func() {
-			_ = delayed(client, server)
+			_ = delayed(client, server, lateness)
 			_ = client.Close()
 		}()
 	}
 }
 
 // delayed copies what comes, each piece as long after it came as the one before.
-func delayed(to io.Writer, from io.Reader) error {
+func delayed(to io.Writer, from io.Reader, lateness time.Duration) error {
 	type piece struct {
 		bytes []byte
 		due   time.Time
@@ -143,24 +156,27 @@ func delayed(to io.Writer, from io.Reader) error {
 	return err
 }
 
-// pingTime is how long a round trip to a Redis takes.
-func pingTime(addr string) (time.Duration, error) {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return 0, err
-	}
-	defer c.Close()
-	var times []float64
-	reply := make([]byte, len("+PONG\r\n"))
-	for range 200 {
-		start := time.Now()
-		if _, err := c.Write([]byte("PING\r\n")); err != nil {
+// lateOf is how much later PING is answered through the first relay than through the second, in milliseconds.
+func lateOf(addrs [2]string) (float64, error) {
+	var times [2][]float64
+	for i, addr := range addrs {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
 			return 0, err
 		}
-		if _, err := io.ReadFull(c, reply); err != nil {
-			return 0, err
+		defer c.Close()
+		reply := make([]byte, len("+PONG\r\n"))
+		for range 300 {
+			start := time.Now()
+			if _, err := c.Write([]byte("PING\r\n")); err != nil {
+				return 0, err
+			}
+			if _, err := io.ReadFull(c, reply); err != nil {
+				return 0, err
+			}
+			times[i] = append(times[i], float64(time.Since(start))/float64(time.Millisecond))
+			time.Sleep(2 * time.Millisecond)
 		}
-		times = append(times, float64(time.Since(start)))
 	}
-	return time.Duration(median(times)), nil
+	return median(times[0]) - median(times[1]), nil
 }
