@@ -182,8 +182,9 @@ func TestRegeneratingWithALostReply(t *testing.T) {
 			r.refuse(errLost, s, regenerate, update(`{"user":"u"}`))
 			r.store.heal()
 			// The login was not answered, and whoever holds the old id does not see it.
+			// An alias is taken back in the background, sooner or later.
 			after := r.exists(id)
-			if after.Data() != `{"a":1}` || after.Former() != (n == 1 && late) {
+			if after.Data() != `{"a":1}` || after.Former() && !(n == 1 && late) {
 				t.Errorf("%s, %s: %s, former %t", what, name, after.Data(), after.Former())
 			}
 			r.outcome(r.do(s, update(`{"b":1}`)), sessionstore.Saved, sessionstore.CookieKept)
