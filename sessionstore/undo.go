@@ -15,7 +15,8 @@ type regeneration struct {
 	alias  []byte
 
 	newKey string
-	moved  Entry // what is under newKey, for an id that nobody has been given
+	moved  Entry  // what is under newKey, for an id that nobody has been given
+	back   []byte // the alias that leads back from there
 }
 
 // undoPause is how long to wait before undoing is tried again, at first and at most.
@@ -43,30 +44,45 @@ func (m *Manager) tryUndo(ctx context.Context, r *regeneration) error {
 	if err != nil {
 		return err
 	}
+	var former Record
+	if err := m.opts.Codec.Decode(r.former.Value, &former); err != nil {
+		return err
+	}
 	happened := bytes.Equal(now.Value, r.alias)
 	if happened {
-		// First what was moved, and only if nobody has changed it since: what was answered stays.
-		switch err := m.discard(ctx, r.newKey, r.moved); {
+		switch err := m.leadBack(ctx, r, &former); {
 		case errors.Is(err, ErrConflict):
-			return nil
+			return nil // somebody has changed what was moved: what was answered stays
 		case err != nil:
 			return err
 		}
 	}
 	if happened || bytes.Equal(now.Value, r.former.Value) {
-		var rec Record
-		if err := m.opts.Codec.Decode(r.former.Value, &rec); err != nil {
-			return err
-		}
-		if _, err := m.put(ctx, r.key, now.Value, &rec); err != nil && !errors.Is(err, ErrConflict) {
+		if _, err := m.put(ctx, r.key, now.Value, &former); err != nil && !errors.Is(err, ErrConflict) {
 			return err
 		}
 	}
 	if happened {
 		return nil
 	}
+	// Nobody has ever been led there.
 	if err := m.discard(ctx, r.newKey, r.moved); !errors.Is(err, ErrConflict) {
 		return err
 	}
 	return nil
+}
+
+// leadBack makes what was moved an alias of the old key, unless somebody has changed it. Requests that have been led there
+// go round in circles until the old record is there again, and lose nothing.
+func (m *Manager) leadBack(ctx context.Context, r *regeneration, former *Record) error {
+	back := *former
+	back.State, back.Target, back.Idle = Alias, r.key, m.opts.aliasTTL()
+	if r.back == nil {
+		var err error
+		if r.back, err = m.opts.Codec.Encode(&back); err != nil {
+			return err
+		}
+	}
+	_, err := m.store.CompareAndSet(ctx, r.newKey, r.moved.Value, r.back, m.ttl(&back))
+	return err
 }

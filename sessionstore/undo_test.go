@@ -2,6 +2,7 @@ package sessionstore_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,9 +54,10 @@ func TestDoubtfulRegenerationThatComesLate(t *testing.T) {
 		id := r.begin(update(`{"a":1}`))
 		s := r.exists(id)
 		var late call
+		var first sync.Once
 		r.store.before(set, 0, func(ctx context.Context, c call) error {
 			if c.key == sessionstore.Ref(id) {
-				late = c
+				first.Do(func() { late = c })
 			}
 			return loseOf(id)(ctx, c)
 		})

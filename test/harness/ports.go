@@ -15,18 +15,18 @@ const firstPort, lastPort = 10000, 19999
 // FreeAddr returns an address of the loopback that nothing listens on, and that no other test is given until this one ends.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
-	var err error
 	for range 100 {
 		port := firstPort + rand.IntN(lastPort-firstPort+1)
-		// A listener on another address keeps the port for us, and unlike a file ends with the process. Not every system has a
-		// second address of the loopback: there, nothing does.
-		var lock, probe net.Listener
-		lock, err = net.Listen("tcp", fmt.Sprint("127.0.0.2:", port))
-		if err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
+		// A socket with a name and no file keeps the port for us, and ends with the process. Where there are none, nothing does.
+		lock, err := net.Listen("unix", fmt.Sprint("@caddy-session-test-port-", port))
+		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
 		}
-		addr := fmt.Sprint("127.0.0.1:", port)
-		if probe, err = net.Listen("tcp", addr); err != nil {
+		if err != nil {
+			lock = nil
+		}
+		probe, err := net.Listen("tcp", fmt.Sprint(":", port)) // on all addresses, as Caddy does
+		if err != nil {
 			if lock != nil {
 				_ = lock.Close()
 			}
@@ -36,8 +36,8 @@ func FreeAddr(tb testing.TB) string {
 		if lock != nil {
 			tb.Cleanup(func() { _ = lock.Close() })
 		}
-		return addr
+		return fmt.Sprint("127.0.0.1:", port)
 	}
-	tb.Fatal("finding a free port: ", err)
+	tb.Fatal("there is no free port")
 	return ""
 }
