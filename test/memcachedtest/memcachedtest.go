@@ -65,7 +65,10 @@ func (s *Server) Kill() {
 }
 
 // Pause stops the process with SIGSTOP: it keeps its connections, and says nothing.
-func (s *Server) Pause() { _ = s.cmd.Process.Signal(syscall.SIGSTOP) }
+func (s *Server) Pause() {
+	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
+	harness.WaitStopped(s.cmd.Process.Pid)
+}
 
 // Resume lets the process go on after Pause.
 func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }

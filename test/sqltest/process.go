@@ -4,6 +4,7 @@ package sqltest
 
 import (
 	"fmt"
+	"github.com/caddy-session/caddy-session/test/harness"
 	"os"
 	"os/exec"
 	"os/user"
@@ -73,6 +74,9 @@ func (p *process) kill() {
 
 func (p *process) signalAll(signal syscall.Signal) {
 	_ = p.cmd.Process.Signal(signal)
+	if signal == syscall.SIGSTOP {
+		harness.WaitStopped(p.cmd.Process.Pid)
+	}
 	p.signalChildren(signal)
 }
 
@@ -84,6 +88,9 @@ func (p *process) signalChildren(signal syscall.Signal) {
 		for _, child := range strings.Fields(string(text)) {
 			if n, err := strconv.Atoi(child); err == nil {
 				_ = syscall.Kill(n, signal)
+				if signal == syscall.SIGSTOP {
+					harness.WaitStopped(n)
+				}
 			}
 		}
 	}
