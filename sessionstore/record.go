@@ -73,6 +73,10 @@ type Record struct {
 	// Flash holds the waiting messages: a JSON array of ["category","message"]
 	// in the same form, or nothing.
 	Flash []byte
+
+	// Origin is what the codec of another program's format needs to put the value together again, beyond what JSON
+	// can say. Decode sets it, Encode is given it back with the changed record, and nobody else looks at it. It is never changed.
+	Origin any
 }
 
 // Empty reports whether nothing is in the session.
@@ -94,6 +98,23 @@ type Codec interface {
 	// Decode fills r from a stored value, whose bytes r may go on using.
 	// Its errors wrap [ErrRecord] and hold none of the value.
 	Decode(value []byte, r *Record) error
+}
+
+// ForeignCodec is the [Codec] of a format that another program reads and writes too, in the same place.
+//
+// Such a record has no creation time, so that there is no absolute timeout, and no scope: the program's own secret
+// says whose it is. It has no place for an alias, so that a former id ends at once, and an emptied session is deleted. Nor
+// has it an idle timeout of its own: all live for [Options.IdleTimeout]. And it has no version: a save of the very bytes
+// that another has saved meanwhile cannot be told from its own. Decode leaves Created, Idle, OwnIdle, Scope and
+// Target alone, and Encode may give the same bytes for the same record.
+type ForeignCodec interface {
+	Codec
+
+	// NewID returns a new id, as hard to guess as those of the function [NewID].
+	NewID() string
+
+	// ValidID reports whether the program may have given this id.
+	ValidID(id string) bool
 }
 
 // Native is the native record format:
