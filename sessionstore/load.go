@@ -80,6 +80,7 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 		s.rec.Created = s.loaded // a clock went wrong: it counts as now
 	}
 	s.idleLeft, s.touchDue = m.idleLeft(&s.rec, entry.TTL)
+	s.touchDue = s.touchDue || entry.TTLUnknown
 	return s.rec.State != Ended && s.Scope.is(s.rec.Scope) && !m.expired(&s.rec, entry.TTL, s.loaded), nil
 }
 

@@ -17,6 +17,10 @@ type Entry struct {
 	// TTL is how long the record will still be kept when nobody saves or
 	// touches it. It is above zero whenever Value is not nil.
 	TTL time.Duration
+
+	// TTLUnknown says that the store cannot tell, and that TTL is the longest that it may be: it keeps the record as
+	// another program does.
+	TTLUnknown bool
 }
 
 // Found reports whether there is a live record.
