@@ -122,10 +122,10 @@ func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 	if x.h.cookie.passThrough && len(c.foreign) > 0 {
 		return // the backend has set it
 	}
-	cookie, id, permanent, end := o.Cookie, o.ID, o.Permanent, o.AbsoluteEnd
+	cookie, id, permanent, end := o.Cookie, o.ID, o.Permanent, o.CookieEnd
 	if cookie == sessionstore.CookieKept && x.stale && o.Result != sessionstore.Dropped && x.session.Exists() && !x.session.Former() && !o.Former {
 		// An older key had signed it: it is signed anew.
-		cookie, id, permanent, end = sessionstore.CookieSet, x.id, x.session.Permanent(), x.session.AbsoluteEnd()
+		cookie, id, permanent, end = sessionstore.CookieSet, x.id, x.session.Permanent(), x.session.CookieEnd()
 	}
 	switch cookie {
 	case sessionstore.CookieSet:

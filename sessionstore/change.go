@@ -194,6 +194,9 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 		next.Permanent = *c.Permanent
 	}
 	if c.IdleTimeout != nil {
+		if m.foreign != nil {
+			return a, errNoOwnIdle
+		}
 		next.OwnIdle, next.Idle = *c.IdleTimeout > 0, *c.IdleTimeout
 	}
 	next.Idle = m.idle(next)
@@ -208,6 +211,8 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 		!bytes.Equal(next.Data, rec.Data) || !bytes.Equal(next.Flash, rec.Flash)
 	return a, nil
 }
+
+var errNoOwnIdle = fmt.Errorf("%w: in the format of another program, no session has an idle timeout of its own", ErrInvalid)
 
 func (m *Manager) edit(doc jsondoc.Value, edits []Edit) (jsondoc.Value, error) {
 	limit := growth * max(m.opts.MaxSize, doc.Size())

@@ -39,12 +39,12 @@ const (
 type Outcome struct {
 	Result Result
 
-	// Cookie is what the client must be told, and ID, Permanent and AbsoluteEnd are
-	// what a [CookieSet] says.
-	Cookie      Cookie
-	ID          string
-	Permanent   bool
-	AbsoluteEnd time.Time
+	// Cookie is what the client must be told, and ID, Permanent and CookieEnd are
+	// what a [CookieSet] says: until CookieEnd a permanent cookie lasts.
+	Cookie    Cookie
+	ID        string
+	Permanent bool
+	CookieEnd time.Time
 
 	// Ref names the session after the commit; it is empty if there is none.
 	Ref string
@@ -93,13 +93,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	if !c.fills() {
 		return Outcome{}, nil
 	}
-	rec := Record{
-		Created:   m.opts.Now(),
-		Idle:      m.opts.IdleTimeout,
-		Permanent: m.opts.Permanent,
-		Scope:     s.Scope.String(),
-		Data:      emptyObject,
-	}
+	rec := m.born(s.Scope)
 	a, err := m.apply(&rec, c, nil)
 	if err != nil || a.next.State == Ended {
 		return Outcome{}, err
@@ -107,7 +101,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	if s.NoCookie {
 		return Outcome{}, ErrNeedsCookie
 	}
-	id := NewID()
+	id := m.newID()
 	ref := Ref(id)
 	if _, err := m.put(ctx, m.opts.Codec.Key(id, ref), nil, &a.next); err != nil {
 		return Outcome{}, err
@@ -115,16 +109,32 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	return m.given(id, ref, &a.next), nil
 }
 
+// born is a session of which nothing is known yet.
+func (m *Manager) born(scope Scope) Record {
+	rec := Record{Idle: m.opts.IdleTimeout, Permanent: m.opts.Permanent, Data: emptyObject}
+	if m.foreign == nil {
+		rec.Created, rec.Scope = m.opts.Now(), scope.String()
+	}
+	return rec
+}
+
 // given is the outcome that gives the client an id.
 func (m *Manager) given(id, ref string, rec *Record) Outcome {
 	return Outcome{
 		Result: Saved, Cookie: CookieSet, ID: id, Ref: ref,
-		Permanent: rec.Permanent, AbsoluteEnd: rec.Created.Add(m.opts.AbsoluteTimeout),
+		Permanent: rec.Permanent, CookieEnd: m.cookieEnd(rec),
 	}
+}
+
+func (m *Manager) cookieEnd(rec *Record) time.Time {
+	return cookieEnd(rec, m.opts.AbsoluteTimeout, m.opts.Now())
 }
 
 // put saves rec under key in the place of old, and returns what is there afterwards.
 func (m *Manager) put(ctx context.Context, key string, old []byte, rec *Record) (Entry, error) {
+	if m.foreign != nil && rec.State == Ended {
+		return m.store.CompareAndDelete(ctx, key, old)
+	}
 	value, err := m.opts.Codec.Encode(rec)
 	if err != nil {
 		return Entry{}, err
@@ -247,6 +257,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 	for conflicts := 0; ; conflicts++ {
 		q.known = &cur
 		if batch[0].change.Destroy {
+			batch[0].next = m.moves.to(key, m.opts.Now())
 			if err := m.remove(ctx, key, cur, 0); err != nil {
 				return 0, err
 			}
@@ -255,7 +266,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 		}
 		var rec Record
 		if cur.Found() {
-			if err := m.opts.Codec.Decode(cur.Value, &rec); err != nil {
+			if err := m.decode(cur.Value, &rec); err != nil {
 				return 0, err
 			}
 		}
@@ -279,7 +290,8 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 		}
 		switch {
 		case gone:
-			return each(batch, func(p *pending) { p.outcome = Outcome{Result: Dropped} }), nil
+			moved := m.moves.to(key, m.opts.Now())
+			return each(batch, func(p *pending) { p.outcome, p.next = Outcome{Result: Dropped}, moved }), nil
 		case pl.regenerate:
 			return 1, m.regenerate(ctx, key, q, cur, fresh, batch[0])
 		case !pl.changed:
@@ -386,7 +398,7 @@ func (m *Manager) plan(rec *Record, batch []*pending, conflicts int) plan {
 				out.Cookie = CookieKept
 			case out.Cookie == CookieSet:
 				out.ID, out.Permanent = p.id, a.next.Permanent
-				out.AbsoluteEnd = a.next.Created.Add(m.opts.AbsoluteTimeout)
+				out.CookieEnd = m.cookieEnd(&a.next)
 			}
 		}
 		p.outcome = out

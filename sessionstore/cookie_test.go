@@ -24,7 +24,7 @@ func TestPermanence(t *testing.T) {
 			bubble(t, sessionstore.Options{Permanent: c.byDefault, AbsoluteTimeout: 48 * time.Hour}, func(t *testing.T, r *rig) {
 				end := time.Now().Add(48 * time.Hour)
 				out := r.do(&sessionstore.Session{Scope: here}, append(c.begin, update(`{"a":1}`))...)
-				if out.Permanent != c.want || !out.AbsoluteEnd.Equal(end) {
+				if out.Permanent != c.want || !out.CookieEnd.Equal(end) {
 					t.Errorf("began %+v", out)
 				}
 				id := out.ID
@@ -40,13 +40,13 @@ func TestPermanence(t *testing.T) {
 				// The other way: the same id, in another cookie that lives no longer.
 				out = r.do(r.exists(id), permanent(!c.want))
 				r.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
-				if out.ID != id || out.Permanent == c.want || !out.AbsoluteEnd.Equal(end) {
+				if out.ID != id || out.Permanent == c.want || !out.CookieEnd.Equal(end) {
 					t.Errorf("changed %+v", out)
 				}
 
 				// It stays that way, whatever the default is.
 				out = r.do(r.exists(id), regenerate)
-				if out.Permanent == c.want || !out.AbsoluteEnd.Equal(end) || r.exists(out.ID).Permanent() == c.want {
+				if out.Permanent == c.want || !out.CookieEnd.Equal(end) || r.exists(out.ID).Permanent() == c.want {
 					t.Errorf("regenerated %+v", out)
 				}
 				out = r.do(r.exists(out.ID), regenerate, permanent(c.want))

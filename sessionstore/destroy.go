@@ -54,7 +54,7 @@ func (m *Manager) remove(ctx context.Context, key string, cur Entry, depth int) 
 	}
 	for cur.Found() {
 		var rec Record
-		if err := m.opts.Codec.Decode(cur.Value, &rec); err != nil {
+		if err := m.decode(cur.Value, &rec); err != nil {
 			return err
 		}
 		if rec.State == Alias {

@@ -70,7 +70,7 @@ func TestARequestUnderWayFillsAnEmptiedSession(t *testing.T) {
 					r.gone(id)
 					return
 				}
-				if out.ID != id || out.Ref != sessionstore.Ref(id) || out.Permanent != (name == "permanent") || !out.AbsoluteEnd.Equal(s.AbsoluteEnd()) {
+				if out.ID != id || out.Ref != sessionstore.Ref(id) || out.Permanent != (name == "permanent") || !out.CookieEnd.Equal(s.AbsoluteEnd()) {
 					t.Errorf("%+v", out)
 				}
 				r.want(id, c.data)

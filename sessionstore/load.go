@@ -71,7 +71,7 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	if !entry.Found() {
 		return false, nil
 	}
-	if err := m.opts.Codec.Decode(entry.Value, &s.rec); err != nil {
+	if err := m.decode(entry.Value, &s.rec); err != nil {
 		return false, fmt.Errorf("loading session: %w", err)
 	}
 	s.entry = entry
@@ -81,7 +81,17 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	}
 	s.idleLeft, s.touchDue = m.idleLeft(&s.rec, entry.TTL)
 	s.touchDue = s.touchDue || entry.TTLUnknown
-	return s.rec.State != Ended && s.Scope.is(s.rec.Scope) && !m.expired(&s.rec, entry.TTL, s.loaded), nil
+	inScope := m.foreign != nil || s.Scope.is(s.rec.Scope)
+	return s.rec.State != Ended && inScope && !m.expired(&s.rec, entry.TTL, s.loaded), nil
+}
+
+// decode fills rec from a stored value.
+func (m *Manager) decode(value []byte, rec *Record) error {
+	err := m.opts.Codec.Decode(value, rec)
+	if m.foreign != nil {
+		rec.Idle = m.opts.IdleTimeout
+	}
+	return err
 }
 
 // follow goes from the key that an alias leads to on to the record that is not an
@@ -93,7 +103,7 @@ func (m *Manager) follow(ctx context.Context, key string) (string, Record, Entry
 		if err != nil || !entry.Found() {
 			return key, rec, Entry{}, err
 		}
-		if err := m.opts.Codec.Decode(entry.Value, &rec); err != nil {
+		if err := m.decode(entry.Value, &rec); err != nil {
 			return key, rec, Entry{}, err
 		}
 		if rec.State != Alias {
@@ -112,7 +122,7 @@ var errAliases = fmt.Errorf("%w: the session's id was regenerated too often at o
 // expired computes both timeouts from the record with the present configuration.
 func (m *Manager) expired(rec *Record, ttl time.Duration, now time.Time) bool {
 	// A creation time in the future, of a clock that went wrong, counts as now.
-	if rec.Created.Before(now) && now.Sub(rec.Created) >= m.opts.AbsoluteTimeout {
+	if !rec.Created.IsZero() && rec.Created.Before(now) && now.Sub(rec.Created) >= m.opts.AbsoluteTimeout {
 		return true
 	}
 	left, _ := m.idleLeft(rec, ttl)

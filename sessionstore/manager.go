@@ -102,6 +102,10 @@ type Manager struct {
 	store Store
 	opts  Options
 
+	// foreign is the codec, if it is of another program's format.
+	foreign ForeignCodec
+	moves   moves
+
 	mu     sync.Mutex
 	queues map[string]*queue
 
@@ -126,7 +130,8 @@ func NewManager(store Store, opts Options) *Manager {
 	opts.RegenerateGrace = orDefault(opts.RegenerateGrace, DefaultRegenerateGrace)
 	opts.StoreTimeout = orDefault(opts.StoreTimeout, DefaultStoreTimeout)
 	opts.MaxSize = orDefault(opts.MaxSize, DefaultMaxSize)
-	return &Manager{store: store, opts: opts, queues: make(map[string]*queue)}
+	foreign, _ := opts.Codec.(ForeignCodec)
+	return &Manager{store: store, opts: opts, foreign: foreign, queues: make(map[string]*queue)}
 }
 
 func orDefault[T time.Duration | int](v, def T) T {

@@ -19,7 +19,7 @@ func (m *Manager) regenerates(a *applied, p *pending) bool {
 // what the change was made to. Until that has happened, nothing has. fresh says
 // that cur was read for this change: see saveSome.
 func (m *Manager) regenerate(ctx context.Context, key string, q *queue, cur Entry, fresh bool, p *pending) error {
-	id := NewID()
+	id := m.newID()
 	ref := Ref(id)
 	newKey := m.opts.Codec.Key(id, ref)
 	var moved Entry
@@ -27,7 +27,7 @@ func (m *Manager) regenerate(ctx context.Context, key string, q *queue, cur Entr
 	for conflicts := 0; ; conflicts++ {
 		var rec Record
 		if cur.Found() {
-			if err := m.opts.Codec.Decode(cur.Value, &rec); err != nil {
+			if err := m.decode(cur.Value, &rec); err != nil {
 				return errors.Join(err, m.discard(ctx, newKey, moved))
 			}
 		}
@@ -63,19 +63,18 @@ func (m *Manager) regenerate(ctx context.Context, key string, q *queue, cur Entr
 			return err
 		}
 
-		// The old id goes on showing what it showed before this response: whoever
-		// planted it must not see the login that the response may be.
-		alias := rec
-		alias.State, alias.Target, alias.Idle = Alias, newKey, m.opts.aliasTTL()
-		aliased, err := m.opts.Codec.Encode(&alias)
+		aliased, err := m.aliasOf(&rec, newKey)
 		if err != nil {
 			p.err = err // it is too large
 			return m.discard(ctx, newKey, moved)
 		}
-		saved, err := m.insist(ctx, key, cur.Value, aliased, m.ttl(&alias))
+		saved, err := m.insist(ctx, key, cur.Value, aliased, m.opts.aliasTTL())
 		switch {
 		case err == nil:
 			q.known = &saved
+			if aliased == nil {
+				m.moves.add(key, newKey, m.opts.Now(), m.opts.RegenerateGrace)
+			}
 			p.outcome = m.given(id, ref, &a.next)
 			p.outcome.Conflicts = conflicts
 			return nil
@@ -88,13 +87,27 @@ func (m *Manager) regenerate(ctx context.Context, key string, q *queue, cur Entr
 	}
 }
 
+// aliasOf returns what takes the place of rec when its session has moved: nothing, in a format without aliases.
+//
+// The old id goes on showing what it showed before this response: whoever planted it must not
+// see the login that the response may be.
+func (m *Manager) aliasOf(rec *Record, newKey string) ([]byte, error) {
+	if m.foreign != nil {
+		return nil, nil
+	}
+	alias := *rec
+	alias.State, alias.Target, alias.Idle = Alias, newKey, m.opts.aliasTTL()
+	return m.opts.Codec.Encode(&alias)
+}
+
 // insistPause is how long to wait before a save is tried again that must not stay in doubt.
 const insistPause = 10 * time.Millisecond
 
-// insist is a compare-and-set that does not take an error for an answer as long as there is time.
+// insist is a compare-and-set, or without a value a compare-and-delete, that does not take an error for an answer as long
+// as there is time.
 func (m *Manager) insist(ctx context.Context, key string, old, value []byte, ttl time.Duration) (Entry, error) {
 	for pause := insistPause; ; pause *= 2 {
-		current, err := m.store.CompareAndSet(ctx, key, old, value, ttl)
+		current, err := m.replace(ctx, key, old, value, ttl)
 		if err == nil {
 			return Entry{Value: value, TTL: ttl}, nil
 		}
@@ -102,6 +115,13 @@ func (m *Manager) insist(ctx context.Context, key string, old, value []byte, ttl
 			return current, err
 		}
 	}
+}
+
+func (m *Manager) replace(ctx context.Context, key string, old, value []byte, ttl time.Duration) (Entry, error) {
+	if value == nil {
+		return m.store.CompareAndDelete(ctx, key, old)
+	}
+	return m.store.CompareAndSet(ctx, key, old, value, ttl)
 }
 
 // wait waits for that long, and reports whether ctx lasts beyond it.

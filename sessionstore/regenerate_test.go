@@ -16,7 +16,7 @@ func TestRegenerateGivesANewIDToTheSameSession(t *testing.T) {
 		time.Sleep(time.Hour)
 		out := r.do(r.exists(id), regenerate)
 		r.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
-		if out.ID == id || !sessionstore.ValidID(out.ID) || out.Ref != sessionstore.Ref(out.ID) || !out.Permanent || !out.AbsoluteEnd.Equal(before.AbsoluteEnd()) {
+		if out.ID == id || !sessionstore.ValidID(out.ID) || out.Ref != sessionstore.Ref(out.ID) || !out.Permanent || !out.CookieEnd.Equal(before.AbsoluteEnd()) {
 			t.Errorf("%+v", out)
 		}
 		s := r.exists(out.ID)

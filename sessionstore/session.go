@@ -64,20 +64,37 @@ func (s *Session) Ref() string { return s.ref }
 // Loaded is when the session was loaded. It is zero if there is none.
 func (s *Session) Loaded() time.Time { return s.loaded }
 
-// Created is when the session began.
+// Created is when the session began. It is zero if the format does not say it.
 func (s *Session) Created() time.Time { return s.rec.Created }
 
 // Expires is when the session will have ended if nobody uses it any more.
 func (s *Session) Expires() time.Time {
 	idle, absolute := s.loaded.Add(s.idleLeft), s.AbsoluteEnd()
-	if absolute.Before(idle) {
+	if !absolute.IsZero() && absolute.Before(idle) {
 		return absolute
 	}
 	return idle
 }
 
-// AbsoluteEnd is when the session will have ended in any case.
-func (s *Session) AbsoluteEnd() time.Time { return s.rec.Created.Add(s.absolute) }
+// AbsoluteEnd is when the session will have ended in any case. It is zero for
+// a session in another program's format: see [ForeignCodec].
+func (s *Session) AbsoluteEnd() time.Time {
+	if s.rec.Created.IsZero() {
+		return time.Time{}
+	}
+	return s.rec.Created.Add(s.absolute)
+}
+
+// CookieEnd is when a permanent cookie of the session ends that is set now: with the session in any case, or, in
+// another program's format, an idle timeout from now.
+func (s *Session) CookieEnd() time.Time { return cookieEnd(&s.rec, s.absolute, s.loaded) }
+
+func cookieEnd(rec *Record, absolute time.Duration, now time.Time) time.Time {
+	if rec.Created.IsZero() {
+		return now.Add(rec.Idle)
+	}
+	return rec.Created.Add(absolute)
+}
 
 // Permanent reports whether the session's cookie outlives the browser.
 func (s *Session) Permanent() bool { return s.rec.Permanent }

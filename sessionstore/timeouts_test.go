@@ -54,8 +54,8 @@ func TestTheAbsoluteTimeoutHoldsWhateverHappens(t *testing.T) {
 			if err := r.Touch(t.Context(), s); err != nil {
 				t.Error(err)
 			}
-			if out := r.do(s, regenerate, idle(60*day), update(`[{"op":"increment","path":"/n","value":1}]`)); !out.AbsoluteEnd.Equal(end) {
-				t.Fatalf("the cookie ends %v", out.AbsoluteEnd)
+			if out := r.do(s, regenerate, idle(60*day), update(`[{"op":"increment","path":"/n","value":1}]`)); !out.CookieEnd.Equal(end) {
+				t.Fatalf("the cookie ends %v", out.CookieEnd)
 			} else {
 				id = out.ID
 			}
@@ -236,8 +236,8 @@ func TestACreationTimeInTheFutureCountsAsNow(t *testing.T) {
 			t.Errorf("created %v", s.Created())
 		}
 		out := r.do(r.exists(id), regenerate)
-		if !out.AbsoluteEnd.Equal(saved.Add(20 * time.Hour)) {
-			t.Errorf("ends %v", out.AbsoluteEnd)
+		if !out.CookieEnd.Equal(saved.Add(20 * time.Hour)) {
+			t.Errorf("ends %v", out.CookieEnd)
 		}
 	})
 }
@@ -249,8 +249,8 @@ func TestRegeneratingASessionFromTheFuture(t *testing.T) {
 			Created: time.Now().Add(1000 * time.Hour), Idle: day, Scope: here.String(), Data: []byte(`{"a":1}`),
 		}), day)
 		out := r.do(r.exists(id), regenerate)
-		if want := time.Now().Add(sessionstore.DefaultAbsoluteTimeout); !out.AbsoluteEnd.Equal(want) || !r.exists(out.ID).AbsoluteEnd().Equal(want) {
-			t.Errorf("ends %v", out.AbsoluteEnd)
+		if want := time.Now().Add(sessionstore.DefaultAbsoluteTimeout); !out.CookieEnd.Equal(want) || !r.exists(out.ID).AbsoluteEnd().Equal(want) {
+			t.Errorf("ends %v", out.CookieEnd)
 		}
 	})
 }

@@ -11,8 +11,8 @@ import (
 // was told that the store is out of reach.
 type regeneration struct {
 	key    string
-	former Entry // what was under key before
-	alias  []byte
+	former Entry  // what was under key before
+	alias  []byte // nil if the format has none: the record under key was deleted
 
 	newKey string
 	moved  Entry  // what is under newKey, for an id that nobody has been given
@@ -45,7 +45,7 @@ func (m *Manager) tryUndo(ctx context.Context, r *regeneration) error {
 		return err
 	}
 	var former Record
-	if err := m.opts.Codec.Decode(r.former.Value, &former); err != nil {
+	if err := m.decode(r.former.Value, &former); err != nil {
 		return err
 	}
 	happened := bytes.Equal(now.Value, r.alias)
@@ -75,6 +75,10 @@ func (m *Manager) tryUndo(ctx context.Context, r *regeneration) error {
 // leadBack makes what was moved an alias of the old key, unless somebody has changed it. Requests that have been led there
 // go round in circles until the old record is there again, and lose nothing.
 func (m *Manager) leadBack(ctx context.Context, r *regeneration, former *Record) error {
+	if r.alias == nil {
+		_, err := m.store.CompareAndDelete(ctx, r.newKey, r.moved.Value)
+		return err
+	}
 	back := *former
 	back.State, back.Target, back.Idle = Alias, r.key, m.opts.aliasTTL()
 	if r.back == nil {

@@ -1,0 +1,73 @@
+package sessionstore
+
+import (
+	"fmt"
+	"time"
+)
+
+// Unpack makes a session of a value that the client itself has kept until now, in the format of a [ForeignCodec], and that is age old. It
+// is anonymous if the value has expired. Errors wrap [ErrRecord].
+//
+// Changes to such a session go through [Manager.Pack]: there is no store, and so nobody to compare with. Parallel changes overwrite each
+// other, and a session that was ended returns with its old value until that expires.
+func (m *Manager) Unpack(value []byte, age time.Duration) (*Session, error) {
+	s := new(Session)
+	left := m.opts.IdleTimeout - max(age, 0)
+	if left <= 0 {
+		return s, nil
+	}
+	live, err := m.read(s, Entry{Value: value, TTL: left})
+	if err != nil || !live {
+		s.forget()
+		return s, err
+	}
+	s.ref = Ref(string(value))
+	return s, nil
+}
+
+// Pack makes a change to a session that [Manager.Unpack] has given, or to none, and returns the value that the client is to keep
+// if the outcome says [CookieSet]; the outcome's ID is empty. A new id means nothing here. Errors wrap [ErrInvalid] or [ErrRecord].
+func (m *Manager) Pack(s *Session, c *Change) (Outcome, []byte, error) {
+	out, value, err := m.pack(s, c)
+	if err != nil {
+		return Outcome{Ref: s.ref}, nil, fmt.Errorf("saving session: %w", err)
+	}
+	return out, value, nil
+}
+
+func (m *Manager) pack(s *Session, c *Change) (Outcome, []byte, error) {
+	if c.Empty() {
+		return Outcome{Ref: s.ref}, nil, nil
+	}
+	rec, existed := m.born(s.Scope), s.Exists()
+	if existed && !c.Destroy {
+		rec = s.rec
+	}
+	edits := *c
+	edits.FlashSeen = edits.FlashSeen && !c.Destroy
+	a, err := m.apply(&rec, &edits, s.rec.Flash)
+	if err != nil {
+		return Outcome{}, nil, err
+	}
+	out := Outcome{Ref: s.ref}
+	var value []byte
+	switch {
+	case a.next.State == Ended:
+		if existed || c.Destroy {
+			out = Outcome{Result: Saved, Cookie: CookieExpired}
+		}
+	case existed && !a.changed && !c.Destroy, !existed && !c.fills():
+	default:
+		if value, err = m.opts.Codec.Encode(&a.next); err != nil {
+			return Outcome{}, nil, err
+		}
+		out = Outcome{
+			Result: Saved, Cookie: CookieSet, Ref: Ref(string(value)),
+			Permanent: a.next.Permanent, CookieEnd: m.cookieEnd(&a.next),
+		}
+	}
+	if out.Cookie != CookieKept && s.NoCookie {
+		return Outcome{}, nil, ErrNeedsCookie
+	}
+	return out, value, nil
+}
