@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 )
 
@@ -129,7 +130,7 @@ func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err
 	case "store":
 		return true, guest(d, stores.Namespace, "backend", &h.StoreRaw)
 	case "dialect":
-		return true, guest(d, "http.session.dialects", "format", &h.DialectRaw)
+		return true, guest(d, dialects.Namespace, "format", &h.DialectRaw)
 	case "header_prefix":
 		return true, word(d, &h.HeaderPrefix)
 	case "forward":
@@ -188,7 +189,7 @@ func (c *Cookie) option(d *caddyfile.Dispenser, option string) (known bool, err 
 	case "partitioned":
 		return true, plainOnOff(d, &c.Partitioned)
 	case "pass_through":
-		return true, plainOnOff(d, &c.PassThrough)
+		return true, onOff(d, &c.PassThrough)
 	case "permanent":
 		return true, onOff(d, &c.Permanent)
 	default:

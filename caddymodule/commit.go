@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/signer"
 )
 
 // commit saves what the response asks for and sets the cookie. It runs once, before the
@@ -52,8 +53,11 @@ func (x *exchange) save(h http.Header, c *collected) error {
 	}
 	// A client that hangs up does not lose what the backend has answered.
 	ctx := context.WithoutCancel(x.r.Context())
+	if x.h.format.Client != nil {
+		return x.pack(h, c, change)
+	}
 	// Without a key there can be no cookie: that must be known before anything is saved.
-	sgn, err := x.h.secret.get(ctx)
+	sgn, err := x.h.cookies(ctx)
 	if err != nil {
 		return x.refusal(err)
 	}
@@ -77,7 +81,7 @@ func (x *exchange) save(h http.Header, c *collected) error {
 // target returns the session that the change goes to. It is the request's, or an anonymous one
 // for a change to begin, unless the backend may name another by a cookie of its own. Then
 // we set none, and the target is nil if that cookie leads nowhere.
-func (x *exchange) target(ctx context.Context, foreign []string, sgn *signer.Signer) (*sessionstore.Session, error) {
+func (x *exchange) target(ctx context.Context, foreign []string, sgn dialects.Cookies) (*sessionstore.Session, error) {
 	if !x.h.cookie.passThrough || len(foreign) == 0 {
 		if !x.session.Exists() {
 			return &sessionstore.Session{Scope: x.scope(), NoCookie: x.virtual}, nil
@@ -88,7 +92,7 @@ func (x *exchange) target(ctx context.Context, foreign []string, sgn *signer.Sig
 		if len(value) > maxCookieValue {
 			continue
 		}
-		if id, _, ok := sgn.Verify(value); ok && sessionstore.ValidID(id) {
+		if id, _, ok := sgn.Verify(value); ok && x.manager.ValidID(id) {
 			session, err := x.manager.Load(ctx, id, x.scope())
 			if err != nil || !session.Exists() {
 				return nil, err
@@ -122,20 +126,30 @@ func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 	if x.h.cookie.passThrough && len(c.foreign) > 0 {
 		return // the backend has set it
 	}
-	cookie, id, permanent, end := o.Cookie, o.ID, o.Permanent, o.CookieEnd
-	if cookie == sessionstore.CookieKept && x.stale && o.Result != sessionstore.Dropped && x.session.Exists() && !x.session.Former() && !o.Former {
-		// An older key had signed it: it is signed anew.
-		cookie, id, permanent, end = sessionstore.CookieSet, x.id, x.session.Permanent(), x.session.CookieEnd()
+	cookie, value, permanent, end := o.Cookie, o.ID, o.Permanent, o.CookieEnd
+	if cookie == sessionstore.CookieKept && x.renews() && o.Result != sessionstore.Dropped && x.session.Exists() && !x.session.Former() && !o.Former {
+		cookie, value, permanent, end = sessionstore.CookieSet, x.id, x.session.Permanent(), x.session.CookieEnd()
 	}
 	switch cookie {
 	case sessionstore.CookieSet:
-		sgn := x.h.secret.signer.Load()
-		x.setCookie(h, x.h.cookie.set(x.r, sgn.Sign(id), permanent, end))
+		if x.h.format.Client == nil {
+			sgn, _ := x.h.cookies(x.r.Context()) // it was there before
+			value = sgn.Sign(value)
+		} else if o.Cookie == sessionstore.CookieKept {
+			value = x.h.format.Client.Seal(x.payload, time.Now())
+		}
+		x.setCookie(h, x.h.cookie.set(x.r, value, permanent, end))
 	case sessionstore.CookieExpired:
 		if len(x.cookies) > 0 {
 			x.setCookie(h, x.h.cookie.expire(x.r))
 		}
 	}
+}
+
+// renews reports whether the cookie must be set although nothing in it has changed: an older key had signed it, or it would
+// end while the session goes on, as the dialect does not say when that began.
+func (x *exchange) renews() bool {
+	return x.stale || x.touched && x.session.Permanent() && x.session.AbsoluteEnd().IsZero()
 }
 
 // setCookie adds our cookie. A response that carries it belongs to one client, so no cache may keep it.

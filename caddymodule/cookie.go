@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 )
 
 // cookieJar makes and reads our cookie.
@@ -31,11 +33,15 @@ const (
 	secureOff  = "off"
 )
 
-func (c *Cookie) jar(handlerName string) (cookieJar, error) {
+func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, error) {
+	foreign := format.Foreign()
 	j := cookieJar{
 		name: c.Name, domain: strings.ToLower(strings.TrimPrefix(c.Domain, ".")), path: c.Path, secure: c.Secure,
-		httpOnly: isTrue(c.HTTPOnly, true), permanent: isTrue(c.Permanent, true),
-		partitioned: c.Partitioned, passThrough: c.PassThrough,
+		httpOnly: isTrue(c.HTTPOnly, true), permanent: isTrue(c.Permanent, format.Permanent || !foreign),
+		partitioned: c.Partitioned, passThrough: isTrue(c.PassThrough, foreign),
+	}
+	if j.name == "" {
+		j.name = format.CookieName
 	}
 	if j.name == "" {
 		j.name = "caddy_session"

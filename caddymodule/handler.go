@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -57,6 +59,9 @@ type exchange struct {
 	stale   bool
 	id      string
 	cookies []string
+
+	// payload is what a cookie held that is a session by itself.
+	payload []byte
 
 	// unavailable says that the session could not be loaded, and that the
 	// request went on without.
@@ -189,7 +194,10 @@ func (x *exchange) identify(ref string) identity {
 	if len(x.cookies) == 0 {
 		return identity{ref: ref}
 	}
-	sgn, err := h.secret.get(x.r.Context())
+	if h.format.Client != nil {
+		return identity{} // the session itself is in the cookie: see unpack
+	}
+	sgn, err := h.cookies(x.r.Context())
 	if err != nil {
 		return identity{err: err}
 	}
@@ -201,7 +209,7 @@ func (x *exchange) identify(ref string) identity {
 		if len(value) > maxCookieValue {
 			continue
 		}
-		if v, stale, ok := sgn.Verify(value); ok && sessionstore.ValidID(v) {
+		if v, stale, ok := sgn.Verify(value); ok && x.manager.ValidID(v) {
 			id.signed[id.n] = signed{v, stale}
 			id.n++
 		}
@@ -215,7 +223,11 @@ const maxCookieValue = 256
 // load finds the session. An error refuses the request.
 func (x *exchange) load(id identity) error {
 	err := id.err
-	if id.ref != "" && err == nil {
+	switch {
+	case err != nil:
+	case x.h.format.Client != nil:
+		err = x.unpack(&id)
+	case id.ref != "" && !x.manager.Foreign(): // others make no keys of refs
 		x.session, err = x.manager.LoadRef(x.r.Context(), id.ref, x.scope())
 	}
 	for _, c := range id.signed[:id.n] {
@@ -255,7 +267,19 @@ func notAsked(w http.ResponseWriter, err error) error {
 // statusClientClosed is what Caddy uses for a client that hung up.
 const statusClientClosed = 499
 
+// cookies returns what reads and makes the values of our cookie.
+func (h *Handler) cookies(ctx context.Context) (dialects.Cookies, error) {
+	if h.format.Cookies != nil {
+		return h.format.Cookies, nil
+	}
+	return h.secret.get(ctx)
+}
+
 func (x *exchange) keepAlive() {
+	if x.h.format.Client != nil {
+		x.touched = x.session.TouchDue()
+		return
+	}
 	if x.session.TouchDue() {
 		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session)
 		x.touched = true
@@ -354,5 +378,4 @@ func hostOf(host string) string {
 // Interface guards
 var (
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
-	_ Dialect                     = (*Native)(nil)
 )

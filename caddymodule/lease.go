@@ -7,7 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -17,8 +16,8 @@ import (
 //
 // It also keeps the sessions of the requests under way from idling out.
 type lease struct {
-	guest  stores.Store
-	name   string // of the guest's module
+	opens  func() (sessionstore.Store, func(), error) // see [stores.Store]
+	name   string                                     // of the store's module
 	opts   sessionstore.Options
 	logger *zap.Logger
 
@@ -51,7 +50,7 @@ func (l *lease) open() error {
 	if l.manager != nil {
 		return nil
 	}
-	store, release, err := l.guest.Open()
+	store, release, err := l.opens()
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func withCountedStore(t *testing.T, options string) (*Handler, *countedStore) {
 	store := memory.New(memory.Options{})
 	t.Cleanup(func() { _ = store.Close() })
 	counted := &countedStore{Store: store}
-	h.store = &lease{guest: counted, opts: h.store.opts, logger: h.logger}
+	h.store = &lease{opens: counted.Open, opts: h.store.opts, logger: h.logger}
 	if _, err := h.store.acquire(); err != nil {
 		t.Fatal(err)
 	}

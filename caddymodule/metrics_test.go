@@ -117,7 +117,7 @@ func withFailingStore(t *testing.T, options string) (*Handler, *failingStore) {
 	t.Helper()
 	h, memory := withCountedStore(t, options)
 	failing := &failingStore{Store: memory.Store}
-	h.store = &lease{guest: &countedStore{Store: failing}, name: "failing", opts: h.store.opts, logger: h.logger}
+	h.store = &lease{opens: (&countedStore{Store: failing}).Open, name: "failing", opts: h.store.opts, logger: h.logger}
 	return h, failing
 }
 
@@ -193,7 +193,7 @@ func TestRequestsCounted(t *testing.T) {
 		}), "requests_total outcome=canceled", fmt.Sprintf(get, "canceled"))
 	})
 	t.Run("the store cannot be opened", func(t *testing.T) {
-		h.store = &lease{guest: closedStore{}, name: "closed", opts: h.store.opts, logger: h.logger}
+		h.store = &lease{opens: closedStore{}.Open, name: "closed", opts: h.store.opts, logger: h.logger}
 		wantCounted(t, counted(t, func() {
 			if _, err := serve(h, withCookies(live), nothing); err == nil {
 				t.Error("no error")

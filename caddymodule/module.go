@@ -7,11 +7,14 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+
+	// The dialects of every build.
+	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
 
 	// The stores of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
@@ -24,7 +27,6 @@ import (
 func init() {
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(new(Clean))
-	caddy.RegisterModule(new(Native))
 }
 
 // Handler gives the handlers behind it server-side sessions. The browser holds one
@@ -116,6 +118,7 @@ type Handler struct {
 
 	// outages is the logger for a store that is out of reach, see loggerFor.
 	outages *zap.Logger
+	format  dialects.Format
 	store   *lease
 	cookie  cookieJar
 	names   names
@@ -152,34 +155,6 @@ func (h *Handler) Cleanup() error {
 	return nil
 }
 
-// Dialect is implemented by the modules in the namespace http.session.dialects.
-type Dialect interface {
-	// Codec returns the format of the records. It is called once, after provisioning.
-	Codec() sessionstore.Codec
-}
-
-// Native is the dialect of this project's own: see [sessionstore.Native].
-type Native struct{}
-
-// CaddyModule returns the Caddy module information.
-func (*Native) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.dialects.native", New: func() caddy.Module { return new(Native) }}
-}
-
-// Codec implements [Dialect].
-func (*Native) Codec() sessionstore.Codec { return sessionstore.Native{} }
-
-// UnmarshalCaddyfile sets up the dialect from Caddyfile tokens. Syntax:
-//
-//	dialect native
-func (*Native) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	return eachOption(d, "dialect native", nil, func(*caddyfile.Dispenser, string) (bool, error) { return false, nil })
-}
-
 // Cookie is how the browser keeps the session's id.
 type Cookie struct {
 	// Default: caddy_session, or caddy_session_name with a name
@@ -203,10 +178,10 @@ type Cookie struct {
 	// Whether the cookie is kept apart for each top-level site (CHIPS). Default: false
 	Partitioned bool `json:"partitioned,omitempty"`
 
-	// Whether the backend gets the cookie too, and may set it. Default: false
-	PassThrough bool `json:"pass_through,omitempty"`
+	// Whether the backend gets the cookie too, and may set it. Default: false; true with a shared dialect
+	PassThrough *bool `json:"pass_through,omitempty"`
 
-	// Whether the cookie outlives the browser. Default: true
+	// Whether the cookie outlives the browser. Default: true; with a shared dialect, what that says
 	Permanent *bool `json:"permanent,omitempty"`
 }
 

@@ -34,7 +34,7 @@ func (x *exchange) placeholder(name string) (any, bool) {
 	case "ref":
 		return s.Ref(), true
 	case "created":
-		if !s.Exists() {
+		if s.Created().IsZero() {
 			return "", true
 		}
 		return s.Created().Unix(), true

@@ -15,7 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
@@ -36,12 +35,15 @@ const (
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.outages = outageLogger(h.logger)
+	if err := h.provisionDialect(ctx); err != nil {
+		return err
+	}
 	cookie := Cookie{}
 	if h.Cookie != nil {
 		cookie = *h.Cookie
 	}
 	var err error
-	if h.cookie, err = cookie.jar(h.Name); err != nil {
+	if h.cookie, err = cookie.jar(h.Name, &h.format); err != nil {
 		return err
 	}
 	for _, step := range []func() error{h.provisionNames, h.provisionFields, h.provisionModes, h.provisionScope} {
@@ -221,41 +223,9 @@ func (h *Handler) provisionScope() error {
 	return nil
 }
 
-func (h *Handler) provisionStore(ctx caddy.Context) error {
-	opts, err := h.options()
-	if err != nil {
-		return err
-	}
-	opts.Codec = sessionstore.Native{}
-	if h.DialectRaw != nil {
-		mod, err := ctx.LoadModule(h, "DialectRaw")
-		if err != nil {
-			return fmt.Errorf("loading dialect: %w", err)
-		}
-		opts.Codec = mod.(Dialect).Codec()
-	}
-	var mod any
-	if h.StoreRaw != nil {
-		mod, err = ctx.LoadModule(h, "StoreRaw")
-	} else {
-		mod, err = ctx.LoadModuleByID(stores.Namespace+".bolt", nil)
-	}
-	if err != nil {
-		return fmt.Errorf("loading store: %w", err)
-	}
-	guest, ok := mod.(stores.Store)
-	if !ok {
-		return fmt.Errorf("module %T is not a session store", mod)
-	}
-	name := mod.(caddy.Module).CaddyModule().ID.Name()
-	h.store = &lease{guest: guest, name: name, opts: opts, logger: h.outages}
-	h.store.mu.Lock()
-	defer h.store.mu.Unlock()
-	return h.store.open()
-}
-
 func (h *Handler) options() (sessionstore.Options, error) {
 	opts := sessionstore.Options{
+		Codec:           h.format.Codec,
 		IdleTimeout:     orDefault(h.IdleTimeout, sessionstore.DefaultIdleTimeout),
 		AbsoluteTimeout: orDefault(h.AbsoluteTimeout, sessionstore.DefaultAbsoluteTimeout),
 		RegenerateGrace: orDefault(h.RegenerateGrace, sessionstore.DefaultRegenerateGrace),
@@ -264,6 +234,9 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		MaxSize:         h.MaxSize,
 		RegenerateOn:    h.regenerateOn,
 		Permanent:       h.cookie.permanent,
+	}
+	if h.format.Lifetime > 0 {
+		opts.IdleTimeout = h.format.Lifetime
 	}
 	for _, d := range []struct {
 		option string

@@ -88,13 +88,16 @@ func (h *Handler) encode(data string) string {
 	return base64.StdEncoding.EncodeToString(jsondoc.AppendUTF8(nil, []byte(data)))
 }
 
-// info is the RFC 9651 dictionary that describes a session.
+// info is the RFC 9651 dictionary that describes a session. Where the dialect does not say when it began, nor does this.
 func info(s *sessionstore.Session) string {
 	b := make([]byte, 0, len(`exists, ref="", created=@, expires=@`)+sessionstore.RefLen+2*len("1795318769"))
 	b = append(b, `exists, ref="`...)
 	b = append(b, s.Ref()...)
-	b = append(b, `", created=@`...)
-	b = strconv.AppendInt(b, s.Created().Unix(), 10)
+	b = append(b, '"')
+	if created := s.Created(); !created.IsZero() {
+		b = append(b, `, created=@`...)
+		b = strconv.AppendInt(b, created.Unix(), 10)
+	}
 	b = append(b, `, expires=@`...)
 	b = strconv.AppendInt(b, s.Expires().Unix(), 10)
 	return string(b)

@@ -113,20 +113,32 @@ func (x *exchange) ours(name string) bool {
 // takeForeign takes out cookies that the backend sets under our cookie's name: only
 // the proxy names a session, unless the backend shares its own with it.
 func (x *exchange) takeForeign(h http.Header, name string, values []string, c *collected) {
-	var kept []string
 	for _, v := range values {
-		pair, _, _ := strings.Cut(v, ";")
-		// A cookie without a name, "=a=b", comes back as a cookie a.
-		if value, ours := x.h.cookie.match(strings.TrimLeft(pair, " \t=")); ours {
+		if value, ours := x.sets(v); ours {
 			c.foreign = append(c.foreign, value)
-		} else {
-			kept = append(kept, v)
 		}
 	}
 	if len(c.foreign) == 0 || x.h.cookie.passThrough {
 		return
 	}
 	x.h.logger.Warn("the backend set a cookie with the session cookie's name; it is dropped")
+	x.dropForeign(h, name)
+}
+
+// sets returns the value that a Set-Cookie line gives our cookie, if it is about that.
+func (x *exchange) sets(line string) (value string, ours bool) {
+	pair, _, _ := strings.Cut(line, ";")
+	// A cookie without a name, "=a=b", comes back as a cookie a.
+	return x.h.cookie.match(strings.TrimLeft(pair, " \t="))
+}
+
+func (x *exchange) dropForeign(h http.Header, name string) {
+	var kept []string
+	for _, v := range h[name] {
+		if _, ours := x.sets(v); !ours {
+			kept = append(kept, v)
+		}
+	}
 	if len(kept) == 0 {
 		delete(h, name)
 	} else {

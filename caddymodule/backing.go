@@ -1,0 +1,97 @@
+package caddymodule
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	nostore "github.com/caddy-session/caddy-session/sessionstore/none"
+)
+
+// provisionDialect loads the dialect, and refuses what does not go with it.
+func (h *Handler) provisionDialect(ctx caddy.Context) error {
+	h.format = dialects.Format{Codec: sessionstore.Native{}}
+	if h.DialectRaw == nil {
+		return nil
+	}
+	mod, err := ctx.LoadModule(h, "DialectRaw")
+	if err != nil {
+		return fmt.Errorf("loading dialect: %w", err)
+	}
+	dialect, ok := mod.(dialects.Dialect)
+	if !ok {
+		return fmt.Errorf("module %T is not a dialect", mod)
+	}
+	h.format = dialect.Format()
+	if !h.format.Foreign() {
+		return nil
+	}
+	name := mod.(caddy.Module).CaddyModule().ID.Name()
+	for _, refused := range []struct {
+		option string
+		given  bool
+		why    string
+	}{
+		{"secret", h.Secret != nil, "the app's own stands in the dialect's block"},
+		{"scope", h.Scope != "", "its sessions have none: the app's secret says whose they are"},
+		{"idle_timeout", h.IdleTimeout != 0, "lifetime in the dialect's block says how long they live"},
+		{"absolute_timeout", h.AbsoluteTimeout != 0, "its sessions do not say when they began"},
+		{"store", h.StoreRaw != nil && h.format.Client != nil, "its sessions are in the cookie"},
+	} {
+		if refused.given {
+			return fmt.Errorf("%s does not go with dialect %s: %s", refused.option, name, refused.why)
+		}
+	}
+	return nil
+}
+
+// provisionStore opens the store. That does no I/O.
+func (h *Handler) provisionStore(ctx caddy.Context) error {
+	opts, err := h.options()
+	if err != nil {
+		return err
+	}
+	h.store = &lease{opts: opts, logger: h.outages}
+	if h.format.Client != nil {
+		h.store.name = "none"
+		h.store.opens = func() (sessionstore.Store, func(), error) { return nostore.Store{}, func() {}, nil }
+	} else if err := h.loadStore(ctx); err != nil {
+		return err
+	}
+	h.store.mu.Lock()
+	defer h.store.mu.Unlock()
+	return h.store.open()
+}
+
+func (h *Handler) loadStore(ctx caddy.Context) error {
+	var mod any
+	var err error
+	if h.StoreRaw != nil {
+		mod, err = ctx.LoadModule(h, "StoreRaw")
+	} else {
+		mod, err = ctx.LoadModuleByID(stores.Namespace+".bolt", nil)
+	}
+	if err != nil {
+		return fmt.Errorf("loading store: %w", err)
+	}
+	guest, ok := mod.(stores.Store)
+	if !ok {
+		return fmt.Errorf("module %T is not a session store", mod)
+	}
+	h.store.name = mod.(caddy.Module).CaddyModule().ID.Name()
+	h.store.opens = guest.Open
+	if layout := h.format.Layout; layout != "" {
+		sharer, ok := mod.(stores.Sharer)
+		if !ok {
+			return fmt.Errorf("dialect %s does not go with store %s: give it the store of the app, which is redis, memcached, mongodb, sql or file",
+				layout, h.store.name)
+		}
+		h.store.opens = func() (sessionstore.Store, func(), error) {
+			return sharer.OpenShared(layout, h.store.opts.IdleTimeout)
+		}
+	}
+	return nil
+}

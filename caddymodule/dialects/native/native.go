@@ -1,0 +1,43 @@
+// Package native is the dialect of this project's own.
+package native
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+func init() { caddy.RegisterModule(new(Dialect)) }
+
+// Dialect keeps sessions in the form of this project: see [sessionstore.Native].
+type Dialect struct{}
+
+// CaddyModule returns the Caddy module information.
+func (*Dialect) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: dialects.Namespace + ".native", New: func() caddy.Module { return new(Dialect) }}
+}
+
+// Format implements [dialects.Dialect].
+func (*Dialect) Format() dialects.Format { return dialects.Format{Codec: sessionstore.Native{}} }
+
+// UnmarshalCaddyfile sets up the dialect from Caddyfile tokens. Syntax:
+//
+//	dialect native
+func (*Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the module's name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		return d.Errf("unrecognized option of dialect native: %s", d.Val())
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ dialects.Dialect      = (*Dialect)(nil)
+	_ caddyfile.Unmarshaler = (*Dialect)(nil)
+)
