@@ -82,7 +82,8 @@ const (
 	// MaxKey is the length of the longest key, in bytes.
 	MaxKey = 200
 
-	// MaxValue is the size of the largest value that a store must take, in bytes.
+	// MaxValue is the size of the largest value that a store must take, in bytes. A larger one, which only another program may
+	// have put there, is not read into memory: operations that come upon it fail with an error that wraps [ErrRecord].
 	MaxValue = 1 << 20
 )
 

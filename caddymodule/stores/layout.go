@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -22,4 +23,17 @@ type Sharer interface {
 	// lifetime is how long the program lets a record live after it was saved: where a store cannot tell how
 	// much is left of that, this is what it says. It is an error if the store does not have the layout.
 	OpenShared(layout Layout, lifetime time.Duration) (store sessionstore.Store, release func(), err error)
+}
+
+// Check returns the error of a store, of this name in the configuration, that has only the layout of Flask-Session and is to be
+// opened with this one. Prefixed says that it has been given a prefix for its keys.
+func (l Layout) Check(store string, prefixed bool) error {
+	switch {
+	case l != FlaskSession:
+		return fmt.Errorf("store %s: it cannot keep sessions as %q does", store, l)
+	case prefixed:
+		return fmt.Errorf("store %s: key_prefix belongs into the dialect's block here", store)
+	default:
+		return nil
+	}
 }

@@ -20,6 +20,9 @@ const (
 
 	// MaxStaleness is how old what the near cache answers can be at most, however the news of a change got lost.
 	MaxStaleness = time.Second
+
+	// DefaultEndless is as good as never.
+	DefaultEndless = 100 * 365 * 24 * time.Hour
 )
 
 // Options say which servers a [Store] uses, and how.
@@ -74,6 +77,10 @@ type Options struct {
 	// Default: 0, the master alone.
 	WaitReplicas int
 
+	// Endless is what the time to live is said to be of a record that has none, which only other programs write.
+	// Default: 100 years.
+	Endless time.Duration
+
 	// OnState is called when a server is found to be out of reach, with the error, and when it is back, with nil.
 	// It must not block.
 	OnState func(addr string, err error)
@@ -122,6 +129,7 @@ func (o *Options) complete() error {
 			return fmt.Errorf("redis: %s %s: it must be a millisecond at least", t.name, *t.value)
 		}
 	}
+	o.Endless = cmp.Or(o.Endless, DefaultEndless)
 	if o.NearCache == nil {
 		return nil
 	}

@@ -56,7 +56,7 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 	if err != nil {
 		return sessionstore.Entry{}, err
 	}
-	e, err := entry(reply)
+	e, err := s.opts.entry(reply)
 	if s.near != nil && err == nil {
 		s.near.read(key, e, writes)
 	}
@@ -86,7 +86,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 func (s *Store) written(key string, reply any, err error, now sessionstore.Entry) (sessionstore.Entry, error) {
 	var found sessionstore.Entry
 	if err == nil && reply != int64(1) {
-		if found, err = entry(reply); err == nil {
+		if found, err = s.opts.entry(reply); err == nil {
 			now, err = found, sessionstore.ErrConflict
 		}
 	}

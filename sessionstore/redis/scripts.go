@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"time"
 	"unsafe"
 
@@ -29,15 +30,11 @@ func newScript(text string, writes bool) *script {
 // A record is compared by its first bytes ("p"), the version that is in each native one, or as a whole ("w"). So it
 // need not travel to be compared.
 var (
-	getScript = newScript(`
-local v = redis.call('GET', KEYS[1])
-if not v then return false end
-return {v, redis.call('PTTL', KEYS[1])}`, false)
+	getScript = newScript(load+reply, false)
 
 	// setScript compares and sets. The record that is to be written may be there already: then an attempt whose reply was
 	// lost has written it. It is written once more, as WAIT counts the replicas that have what this connection wrote.
-	setScript = newScript(fmt.Sprintf(`
-local cur = redis.call('GET', KEYS[1])
+	setScript = newScript(load+fmt.Sprintf(`
 local is
 if not cur then
   is = ARGV[1] == 'n'
@@ -56,26 +53,38 @@ end
 if is then
   redis.call('SET', KEYS[1], ARGV[4], 'PX', ARGV[5])
   return 1
-end
-if not cur then return false end
-return {cur, redis.call('PTTL', KEYS[1])}`, sessionstore.VersionLen), true)
+end`, sessionstore.VersionLen)+reply, true)
 
-	deleteScript = newScript(`
-local cur = redis.call('GET', KEYS[1])
+	deleteScript = newScript(load+`
 if not cur then return 1 end
 local found = cur
 if ARGV[1] == 'p' then found = string.sub(cur, 1, #ARGV[2]) end
 if found == ARGV[2] then
   redis.call('DEL', KEYS[1])
   return 1
-end
-return {cur, redis.call('PTTL', KEYS[1])}`, true)
+end`+reply, true)
 
 	touchScript = newScript(`
-local cur
-if ARGV[1] == 'p' then cur = redis.call('GETRANGE', KEYS[1], 0, #ARGV[2] - 1) else cur = redis.call('GET', KEYS[1]) end
-if cur ~= ARGV[2] then return 0 end
+local last = `+strconv.Itoa(sessionstore.MaxValue)+`
+if ARGV[1] == 'p' then last = #ARGV[2] - 1 end
+if redis.call('GETRANGE', KEYS[1], 0, last) ~= ARGV[2] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[3])`, false)
+)
+
+// tooLarge is the reply of a script that has met a value larger than any record: it must not fill the memory of those who ask.
+const tooLarge = -1
+
+// load and reply are how scripts begin and end. GETRANGE reads one byte more than a record may have, and takes no key for an
+// empty value.
+var (
+	load = fmt.Sprintf(`
+local cur = redis.call('GETRANGE', KEYS[1], 0, %d)
+if cur == '' and redis.call('PTTL', KEYS[1]) == -2 then cur = false end`, sessionstore.MaxValue)
+
+	reply = fmt.Sprintf(`
+if not cur then return false end
+if #cur > %d then return %d end
+return {cur, redis.call('PTTL', KEYS[1])}`, sessionstore.MaxValue, tooLarge)
 )
 
 // matcher is how a script recognizes a record.
@@ -93,13 +102,16 @@ func matcherOf(value []byte) matcher {
 	return matcher{"w", value}
 }
 
-// forever is the time to live of a record without one. No such record is written here.
-const forever = 100 * 365 * 24 * time.Hour
+var errTooLarge = fmt.Errorf("%w: redis: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
 
-// entry reads what a script says is there.
-func entry(reply any) (sessionstore.Entry, error) {
+// entry reads what a script says is there. A record without a time to live is said to have the one of the options: no such
+// record is written here.
+func (o *Options) entry(reply any) (sessionstore.Entry, error) {
 	if reply == nil {
 		return sessionstore.Entry{}, nil
+	}
+	if reply == int64(tooLarge) {
+		return sessionstore.Entry{}, errTooLarge
 	}
 	list, ok := reply.([]any)
 	if !ok || len(list) != 2 {
@@ -110,7 +122,7 @@ func entry(reply any) (sessionstore.Entry, error) {
 	if !ok || !isInt {
 		return sessionstore.Entry{}, fmt.Errorf("%w: redis: an unexpected reply (%T, %T)", sessionstore.ErrUnavailable, list[0], list[1])
 	}
-	ttl := forever
+	ttl := o.Endless
 	if left >= 0 {
 		ttl = time.Duration(max(left, 1)) * time.Millisecond
 	}

@@ -225,6 +225,6 @@ func onOff(d *caddyfile.Dispenser, to *bool) error {
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Store          = (*Store)(nil)
+	_ stores.Sharer         = (*Store)(nil)
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 )

@@ -152,12 +152,11 @@ func (s *Store) fromURL(address string, opts *redis.Options) error {
 
 // fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
 // does a configuration that is reloaded. It is a hash, as it may be logged.
-func (s *Store) fingerprint() string {
-	o := s.opts
+func (s *Store) fingerprint(o redis.Options) string {
 	hash := sha256.New()
 	err := json.NewEncoder(hash).Encode([]any{
 		o.Addrs, o.Master, o.Cluster, o.Username, o.Password, o.SentinelUsername, o.SentinelPassword, o.DB, o.KeyPrefix,
-		o.PoolSize, o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.Pipelining, o.NearCache, o.WaitReplicas, o.TLS != nil, s.TLS.fingerprint(),
+		o.PoolSize, o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.Pipelining, o.NearCache, o.WaitReplicas, o.Endless, o.TLS != nil, s.TLS.fingerprint(),
 	})
 	if err != nil {
 		panic(err) // it is strings and numbers

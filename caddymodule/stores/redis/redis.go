@@ -2,6 +2,8 @@
 package redis
 
 import (
+	"time"
+
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
@@ -103,13 +105,25 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		return err
 	}
 	s.opts = opts
-	s.identity = stores.Identity{Driver: "redis", Resource: s.fingerprint()}
+	s.identity = stores.Identity{Driver: "redis", Resource: s.fingerprint(opts)}
 	return nil
 }
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
 	return stores.Share(s.identity, func() (sessionstore.Store, error) { return redis.Open(s.opts) })
+}
+
+// OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key, with an expiry, so that only the prefix
+// differs.
+func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	if err := layout.Check("redis", s.KeyPrefix != nil); err != nil {
+		return nil, nil, err
+	}
+	opts := s.opts
+	opts.KeyPrefix, opts.Endless = "", lifetime
+	id := stores.Identity{Driver: "redis " + string(layout), Resource: s.fingerprint(opts)}
+	return stores.Share(id, func() (sessionstore.Store, error) { return redis.Open(opts) })
 }
 
 // report logs that a server has gone or come back.

@@ -1,0 +1,43 @@
+package redis
+
+import (
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+)
+
+func TestShared(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	open := func(text string, lifetime time.Duration) any {
+		store, release, err := mustProvision(t, text).OpenShared(stores.FlaskSession, lifetime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+		return store
+	}
+	s := mustProvision(t, "redis shared.invalid")
+	own, release, err := s.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	one := open("redis shared.invalid", day)
+	if open("redis shared.invalid:6379", day) != one {
+		t.Error("two handlers do not share")
+	}
+	if one == any(own) || open("redis shared.invalid", 2*day) == one || open("redis shared.invalid {\nnear_cache\n}", day) == one {
+		t.Error("what differs is shared")
+	}
+	for text, says := range map[string]string{
+		"redis {\nkey_prefix app:\n}":     "store redis: key_prefix belongs into the dialect's block here",
+		"redis {\nkey_prefix session:\n}": "store redis: key_prefix belongs into the dialect's block here",
+	} {
+		_, _, err := mustProvision(t, text).OpenShared(stores.FlaskSession, day)
+		fails(t, err, says)
+	}
+	_, _, err = s.OpenShared("connect_redis", day)
+	fails(t, err, `store redis: it cannot keep sessions as "connect_redis" does`)
+}
