@@ -2,8 +2,10 @@ package file
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -96,4 +98,30 @@ func names(tb testing.TB, dir string) []string {
 		list = append(list, e.Name())
 	}
 	return list
+}
+
+// TestLargeFile has a file under a session's name that is larger than any: it is not read.
+func TestLargeFile(t *testing.T) {
+	s := openTemp(t, Options{})
+	save(t, s, "key", nil, []byte("one"), time.Hour)
+	if err := os.Truncate(s.path("key"), 50<<20); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err1 := s.Get(t.Context(), "key")
+	_, err2 := s.CompareAndSet(t.Context(), "key", []byte("one"), []byte("two"), time.Hour)
+	_, err3 := s.CompareAndDelete(t.Context(), "key", []byte("one"))
+	for i, err := range []error{err1, err2, err3} {
+		if !errors.Is(err, sessionstore.ErrRecord) {
+			t.Errorf("operation %d: %v", i+1, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 20*sessionstore.MaxValue {
+		t.Errorf("%d bytes were allocated", grown)
+	}
+	if info, err := os.Stat(s.path("key")); err != nil || info.Size() != 50<<20 {
+		t.Errorf("it was changed: %v, %v", info, err)
+	}
 }

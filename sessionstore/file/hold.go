@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 // held is a file that no other process changes until it is released. The lock is on the file itself, so that there are no
@@ -67,7 +69,7 @@ func tryHold(path string) (_ *held, err error) {
 			_ = file.Close()
 		}
 	}()
-	free, err := tryLock(file)
+	free, err := folder.TryLock(file)
 	switch {
 	case err != nil:
 		return nil, naming(path, err)

@@ -3,7 +3,7 @@ package file
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
+	"fmt"
 	"hash/crc32"
 	"math"
 	"time"
@@ -27,8 +27,8 @@ const (
 )
 
 var (
-	errForeign = errors.New("it is not a session file, and is left alone")
-	errDamaged = errors.New("the session file is damaged, and is left alone")
+	errForeign = fmt.Errorf("%w: it is not a session file, and is left alone", sessionstore.ErrRecord)
+	errDamaged = fmt.Errorf("%w: the session file is damaged, and is left alone", sessionstore.ErrRecord)
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

@@ -3,18 +3,18 @@
 package file
 
 import (
-	"errors"
-	"fmt"
 	"os"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-const openFlags = 0
+const openFlags = folder.OpenFlags
 
-func readFile(path string, _ []byte) ([]byte, error) { return os.ReadFile(path) }
-
-// tryLock cannot lock here, so that nothing can be changed.
-func tryLock(*os.File) (bool, error) {
-	return false, fmt.Errorf("locking files on this system: %w", errors.ErrUnsupported)
+func readFile(path string, _ []byte) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return readAll(file, nil)
 }
-
-func hasNoLinks(error) bool { return false }

@@ -39,7 +39,7 @@ func (s *Store) create(ctx context.Context, path string, deadline int64, value [
 	defer func() { s.census.born(made) }()
 	return s.write(path, deadline, value, func(from, to string) error {
 		err := os.Link(from, to)
-		if hasNoLinks(err) {
+		if folder.HasNoLinks(err) {
 			return errNoLinks
 		}
 		if err == nil {

@@ -1,0 +1,20 @@
+//go:build !linux && !darwin && !freebsd && !netbsd && !openbsd && !dragonfly
+
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// OpenFlags are none here.
+const OpenFlags = 0
+
+// TryLock cannot lock here, so that nothing can be changed.
+func TryLock(*os.File) (bool, error) {
+	return false, fmt.Errorf("locking files on this system: %w", errors.ErrUnsupported)
+}
+
+// HasNoLinks reports whether a link could not be made because the file system has none.
+func HasNoLinks(error) bool { return false }

@@ -1,0 +1,40 @@
+//go:build linux || darwin || freebsd || netbsd || openbsd || dragonfly
+
+package folder
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// OpenFlags follow no link that was put in the place of a file, and do not wait for the other end of a pipe.
+const OpenFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
+
+// TryLock takes the lock on an open file, which ends when that is closed, if it is free.
+func TryLock(file *os.File) (bool, error) {
+	_, err := Again(func() (int, error) { return 0, syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) })
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return false, nil
+	}
+	if err != nil {
+		err = &fs.PathError{Op: "flock", Path: "the file", Err: err}
+	}
+	return err == nil, err
+}
+
+// HasNoLinks reports whether a link could not be made because the file system has none.
+func HasNoLinks(err error) bool {
+	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS)
+}
+
+// Again repeats a system call that signals interrupt.
+func Again(call func() (int, error)) (int, error) {
+	for {
+		n, err := call()
+		if !errors.Is(err, syscall.EINTR) {
+			return n, err
+		}
+	}
+}
