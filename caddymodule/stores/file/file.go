@@ -2,6 +2,7 @@
 package file
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/cachelib"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
 )
 
@@ -96,18 +98,12 @@ const warnEvery = time.Minute
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
 	store, release, err := stores.Share(stores.Identity{Driver: "file", Resource: s.dir}, func() (*file.Store, error) {
-		var warned atomic.Int64
 		return file.Open(file.Options{
 			Dir: s.dir,
 			OnError: func(err error) {
 				s.logger.Error("the session folder is not in order", zap.String("path", s.dir), zap.Error(err))
 			},
-			OnEvict: func(int) {
-				now := time.Now().UnixNano()
-				if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
-					s.logger.Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
-				}
-			},
+			OnEvict: s.warnOfEviction(),
 		}), nil
 	})
 	if err != nil {
@@ -115,6 +111,36 @@ func (s *Store) Open() (sessionstore.Store, func(), error) {
 	}
 	store.Set(s.mode, s.Threshold)
 	return store, release, nil
+}
+
+// OpenShared implements [stores.Sharer]. Flask-Session keeps files as its library cachelib does.
+func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	if err := layout.Check("file", false); err != nil {
+		return nil, nil, err
+	}
+	if s.Directory == "" {
+		return nil, nil, errors.New("store file: the folder of the app must be named here")
+	}
+	id := stores.Identity{Driver: "file " + string(layout), Resource: fmt.Sprint(s.dir, " ", lifetime)}
+	store, release, err := stores.Share(id, func() (*cachelib.Store, error) {
+		return cachelib.Open(cachelib.Options{Dir: s.dir, Endless: lifetime, OnEvict: s.warnOfEviction()}), nil
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	store.Set(s.mode, s.Threshold)
+	return store, release, nil
+}
+
+// warnOfEviction returns a function that says that valid sessions are dropped, but not every time.
+func (s *Store) warnOfEviction() func(int) {
+	var warned atomic.Int64
+	return func(int) {
+		now := time.Now().UnixNano()
+		if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
+			s.logger.Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
+		}
+	}
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -166,6 +192,6 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Store          = (*Store)(nil)
+	_ stores.Sharer         = (*Store)(nil)
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 )

@@ -1,0 +1,170 @@
+// Package cachelib keeps sessions in a folder as FileSystemCache of cachelib does, the library with which Flask-Session keeps
+// them in files. An app and several processes of ours may use a folder at once.
+//
+// Processes of ours take turns, and none overwrites what another has saved. An app knows of no turns: what it saves in the
+// microseconds between our last look and our rename is overwritten, and what it saves blindly overwrites ours.
+package cachelib
+
+import (
+	"context"
+	"crypto/md5" // what cachelib names files by: it protects nothing
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// DefaultFileMode is the mode when [Options.FileMode] is zero.
+const DefaultFileMode fs.FileMode = 0o600
+
+// Options configure a [Store]. Only Dir is needed.
+type Options struct {
+	// Dir is the folder. It is made at the first change when it is not there.
+	Dir string
+
+	// FileMode is the mode of files that are written, at least 0600. Default: 0600.
+	FileMode fs.FileMode
+
+	// Threshold is how many sessions there may be before a new one has those deleted that have expired and, if that is not
+	// enough, the soonest to expire, as cachelib does. Default: 0, no limit.
+	Threshold int
+
+	// Endless is what the time to live is said to be of a session that does not expire. Default: 100 years.
+	Endless time.Duration
+
+	// OnEvict is called when sessions that were still valid had to make room, with their number. It must not block.
+	OnEvict func(n int)
+
+	// Now is the clock. Default: [time.Now].
+	Now func() time.Time
+}
+
+// Store is a [sessionstore.Store] in a folder. Make one with [Open]. Its values are pickles of protocol 2 or later, or begin like
+// one, and it takes no others. It keeps whole seconds.
+//
+// A file that is not of cachelib's making, or larger than any session, is left alone: an operation that comes upon it
+// fails with an error that is [sessionstore.ErrRecord] and names the file.
+type Store struct {
+	o         Options
+	mode      atomic.Uint32
+	threshold atomic.Int64
+
+	turn       chan struct{} // of who changes names in the folder, among the goroutines of this process
+	slots      chan struct{}
+	background sync.WaitGroup
+}
+
+// Open returns a store in the folder. It neither reads nor writes anything yet.
+func Open(o Options) *Store {
+	if o.Endless <= 0 {
+		o.Endless = 100 * 365 * 24 * time.Hour
+	}
+	if o.OnEvict == nil {
+		o.OnEvict = func(int) {}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	s := &Store{o: o, turn: make(chan struct{}, 1), slots: make(chan struct{}, maxAtWork)}
+	s.Set(o.FileMode, o.Threshold)
+	return s
+}
+
+// Set changes [Options.FileMode] and [Options.Threshold], for what is written from then on.
+func (s *Store) Set(mode fs.FileMode, threshold int) {
+	if mode == 0 {
+		mode = DefaultFileMode
+	}
+	s.mode.Store(uint32(mode))
+	s.threshold.Store(int64(threshold))
+}
+
+// Close implements [sessionstore.Store]. It waits for operations under way.
+func (s *Store) Close() error {
+	s.background.Wait()
+	return nil
+}
+
+// nameOf returns the name of a key's file.
+func nameOf(key string) string {
+	sum := md5.Sum([]byte(key))
+	return hex.EncodeToString(sum[:])
+}
+
+func (s *Store) path(name string) string { return filepath.Join(s.o.Dir, name) }
+
+// entry says what a file is as an entry, which is the zero Entry if it has expired.
+func (s *Store) entry(c content) sessionstore.Entry {
+	if c.expiry == never {
+		return sessionstore.Entry{Value: c.value, TTL: s.o.Endless}
+	}
+	left := time.Unix(c.expiry, 0).Sub(s.o.Now())
+	if left < 0 {
+		return sessionstore.Entry{}
+	}
+	return sessionstore.Entry{Value: c.value, TTL: max(left, time.Millisecond)}
+}
+
+// expiry rounds up to the second.
+func (s *Store) expiry(ttl time.Duration) int64 {
+	end := s.o.Now().Add(ttl)
+	if end.Nanosecond() > 0 {
+		return end.Unix() + 1
+	}
+	return end.Unix()
+}
+
+// maxAtWork is how many operations are made at once: each keeps a thread busy while the disk works.
+const maxAtWork = 16
+
+var (
+	errSize  = errors.New("a key or a record is too large, or a key is empty")
+	errValue = errors.New("a record is no pickle, and is kept nowhere")
+)
+
+// do has something done with the file of a key. When the context ends it returns, and what was begun goes on.
+func (s *Store) do(ctx context.Context, key string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
+	if len(key) == 0 || len(key) > sessionstore.MaxKey {
+		return sessionstore.Entry{}, s.unavailable(errSize)
+	}
+	if err := ctx.Err(); err != nil {
+		return sessionstore.Entry{}, s.unavailable(err)
+	}
+	select {
+	case s.slots <- struct{}{}:
+	case <-ctx.Done():
+		return sessionstore.Entry{}, s.unavailable(ctx.Err())
+	}
+	type result struct {
+		found sessionstore.Entry
+		err   error
+	}
+	done := make(chan result, 1)
+	s.background.Go(func() {
+		found, err := work(s.path(nameOf(key)))
+		<-s.slots
+		done <- result{found, err}
+	})
+	select {
+	case r := <-done:
+		if r.err != nil && r.err != sessionstore.ErrConflict {
+			return sessionstore.Entry{}, s.unavailable(r.err)
+		}
+		return r.found, r.err
+	case <-ctx.Done():
+		return sessionstore.Entry{}, s.unavailable(ctx.Err())
+	}
+}
+
+// unavailable makes an error of this store out of err.
+func (s *Store) unavailable(err error) error {
+	return fmt.Errorf("%w: %s: %w", sessionstore.ErrUnavailable, s.o.Dir, err)
+}
+
+var _ sessionstore.Store = (*Store)(nil)

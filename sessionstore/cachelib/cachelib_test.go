@@ -1,0 +1,527 @@
+package cachelib
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/storetest"
+)
+
+// clock is time that stands still until it is moved.
+type clock struct{ passed atomic.Int64 }
+
+func (c *clock) now() time.Time          { return time.Unix(1.7e9, 0).Add(time.Duration(c.passed.Load())) }
+func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
+
+// pickles is a store whose values begin like pickles, while those of the suite begin in all ways.
+type pickles struct{ *Store }
+
+// start begins a pickle as Python makes it.
+const start = "\x80\x05"
+
+// most is the size of the largest value that is left for the suite, which makes one of [sessionstore.MaxValue].
+const most = sessionstore.MaxValue - len(start) - 1
+
+func wrapped(value []byte) []byte {
+	if value == nil {
+		return nil
+	}
+	if len(value) > most {
+		value = value[:most]
+	}
+	return append(append([]byte(start), value...), '.')
+}
+
+func unwrapped(e sessionstore.Entry, whole []byte) sessionstore.Entry {
+	if e.Found() {
+		e.Value = e.Value[len(start) : len(e.Value)-1]
+		if len(e.Value) == most {
+			e.Value = append(bytes.Clone(e.Value), bytes.Repeat(whole, sessionstore.MaxValue)[most:sessionstore.MaxValue]...)
+		}
+	}
+	return e
+}
+
+// every is what the suite's largest value repeats.
+var every = func() (b []byte) {
+	for i := range 256 {
+		b = append(b, byte(i))
+	}
+	return b
+}()
+
+func (p pickles) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
+	e, err := p.Store.Get(ctx, key)
+	return unwrapped(e, every), err
+}
+
+func (p pickles) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+	e, err := p.Store.CompareAndSet(ctx, key, wrapped(old), wrapped(value), ttl)
+	return unwrapped(e, every), err
+}
+
+func (p pickles) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
+	e, err := p.Store.CompareAndDelete(ctx, key, wrapped(old))
+	return unwrapped(e, every), err
+}
+
+func (p pickles) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
+	return p.Store.Touch(ctx, key, wrapped(old), ttl)
+}
+
+// TestStore runs the suite in folders of both forms.
+func TestStore(t *testing.T) {
+	for _, f := range []form{modern, pickled} {
+		t.Run(map[form]string{modern: "modern", pickled: "pickled"}[f], func(t *testing.T) {
+			var c clock
+			open := func(dir string) sessionstore.Store { return pickles{Open(Options{Dir: dir, Now: c.now})} }
+			again := func(_ *testing.T, s sessionstore.Store) sessionstore.Store { return open(s.(pickles).o.Dir) }
+			storetest.Run(t, storetest.Harness{
+				New: func(t *testing.T) sessionstore.Store {
+					dir := inMemory(t)
+					counter(t, dir, f, 0)
+					return open(dir)
+				},
+				Second: again, Reopen: again, Advance: c.advance, Tick: time.Second,
+			})
+		})
+	}
+}
+
+// inMemory is a folder in memory, if there is such: syncing is what takes time.
+func inMemory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "cachelib")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// counter writes a counter as an app does when it starts.
+func counter(tb testing.TB, dir string, f form, n int64) {
+	tb.Helper()
+	Open(Options{Dir: dir}).setCount(n, f)
+}
+
+func openTemp(tb testing.TB, o Options) *Store {
+	tb.Helper()
+	if o.Dir == "" {
+		o.Dir = filepath.Join(tb.TempDir(), "flask_session")
+	}
+	s := Open(o)
+	tb.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func save(tb testing.TB, s *Store, key string, old, value []byte, ttl time.Duration) {
+	tb.Helper()
+	if _, err := s.CompareAndSet(tb.Context(), key, old, value, ttl); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func want(tb testing.TB, s *Store, key string, value []byte) sessionstore.Entry {
+	tb.Helper()
+	e, err := s.Get(tb.Context(), key)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if !bytes.Equal(e.Value, value) || e.Found() != (value != nil) {
+		tb.Fatalf("there is %.40q, want %.40q", e.Value, value)
+	}
+	return e
+}
+
+func pickle(i int) []byte { return fmt.Appendf(nil, "\x80\x05K%c.", i) }
+
+const sid = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f"
+
+// sidName is the name that Python's cachelib gives the file of sid.
+const sidName = "ce41a8df7341a0807ab2038b1ca19698"
+
+// TestFormIsKept reads what the versions of cachelib have written, and writes it back in their form.
+func TestFormIsKept(t *testing.T) {
+	value := []byte("\x80\x05\x95\n\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94K\x01s.")
+	const j = "\x80\xcf\x7c\x65" // 1702678400
+	for name, test := range map[string]struct {
+		head   string
+		form   form
+		expiry int64
+	}{
+		"0.13":                       {j, modern, 1702678400},
+		"0.13, never":                {"\x00\x00\x00\x00", modern, never},
+		"0.13, with the look of 0.6": {"\x80\x05\x95\x65", modern, 0x65950580},
+		"0.13, with the look of 0.1": {"J\x01\x02\x65", modern, 0x6502014a},
+		"0.1":                        {"J" + j + ".", pickled, 1702678400},
+		"0.1, never":                 {"K\x00.", pickled, never},
+		"0.1, 2038":                  {"L2147483653L\n.", pickled, 2147483653},
+		"0.6":                        {"\x80\x05\x95\x06\x00\x00\x00\x00\x00\x00\x00J" + j + ".", pickled, 1702678400},
+		"0.6 on 3.7":                 {"\x80\x04\x95\x06\x00\x00\x00\x00\x00\x00\x00J" + j + ".", pickled, 1702678400},
+		"0.6, never":                 {"\x80\x05K\x00.", pickled, never},
+		"0.6, 2038":                  {"\x80\x05\x95\x08\x00\x00\x00\x00\x00\x00\x00\x8a\x05\x05\x00\x00\x80\x00.", pickled, 2147483653},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at := time.Unix(1702678400-3600, 0)
+			s := openTemp(t, Options{Dir: t.TempDir(), Endless: 31 * 24 * time.Hour, Now: func() time.Time { return at }})
+			path := filepath.Join(s.o.Dir, sidName)
+			if err := os.WriteFile(path, append([]byte(test.head), value...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			e, err := s.Get(t.Context(), sid)
+			ttl := time.Unix(test.expiry, 0).Sub(at)
+			if test.expiry == never {
+				ttl = s.o.Endless
+			}
+			if test.expiry != never && ttl < 0 {
+				if err != nil || e.Found() {
+					t.Fatalf("what has expired: %v, %v", e, err)
+				}
+				return
+			}
+			if err != nil || !bytes.Equal(e.Value, value) || e.TTL != ttl {
+				t.Fatalf("%q, %v left, %v; want %v", e.Value, e.TTL, err, ttl)
+			}
+			if err := s.Touch(t.Context(), sid, value, 2*time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			if e := want(t, s, sid, value); test.expiry != never && e.TTL != 2*time.Hour || test.expiry == never && e.TTL != ttl {
+				t.Errorf("after a touch %v are left", e.TTL)
+			}
+			save(t, s, sid, value, pickle(7), 90*time.Minute)
+			if e := want(t, s, sid, pickle(7)); e.TTL != 90*time.Minute {
+				t.Errorf("after a save %v are left", e.TTL)
+			}
+			raw, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c, err := parse(raw); err != nil || c.form != test.form {
+				t.Errorf("it has become %q, %v", raw, err)
+			}
+		})
+	}
+}
+
+// TestFormOfNew makes sessions beside those of an app.
+func TestFormOfNew(t *testing.T) {
+	formOf := func(s *Store, key string) form {
+		t.Helper()
+		raw, err := os.ReadFile(s.path(nameOf(key)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.form
+	}
+	s := openTemp(t, Options{})
+	save(t, s, "one", nil, pickle(1), time.Hour)
+	if f := formOf(s, "one"); f != modern {
+		t.Errorf("in an empty folder: %v", f)
+	}
+	// The app has no threshold, and its cachelib is old.
+	raw := content{form: pickled, expiry: time.Now().Unix() + 3600, value: pickle(1)}.append(nil)
+	if err := os.WriteFile(s.path(nameOf("two")), raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_ = os.Chtimes(s.path(nameOf("two")), time.Time{}, time.Now().Add(time.Second))
+	save(t, s, "three", nil, pickle(1), time.Hour)
+	if f := formOf(s, "three"); f != pickled {
+		t.Errorf("beside a later file: %v", f)
+	}
+	// Its counter says more than any file.
+	counter(t, s.o.Dir, modern, 3)
+	save(t, s, "four", nil, pickle(1), time.Hour)
+	if f := formOf(s, "four"); f != modern {
+		t.Errorf("beside a counter: %v", f)
+	}
+}
+
+// TestForeign has files that are not of cachelib's making. They stay as they are, and cost no memory.
+func TestForeign(t *testing.T) {
+	s := openTemp(t, Options{Dir: t.TempDir()})
+	path := s.path(sidName)
+	for name, put := range map[string]func() error{
+		"empty":       func() error { return os.WriteFile(path, nil, 0o600) },
+		"short":       func() error { return os.WriteFile(path, []byte("\x80"), 0o600) },
+		"text":        func() error { return os.WriteFile(path, []byte("this is not a session"), 0o600) },
+		"no value":    func() error { return os.WriteFile(path, []byte("\xff\xff\xff\x7f"), 0o600) },
+		"JSON inside": func() error { return os.WriteFile(path, []byte("\xff\xff\xff\x7f{\"a\":1}"), 0o600) },
+		"ours":        func() error { return os.WriteFile(path, []byte("CSF\x01native and more of it"), 0o600) },
+		"50 MB": func() error {
+			return errors.Join(os.WriteFile(path, []byte("\xff\xff\xff\x7f\x80\x05"), 0o600), os.Truncate(path, 50<<20))
+		},
+		"a byte too many": func() error {
+			return errors.Join(os.WriteFile(path, []byte("\xff\xff\xff\x7f\x80\x05"), 0o600), os.Truncate(path, 4+sessionstore.MaxValue+1))
+		},
+		"a folder": func() error { return os.Mkdir(path, 0o700) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := put(); err != nil {
+				t.Fatal(err)
+			}
+			before, err := os.Lstat(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var mem, after runtime.MemStats
+			runtime.ReadMemStats(&mem)
+			_, err1 := s.Get(t.Context(), sid)
+			_, err2 := s.CompareAndSet(t.Context(), sid, nil, pickle(1), time.Hour)
+			_, err3 := s.CompareAndSet(t.Context(), sid, pickle(1), pickle(2), time.Hour)
+			_, err4 := s.CompareAndDelete(t.Context(), sid, pickle(1))
+			err5 := s.Touch(t.Context(), sid, pickle(1), time.Hour)
+			for i, err := range []error{err1, err2, err3, err4, err5} {
+				if name == "a folder" && i == 4 && err != nil {
+					continue // it cannot be opened to be written
+				}
+				if !errors.Is(err, sessionstore.ErrRecord) || errors.Is(err, sessionstore.ErrConflict) || strings.Contains(err.Error(), "session:") {
+					t.Errorf("operation %d: %v", i+1, err)
+				}
+			}
+			runtime.ReadMemStats(&after)
+			if grown := after.TotalAlloc - mem.TotalAlloc; grown > 10*sessionstore.MaxValue {
+				t.Errorf("%d bytes were allocated", grown)
+			}
+			info, err := os.Lstat(path)
+			if err != nil || !os.SameFile(info, before) || info.Size() != before.Size() || !info.ModTime().Equal(before.ModTime()) {
+				t.Errorf("it was changed: %v, %v", info, err)
+			}
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if err := os.WriteFile(path, append([]byte("\xff\xff\xff\x7f\x80\x05"), make([]byte, sessionstore.MaxValue-2)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := s.Get(t.Context(), sid); err != nil || len(e.Value) != sessionstore.MaxValue {
+		t.Errorf("the largest: %d bytes, %v", len(e.Value), err)
+	}
+	if _, err := s.CompareAndSet(t.Context(), "other", nil, []byte("no pickle"), time.Hour); !errors.Is(err, sessionstore.ErrUnavailable) {
+		t.Errorf("a value that could not be read again: %v", err)
+	}
+}
+
+// TestFolder looks at what is left in the folder.
+func TestFolder(t *testing.T) {
+	s := openTemp(t, Options{FileMode: 0o660})
+	for i := range 5 {
+		save(t, s, fmt.Sprint("key", i), nil, pickle(1), time.Hour)
+		save(t, s, fmt.Sprint("key", i), pickle(1), pickle(2), time.Hour)
+	}
+	if _, err := s.CompareAndDelete(t.Context(), "key0", pickle(2)); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(s.o.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := 0
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.Mode() != 0o660 {
+			t.Errorf("%s: %v, %v", e.Name(), info.Mode(), err)
+		}
+		if e.Name() != lockName {
+			sessions++
+		}
+	}
+	if sessions != 4 {
+		t.Errorf("there are %v", entries)
+	}
+	if info, err := os.Stat(s.o.Dir); err != nil || info.Mode().Perm()&^0o070 != 0o700 {
+		t.Errorf("the folder: %v, %v", info, err)
+	}
+}
+
+// TestCounter counts as cachelib does, if there is an app that does.
+func TestCounter(t *testing.T) {
+	for _, f := range []form{modern, pickled} {
+		s := openTemp(t, Options{Dir: t.TempDir()})
+		save(t, s, "before", nil, pickle(1), time.Hour)
+		if _, _, ok := s.counted(); ok {
+			t.Error("a counter was made")
+		}
+		counter(t, s.o.Dir, f, 1)
+		for i := range 70000 / 350 {
+			save(t, s, fmt.Sprint("key", i), nil, pickle(1), time.Hour)
+		}
+		save(t, s, "key1", pickle(1), pickle(2), time.Hour)
+		if _, err := s.CompareAndDelete(t.Context(), "key0", pickle(1)); err != nil {
+			t.Fatal(err)
+		}
+		if n, is, ok := s.counted(); n != 200 || is != f || !ok {
+			t.Errorf("counted %d in form %v", n, is)
+		}
+	}
+}
+
+// TestThreshold prunes as cachelib does: first what has expired, then the soonest to expire.
+func TestThreshold(t *testing.T) {
+	for _, counts := range []bool{true, false} {
+		var c clock
+		evicted := 0
+		s := openTemp(t, Options{Dir: t.TempDir(), Now: c.now, Threshold: 10, OnEvict: func(n int) { evicted += n }})
+		if counts {
+			counter(t, s.o.Dir, modern, 0)
+		}
+		key := func(i int) string { return fmt.Sprint("key", i) }
+		for i := range 11 {
+			ttl := time.Hour + time.Duration(i)*time.Minute
+			if i < 2 {
+				ttl = time.Minute
+			}
+			save(t, s, key(i), nil, pickle(i), ttl)
+		}
+		if err := os.WriteFile(s.path("foreign"), []byte("not a session"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 11 {
+			want(t, s, key(i), pickle(i))
+		}
+		c.advance(2 * time.Minute)
+		save(t, s, key(11), nil, pickle(11), 2*time.Hour)
+		if evicted != 0 {
+			t.Errorf("%d had to go", evicted)
+		}
+		for i := 12; i < 16; i++ {
+			save(t, s, key(i), nil, pickle(i), 2*time.Hour)
+		}
+		if evicted == 0 || evicted > 5 {
+			t.Errorf("%d had to go", evicted)
+		}
+		for i := range 16 {
+			e, err := s.Get(t.Context(), key(i))
+			if err != nil || e.Found() != (i >= 2+evicted) {
+				t.Errorf("%d of %d: %v, %v", i, evicted, e.Found(), err)
+			}
+		}
+		if _, err := os.Stat(s.path("foreign")); err != nil {
+			t.Error(err)
+		}
+		s.Set(0, 0)
+		for i := 16; i < 40; i++ {
+			save(t, s, key(i), nil, pickle(i), 2*time.Hour)
+		}
+		for i := 16; i < 40; i++ {
+			want(t, s, key(i), pickle(i))
+		}
+	}
+}
+
+// TestWriters has 64 of them, through two stores, change one session and make others.
+func TestWriters(t *testing.T) {
+	dir := t.TempDir()
+	counter(t, dir, modern, 0)
+	both := [2]*Store{openTemp(t, Options{Dir: dir}), openTemp(t, Options{Dir: dir})}
+	const writers, times = 64, 5
+	value := func(n int) []byte { return fmt.Appendf(nil, "\x80\x05J%d.", n) }
+	numberOf := func(e sessionstore.Entry) (n int) {
+		if e.Found() {
+			_, _ = fmt.Sscanf(string(e.Value[3:]), "%d", &n)
+		}
+		return n
+	}
+	var all sync.WaitGroup
+	for w := range writers {
+		s := both[w%2]
+		all.Go(func() {
+			e, err := s.Get(t.Context(), sid)
+			for range times {
+				for {
+					if err != nil && !errors.Is(err, sessionstore.ErrConflict) {
+						t.Error(err)
+						return
+					}
+					n := numberOf(e)
+					next := append(value(n+1), fmt.Sprint(" by ", w)...)
+					if e, err = s.CompareAndSet(t.Context(), sid, e.Value, next, time.Hour); err == nil {
+						e = sessionstore.Entry{Value: next}
+						break
+					}
+				}
+			}
+			if _, err := s.CompareAndSet(t.Context(), fmt.Sprint("own", w), nil, value(w), time.Hour); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	e, err := both[0].Get(t.Context(), sid)
+	if n := numberOf(e); err != nil || n != writers*times {
+		t.Errorf("counted %d, want %d, %v", n, writers*times, err)
+	}
+	for w := range writers {
+		want(t, both[w%2], fmt.Sprint("own", w), value(w))
+	}
+	if n, _, _ := both[0].counted(); n != writers+1 {
+		t.Errorf("the counter says %d, want %d", n, writers+1)
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != lockName {
+		t.Errorf("left over: %v, %v", left, err)
+	}
+}
+
+// TestApp has an app save a session in the moment before ours is put in its place.
+func TestApp(t *testing.T) {
+	s := openTemp(t, Options{})
+	save(t, s, sid, nil, pickle(1), time.Hour)
+	f, err := find(s.path(sidName), os.O_RDONLY)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.close()
+	app := content{modern, time.Now().Unix() + 60, pickle(2), 0}.append(nil)
+	replaced := s.path("tmp" + suffix)
+	if err := errors.Join(os.WriteFile(replaced, app, 0o600), os.Rename(replaced, f.file.Name())); err != nil {
+		t.Fatal(err)
+	}
+	w := writing{store: s, path: f.file.Name(), value: pickle(3), ttl: time.Hour}
+	defer w.discard()
+	if placed, err := w.replace(t.Context(), f); placed || err != nil {
+		t.Errorf("placed %v, %v", placed, err)
+	}
+	want(t, s, sid, pickle(2))
+	if e, err := s.CompareAndSet(t.Context(), sid, pickle(1), pickle(3), time.Hour); err != sessionstore.ErrConflict || !bytes.Equal(e.Value, pickle(2)) {
+		t.Errorf("%v, %v", e, err)
+	}
+	// Where nothing was, the app has made one.
+	w2 := writing{store: s, path: f.file.Name(), value: pickle(3), ttl: time.Hour}
+	defer w2.discard()
+	if placed, err := w2.replace(t.Context(), nil); placed || err != nil {
+		t.Errorf("placed %v, %v", placed, err)
+	}
+	want(t, s, sid, pickle(2))
+}
+
+// TestNoRight has a folder that cannot be written to.
+func TestNoRight(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openTemp(t, Options{Dir: dir})
+	_, err1 := s.Get(t.Context(), sid)
+	_, err2 := s.CompareAndSet(t.Context(), sid, nil, pickle(1), time.Hour)
+	for _, err := range []error{err1, err2} {
+		if !errors.Is(err, sessionstore.ErrUnavailable) || errors.Is(err, sessionstore.ErrRecord) {
+			t.Error(err)
+		}
+	}
+}

@@ -1,0 +1,164 @@
+package cachelib
+
+import (
+	"cmp"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
+)
+
+// countName is the file in which cachelib counts the others, an entry like any other. Where an app has no threshold, it
+// counts nothing.
+var countName = nameOf("__wz_cache_count")
+
+// counted reads the counter.
+func (s *Store) counted() (n int64, f form, ok bool) {
+	c, err := find(s.path(countName), os.O_RDONLY)
+	if c == nil || err != nil {
+		return 0, modern, false
+	}
+	defer c.close()
+	n, _, _, ok = number(c.value)
+	return n, c.form, ok
+}
+
+// count adds to the counter, if there is one. It is called in turn; an app's own change at this moment may be lost, as among
+// the app's own processes: cachelib counts anew when an app starts.
+func (s *Store) count(delta int64) {
+	if n, f, ok := s.counted(); ok {
+		s.setCount(n+delta, f)
+	}
+}
+
+// setCount writes the counter. That it fails harms nobody: the session is saved.
+func (s *Store) setCount(n int64, f form) {
+	value := binary.LittleEndian.AppendUint32([]byte{opProto, 2, opBinInt}, uint32(max(n, 0)))
+	raw := content{form: f, expiry: never, value: append(value, opStop)}.append(nil)
+	temp, err := s.writeTemp(raw, false)
+	if err == nil && os.Rename(temp, s.path(countName)) != nil {
+		_ = os.Remove(temp)
+	}
+}
+
+// formSample is how many files are looked at for the form of a new one.
+const formSample = 100
+
+// newForm returns the form that the app's cachelib reads: that of its counter, which it writes whenever it starts, or else of
+// the latest file. In an empty folder it is the modern one.
+func (s *Store) newForm() form {
+	if _, f, ok := s.counted(); ok {
+		return f
+	}
+	is, latest := modern, time.Time{}
+	left := formSample
+	_ = s.each(func(path string) bool {
+		if f, err := find(path, os.O_RDONLY); err == nil && f != nil {
+			if f.info.ModTime().After(latest) {
+				is, latest = f.form, f.info.ModTime()
+			}
+			f.close()
+		}
+		left--
+		return left > 0
+	})
+	return is
+}
+
+// each calls look for every file that cachelib counts, until it returns false.
+func (s *Store) each(look func(path string) bool) error {
+	dir, err := os.Open(s.o.Dir)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	for {
+		names, err := dir.Readdirnames(formSample)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			if name != countName && !strings.HasSuffix(name, suffix) && !look(s.path(name)) {
+				return nil
+			}
+		}
+	}
+}
+
+// prune makes room for a new session, if there are more than the threshold. It is called in turn.
+func (s *Store) prune() {
+	threshold := s.threshold.Load()
+	if threshold <= 0 {
+		return
+	}
+	n, f, counted := s.counted()
+	if counted && n <= threshold {
+		return
+	}
+	type file struct {
+		path   string
+		expiry int64
+	}
+	var files []file
+	var all int64
+	err := s.each(func(path string) bool {
+		all++
+		if c, err := peek(path); err == nil {
+			files = append(files, file{path, c.expiry})
+		}
+		return true
+	})
+	if err != nil {
+		return
+	}
+	now := s.o.Now().Unix()
+	slices.SortFunc(files, func(a, b file) int { return cmp.Compare(a.expiry, b.expiry) })
+	evicted := 0
+	remove := func(f file) bool {
+		gone := os.Remove(f.path) == nil
+		if gone {
+			all--
+		}
+		return gone
+	}
+	if all > threshold {
+		files = slices.DeleteFunc(files, func(f file) bool { return f.expiry != never && f.expiry < now && remove(f) })
+	}
+	for _, f := range files {
+		if all <= threshold {
+			break
+		}
+		if remove(f) {
+			evicted++
+		}
+	}
+	if counted {
+		s.setCount(all, f)
+	}
+	if evicted > 0 {
+		s.o.OnEvict(evicted)
+	}
+}
+
+// peek reads the beginning of a file: its value is cut off.
+func peek(path string) (content, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|folder.OpenFlags, 0)
+	if err != nil {
+		return content{}, err
+	}
+	defer file.Close()
+	head := make([]byte, maxPickled+3)
+	n, err := io.ReadFull(file, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return content{}, err
+	}
+	return parse(head[:n])
+}
