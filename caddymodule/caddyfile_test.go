@@ -88,7 +88,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"store that is not compiled in", "store memcached localhost", "--with github.com/caddy-session/caddy-session/caddymodule/stores/memcached"},
 		{"database that is not compiled in", "store sql postgres postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"},
 		{"store of databases that is not compiled in", "store sql postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql"},
-		{"unknown dialect", "dialect flask", "unrecognized dialect: flask"},
+		{"unknown dialect", "dialect rack", "unrecognized dialect: rack"},
 		{"no value", "name", "wrong argument count"},
 		{"too many values", "name a b", "wrong argument count"},
 		{"not on or off", "vary maybe", "vary must be one of [on off]"},

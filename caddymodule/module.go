@@ -14,6 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 
 	// The dialects of every build.
+	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/flask"
 	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
 
 	// The stores of every build.

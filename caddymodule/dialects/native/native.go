@@ -26,14 +26,7 @@ func (*Dialect) Format() dialects.Format { return dialects.Format{Codec: session
 //
 //	dialect native
 func (*Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Errf("unrecognized option of dialect native: %s", d.Val())
-	}
-	return nil
+	return dialects.Options(d, "dialect native", func(string) (bool, error) { return false, nil })
 }
 
 // Interface guards

@@ -1,0 +1,88 @@
+// Package flask is the dialect of sessions that Flask keeps in its own signed cookie.
+package flask
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
+)
+
+func init() { caddy.RegisterModule(new(Dialect)) }
+
+// Dialect shares the sessions of a Flask app that keeps them in its own signed cookie, with no store: the data travel in
+// the cookie, readable for the browser, and parallel changes overwrite each other. It is the form of Flask 1.0 and later.
+type Dialect struct {
+	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS, which verify too. Placeholders such as
+	// {env.*} and {file.*} work.
+	Secret []string `json:"secret,omitempty"`
+
+	// The app's PERMANENT_SESSION_LIFETIME. Default: 744h (31 days)
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// Whether the cookies of sessions that begin here outlive the browser. Default: false
+	Permanent bool `json:"permanent,omitempty"`
+
+	signer   *flask.Signer
+	lifetime time.Duration
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Dialect) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: dialects.Namespace + ".flask", New: func() caddy.Module { return new(Dialect) }}
+}
+
+// Provision implements [caddy.Provisioner].
+func (f *Dialect) Provision(caddy.Context) error {
+	secrets, err := dialects.Resolve(f.Secret)
+	if err != nil {
+		return fmt.Errorf("dialect flask: %w", err)
+	}
+	if f.signer, err = flask.NewSigner(secrets...); err != nil {
+		return fmt.Errorf("dialect flask: %w", err)
+	}
+	if f.lifetime, err = dialects.Lifetime(f.Lifetime, flask.DefaultLifetime); err != nil {
+		return fmt.Errorf("dialect flask: %w", err)
+	}
+	return nil
+}
+
+// Format implements [dialects.Dialect].
+func (f *Dialect) Format() dialects.Format {
+	return dialects.Format{
+		Codec: flask.Codec{}, Client: f.signer, CookieName: flask.CookieName, Lifetime: f.lifetime, Permanent: f.Permanent,
+	}
+}
+
+// UnmarshalCaddyfile sets up the dialect from Caddyfile tokens. Syntax:
+//
+//	dialect flask {
+//		secret    <key> [<fall-back key>...]
+//		lifetime  <duration>
+//		permanent on | off
+//	}
+func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return dialects.Options(d, "dialect flask", func(option string) (known bool, err error) {
+		switch option {
+		case "secret":
+			return true, dialects.Words(d, &f.Secret)
+		case "lifetime":
+			return true, dialects.Duration(d, &f.Lifetime)
+		case "permanent":
+			return true, dialects.OnOff(d, &f.Permanent)
+		default:
+			return false, nil
+		}
+	})
+}
+
+// Interface guards
+var (
+	_ dialects.Dialect      = (*Dialect)(nil)
+	_ caddy.Provisioner     = (*Dialect)(nil)
+	_ caddyfile.Unmarshaler = (*Dialect)(nil)
+)

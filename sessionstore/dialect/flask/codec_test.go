@@ -1,0 +1,215 @@
+package flask_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/base64"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
+)
+
+const secret = "correct horse battery staple"
+
+// Cookies of Flask 3.1.3, made with the clock at 1700000000.
+var cookies = []struct {
+	name, cookie, data, flash string
+	permanent                 bool
+}{
+	{
+		"plain", "eyJuYW1lIjoiWm9cdTAwZWIiLCJ1c2VyX2lkIjo0Mn0.ZVPxAA.YIYQuv4CPMbC6h5AcaJwgLjECCE",
+		`{"name":"Zo\u00eb","user_id":42}`, "", false,
+	},
+	{
+		"messages", "eyJfZmxhc2hlcyI6W3siIHQiOlsiaW5mbyIsIlNhdmVkISJdfV0sIl9wZXJtYW5lbnQiOnRydWV9.ZVPxAA.8qDa67ZqtPXOcOqgOX3ZpHEPQmk",
+		`{}`, `[["info","Saved!"]]`, true,
+	},
+	{
+		"every tag, compressed",
+		".eJyrVkpSsqpWUgCSSo6OrrZKtTpKKWCRlEwwVRIfr2RlWAsULoHwlayiDXWMYoECpWABIKlkaGRsYmpmboGLBplanpGaBzEYqCGkNFVHwdBEwS-_TMHIwMhYwcjIytDYyshAwd03RKm2FgBCOiVp.ZVPxAA.BGPdj2SNBQ6WRwUVYPTJ67nOKVk",
+		`{"b":{" b":"AAE="},"d":{" di":{" t__":1}},"t":{" t":[1,2]},"u":{" u":"12345678123456781234567812345678"},"when":{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}}`, "", false,
+	},
+}
+
+func decode(t *testing.T, payload []byte) (r sessionstore.Record) {
+	t.Helper()
+	if err := (flask.Codec{}).Decode(payload, &r); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestCookiesOfFlask(t *testing.T) {
+	signer, err := flask.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := time.Unix(1700000000, 0)
+	for _, c := range cookies {
+		t.Run(c.name, func(t *testing.T) {
+			payload, age, stale, ok := signer.Open(c.cookie, sealed.Add(90*time.Second+time.Millisecond))
+			if age != 90*time.Second || stale || !ok {
+				t.Fatalf("age %v, stale %t, ok %t", age, stale, ok)
+			}
+			r := decode(t, payload)
+			if string(r.Data) != c.data || string(r.Flash) != c.flash || r.Permanent != c.permanent {
+				t.Errorf("data %s, messages %s, permanent %t", r.Data, r.Flash, r.Permanent)
+			}
+			again, err := flask.Codec{}.Encode(&r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(c.cookie, ".") && signer.Seal(again, sealed) != c.cookie {
+				t.Errorf("sealed again it is %s", signer.Seal(again, sealed)) // compressed bytes differ from one zlib to the next
+			}
+			if back := decode(t, again); !bytes.Equal(back.Data, r.Data) || !bytes.Equal(back.Flash, r.Flash) || back.Permanent != r.Permanent {
+				t.Errorf("it comes back as %s, %s, %t", back.Data, back.Flash, back.Permanent)
+			}
+		})
+	}
+}
+
+func payload(text string) []byte { return base64.RawURLEncoding.AppendEncode(nil, []byte(text)) }
+
+func text(t *testing.T, payload []byte) string {
+	t.Helper()
+	encoded, compressed := strings.CutPrefix(string(payload), ".")
+	b, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if compressed {
+		r, err := zlib.NewReader(bytes.NewReader(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err = io.ReadAll(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return string(b)
+}
+
+// What is not in the record's own fields comes back as it was.
+func TestWhatStays(t *testing.T) {
+	r := decode(t, payload(`{"a":1,"_permanent":false,"_flashes":[{" t":["m",{" m":"<b>hi</b>"}]},["list","x"]],"n":12345678901234567890123}`))
+	if string(r.Data) != `{"a":1,"n":12345678901234567890123}` || string(r.Flash) != `[["m","<b>hi</b>"],["list","x"]]` || r.Permanent {
+		t.Fatalf("data %s, messages %s, permanent %t", r.Data, r.Flash, r.Permanent)
+	}
+	r.Data = []byte(`{"n":12345678901234567890123,"z":{"b":1,"a":[{"d":1,"c":2}]}}`)
+	r.Flash = []byte(`[["m","<b>hi</b>"],["m","<b>hi</b>"]]`)
+	out, err := flask.Codec{}.Encode(&r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"_flashes":[{" t":["m",{" m":"<b>hi</b>"}]},{" t":["m","<b>hi</b>"]}],"_permanent":false,"n":12345678901234567890123,"z":{"a":[{"c":2,"d":1}],"b":1}}`
+	if got := text(t, out); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestTagsThatFlaskCannotRead(t *testing.T) {
+	for data, valid := range map[string]bool{
+		`{"x":{" t":[1]}}`:         true,
+		`{"x":{" t":1}}`:           false,
+		`{"x":[{" b":"A"}]}`:       false,
+		`{"x":{" b":"AA=="}}`:      true,
+		`{"x":{" u":"12"}}`:        false,
+		`{"x":{" m":1}}`:           false,
+		`{"x":{" d":"?"}}`:         true,
+		`{"x":{" di":{" t__":1}}}`: true,
+		`{"x":{" di":{" t":1}}}`:   false,
+		`{"x":{" x":1}}`:           true,
+		`{"_permanent":true}`:      false,
+		`{"_flashes":[]}`:          false,
+	} {
+		r := sessionstore.Record{Data: []byte(data)}
+		if _, err := (flask.Codec{}).Encode(&r); (err == nil) != valid || err != nil && !errors.Is(err, sessionstore.ErrInvalid) {
+			t.Errorf("%s: %v", data, err)
+		}
+	}
+}
+
+func TestPayloadsThatAreNone(t *testing.T) {
+	bomb := func() []byte {
+		var b bytes.Buffer
+		w := zlib.NewWriter(&b)
+		_, _ = w.Write([]byte(`{"a":"`))
+		for range 50 {
+			_, _ = w.Write(make([]byte, 1<<20))
+		}
+		_ = w.Close()
+		return base64.RawURLEncoding.AppendEncode([]byte{'.'}, b.Bytes())
+	}()
+	for name, value := range map[string][]byte{
+		"nothing":            {},
+		"no base64":          []byte("!"),
+		"no JSON":            payload("what?"),
+		"a list":             payload("[]"),
+		"duplicate members":  payload(`{"a":1,"a":2}`),
+		"too deep":           payload(strings.Repeat("[", 100) + strings.Repeat("]", 100)),
+		"no zlib":            append([]byte{'.'}, payload(`{"a":1}`)...),
+		"truncated zlib":     []byte(".eJyrVkrKTFeyUqoYJkCpFgBptWC"),
+		"a zip bomb":         bomb,
+		"messages, no list":  payload(`{"_flashes":{}}`),
+		"a message of three": payload(`{"_flashes":[["a","b","c"]]}`),
+	} {
+		var r sessionstore.Record
+		if err := (flask.Codec{}).Decode(value, &r); !errors.Is(err, sessionstore.ErrRecord) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSignerRefuses(t *testing.T) {
+	signer, err := flask.NewSigner("new", secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1700000000, 0)
+	if _, _, stale, ok := signer.Open(cookies[0].cookie, at); !stale || !ok {
+		t.Errorf("a cookie of the former secret: stale %t, ok %t", stale, ok)
+	}
+	if _, _, _, ok := signer.Open(cookies[0].cookie, at.Add(-time.Second)); ok {
+		t.Error("a cookie of the future is taken")
+	}
+	other, _ := flask.NewSigner("another app's")
+	if _, _, _, ok := other.Open(cookies[0].cookie, at); ok {
+		t.Error("another app's cookie is taken")
+	}
+	if _, err := flask.NewSigner("a", ""); err == nil {
+		t.Error("an empty secret is taken")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, c := range cookies {
+		f.Add([]byte(c.cookie[:strings.LastIndexByte(c.cookie[:strings.LastIndexByte(c.cookie, '.')], '.')]))
+	}
+	f.Add(payload(`{"_flashes":[{" t":["m",{" m":"x"}]}],"_permanent":1,"a":{" di":{" b__":null}}}`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var r, again sessionstore.Record
+		if flask.Codec.Decode(flask.Codec{}, value, &r) != nil {
+			return
+		}
+		out, err := flask.Codec{}.Encode(&r)
+		if err != nil {
+			return
+		}
+		if err := (flask.Codec{}).Decode(out, &again); err != nil {
+			t.Fatalf("what was encoded cannot be decoded: %v", err)
+		}
+		if !bytes.Equal(again.Flash, r.Flash) || again.Permanent != r.Permanent || len(again.Data) > 6*len(r.Data) {
+			t.Errorf("messages %s and %s, permanent %t and %t", r.Flash, again.Flash, r.Permanent, again.Permanent)
+		}
+		once, err := flask.Codec{}.Encode(&again)
+		if err != nil || !bytes.Equal(once, out) {
+			t.Errorf("encoded twice it is another: %v", err)
+		}
+	})
+}

@@ -1,0 +1,116 @@
+package flask
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// The tags of flask.json.tag.TaggedJSONSerializer. A tagged value is an object with one member.
+const (
+	tagDict     = " di"
+	tagTuple    = " t"
+	tagBytes    = " b"
+	tagMarkup   = " m"
+	tagUUID     = " u"
+	tagDatetime = " d"
+)
+
+// tagged returns what a tag stands before.
+func tagged(v jsondoc.Value) (value jsondoc.Value, tag string, ok bool) {
+	if v.Kind() != jsondoc.Object || v.Len() != 1 {
+		return v, "", false
+	}
+	for name, value := range v.Members() {
+		switch name {
+		case tagDict, tagTuple, tagBytes, tagMarkup, tagUUID, tagDatetime:
+			return value, name, true
+		}
+	}
+	return v, "", false
+}
+
+// Tagged reports whether v stands for something else than the object that it looks like.
+func Tagged(v jsondoc.Value) bool {
+	_, _, ok := tagged(v)
+	return ok
+}
+
+// checkTags refuses what would have Flask fail when it reads the session.
+func checkTags(v jsondoc.Value) error {
+	if value, tag, ok := tagged(v); ok && !fits(tag, value) {
+		return fmt.Errorf("%w: the tag %q of Flask's serializer has a value that it cannot have", sessionstore.ErrInvalid, tag)
+	}
+	for _, item := range v.Items() {
+		if err := checkTags(item); err != nil {
+			return err
+		}
+	}
+	for _, value := range v.Members() {
+		if err := checkTags(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fits(tag string, v jsondoc.Value) bool {
+	switch tag {
+	case tagTuple:
+		return v.Kind() == jsondoc.Array
+	case tagDict:
+		for name := range v.Members() {
+			return v.Len() == 1 && strings.HasSuffix(name, "__")
+		}
+		return false
+	case tagBytes:
+		_, err := base64.StdEncoding.DecodeString(v.String())
+		return v.Kind() == jsondoc.String && err == nil
+	case tagUUID:
+		_, err := hex.DecodeString(v.String())
+		return v.Kind() == jsondoc.String && err == nil && len(v.String()) == 32
+	default: // a date that is none becomes None
+		return v.Kind() == jsondoc.String
+	}
+}
+
+// member is one of an object, with its JSON.
+type member struct{ name, text string }
+
+// appendSorted appends the JSON of v, and of more members of it, as Flask writes it: with the members of all objects in
+// the order of their names.
+func appendSorted(out []byte, v jsondoc.Value, more ...member) []byte {
+	switch v.Kind() {
+	case jsondoc.Array:
+		out = append(out, '[')
+		for i, item := range v.Items() {
+			if i > 0 {
+				out = append(out, ',')
+			}
+			out = appendSorted(out, item)
+		}
+		return append(out, ']')
+	case jsondoc.Object:
+	default:
+		return v.AppendASCII(out)
+	}
+	members := more
+	for name, value := range v.Members() {
+		members = append(members, member{name, string(appendSorted(nil, value))})
+	}
+	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	out = append(out, '{')
+	for i, m := range members {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(jsondoc.NewString(m.name).AppendASCII(out), ':')
+		out = append(out, m.text...)
+	}
+	return append(out, '}')
+}
