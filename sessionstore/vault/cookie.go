@@ -1,0 +1,160 @@
+package vault
+
+import (
+	"strings"
+	"time"
+)
+
+// Cookie is a cookie as a browser keeps it (section 5.7). What it is known by are its name,
+// domain, HostOnly and path. The order in which cookies were created is that in the vault.
+type Cookie struct {
+	// Name is empty for a cookie that is nothing but a value.
+	Name  string
+	Value string
+
+	// Domain is a domain or an address, in lower case. HostOnly says that it is the
+	// one host that gets the cookie; all below the domain do otherwise.
+	Domain   string
+	HostOnly bool
+
+	// Path begins with a slash.
+	Path string
+
+	Secure   bool
+	HTTPOnly bool
+	SameSite SameSite
+
+	// Expires is when the cookie ends, to the millisecond. The zero value stands for the end of the session.
+	Expires time.Time
+}
+
+// Received is a cookie that a response sets, or deletes by setting one that has expired. It is
+// independent of what is in a vault, so that it can be applied to whatever is there.
+type Received struct {
+	cookie Cookie
+
+	// insecure says that it came in answer to a request that was not secure.
+	insecure bool
+}
+
+// Name is the name of the cookie.
+func (r Received) Name() string { return r.cookie.Name }
+
+// Receive reads the value of a Set-Cookie line of the response to req. It reports false for
+// what a browser would ignore, whatever else it knows.
+func Receive(line string, req Request, now time.Time) (Received, bool) {
+	set, ok := parse(line)
+	if !ok {
+		return Received{}, false
+	}
+	c := Cookie{
+		Name: set.name, Value: set.value, Path: set.path,
+		Secure: set.secure, HTTPOnly: set.httpOnly, SameSite: set.sameSite,
+	}
+	if c.Path == "" {
+		c.Path = defaultPath(req.Path)
+	}
+	if c.Domain, c.HostOnly, ok = scope(set.domain, req.Host); !ok {
+		return Received{}, false
+	}
+	switch {
+	case set.hasMaxAge && set.maxAge <= 0:
+		c.Expires = time.UnixMilli(0)
+	case set.hasMaxAge:
+		c.Expires = now.Add(set.maxAge)
+	case set.hasExpires:
+		c.Expires = set.expires
+	}
+	if latest := now.Add(maxAge); c.Expires.After(latest) {
+		c.Expires = latest
+	}
+	if !c.Expires.IsZero() {
+		c.Expires = time.UnixMilli(c.Expires.UnixMilli())
+	}
+	if !allowed(&c, &set, &req) {
+		return Received{}, false
+	}
+	return Received{cookie: c, insecure: !req.Secure}, true
+}
+
+// scope returns whom a cookie with a Domain attribute, which may be empty, is for (section 5.7, steps 8 to 10).
+func scope(domain, host string) (_ string, hostOnly, ok bool) {
+	if strings.Contains(host, ":") {
+		domain = strings.Trim(domain, "[]")
+	}
+	switch {
+	case domain == "":
+		return host, true, host != ""
+	case !ascii(domain):
+		return "", false, false
+	case domain == host && isPublicSuffix(domain):
+		return host, true, true
+	case isPublicSuffix(domain) || !domainMatches(host, domain):
+		return "", false, false
+	default:
+		return domain, false, true
+	}
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// allowed holds the cookie to the steps 13 and 18 to 22 of section 5.7.
+func allowed(c *Cookie, set *setCookie, req *Request) bool {
+	switch {
+	case c.Secure && !req.Secure:
+		return false
+	case c.SameSite != SameSiteNone && req.CrossSite && !req.TopLevel:
+		return false
+	case c.SameSite == SameSiteNone && !c.Secure:
+		return false
+	case hasPrefix(c.Name, securePrefix):
+		return c.Secure
+	case hasPrefix(c.Name, hostPrefix):
+		return c.Secure && c.HostOnly && set.hasPath && c.Path == "/"
+	case c.Name == "":
+		// It would be sent as if it had such a name. The sign is Chromium's addition, which section 5.3 allows:
+		// "=a=b" would be sent as a cookie "a".
+		return !hasPrefix(c.Value, securePrefix) && !hasPrefix(c.Value, hostPrefix) && !strings.Contains(c.Value, "=")
+	}
+	return true
+}
+
+const (
+	securePrefix = "__secure-"
+	hostPrefix   = "__host-"
+)
+
+// hasPrefix finds prefixes in any case, since servers may not care (section 5.4).
+func hasPrefix(name, prefix string) bool {
+	return len(name) >= len(prefix) && lower(name[:len(prefix)]) == prefix
+}
+
+// expired reports whether the cookie has ended.
+func (c *Cookie) expired(now time.Time) bool {
+	return !c.Expires.IsZero() && !c.Expires.After(now)
+}
+
+// same reports whether two cookies are known by the same (section 5.7, step 23).
+func (c *Cookie) same(d *Cookie) bool {
+	return c.Name == d.Name && c.Path == d.Path && c.Domain == d.Domain && c.HostOnly == d.HostOnly
+}
+
+// goesWith reports whether a request carries the cookie (section 5.8.3). The vault is there for
+// HTTP alone, so HTTPOnly asks nothing.
+func (c *Cookie) goesWith(req *Request) bool {
+	if c.HostOnly && c.Domain != req.Host || !domainMatches(req.Host, c.Domain) ||
+		!pathMatches(req.Path, c.Path) || c.Secure && !req.Secure {
+		return false
+	}
+	if c.SameSite == SameSiteNone || !req.CrossSite {
+		return true
+	}
+	return c.SameSite != SameSiteStrict && req.TopLevel && req.Safe
+}

@@ -1,0 +1,171 @@
+// Package vault is a jar for the cookies that a backend sets, kept on the server in place
+// of the browser's. It follows draft-ietf-httpbis-rfc6265bis-22, whose sections the comments
+// name.
+//
+// The attribute SameSite is obeyed as far as a server learns where a request comes from: see [Request]. What
+// a browser does beyond that, it does with the cookie that leads to the vault.
+package vault
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// MaxCookies is how many cookies a vault holds.
+	MaxCookies = 100
+
+	// MaxSize is how large a vault is in its stored form, in bytes.
+	MaxSize = 64 << 10
+
+	// MaxHeader is how much of a vault goes into the Cookie header of any one request, in bytes.
+	MaxHeader = 16 << 10
+)
+
+// ErrTooLarge means that cookies do not fit into the vault: it would be beyond one of its limits.
+var ErrTooLarge = errors.New("too many or too large cookies")
+
+// Vault holds cookies in the order of their creation, one for each name, domain, HostOnly and path. The
+// zero value is empty. A vault is never changed, and may be used by many goroutines at once.
+type Vault struct {
+	cookies []Cookie
+}
+
+// Cookies returns what the vault holds. The result is not to be changed.
+func (v Vault) Cookies() []Cookie { return v.cookies }
+
+// Apply returns the vault with the cookies that a response has set, and without those that it
+// has deleted or that have expired by now. replaced says that a cookie which was there has another value now. An
+// error wraps [ErrTooLarge].
+func (v Vault) Apply(set []Received, now time.Time) (next Vault, replaced bool, err error) {
+	next.cookies = make([]Cookie, 0, len(v.cookies)+len(set))
+	for i := range v.cookies {
+		if !v.cookies[i].expired(now) {
+			next.cookies = append(next.cookies, v.cookies[i])
+		}
+	}
+	before := slices.Clone(next.cookies)
+	for i := range set {
+		next.receive(&set[i], now)
+		if len(next.cookies) > MaxCookies {
+			return v, false, fmt.Errorf("%w: more than %d cookies", ErrTooLarge, MaxCookies)
+		}
+	}
+	if size := next.size(); size > MaxSize {
+		return v, false, fmt.Errorf("%w: cookies of %d bytes, at most %d are kept", ErrTooLarge, size, MaxSize)
+	}
+	if size := next.longest(); size > MaxHeader {
+		return v, false, fmt.Errorf("%w: %d bytes of cookies for one request, at most %d are sent", ErrTooLarge, size, MaxHeader)
+	}
+	for i := range before {
+		if j := next.index(&before[i]); j >= 0 && next.cookies[j].Value != before[i].Value {
+			replaced = true
+		}
+	}
+	return next, replaced, nil
+}
+
+// receive is what remains of section 5.7 when the other cookies are known: steps 16, 23 and 24.
+func (v *Vault) receive(r *Received, now time.Time) {
+	if r.insecure && !r.cookie.Secure && slices.ContainsFunc(v.cookies, r.overlays) {
+		return
+	}
+	i := v.index(&r.cookie)
+	switch {
+	case r.cookie.expired(now):
+		if i >= 0 {
+			v.cookies = slices.Delete(v.cookies, i, i+1)
+		}
+	case i >= 0:
+		v.cookies[i] = r.cookie // in its place, since it keeps its creation time
+	default:
+		v.cookies = append(v.cookies, r.cookie)
+	}
+}
+
+// overlays reports whether a cookie from an insecure connection would hide or replace a secure one.
+func (r *Received) overlays(old Cookie) bool {
+	c := &r.cookie
+	return old.Secure && old.Name == c.Name && pathMatches(c.Path, old.Path) &&
+		(domainMatches(old.Domain, c.Domain) || domainMatches(c.Domain, old.Domain))
+}
+
+func (v *Vault) index(c *Cookie) int {
+	for i := range v.cookies {
+		if v.cookies[i].same(c) {
+			return i
+		}
+	}
+	return -1
+}
+
+// Header returns what the vault adds to the Cookie header of a request: the cookies that go with it
+// as "name=value" with "; " between them, those with longer paths first, then the older ones (section 5.8.3). It is
+// no longer than [MaxHeader].
+func (v Vault) Header(req Request, now time.Time) string {
+	var room [8]*Cookie
+	chosen := room[:0]
+	size := 0
+	for i := range v.cookies {
+		if c := &v.cookies[i]; !c.expired(now) && c.goesWith(&req) {
+			chosen = append(chosen, c)
+			size += c.sent()
+		}
+	}
+	slices.SortStableFunc(chosen, func(a, b *Cookie) int { return len(b.Path) - len(a.Path) })
+	var b strings.Builder
+	b.Grow(size)
+	for i, c := range chosen {
+		if i > 0 {
+			b.WriteString(separator)
+		}
+		if c.Name != "" {
+			b.WriteString(c.Name)
+			b.WriteByte('=')
+		}
+		b.WriteString(c.Value)
+	}
+	return b.String()
+}
+
+const separator = "; "
+
+// sent is how much the cookie adds to a header, at most.
+func (c *Cookie) sent() int { return len(c.Name) + len("=") + len(c.Value) + len(separator) }
+
+// longest returns the size of the longest header that a request could be given. Of the cookies of any
+// request, all go with one for the longest of their domains and the longest of their paths: no others need be tried.
+func (v *Vault) longest() int {
+	all := 0
+	for i := range v.cookies {
+		all += v.cookies[i].sent()
+	}
+	if all <= MaxHeader {
+		return all
+	}
+	tried := make(map[[2]string]bool)
+	longest := 0
+	for i := range v.cookies {
+		for j := range v.cookies {
+			host, path := v.cookies[i].Domain, v.cookies[j].Path
+			if tried[[2]string{host, path}] {
+				continue
+			}
+			tried[[2]string{host, path}] = true
+			longest = max(longest, v.sentTo(Request{Host: host, Path: path, Secure: true}))
+		}
+	}
+	return longest
+}
+
+func (v *Vault) sentTo(req Request) (size int) {
+	for i := range v.cookies {
+		if v.cookies[i].goesWith(&req) {
+			size += v.cookies[i].sent()
+		}
+	}
+	return size
+}
