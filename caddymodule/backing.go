@@ -39,6 +39,7 @@ func (h *Handler) provisionDialect(ctx caddy.Context) error {
 		{"scope", h.Scope != "", "its sessions have none: the app's secret says whose they are"},
 		{"idle_timeout", h.IdleTimeout != 0, "lifetime in the dialect's block says how long they live"},
 		{"absolute_timeout", h.AbsoluteTimeout != 0, "its sessions do not say when they began"},
+		{"vault", h.Vault != nil, "its records have no place for cookies"},
 		{"store", h.StoreRaw != nil && h.format.Client != nil, "its sessions are in the cookie"},
 	} {
 		if refused.given {

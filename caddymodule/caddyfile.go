@@ -50,7 +50,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 		}
 	}
 	return helper.NewRoute(nil, &caddyhttp.Subroute{Routes: caddyhttp.RouteList{
-		route(nil, &Clean{Headers: h.names.guarded(h.Inject)}, "session_clean"),
+		route(nil, h.clean(), "session_clean"),
 		route([]caddy.ModuleMap{matcher}, h, "session"),
 	}}), nil
 }
@@ -69,6 +69,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		encoding          json | base64
 //		inject            <Header> <field>
 //		capture           <Header> <field>
+//		vault             <cookie name pattern>...
 //		regenerate_on     <field>...
 //		idle_timeout      <duration>
 //		absolute_timeout  <duration>
@@ -143,6 +144,8 @@ func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err
 		return true, pair(d, &h.Inject)
 	case "capture":
 		return true, pair(d, &h.Capture)
+	case "vault":
+		return true, words(d, &h.Vault)
 	case "regenerate_on":
 		return true, words(d, &h.RegenerateOn)
 	case "idle_timeout":

@@ -2,11 +2,14 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // Clean removes headers from requests however they are spelled, so that no client can
@@ -17,7 +20,14 @@ type Clean struct {
 	// The names of the headers
 	Headers []string `json:"headers,omitempty"`
 
+	// The names of cookies to remove, as in the session handler's vault
+	Vault []string `json:"vault,omitempty"`
+
+	// The name of the session's own cookie, which vault never means
+	Cookie string `json:"cookie,omitempty"`
+
 	names nameSet
+	vault vault.Patterns
 }
 
 // CaddyModule returns the Caddy module information.
@@ -31,6 +41,10 @@ func (c *Clean) Provision(caddy.Context) error {
 		return errors.New("session_clean: headers: name the headers to remove")
 	}
 	c.names = guard(c.Headers)
+	var err error
+	if c.vault, err = vault.NewPatterns(c.Vault, c.Cookie); err != nil {
+		return fmt.Errorf("session_clean: vault: %w", err)
+	}
 	return nil
 }
 
@@ -39,6 +53,7 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		c.keepAside(r)
 	}
 	clean(r, &c.names, latest(r))
+	disown(r, &c.vault, latest(r))
 	return next.ServeHTTP(w, r)
 }
 

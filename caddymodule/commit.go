@@ -36,7 +36,7 @@ func (x *exchange) commit() {
 }
 
 func (x *exchange) save(h http.Header, c *collected) error {
-	if c.lines() == 0 {
+	if c.lines() == 0 && len(c.vault) == 0 {
 		x.finish(h, c, sessionstore.Outcome{Ref: x.session.Ref()})
 		return nil
 	}
@@ -155,6 +155,10 @@ func (x *exchange) renews() bool {
 // setCookie adds our cookie. A response that carries it belongs to one client, so no cache may keep it.
 func (x *exchange) setCookie(h http.Header, value string) {
 	h.Add("Set-Cookie", value)
+	uncacheable(h)
+}
+
+func uncacheable(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 	h.Del("CDN-Cache-Control")
 	h.Del("Surrogate-Control")

@@ -44,10 +44,7 @@ func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, er
 		j.name = format.CookieName
 	}
 	if j.name == "" {
-		j.name = "caddy_session"
-		if handlerName != "" {
-			j.name += "_" + handlerName
-		}
+		j.name = c.nameIn(handlerName)
 	}
 	if j.path == "" {
 		j.path = "/"
@@ -66,6 +63,18 @@ func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, er
 		return j, fmt.Errorf("cookie same_site: %q is not lax, strict or none", c.SameSite)
 	}
 	return j, j.check()
+}
+
+// nameIn returns the name of the cookie in a handler of this name.
+func (c *Cookie) nameIn(handlerName string) string {
+	switch {
+	case c != nil && c.Name != "":
+		return c.Name
+	case handlerName != "":
+		return "caddy_session_" + handlerName
+	default:
+		return "caddy_session"
+	}
 }
 
 // check holds the cookie to what browsers demand (RFC 6265bis, CHIPS): they would
@@ -176,9 +185,19 @@ func (j *cookieJar) take(h http.Header, values []string, strip bool) []string {
 	if len(values) == before || !strip {
 		return values
 	}
+	removeCookies(h, func(pair string) bool {
+		_, ours := j.match(pair)
+		return ours
+	})
+	return values
+}
+
+// removeCookies removes the cookies that drop names from the Cookie header. Their neighbours stay byte for byte.
+func removeCookies(h http.Header, drop func(pair string) bool) {
+	lines := h["Cookie"]
 	kept := lines[:0:0]
 	for _, line := range lines {
-		if line = j.without(line); line != "" {
+		if line = without(line, drop); line != "" {
 			kept = append(kept, line)
 		}
 	}
@@ -187,7 +206,6 @@ func (j *cookieJar) take(h http.Header, values []string, strip bool) []string {
 	} else {
 		h["Cookie"] = kept
 	}
-	return values
 }
 
 func (j *cookieJar) match(pair string) (value string, ours bool) {
@@ -198,9 +216,9 @@ func (j *cookieJar) match(pair string) (value string, ours bool) {
 	return textproto.TrimString(value), true
 }
 
-// without returns the line without our cookies, or nothing if it held no others. Where ours
-// stand at the ends of the line, that is a part of it and no copy.
-func (j *cookieJar) without(line string) string {
+// without returns the line without the cookies that drop names, or nothing if it held no others. Where
+// they stand at the ends of the line, that is a part of it and no copy.
+func without(line string, drop func(pair string) bool) string {
 	var joined strings.Builder // the neighbours before the run line[start:end]
 	var start, end int
 	removed, gap := false, false
@@ -208,8 +226,8 @@ func (j *cookieJar) without(line string) string {
 		var pair string
 		pair, _, more = strings.Cut(line[at:], ";")
 		at += len(pair)
-		switch _, ours := j.match(pair); {
-		case ours:
+		switch {
+		case drop(pair):
 			removed, gap = true, true
 		case start == end && joined.Len() == 0:
 			if removed {

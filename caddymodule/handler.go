@@ -28,10 +28,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	included := x.included()
 	clean(r, &h.names.request, nil)
+	disown(r, &h.vault, x.outer)
 	if err := x.load(x.identify(included)); err != nil {
 		return x.fail(err)
 	}
 	if err := x.forward(); err != nil {
+		return x.fail(err)
+	}
+	if err := x.forwardVault(); err != nil {
 		return x.fail(err)
 	}
 	return x.serve(next)
@@ -66,6 +70,9 @@ type exchange struct {
 	// unavailable says that the session could not be loaded, and that the
 	// request went on without.
 	unavailable bool
+
+	// vaulted is what the vault has added to the Cookie header.
+	vaulted string
 
 	// touched says that the use of the session is being recorded.
 	touched bool

@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
 
 	// The dialects of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/flask"
@@ -85,6 +86,11 @@ type Handler struct {
 	// Response headers of the backend's that become fields of the data, and go no further
 	Capture map[string]string `json:"capture,omitempty"`
 
+	// The names of cookies of the backend's that are kept in the session and never reach the client; * stands
+	// for any characters. The backend gets them as a browser would have sent them, and nothing that a client
+	// sends under these names. With it, the session's own cookie is not permanent unless that is said
+	Vault []string `json:"vault,omitempty"`
+
 	// The fields whose change gives the session a new id. Default: those of capture
 	RegenerateOn []string `json:"regenerate_on,omitempty"`
 
@@ -124,6 +130,7 @@ type Handler struct {
 	cookie  cookieJar
 	names   names
 	secret  secret
+	vault   vault.Patterns
 
 	// ignored is done when the backend was told that updates are off.
 	ignored sync.Once
@@ -182,7 +189,7 @@ type Cookie struct {
 	// Whether the backend gets the cookie too, and may set it. Default: false; true with a shared dialect
 	PassThrough *bool `json:"pass_through,omitempty"`
 
-	// Whether the cookie outlives the browser. Default: true; with a shared dialect, what that says
+	// Whether the cookie outlives the browser. Default: true, and false with vault; with a shared dialect, what that says
 	Permanent *bool `json:"permanent,omitempty"`
 }
 

@@ -46,7 +46,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.cookie, err = cookie.jar(h.Name, &h.format); err != nil {
 		return err
 	}
-	for _, step := range []func() error{h.provisionNames, h.provisionFields, h.provisionModes, h.provisionScope} {
+	for _, step := range []func() error{h.provisionVault, h.provisionNames, h.provisionFields, h.provisionModes, h.provisionScope} {
 		if err := step(); err != nil {
 			return err
 		}

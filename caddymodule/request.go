@@ -135,4 +135,5 @@ func (x *exchange) removeForwarded() {
 	if x.forwarded {
 		delete(h, markHeader)
 	}
+	x.withdrawVault()
 }

@@ -31,6 +31,9 @@ type collected struct {
 	update, flash, control []string
 	captured               [][]string
 
+	// vault are the Set-Cookie lines that belong into the vault.
+	vault []string
+
 	// foreign are cookies that the backend sets under our cookie's name.
 	foreign []string
 }
@@ -55,6 +58,7 @@ func (x *exchange) collect(h http.Header) collected {
 		case setCookieHeader:
 			if strings.EqualFold(name, "Set-Cookie") {
 				x.takeForeign(h, name, values, &c)
+				c.vault = append(c.vault, x.takeVaulted(h, name)...)
 			}
 			continue
 		case trailerHeader:
@@ -149,7 +153,7 @@ func (x *exchange) dropForeign(h http.Header, name string) {
 // change makes one change of all that the response asks for. Its errors name
 // the header and hold none of the data.
 func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
-	change := new(sessionstore.Change)
+	change := &sessionstore.Change{Vault: x.received(c.vault)}
 	names := &x.h.names
 	if !x.h.updates {
 		if c.update != nil || c.flash != nil || c.control != nil {

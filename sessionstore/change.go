@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // Edit changes a session's data. It is applied again, to other data, whenever a save
@@ -26,6 +27,9 @@ type Change struct {
 
 	// Flashes are messages to add, in this order.
 	Flashes []Flash
+
+	// Vault are cookies that the backend has set, and that the session keeps in the client's place, in this order.
+	Vault []vault.Received
 
 	// FlashSeen removes the messages that the session had when it was loaded:
 	// of the categories in FlashCategories, or all if that is nil.
@@ -52,7 +56,7 @@ func (c *Change) Empty() bool {
 }
 
 // fills reports whether the change can put something into a session.
-func (c *Change) fills() bool { return len(c.Edits) > 0 || len(c.Flashes) > 0 }
+func (c *Change) fills() bool { return len(c.Edits) > 0 || len(c.Flashes) > 0 || len(c.Vault) > 0 }
 
 // Flash is a message that waits to be shown once.
 type Flash struct {
@@ -160,7 +164,7 @@ type applied struct {
 	// changed says that the record must be saved.
 	changed bool
 
-	// elevated says that a field changed that calls for a new id.
+	// elevated says that something changed that calls for a new id: a field, or the value of a cookie in the vault.
 	elevated bool
 }
 
@@ -186,7 +190,10 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 		a.elevated = m.elevated(before, after)
 	}
 
-	var err error
+	err := m.applyVault(&a, c)
+	if err != nil {
+		return a, err
+	}
 	if next.Flash, err = c.applyFlashes(rec.Flash, given); err != nil {
 		return a, err
 	}
@@ -208,7 +215,7 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 	}
 	a.changed = next.State != rec.State || next.Permanent != rec.Permanent || next.OwnIdle != rec.OwnIdle ||
 		c.IdleTimeout != nil && next.Idle != rec.Idle ||
-		!bytes.Equal(next.Data, rec.Data) || !bytes.Equal(next.Flash, rec.Flash)
+		!bytes.Equal(next.Data, rec.Data) || !bytes.Equal(next.Flash, rec.Flash) || !bytes.Equal(next.Vault, rec.Vault)
 	return a, nil
 }
 

@@ -74,6 +74,9 @@ type Record struct {
 	// in the same form, or nothing.
 	Flash []byte
 
+	// Vault holds the cookies that the backend has set, in the stored form of a [vault.Vault], or nothing.
+	Vault []byte
+
 	// Origin is what the codec of another program's format needs to put the value together again, beyond what JSON
 	// can say. Decode sets it, Encode is given it back with the changed record, and nobody else looks at it. It is never changed.
 	Origin any
@@ -81,7 +84,7 @@ type Record struct {
 
 // Empty reports whether nothing is in the session.
 func (r *Record) Empty() bool {
-	return len(r.Flash) == 0 && bytes.Equal(r.Data, emptyObject)
+	return len(r.Flash) == 0 && len(r.Vault) == 0 && bytes.Equal(r.Data, emptyObject)
 }
 
 var emptyObject = []byte("{}")
@@ -139,6 +142,7 @@ const (
 	sectionTarget = 't'
 	sectionData   = 'd'
 	sectionFlash  = 'f'
+	sectionVault  = 'v'
 
 	checksumLen = 4
 )
@@ -151,7 +155,7 @@ func (Native) Key(_, ref string) string { return ref }
 // Encode implements [Codec].
 func (Native) Encode(r *Record) ([]byte, error) {
 	size := VersionLen + 1 + 2*binary.MaxVarintLen64 + checksumLen +
-		len(r.Scope) + len(r.Target) + len(r.Data) + len(r.Flash) + 4*(1+binary.MaxVarintLen32)
+		len(r.Scope) + len(r.Target) + len(r.Data) + len(r.Flash) + len(r.Vault) + 5*(1+binary.MaxVarintLen32)
 	b := make([]byte, VersionLen, size)
 	b[0] = FormatNative
 	_, _ = rand.Read(b[1:VersionLen])
@@ -170,6 +174,7 @@ func (Native) Encode(r *Record) ([]byte, error) {
 	b = appendSection(b, sectionTarget, r.Target)
 	b = appendSection(b, sectionData, r.Data)
 	b = appendSection(b, sectionFlash, r.Flash)
+	b = appendSection(b, sectionVault, r.Vault)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	if len(b) > MaxRecord {
 		return nil, fmt.Errorf("%w: a record of %d bytes, at most %d are kept", ErrTooLarge, len(b), MaxRecord)
@@ -241,6 +246,8 @@ func (r *Record) decodeSections(b []byte) error {
 			r.Data = content
 		case sectionFlash:
 			r.Flash = content
+		case sectionVault:
+			r.Vault = content
 		default:
 			return errNewer
 		}

@@ -17,7 +17,7 @@ import (
 func same(a, b *sessionstore.Record) bool {
 	return a.State == b.State && a.Permanent == b.Permanent && a.Created.Equal(b.Created) && a.Idle == b.Idle &&
 		a.OwnIdle == b.OwnIdle && a.Scope == b.Scope && a.Target == b.Target &&
-		bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Flash, b.Flash)
+		bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Flash, b.Flash) && bytes.Equal(a.Vault, b.Vault)
 }
 
 var created = time.UnixMilli(1795318769123)
@@ -30,6 +30,7 @@ var examples = map[string]sessionstore.Record{
 	"ended":         {State: sessionstore.Ended, Created: created, Idle: time.Hour, Scope: "s|h", Data: []byte("{}")},
 	"alias":         {State: sessionstore.Alias, Created: created, Idle: time.Hour, Scope: "s|h", Target: sessionstore.Ref("x"), Data: []byte(`{"a":1}`), Flash: []byte(`[["a","b"]]`)},
 	"flash alone":   {Created: created, Data: []byte("{}"), Flash: []byte(`[["a","b"]]`)},
+	"vault alone":   {Created: created, Data: []byte("{}"), Vault: []byte("\x01x")},
 	"before 1970":   {Created: time.UnixMilli(-1), Data: []byte("{}")},
 	"in the future": {Created: time.UnixMilli(1 << 50), Idle: time.Duration(math.MaxInt64).Truncate(time.Millisecond), Data: []byte("{}")},
 	"128 bytes":     {Created: created, Data: []byte(sized(128)), Scope: strings.Repeat("s", 127)},

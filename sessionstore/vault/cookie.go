@@ -37,8 +37,15 @@ type Received struct {
 	insecure bool
 }
 
-// Name is the name of the cookie.
-func (r Received) Name() string { return r.cookie.Name }
+// NameOf returns the name of the cookie in the value of a Set-Cookie line, whether it is kept or not.
+func NameOf(line string) string {
+	pair, _, _ := strings.Cut(line, ";")
+	name, _ := split(pair)
+	if !strings.Contains(pair, "=") {
+		return ""
+	}
+	return name
+}
 
 // Receive reads the value of a Set-Cookie line of the response to req. It reports false for
 // what a browser would ignore, whatever else it knows.

@@ -1,0 +1,42 @@
+package sessionstore
+
+import (
+	"fmt"
+
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
+)
+
+// Vault returns the cookies that the session keeps in the client's place. An error wraps [ErrRecord].
+func (s *Session) Vault() (vault.Vault, error) { return openVault(s.rec.Vault) }
+
+func openVault(stored []byte) (vault.Vault, error) {
+	v, err := vault.Decode(stored)
+	if err != nil {
+		return v, fmt.Errorf("%w: its cookies are damaged", ErrRecord)
+	}
+	return v, nil
+}
+
+// applyVault makes the change to the cookies of a. A cookie that gets another value may be that of
+// a login, by an app that knows nothing of this session's id.
+func (m *Manager) applyVault(a *applied, c *Change) error {
+	if len(c.Vault) == 0 {
+		return nil
+	}
+	if m.foreign != nil {
+		return errNoVault
+	}
+	v, err := openVault(a.next.Vault)
+	if err != nil {
+		return err
+	}
+	v, replaced, err := v.Apply(c.Vault, m.opts.Now())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	a.next.Vault = v.Encode()
+	a.elevated = a.elevated || replaced
+	return nil
+}
+
+var errNoVault = fmt.Errorf("%w: the format of another program has no place for the backend's cookies", ErrInvalid)

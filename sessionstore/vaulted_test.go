@@ -1,0 +1,156 @@
+package sessionstore_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
+)
+
+var page = vault.Request{Host: "example.org", Path: "/", Secure: true}
+
+// cookies are Set-Cookie lines for the vault.
+func cookies(lines ...string) part {
+	return func(c *sessionstore.Change) {
+		for _, line := range lines {
+			r, ok := vault.Receive(line, page, time.Now())
+			if !ok {
+				panic("no cookie: " + line)
+			}
+			c.Vault = append(c.Vault, r)
+		}
+	}
+}
+
+// keeps checks what the vault of a session sends.
+func (r *rig) keeps(id, want string) {
+	r.Helper()
+	v, err := r.exists(id).Vault()
+	if got := v.Header(page, time.Now()); err != nil || got != want {
+		r.Errorf("the vault has %q (%v), want %q", got, err, want)
+	}
+}
+
+func TestCookiesLieBesideTheData(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		id := r.begin(cookies("a=1", "b=2"))
+		r.want(id, "{}")
+		r.keeps(id, "a=1; b=2")
+		r.outcome(r.do(r.exists(id), update(`{"x":1}`)), sessionstore.Saved, sessionstore.CookieKept)
+		r.outcome(r.do(r.exists(id), cookies("c=3", "a=; Max-Age=0")), sessionstore.Saved, sessionstore.CookieKept)
+		r.want(id, `{"x":1}`)
+		r.keeps(id, "b=2; c=3")
+		r.outcome(r.do(r.exists(id), cookies("b=2", "d=; Max-Age=0")), sessionstore.Unchanged, sessionstore.CookieKept)
+	})
+}
+
+func TestCookiesAloneAreASession(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		r.outcome(r.do(&sessionstore.Session{Scope: here}, cookies("a=; Max-Age=0")), sessionstore.Unchanged, sessionstore.CookieKept)
+		id := r.begin(update(`{"x":1}`), cookies("a=1"))
+		r.outcome(r.do(r.exists(id), update(`{"x":null}`)), sessionstore.Saved, sessionstore.CookieKept)
+		r.keeps(id, "a=1")
+		r.outcome(r.do(r.exists(id), cookies("a=; Max-Age=0")), sessionstore.Saved, sessionstore.CookieExpired)
+		r.gone(id)
+	})
+}
+
+func TestParallelResponsesSetDifferentCookies(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		id := r.begin(cookies("c=0"))
+		managers := []*rig{r, r.another(sessionstore.Options{})}
+		var wg sync.WaitGroup
+		for i := range 99 {
+			s := managers[i%2].exists(id)
+			wg.Go(func() { managers[i%2].do(s, cookies(fmt.Sprintf("c%d=%d", i, i))) })
+		}
+		wg.Wait()
+		v, err := r.exists(id).Vault()
+		if err != nil || len(v.Cookies()) != 100 {
+			t.Errorf("%d cookies, %v", len(v.Cookies()), err)
+		}
+	})
+}
+
+// The attacker has made the victim use an id that the attacker knows. The app knows nothing of that
+// id: it gives the victim another cookie of its own at the login.
+func TestAPlantedIDDoesNotSeeAnotherCookie(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		planted := r.begin(cookies("sid=attacker", "lang=en"))
+		r.outcome(r.do(r.exists(planted), cookies("sid=attacker; Max-Age=60", "theme=dark")), sessionstore.Saved, sessionstore.CookieKept)
+		victim := r.do(r.exists(planted), cookies("sid=victim"))
+		r.outcome(victim, sessionstore.Saved, sessionstore.CookieSet)
+		r.keeps(victim.ID, "sid=victim; lang=en; theme=dark")
+		for range 3 {
+			r.keeps(planted, "sid=attacker; lang=en; theme=dark")
+			out := r.do(r.exists(planted), cookies("lang=fr"))
+			r.outcome(out, out.Result, sessionstore.CookieKept)
+		}
+		r.keeps(victim.ID, "sid=victim; lang=fr; theme=dark")
+		time.Sleep(sessionstore.DefaultRegenerateGrace)
+		r.gone(planted)
+	})
+}
+
+func TestDestroyDropsCookies(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		id := r.begin(cookies("sid=1"))
+		slow := r.exists(id)
+		r.outcome(r.do(r.exists(id), destroy, cookies("sid=deleted; Max-Age=0")), sessionstore.Saved, sessionstore.CookieExpired)
+		r.gone(id)
+		r.outcome(r.do(slow, cookies("sid=2")), sessionstore.Dropped, sessionstore.CookieKept)
+		r.gone(id)
+		out := r.do(r.exists(r.begin(cookies("sid=1", "a=1"))), destroy, cookies("sid=2"))
+		r.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
+		r.keeps(out.ID, "sid=2")
+	})
+}
+
+func TestCookiesThatAreTooMuch(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		id := r.begin(cookies("a=1"), update(`{"x":1}`))
+		var many, large []string
+		for i := range 100 {
+			many = append(many, fmt.Sprintf("c%d=1", i))
+			large = append(large, fmt.Sprintf("c%d=%s; Path=/%d", i, strings.Repeat("x", 4000), i))
+		}
+		r.refuse(sessionstore.ErrTooLarge, r.exists(id), cookies(many...), update(`{"x":2}`))
+		r.refuse(sessionstore.ErrTooLarge, r.exists(id), cookies(large[:20]...))
+		r.refuse(sessionstore.ErrTooLarge, &sessionstore.Session{Scope: here}, cookies(large[:20]...))
+		r.want(id, `{"x":1}`)
+		r.keeps(id, "a=1")
+		if n := len(r.records()); n != 1 {
+			t.Errorf("%d records", n)
+		}
+	})
+}
+
+func TestADamagedVaultIsNotOverwritten(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		id := r.begin(update(`{"x":1}`))
+		rec := r.records()[sessionstore.Ref(id)]
+		rec.Vault = []byte("damaged")
+		r.plant(id, r.encode(rec), time.Hour)
+		if _, err := r.exists(id).Vault(); !errors.Is(err, sessionstore.ErrRecord) {
+			t.Errorf("the error %v", err)
+		}
+		before := r.entry(id)
+		r.refuse(sessionstore.ErrRecord, r.exists(id), cookies("a=1"))
+		if string(r.entry(id).Value) != string(before.Value) {
+			t.Error("it was overwritten")
+		}
+	})
+}
+
+func TestForeignFormatsHaveNoVault(t *testing.T) {
+	app(t, func(t *testing.T, r *rig) {
+		id := r.login()
+		r.refuse(sessionstore.ErrInvalid, r.exists(id), cookies("a=1"))
+		r.want(id, `{"a":1}`)
+	})
+}
