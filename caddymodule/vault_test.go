@@ -1,0 +1,100 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
+)
+
+func TestVaultOptions(t *testing.T) {
+	for _, tt := range []struct{ options, complaint string }{
+		{"vault", "wrong argument count"},
+		{"vault a\nvault b", "vault is given twice"},
+		{"vault a;b", "vault: "},
+		{`vault "a b"`, "vault: "},
+		{`vault ""`, "vault: "},
+		{"vault caddy_session", "the session's own cookie"},
+		{"name shop\nvault caddy_session_shop", "the session's own cookie"},
+		{"vault sid\ncookie {\nname sid\n}", "the session's own cookie"},
+	} {
+		if _, err := provision(t, inMemory(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.complaint) {
+			t.Errorf("%s: %v", tt.options, err)
+		}
+	}
+	for options, permanent := range map[string]bool{
+		"":                                      true,
+		"vault sid":                             false,
+		"vault * caddy_*":                       false,
+		"vault sid\ncookie {\npermanent on\n}":  true,
+		"vault sid\ncookie {\npermanent off\n}": false,
+		"vault sid\ncookie {\nname x\n}":        false,
+	} {
+		if h := mustProvision(t, inMemory(t, options)); h.cookie.permanent != permanent {
+			t.Errorf("%s: permanent %v", options, h.cookie.permanent)
+		}
+	}
+}
+
+// The requests that a matcher leaves out are cleaned of the vault's names too, and keep our own cookie.
+func TestVaultIsKnownToTheCleaner(t *testing.T) {
+	text := "example.org {\nsession /app/* {\nname shop\nvault * sid\n}\n}"
+	config, _, err := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}.Adapt([]byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _ := json.Marshal([]string{"*", "sid"})
+	cleaner := `"cookie":"caddy_session_shop","handler":"session_clean","headers":`
+	if got := string(config); !strings.Contains(got, cleaner) || strings.Count(got, `"vault":`+string(want)) != 2 {
+		t.Error(got)
+	}
+}
+
+func TestDisown(t *testing.T) {
+	patterns, err := vault.NewPatterns([]string{"sid"}, "caddy_session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ sent, left []string }{
+		{nil, nil},
+		{[]string{"a=1"}, []string{"a=1"}},
+		{[]string{"sid=1"}, nil},
+		{[]string{"sid=1", "a=1; sid=2;  b=2", "; ;"}, []string{"a=1;  b=2"}},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		if tt.sent != nil {
+			r.Header["Cookie"] = tt.sent
+		}
+		disown(r, &patterns, nil)
+		if got := r.Header["Cookie"]; strings.Join(got, "|") != strings.Join(tt.left, "|") || (got == nil) != (tt.left == nil) {
+			t.Errorf("of %q, %q is left", tt.sent, got)
+		}
+	}
+}
+
+// BenchmarkVault is a request with three cookies in the vault.
+func BenchmarkVault(b *testing.B) {
+	h := mustProvision(b, inMemory(b, "vault app_*"))
+	w, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header()["Set-Cookie"] = []string{"app_a=1; Path=/", "app_b=2; Path=/; HttpOnly", "app_c=3; Path=/; Max-Age=3600"}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	cookies := []string{w.Result().Cookies()[0].String() + "; other=1"}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Header = http.Header{"Cookie": cookies}
+		if _, err := serve(h, r, func(http.ResponseWriter, *http.Request) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
