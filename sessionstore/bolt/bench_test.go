@@ -37,14 +37,15 @@ func fill(tb testing.TB, s *Store, n int) []string {
 	defer func() { f.db.NoSync = false }()
 	until := deadline(s.now(), time.Hour)
 	for i := 0; i < n; {
-		err := f.update(func(b *bbolt.Bucket) (bool, error) {
+		err := f.update(func(b *bbolt.Bucket) (changes []written, err error) {
 			for end := min(n, i+5000); i < end; i++ {
 				_, record := appendRecord(nil, until, make([]byte, 500))
 				if err := b.Put([]byte(list[i]), record); err != nil {
-					return false, err
+					return nil, err
 				}
+				changes = append(changes, written{key: list[i]})
 			}
-			return true, nil
+			return changes, nil
 		})
 		if err != nil {
 			tb.Fatal(err)

@@ -1,5 +1,5 @@
 // Package bolt keeps sessions in one file on disk, with [bbolt]. Reads are served
-// from a memory map. Writes that come at the same time share one transaction, and
+// from a memory map, or from 16 MiB of records that were used of late. Writes that come at the same time share one transaction, and
 // none is answered before it is on disk. One process at a time can hold the file.
 package bolt
 

@@ -33,16 +33,42 @@ func (c *clock) now() time.Time          { return time.Unix(1e9, 0).Add(time.Dur
 func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
 
 func TestStore(t *testing.T) {
-	var c clock
-	storetest.Run(t, storetest.Harness{
-		New: func(t *testing.T) sessionstore.Store {
-			return Open(Options{Path: filepath.Join(t.TempDir(), "sessions.db"), Now: c.now, OnError: func(err error) { t.Error(err) }})
-		},
-		Reopen: func(t *testing.T, s sessionstore.Store) sessionstore.Store {
-			return Open(Options{Path: s.(*Store).o.Path, Now: c.now})
-		},
-		Advance: c.advance,
-	})
+	for name, wrap := range map[string]func(*Store) sessionstore.Store{
+		"cached": func(s *Store) sessionstore.Store { return s },
+		"read":   func(s *Store) sessionstore.Store { return uncached{s} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c clock
+			var path string
+			storetest.Run(t, storetest.Harness{
+				New: func(t *testing.T) sessionstore.Store {
+					path = filepath.Join(t.TempDir(), "sessions.db")
+					return wrap(Open(Options{Path: path, Now: c.now, OnError: func(err error) { t.Error(err) }}))
+				},
+				Reopen: func(*testing.T, sessionstore.Store) sessionstore.Store {
+					return wrap(Open(Options{Path: path, Now: c.now}))
+				},
+				Advance: c.advance,
+			})
+		})
+	}
+}
+
+// uncached is a store that reads everything from the file.
+type uncached struct{ *Store }
+
+func (u uncached) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
+	if f, err := u.file(ctx); err == nil {
+		f.cache.drop(key)
+	}
+	return u.Store.Get(ctx, key)
+}
+
+func (c *cache) drop(key string) {
+	s := c.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.remove(key)
 }
 
 // openTemp opens a store in a folder of the test's own, if o names none, and
@@ -71,14 +97,17 @@ func save(tb testing.TB, s *Store, key string, old, value []byte) {
 	}
 }
 
+// want checks what is under a key, cached and in the file.
 func want(tb testing.TB, s *Store, key string, value []byte) {
 	tb.Helper()
-	e, err := s.Get(tb.Context(), key)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if !bytes.Equal(e.Value, value) || e.Found() != (value != nil) {
-		tb.Fatalf("there is %.40q, want %.40q", e.Value, value)
+	for _, from := range []sessionstore.Store{s, uncached{s}} {
+		e, err := from.Get(tb.Context(), key)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if !bytes.Equal(e.Value, value) || e.Found() != (value != nil) {
+			tb.Fatalf("there is %.40q, want %.40q", e.Value, value)
+		}
 	}
 }
 

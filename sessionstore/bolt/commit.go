@@ -70,8 +70,8 @@ func (s *Store) commit(f *file, batch []*op) {
 }
 
 func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
-	return f.update(func(b *bbolt.Bucket) (bool, error) {
-		w := writer{bucket: b, now: s.now(), arena: f.arena[:0]}
+	return f.update(func(b *bbolt.Bucket) ([]written, error) {
+		w := writer{bucket: b, now: s.now(), arena: f.arena[:0], changes: make([]written, 0, len(touched)+len(batch))}
 		for key, t := range touched {
 			w.touch(key, t)
 		}
@@ -81,7 +81,7 @@ func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
 		if cap(w.arena) <= maxArena {
 			f.arena = w.arena
 		}
-		return w.changed, w.err
+		return w.changes, w.err
 	})
 }
 
@@ -89,7 +89,7 @@ func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
 type writer struct {
 	bucket  *bbolt.Bucket
 	now     int64
-	changed bool
+	changes []written
 	err     error // ends the transaction
 
 	// arena holds the records and keys that are written: bbolt wants them to stay
@@ -116,11 +116,12 @@ func (w *writer) apply(o *op) {
 		// Saved before, and the answer was lost.
 	case r.is(o.old) || o.kind == set && o.old == nil && r.value == nil:
 		if o.kind == set {
-			w.put(key, deadline(w.now, o.ttl), o.value)
+			w.put(o.key, key, deadline(w.now, o.ttl), o.value)
 		} else {
-			w.delete(key)
+			w.delete(o.key, key)
 		}
 	default:
+		r.value = bytes.Clone(r.value)
 		o.found, o.err = r.entry(w.now), sessionstore.ErrConflict
 	}
 }
@@ -135,7 +136,7 @@ func (w *writer) touch(name string, t touch) {
 	key := w.keep(name)
 	r, err := readRecord(w.bucket.Get(key), w.now)
 	if err == nil && r.is(t.old) && r.deadline != t.deadline {
-		w.put(key, t.deadline, r.value)
+		w.put(name, key, t.deadline, t.old)
 	}
 }
 
@@ -144,7 +145,7 @@ func (w *writer) purge(keys [][]byte) {
 	for _, key := range keys {
 		raw := w.bucket.Get(key)
 		if r, err := readRecord(raw, w.now); raw != nil && err == nil && r.value == nil {
-			w.delete(key)
+			w.delete(string(key), key)
 		}
 	}
 }
@@ -155,16 +156,20 @@ func (w *writer) keep(key string) []byte {
 	return w.arena[start:len(w.arena):len(w.arena)]
 }
 
-func (w *writer) put(key []byte, deadline int64, value []byte) {
+// put writes a record. key is kept until the end of the transaction, and value, which nobody changes any more, for longer.
+func (w *writer) put(name string, key []byte, deadline int64, value []byte) {
 	var record []byte
 	w.arena, record = appendRecord(w.arena, deadline, value)
-	w.done(w.bucket.Put(key, record))
+	if value == nil {
+		value = []byte{} // there is a record, and it is empty
+	}
+	w.done(name, value, deadline, w.bucket.Put(key, record))
 }
 
-func (w *writer) delete(key []byte) { w.done(w.bucket.Delete(key)) }
+func (w *writer) delete(name string, key []byte) { w.done(name, nil, 0, w.bucket.Delete(key)) }
 
-func (w *writer) done(err error) {
-	w.changed = true
+func (w *writer) done(name string, value []byte, deadline int64, err error) {
+	w.changes = append(w.changes, written{name, record{value, deadline}})
 	if w.err == nil {
 		w.err = err
 	}

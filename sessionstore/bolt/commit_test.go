@@ -178,12 +178,13 @@ func TestTheListOfFreePages(t *testing.T) {
 	if !f.synced {
 		t.Errorf("it is short and left out: %d pages", f.db.Stats().FreePageN)
 	}
-	err = f.update(func(b *bbolt.Bucket) (bool, error) {
+	err = f.update(func(b *bbolt.Bucket) (changes []written, err error) {
 		var errs []error
 		for _, key := range list {
 			errs = append(errs, b.Delete([]byte(key)))
+			changes = append(changes, written{key: key})
 		}
-		return true, errors.Join(errs...)
+		return changes, errors.Join(errs...)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,7 @@ type file struct {
 	db      *bbolt.DB
 	fd      *os.File // the one that db uses and that holds the lock
 	commits *combiner.Combiner[*op]
+	cache   *cache
 
 	// alive ends when the file has become unusable and must be opened anew.
 	alive context.Context
@@ -74,12 +75,13 @@ func (f *file) view(do func(*bbolt.Bucket) error) (err error) {
 
 // update calls do with the sessions, in the one transaction that can change them,
 // and returns when what do has changed is on disk. When do returns an error or
-// says that it has changed nothing, nothing is written.
-func (f *file) update(do func(*bbolt.Bucket) (changed bool, err error)) (err error) {
+// no changes, nothing is written.
+func (f *file) update(do func(*bbolt.Bucket) ([]written, error)) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	var tx *bbolt.Tx
+	var changes []written
 	defer func() {
 		if p := recover(); p != nil {
 			err = f.survive(p, tx)
@@ -87,6 +89,7 @@ func (f *file) update(do func(*bbolt.Bucket) (changed bool, err error)) (err err
 		if tx != nil {
 			f.rollback(tx)
 		}
+		f.cache.release(changes, err != nil)
 		f.unsaved = f.unsaved || err != nil
 	}()
 	if tx, err = f.begin(true); err != nil {
@@ -96,10 +99,11 @@ func (f *file) update(do func(*bbolt.Bucket) (changed bool, err error)) (err err
 	if b == nil {
 		return fmt.Errorf("%w: it has lost its sessions", ErrDamaged)
 	}
-	changed, err := do(b)
-	if err != nil || !changed && !f.unsaved {
+	changes, err = do(b)
+	if err != nil || len(changes) == 0 && !f.unsaved {
 		return err
 	}
+	f.cache.hold(changes)
 	stats := f.db.Stats()
 	return f.commit(tx, stats.FreePageN+stats.PendingPageN <= maxSyncedFree)
 }

@@ -51,7 +51,7 @@ func (s *Store) openFile() (*file, error) {
 		return nil, err
 	}
 	// Whoever had the file before may have been killed before it was on disk.
-	f := &file{fd: fd, db: db, synced: synced, unsaved: true}
+	f := &file{fd: fd, db: db, cache: newCache(), synced: synced, unsaved: true}
 	f.alive, f.lose = context.WithCancel(context.Background())
 	f.commits = combiner.NewDetached(maxBatch, gather, func(batch []*op) { s.commit(f, batch) })
 	return f, nil

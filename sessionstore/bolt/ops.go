@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -12,23 +13,30 @@ import (
 
 var errSize = errors.New("a key or a record is too large, or a key is empty")
 
-// Get implements [sessionstore.Store]. It copies the record out of the map of the
-// file, and waits for no writer.
-func (s *Store) Get(ctx context.Context, key string) (found sessionstore.Entry, err error) {
+// Get implements [sessionstore.Store]. It takes the record out of the cache, or copies
+// it out of the map of the file, and waits for no writer.
+func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	f, err := s.file(ctx)
 	if err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
 	now := s.now()
-	err = f.view(func(b *bbolt.Bucket) error {
-		r, err := readRecord(b.Get([]byte(key)), now)
-		found = r.entry(now)
+	r, known, ends := f.cache.get(key)
+	if known {
+		return r.live(now).entry(now), nil
+	}
+	err = f.view(func(b *bbolt.Bucket) (err error) {
+		r, err = readRecord(b.Get([]byte(key)), now)
+		r.value = bytes.Clone(r.value)
 		return err
 	})
 	if err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
-	return found, nil
+	if r.value != nil {
+		f.cache.learn(key, r, ends)
+	}
+	return r.entry(now), nil
 }
 
 // CompareAndSet implements [sessionstore.Store].

@@ -21,7 +21,7 @@ func appendRecord(buf []byte, deadline int64, value []byte) (whole, record []byt
 	return buf, buf[start:len(buf):len(buf)]
 }
 
-// record is what is under a key. It points into the file: it is valid until the
+// record is what is under a key. One that points into the file is valid until the
 // end of its transaction.
 type record struct {
 	value    []byte // nil: there is nothing
@@ -37,24 +37,27 @@ func readRecord(raw []byte, now int64) (record, error) {
 		return record{}, fmt.Errorf("%w: a record of %d bytes", ErrDamaged, len(raw))
 	}
 	r := record{value: raw[headLen:], deadline: int64(binary.BigEndian.Uint64(raw))}
-	if r.deadline <= now {
-		return record{}, nil
-	}
-	return r, nil
+	return r.live(now), nil
 }
 
-// entry copies the record, so that it outlives its transaction.
+// live returns the record unless it has expired.
+func (r record) live(now int64) record {
+	if r.deadline <= now {
+		return record{}
+	}
+	return r
+}
+
+// entry returns the record as others see it. They keep its value.
 func (r record) entry(now int64) sessionstore.Entry {
 	if r.value == nil {
 		return sessionstore.Entry{}
 	}
-	value := make([]byte, len(r.value))
-	copy(value, r.value)
 	left := r.deadline - now
 	if left > math.MaxInt64/int64(time.Millisecond) {
-		return sessionstore.Entry{Value: value, TTL: math.MaxInt64}
+		return sessionstore.Entry{Value: r.value, TTL: math.MaxInt64}
 	}
-	return sessionstore.Entry{Value: value, TTL: time.Duration(left) * time.Millisecond}
+	return sessionstore.Entry{Value: r.value, TTL: time.Duration(left) * time.Millisecond}
 }
 
 // deadline returns when a time to live that begins now runs out. Times are kept
