@@ -76,6 +76,9 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == backendCommand {
 		log.Fatal(http.ListenAndServe(os.Args[2], http.HandlerFunc(backend)))
 	}
+	if len(os.Args) > 4 && os.Args[1] == relayCommand {
+		log.Fatal(relay(os.Args[2], os.Args[3], os.Args[4]))
+	}
 	if err := run(); err != nil {
 		log.Fatal(err)
 	}
