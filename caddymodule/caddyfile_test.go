@@ -78,7 +78,6 @@ func TestCaddyfileEveryOption(t *testing.T) {
 func TestCaddyfileErrors(t *testing.T) {
 	tests := []struct{ name, options, want string }{
 		{"unknown option", "colour red", "unrecognized option of session: colour"},
-		{"an option of later work", "vault *", "unrecognized option of session: vault"},
 		{"unknown option of the cookie", "cookie {\nflavour sweet\n}", "unrecognized option of cookie: flavour"},
 		{"unknown option of a store", "store memory {\nsize 3\n}", "unrecognized option of store memory: size"},
 		{"option given twice", "max_size 1\nmax_size 2", "max_size is given twice"},
