@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
@@ -36,6 +35,9 @@ type Change struct {
 	FlashSeen       bool
 	FlashCategories []string
 
+	// Shown are messages to remove, each once.
+	Shown []Flash
+
 	// Regenerate gives the session a new id.
 	Regenerate bool
 
@@ -52,110 +54,11 @@ type Change struct {
 
 // Empty reports whether the change asks for nothing.
 func (c *Change) Empty() bool {
-	return !c.fills() && !c.FlashSeen && !c.Regenerate && !c.Destroy && c.Permanent == nil && c.IdleTimeout == nil
+	return !c.fills() && !c.FlashSeen && len(c.Shown) == 0 && !c.Regenerate && !c.Destroy && c.Permanent == nil && c.IdleTimeout == nil
 }
 
 // fills reports whether the change can put something into a session.
 func (c *Change) fills() bool { return len(c.Edits) > 0 || len(c.Flashes) > 0 || len(c.Vault) > 0 }
-
-// Flash is a message that waits to be shown once.
-type Flash struct {
-	category string
-	json     []byte
-}
-
-// DefaultCategory is the category of a message that comes without one, as in Flask.
-const DefaultCategory = "message"
-
-// ParseFlash makes a message of ["category","message"] or of a JSON string alone.
-func ParseFlash(v jsondoc.Value) (Flash, error) {
-	if v.Kind() == jsondoc.String {
-		return newFlash(DefaultCategory, append([]byte(`["`+DefaultCategory+`",`), append(v.AppendASCII(nil), ']')...))
-	}
-	items := v.Items()
-	if v.Kind() != jsondoc.Array || len(items) != 2 ||
-		items[0].Kind() != jsondoc.String || items[1].Kind() != jsondoc.String {
-		return Flash{}, fmt.Errorf("%w: a flash is [\"category\",\"message\"] or a string", ErrInvalid)
-	}
-	return newFlash(items[0].String(), v.AppendASCII(nil))
-}
-
-func newFlash(category string, json []byte) (Flash, error) {
-	if len(json)+len("[]") > MaxFlash {
-		return Flash{}, fmt.Errorf("%w: a flash of %d bytes, at most %d are kept", ErrTooLarge, len(json), MaxFlash-len("[]"))
-	}
-	return Flash{category: category, json: json}, nil
-}
-
-// splitFlashes takes the stored array apart.
-func splitFlashes(array []byte) ([]Flash, error) {
-	if len(array) == 0 {
-		return nil, nil
-	}
-	v, err := jsondoc.Parse(array, MaxDepth)
-	if err != nil || v.Kind() != jsondoc.Array {
-		return nil, fmt.Errorf("%w: its messages are damaged", ErrRecord)
-	}
-	flashes := make([]Flash, 0, v.Len()+1)
-	for _, item := range v.Items() {
-		f, err := ParseFlash(item)
-		if err != nil {
-			return nil, fmt.Errorf("%w: its messages are damaged", ErrRecord)
-		}
-		flashes = append(flashes, f)
-	}
-	return flashes, nil
-}
-
-func joinFlashes(flashes []Flash) []byte {
-	if len(flashes) == 0 {
-		return nil
-	}
-	array := []byte{'['}
-	for i, f := range flashes {
-		if i > 0 {
-			array = append(array, ',')
-		}
-		array = append(array, f.json...)
-	}
-	return append(array, ']')
-}
-
-// applyFlashes returns the messages that wait after the change, where waiting
-// waited before and the request was given those in given.
-func (c *Change) applyFlashes(waiting, given []byte) ([]byte, error) {
-	if len(c.Flashes) == 0 && !c.FlashSeen {
-		return waiting, nil
-	}
-	flashes, err := splitFlashes(waiting)
-	if err != nil {
-		return nil, err
-	}
-	if c.FlashSeen {
-		seen, err := splitFlashes(given)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range seen {
-			if c.FlashCategories != nil && !slices.Contains(c.FlashCategories, s.category) {
-				continue
-			}
-			same := func(f Flash) bool { return bytes.Equal(f.json, s.json) }
-			if i := slices.IndexFunc(flashes, same); i >= 0 {
-				flashes = slices.Delete(flashes, i, i+1)
-			}
-		}
-	}
-	flashes = append(flashes, c.Flashes...)
-	size := len("[]")
-	for i := len(flashes) - 1; i >= 0; i-- {
-		if size += len(flashes[i].json) + len(","); size-len(",") > MaxFlash {
-			flashes = flashes[i+1:]
-			break
-		}
-	}
-	return joinFlashes(flashes), nil
-}
 
 // applied is what a change makes of a record.
 type applied struct {

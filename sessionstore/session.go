@@ -109,7 +109,10 @@ func (s *Session) Data() string {
 
 // Flash returns the waiting messages, a JSON array of ["category","message"], or
 // nothing if none wait.
-func (s *Session) Flash() string { return borrow(s.rec.Flash) }
+func (s *Session) Flash() string { return borrow(shown(s.rec.Flash)) }
+
+// Flashes returns the waiting messages. An error wraps [ErrRecord].
+func (s *Session) Flashes() ([]Flash, error) { return ParseFlashes(s.rec.Flash) }
 
 // Former reports whether the session was reached by an id that has been
 // regenerated since: a client that still uses it must not be given a cookie.

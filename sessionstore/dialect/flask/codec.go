@@ -17,7 +17,7 @@ import (
 // [Signer] adds: the JSON in base64url, or "." and its zlib stream in base64url.
 //
 // The data are the JSON as it stands, with its tags, but for _permanent and _flashes, which are the record's Permanent and
-// Flash. A message that is no string, such as Markup, is shown as its text, and stays what it is for as long as it waits.
+// Flash. A message that is no string, such as Markup, is shown as its text, and what it is stands behind it.
 type Codec struct{}
 
 // NewID implements [sessionstore.ForeignCodec]. These sessions have no ids.
@@ -35,14 +35,8 @@ const (
 	flashesKey   = "_flashes"
 )
 
-// origin is what the data, the messages and the permanence do not say.
-type origin struct {
-	// flashes are the messages that waited, as they stand in the session.
-	flashes []flash
-
-	// impermanent says that _permanent was there, and false.
-	impermanent bool
-}
+// impermanent is the origin of a record whose _permanent was there, and false.
+type impermanent struct{}
 
 // Decode implements [sessionstore.Codec].
 func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
@@ -54,22 +48,21 @@ func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
 	if err != nil || doc.Kind() != jsondoc.Object {
 		return fmt.Errorf("%w: it holds no JSON object", sessionstore.ErrRecord)
 	}
-	var from origin
 	*r = sessionstore.Record{}
 	for name, value := range doc.Members() {
 		switch name {
 		case permanentKey:
 			r.Permanent = truth(value)
-			from.impermanent = !r.Permanent
+			if !r.Permanent {
+				r.Origin = impermanent{}
+			}
 		case flashesKey:
-			if from.flashes, err = readFlashes(value); err != nil {
+			if r.Flash, err = readFlashes(value); err != nil {
 				return err
 			}
 		}
 	}
-	r.Flash = joined(from.flashes)
 	r.Data = without(doc).AppendASCII(nil)
-	r.Origin = &from
 	return nil
 }
 
@@ -115,11 +108,7 @@ func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	if err := checkTags(doc); err != nil {
 		return nil, err
 	}
-	from, _ := r.Origin.(*origin)
-	if from == nil {
-		from = new(origin)
-	}
-	flashes, err := writeFlashes(r.Flash, from.flashes)
+	flashes, err := writeFlashes(r.Flash)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +116,7 @@ func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	if flashes != "" {
 		own = append(own, member{flashesKey, flashes})
 	}
-	if r.Permanent || from.impermanent {
+	if _, was := r.Origin.(impermanent); was || r.Permanent {
 		own = append(own, member{permanentKey, fmt.Sprint(r.Permanent)})
 	}
 	return pack(appendSorted(nil, doc, own...)), nil

@@ -98,11 +98,11 @@ func text(t *testing.T, payload []byte) string {
 // What is not in the record's own fields comes back as it was.
 func TestWhatStays(t *testing.T) {
 	r := decode(t, payload(`{"a":1,"_permanent":false,"_flashes":[{" t":["m",{" m":"<b>hi</b>"}]},["list","x"]],"n":12345678901234567890123}`))
-	if string(r.Data) != `{"a":1,"n":12345678901234567890123}` || string(r.Flash) != `[["m","<b>hi</b>"],["list","x"]]` || r.Permanent {
+	if string(r.Data) != `{"a":1,"n":12345678901234567890123}` || string(r.Flash) != `[["m","<b>hi</b>",["m",{" m":"<b>hi</b>"}]],["list","x"]]` || r.Permanent {
 		t.Fatalf("data %s, messages %s, permanent %t", r.Data, r.Flash, r.Permanent)
 	}
 	r.Data = []byte(`{"n":12345678901234567890123,"z":{"b":1,"a":[{"d":1,"c":2}]}}`)
-	r.Flash = []byte(`[["m","<b>hi</b>"],["m","<b>hi</b>"]]`)
+	r.Flash = []byte(`[["m","<b>hi</b>",["m",{" m":"<b>hi</b>"}]],["m","<b>hi</b>"]]`)
 	out, err := flask.Codec{}.Encode(&r)
 	if err != nil {
 		t.Fatal(err)

@@ -2,34 +2,36 @@ package flask
 
 import (
 	"fmt"
-	"slices"
+	"strings"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
-// flash is a message: as it stands in Flask's session, and as a record has it.
-type flash struct{ theirs, ours string }
-
 // readFlashes reads Flask's list of tuples.
-func readFlashes(v jsondoc.Value) ([]flash, error) {
+func readFlashes(v jsondoc.Value) ([]byte, error) {
 	if v.Kind() != jsondoc.Array {
 		return nil, errFlashes
 	}
-	var flashes []flash
+	var flashes []jsondoc.Value
 	for _, item := range v.Items() {
-		pair := item
-		if tagged, tag, ok := tagged(item); ok && tag == tagTuple {
-			pair = tagged
+		if pair, tag, ok := tagged(item); ok && tag == tagTuple {
+			item = pair
 		}
-		both := pair.Items()
+		both := item.Items()
 		if len(both) != 2 {
 			return nil, errFlashes
 		}
-		ours := jsondoc.NewArray(jsondoc.NewString(text(both[0])), jsondoc.NewString(text(both[1])))
-		flashes = append(flashes, flash{item.ASCII(), ours.ASCII()})
+		ours := []jsondoc.Value{jsondoc.NewString(text(both[0])), jsondoc.NewString(text(both[1]))}
+		if ours[0] != both[0] || ours[1] != both[1] {
+			ours = append(ours, jsondoc.NewArray(both...))
+		}
+		flashes = append(flashes, jsondoc.NewArray(ours...))
 	}
-	return flashes, nil
+	if len(flashes) == 0 {
+		return nil, nil
+	}
+	return jsondoc.NewArray(flashes...).AppendASCII(nil), nil
 }
 
 var errFlashes = fmt.Errorf("%w: its messages are damaged", sessionstore.ErrRecord)
@@ -42,22 +44,8 @@ func text(v jsondoc.Value) string {
 	return v.String()
 }
 
-func joined(flashes []flash) []byte {
-	if len(flashes) == 0 {
-		return nil
-	}
-	list := []byte{'['}
-	for i, f := range flashes {
-		if i > 0 {
-			list = append(list, ',')
-		}
-		list = append(list, f.ours...)
-	}
-	return append(list, ']')
-}
-
-// writeFlashes is the reverse of readFlashes. A message that waited before stays as it was.
-func writeFlashes(list []byte, before []flash) (string, error) {
+// writeFlashes is the reverse of readFlashes.
+func writeFlashes(list []byte) (string, error) {
 	if len(list) == 0 {
 		return "", nil
 	}
@@ -65,19 +53,13 @@ func writeFlashes(list []byte, before []flash) (string, error) {
 	if err != nil {
 		return "", errFlashes
 	}
-	before = slices.Clone(before)
-	var items []jsondoc.Value
+	var tuples []string
 	for _, item := range doc.Items() {
-		theirs := `{"` + tagTuple + `":` + item.ASCII() + `}`
-		if i := slices.IndexFunc(before, func(f flash) bool { return f.ours == item.ASCII() }); i >= 0 {
-			theirs = before[i].theirs
-			before = slices.Delete(before, i, i+1)
+		pair := item
+		if items := item.Items(); len(items) == 3 {
+			pair = items[2]
 		}
-		value, err := jsondoc.Parse(theirs, sessionstore.MaxDepth)
-		if err != nil {
-			return "", errFlashes
-		}
-		items = append(items, value)
+		tuples = append(tuples, `{"`+tagTuple+`":`+pair.ASCII()+`}`)
 	}
-	return jsondoc.NewArray(items...).ASCII(), nil
+	return "[" + strings.Join(tuples, ",") + "]", nil
 }

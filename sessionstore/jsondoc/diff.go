@@ -1,0 +1,191 @@
+package jsondoc
+
+import "strings"
+
+// Difference is what makes one value of another, to be made to a third: to what has become of the first
+// meanwhile. Objects are compared member by member, so that what somebody else has changed in other members stays, and a
+// list that has grown at its end grows there again. Everything else is replaced as a whole. It is immutable, and the zero
+// value changes nothing.
+type Difference struct {
+	// One of these says what happens: the value becomes set, it goes, appended follows, or members change.
+	set      string
+	removed  bool
+	appended []string
+	members  []memberDifference
+
+	// after is what the whole has become, for where there is no list any more to append to.
+	after string
+}
+
+type memberDifference struct {
+	name string
+	Difference
+}
+
+// Diff returns what makes after of before. An object that atom reports is compared as a whole: it is not what
+// it looks like. atom may be nil.
+func Diff(before, after Value, atom func(Value) bool) Difference {
+	if atom == nil {
+		atom = func(Value) bool { return false }
+	}
+	if identical(before.canonical(), after.canonical()) {
+		return Difference{}
+	}
+	is := after.Kind()
+	switch {
+	case is != before.Kind() || is != Object && is != Array || atom(before) || atom(after):
+		return Difference{set: after.canonical()}
+	case is == Array:
+		return diffItems(before.Items(), after)
+	}
+	var d Difference
+	for c := open(before); c.more(); {
+		name, was := c.name(), Value{text: c.value()}
+		if value, found := member(after.canonical(), name); !found {
+			d.members = append(d.members, memberDifference{name, Difference{removed: true}})
+		} else if m := Diff(was, Value{text: value}, atom); !m.Empty() {
+			d.members = append(d.members, memberDifference{name, m})
+		}
+	}
+	for c := open(after); c.more(); {
+		name, value := c.name(), c.value()
+		if _, found := member(before.canonical(), name); !found {
+			d.members = append(d.members, memberDifference{name, Difference{set: value}})
+		}
+	}
+	return d
+}
+
+func diffItems(before []Value, after Value) Difference {
+	items := after.Items()
+	if len(before) == 0 || len(items) <= len(before) {
+		return Difference{set: after.canonical()}
+	}
+	for i, was := range before {
+		if !identical(was.canonical(), items[i].canonical()) {
+			return Difference{set: after.canonical()}
+		}
+	}
+	d := Difference{after: after.canonical()}
+	for _, item := range items[len(before):] {
+		d.appended = append(d.appended, item.canonical())
+	}
+	return d
+}
+
+// Empty reports whether the difference changes nothing.
+func (d Difference) Empty() bool {
+	return d.set == "" && !d.removed && d.appended == nil && d.members == nil
+}
+
+// Apply returns doc with the difference made to it. If the result is larger than maxSize bytes of ASCII,
+// the error is [ErrTooLarge]; it is [ErrTooDeep] if it nests deeper than [MaxDepth].
+func (d Difference) Apply(doc Value, maxSize int) (Value, error) {
+	result := Value{text: d.apply(doc.canonical())}
+	if result.Size() > maxSize {
+		return Value{}, ErrTooLarge
+	}
+	if depthOf(result.text) > MaxDepth {
+		return Value{}, ErrTooDeep
+	}
+	return result, nil
+}
+
+// apply returns text, which is not of a value that is removed, as the difference makes it.
+func (d *Difference) apply(text string) string {
+	switch {
+	case d.set != "":
+		return d.set
+	case d.appended != nil && text[0] != '[':
+		return d.after
+	case d.appended != nil:
+		return extended(text, d.appended)
+	case d.members == nil:
+		return text
+	}
+	if text[0] != '{' {
+		text = "{}"
+	}
+	var out strings.Builder
+	out.WriteByte('{')
+	write := func(name, value string) {
+		if out.Len() > len("{") {
+			out.WriteByte(',')
+		}
+		out.WriteString(`"` + name + `":` + value)
+	}
+	for c := open(Value{text: text}); c.more(); {
+		name, value := c.name(), c.value()
+		m := d.member(name)
+		if m != nil && m.removed {
+			continue
+		}
+		if m != nil {
+			value = m.apply(value)
+		}
+		write(name, value)
+	}
+	for i := range d.members {
+		m := &d.members[i]
+		if _, found := member(text, m.name); !found && !m.removed {
+			write(m.name, m.apply("null"))
+		}
+	}
+	out.WriteByte('}')
+	return out.String()
+}
+
+func (d *Difference) member(name string) *memberDifference {
+	for i := range d.members {
+		if d.members[i].name == name {
+			return &d.members[i]
+		}
+	}
+	return nil
+}
+
+func extended(list string, items []string) string {
+	head := strings.TrimSuffix(list, "]")
+	if head != "[" {
+		head += ","
+	}
+	return head + strings.Join(items, ",") + "]"
+}
+
+// member returns the member of an object's canonical text that has this name, as it stands between quotes.
+func member(object, name string) (value string, found bool) {
+	for c := open(Value{text: object}); c.more(); {
+		if c.name() == name {
+			return c.value(), true
+		}
+		c.skip()
+	}
+	return "", false
+}
+
+// identical reports whether two canonical texts are the same but for the order of members. Unlike [Value.Equal], it
+// tells 1 from 1.0.
+func identical(a, b string) bool {
+	if a == b {
+		return true
+	}
+	if len(a) != len(b) || a[0] != b[0] || a[0] != '{' && a[0] != '[' {
+		return false
+	}
+	if a[0] == '{' {
+		for c := open(Value{text: a}); c.more(); {
+			name, value := c.name(), c.value()
+			if other, found := member(b, name); !found || !identical(value, other) {
+				return false
+			}
+		}
+		return true // members of the same total length, so that b has no others
+	}
+	ca, cb := open(Value{text: a}), open(Value{text: b})
+	for ca.more() {
+		if !cb.more() || !identical(ca.value(), cb.value()) {
+			return false
+		}
+	}
+	return !cb.more()
+}
