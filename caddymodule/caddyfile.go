@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 )
@@ -70,6 +71,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		inject            <Header> <field>
 //		capture           <Header> <field>
 //		vault             <cookie name pattern>...
+//		adopt             <module> { ... }
 //		regenerate_on     <field>...
 //		idle_timeout      <duration>
 //		absolute_timeout  <duration>
@@ -129,9 +131,11 @@ func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err
 	case "secret":
 		return true, words(d, &h.Secret)
 	case "store":
-		return true, guest(d, stores.Namespace, "backend", &h.StoreRaw)
+		_, err := guest(d, stores.Namespace, "backend", &h.StoreRaw)
+		return true, err
 	case "dialect":
-		return true, guest(d, dialects.Namespace, "format", &h.DialectRaw)
+		_, err := guest(d, dialects.Namespace, "format", &h.DialectRaw)
+		return true, err
 	case "header_prefix":
 		return true, word(d, &h.HeaderPrefix)
 	case "forward":
@@ -146,6 +150,12 @@ func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err
 		return true, pair(d, &h.Capture)
 	case "vault":
 		return true, words(d, &h.Vault)
+	case "adopt":
+		mod, err := guest(d, adopters.Namespace, "kind", &h.AdoptRaw)
+		if adopter, ok := mod.(adopters.Adopter); ok {
+			h.adopted.cookie = adopter.CookieName()
+		}
+		return true, err
 	case "regenerate_on":
 		return true, words(d, &h.RegenerateOn)
 	case "idle_timeout":
@@ -200,26 +210,26 @@ func (c *Cookie) option(d *caddyfile.Dispenser, option string) (known bool, err 
 	}
 }
 
-// guest loads the module that an option names.
-func guest(d *caddyfile.Dispenser, namespace, inlineKey string, raw *json.RawMessage) error {
+// guest loads the module that an option names, and returns it.
+func guest(d *caddyfile.Dispenser, namespace, inlineKey string, raw *json.RawMessage) (any, error) {
 	option := d.Val()
 	if !d.NextArg() {
-		return d.ArgErr()
+		return nil, d.ArgErr()
 	}
 	name := d.Val()
 	id := namespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
 		if namespace == stores.Namespace {
-			return d.Errf("%s %s is not compiled in; build with it: xcaddy build --with %s", option, name, stores.PackageOf(name, d.RemainingArgs()))
+			return nil, d.Errf("%s %s is not compiled in; build with it: xcaddy build --with %s", option, name, stores.PackageOf(name, d.RemainingArgs()))
 		}
-		return d.Errf("unrecognized %s: %s", option, name)
+		return nil, d.Errf("unrecognized %s: %s", option, name)
 	}
 	mod, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	*raw = caddyconfig.JSONModuleObject(mod, inlineKey, name, nil)
-	return nil
+	return mod, nil
 }
 
 func word(d *caddyfile.Dispenser, to *string) error {

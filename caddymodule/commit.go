@@ -36,7 +36,7 @@ func (x *exchange) commit() {
 }
 
 func (x *exchange) save(h http.Header, c *collected) error {
-	if c.lines() == 0 && len(c.vault) == 0 {
+	if c.lines() == 0 && len(c.vault)+len(c.adopted) == 0 {
 		x.finish(h, c, sessionstore.Outcome{Ref: x.session.Ref()})
 		return nil
 	}

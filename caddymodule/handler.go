@@ -28,14 +28,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	included := x.included()
 	clean(r, &h.names.request, nil)
-	disown(r, &h.vault, x.outer)
+	disown(r, &h.disowned, x.outer)
 	if err := x.load(x.identify(included)); err != nil {
 		return x.fail(err)
 	}
 	if err := x.forward(); err != nil {
 		return x.fail(err)
 	}
-	if err := x.forwardVault(); err != nil {
+	if err := x.forwardCookies(); err != nil {
 		return x.fail(err)
 	}
 	return x.serve(next)
@@ -71,8 +71,8 @@ type exchange struct {
 	// request went on without.
 	unavailable bool
 
-	// vaulted is what the vault has added to the Cookie header.
-	vaulted string
+	// added is what was added to the Cookie header.
+	added string
 
 	// touched says that the use of the session is being recorded.
 	touched bool

@@ -14,6 +14,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
 
+	// The adopters of every build.
+	_ "github.com/caddy-session/caddy-session/caddymodule/adopters/flask"
+
 	// The dialects of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/flask"
 	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
@@ -91,7 +94,10 @@ type Handler struct {
 	// sends under these names. With it, the session's own cookie is not permanent unless that is said
 	Vault []string `json:"vault,omitempty"`
 
-	// The fields whose change gives the session a new id. Default: those of capture
+	// The app's own session cookie, which ours takes the place of. Default: none
+	AdoptRaw json.RawMessage `json:"adopt,omitempty" caddy:"namespace=http.session.adopters inline_key=kind"`
+
+	// The fields whose change gives the session a new id. Default: those of capture, and with adopt those that say who is logged in
 	RegenerateOn []string `json:"regenerate_on,omitempty"`
 
 	// How long a session lives after the last request. Default: 24h
@@ -131,6 +137,10 @@ type Handler struct {
 	names   names
 	secret  secret
 	vault   vault.Patterns
+	adopted adoption
+
+	// disowned are the cookies that no client may send.
+	disowned vault.Patterns
 
 	// ignored is done when the backend was told that updates are off.
 	ignored sync.Once
@@ -189,7 +199,7 @@ type Cookie struct {
 	// Whether the backend gets the cookie too, and may set it. Default: false; true with a shared dialect
 	PassThrough *bool `json:"pass_through,omitempty"`
 
-	// Whether the cookie outlives the browser. Default: true, and false with vault; with a shared dialect, what that says
+	// Whether the cookie outlives the browser. Default: true, and false with vault or adopt; with a shared dialect, what that says
 	Permanent *bool `json:"permanent,omitempty"`
 }
 

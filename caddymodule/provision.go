@@ -46,6 +46,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.cookie, err = cookie.jar(h.Name, &h.format); err != nil {
 		return err
 	}
+	if err := h.provisionAdopt(ctx); err != nil {
+		return err
+	}
 	for _, step := range []func() error{h.provisionVault, h.provisionNames, h.provisionFields, h.provisionModes, h.provisionScope} {
 		if err := step(); err != nil {
 			return err
@@ -125,6 +128,7 @@ func (h *Handler) provisionFields() error {
 		h.names.captured = append(h.names.captured, capture{http.CanonicalHeaderKey(name), path})
 		fields = append(fields, h.Capture[name])
 	}
+	fields = append(fields, h.adopted.Users...)
 	if h.RegenerateOn != nil {
 		fields = h.RegenerateOn
 	}

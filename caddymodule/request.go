@@ -135,5 +135,5 @@ func (x *exchange) removeForwarded() {
 	if x.forwarded {
 		delete(h, markHeader)
 	}
-	x.withdrawVault()
+	x.withdrawCookies()
 }

@@ -31,8 +31,8 @@ type collected struct {
 	update, flash, control []string
 	captured               [][]string
 
-	// vault are the Set-Cookie lines that belong into the vault.
-	vault []string
+	// adopted are the Set-Cookie lines with the app's own session, vault those that belong into the vault.
+	adopted, vault []string
 
 	// foreign are cookies that the backend sets under our cookie's name.
 	foreign []string
@@ -58,7 +58,8 @@ func (x *exchange) collect(h http.Header) collected {
 		case setCookieHeader:
 			if strings.EqualFold(name, "Set-Cookie") {
 				x.takeForeign(h, name, values, &c)
-				c.vault = append(c.vault, x.takeVaulted(h, name)...)
+				adopted, vaulted := x.takeCookies(h, name)
+				c.adopted, c.vault = append(c.adopted, adopted...), append(c.vault, vaulted...)
 			}
 			continue
 		case trailerHeader:
@@ -154,6 +155,9 @@ func (x *exchange) dropForeign(h http.Header, name string) {
 // the header and hold none of the data.
 func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
 	change := &sessionstore.Change{Vault: x.received(c.vault)}
+	if err := x.adopt(c.adopted, change); err != nil {
+		return nil, err
+	}
 	names := &x.h.names
 	if !x.h.updates {
 		if c.update != nil || c.flash != nil || c.control != nil {
@@ -194,6 +198,9 @@ func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
 	}
 	if err := readControl(c.control, change); err != nil {
 		return nil, fmt.Errorf("%s: %w", names.control, err)
+	}
+	if x.h.adopted.cookie != "" && len(change.Edits) > 0 {
+		change.Edits = append(change.Edits, readable{x.h.adopted.Codec})
 	}
 	return change, nil
 }

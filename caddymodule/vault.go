@@ -13,6 +13,9 @@ import (
 )
 
 func (h *Handler) provisionVault() (err error) {
+	if h.disowned, err = vault.NewPatterns(disownedNames(h.Vault, h.adopted.cookie), h.cookie.name); err != nil {
+		return fmt.Errorf("vault: %w", err)
+	}
 	if len(h.Vault) == 0 {
 		return nil
 	}
@@ -27,76 +30,26 @@ func (h *Handler) provisionVault() (err error) {
 // clean returns the handler that cleans the requests which a matcher leaves out.
 func (h *Handler) clean() *Clean {
 	c := &Clean{Headers: h.names.guarded(h.Inject)}
-	if len(h.Vault) > 0 {
-		c.Vault, c.Cookie = h.Vault, h.Cookie.nameIn(h.Name)
+	if names := disownedNames(h.Vault, h.adopted.cookie); len(names) > 0 {
+		c.Vault, c.Cookie = names, h.Cookie.nameIn(h.Name)
 	}
 	return c
 }
 
-// disown removes the cookies from the request that a client sends under names of the vault, which
-// are the backend's alone. Those that a handler of outer has put there are none of the client's.
-func disown(r *http.Request, patterns *vault.Patterns, outer *exchange) {
-	if patterns.Empty() || r.Header["Cookie"] == nil {
-		return
-	}
-	removeCookies(r.Header, func(pair string) bool {
-		return patterns.Forges(pair) && !outer.vaults(pair)
-	})
-}
-
-// vaults reports whether a handler that is at work on this request has taken what the client sent under the name of
-// this cookie.
-func (x *exchange) vaults(pair string) bool {
-	for ; x != nil; x = x.outer {
-		if !x.ended && x.h.vault.Forges(pair) {
-			return true
-		}
-	}
-	return false
-}
-
-// forwardVault gives the backend the cookies that the session keeps, as the browser would have sent
-// them. They come first, since many servers take the first of a name, and in one line with the client's, since
-// FastCGI has room for one only.
-func (x *exchange) forwardVault() error {
+// vaultCookies returns the cookies that the session keeps, as the browser would have sent them.
+func (x *exchange) vaultCookies() (string, error) {
 	if x.h.vault.Empty() || !x.session.Exists() {
-		return nil
+		return "", nil
 	}
 	cookies, err := x.session.Vault()
 	if err != nil {
-		x.removeForwarded()
-		return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("session %s: %w", x.session.Ref(), err))
+		return "", caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("session %s: %w", x.session.Ref(), err))
 	}
 	req := x.vaultRequest()
-	h := x.r.Header
 	if req.Secure && x.forwarded {
-		h[markHeader] = append(h[markHeader], x.h.mark+secureMark)
+		x.r.Header[markHeader] = append(x.r.Header[markHeader], x.h.mark+secureMark)
 	}
-	if x.vaulted = cookies.Header(req, time.Now()); x.vaulted == "" {
-		return nil
-	}
-	h["Cookie"] = []string{strings.Join(append([]string{x.vaulted}, h["Cookie"]...), "; ")}
-	return nil
-}
-
-// withdrawVault takes back what forwardVault has set.
-func (x *exchange) withdrawVault() {
-	if x.vaulted == "" {
-		return
-	}
-	h := x.r.Header
-	for i, line := range h["Cookie"] {
-		before, after, found := strings.Cut(line, x.vaulted)
-		if !found {
-			continue
-		}
-		if kept := before + strings.TrimPrefix(after, "; "); kept != "" {
-			h["Cookie"][i] = kept
-		} else if h["Cookie"] = slices.Delete(h["Cookie"], i, i+1); len(h["Cookie"]) == 0 {
-			delete(h, "Cookie")
-		}
-		return
-	}
+	return cookies.Header(req, time.Now()), nil
 }
 
 // secureMark stands behind the mark of a handler whose request was secure, so that the sub-requests of templates, which
@@ -127,22 +80,25 @@ func (x *exchange) vaultRequest() vault.Request {
 	return req
 }
 
-// takeVaulted takes those cookies out of a response that belong into the vault. The response is for one client then,
-// though a cache no longer sees it by a Set-Cookie.
-func (x *exchange) takeVaulted(h http.Header, name string) (taken []string) {
-	if x.h.vault.Empty() {
-		return nil
+// takeCookies takes those cookies out of a response that are kept in the session: the app's own, and
+// the vault's. The response is for one client then, though a cache no longer sees it by a Set-Cookie.
+func (x *exchange) takeCookies(h http.Header, name string) (adopted, vaulted []string) {
+	if x.h.disowned.Empty() {
+		return nil, nil
 	}
 	var kept []string
 	for _, line := range h[name] {
-		if x.h.vault.Match(vault.NameOf(line)) {
-			taken = append(taken, line)
-		} else {
+		switch {
+		case x.h.adopts(line):
+			adopted = append(adopted, line)
+		case x.h.vault.Match(vault.NameOf(line)):
+			vaulted = append(vaulted, line)
+		default:
 			kept = append(kept, line)
 		}
 	}
-	if len(taken) == 0 {
-		return nil
+	if len(adopted)+len(vaulted) == 0 {
+		return nil, nil
 	}
 	if len(kept) == 0 {
 		delete(h, name)
@@ -151,15 +107,15 @@ func (x *exchange) takeVaulted(h http.Header, name string) (taken []string) {
 	}
 	uncacheable(h)
 	if x.virtual {
-		return nil // as without us: where the response headers go to, no browser sees a cookie
+		return nil, nil // as without us: where the response headers go to, no browser sees a cookie
 	}
-	return taken
+	return adopted, vaulted
 }
 
-// ignoreVaulted takes out cookies that stand where no browser obeys them.
-func (x *exchange) ignoreVaulted(h http.Header, name string) {
-	if x.takeVaulted(h, name) != nil {
-		x.h.logger.Warn("a cookie of the vault is ignored: it was not in the head of a final response")
+// ignoreCookies takes out cookies that stand where no browser obeys them.
+func (x *exchange) ignoreCookies(h http.Header, name string) {
+	if adopted, vaulted := x.takeCookies(h, name); len(adopted)+len(vaulted) > 0 {
+		x.h.logger.Warn("a cookie of the session is ignored: it was not in the head of a final response")
 	}
 }
 

@@ -92,7 +92,7 @@ func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return http.NewResponseController(x.ResponseWriter).Hijack()
 }
 
-// stripHead removes our headers, and cookies in our cookie's name or of the vault, from a response that is not
+// stripHead removes our headers, and cookies in our cookie's name or of the session, from a response that is not
 // committed.
 func (x *exchange) stripHead(message string) {
 	h := x.Header()
@@ -103,7 +103,7 @@ func (x *exchange) stripHead(message string) {
 			x.h.logger.Warn(message)
 		case strings.EqualFold(name, "Set-Cookie"):
 			x.takeForeign(h, name, values, new(collected))
-			x.ignoreVaulted(h, name)
+			x.ignoreCookies(h, name)
 		}
 	}
 }
@@ -121,7 +121,7 @@ func (x *exchange) stripTrailers() {
 			delete(h, name)
 			x.h.logger.Warn("a session header in the trailers is ignored")
 		case strings.EqualFold(trailer, "Set-Cookie"):
-			x.ignoreVaulted(h, name)
+			x.ignoreCookies(h, name)
 		}
 	}
 }

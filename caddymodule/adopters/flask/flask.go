@@ -1,0 +1,82 @@
+// Package flask adopts the sessions of Flask apps.
+package flask
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/adopters"
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
+)
+
+func init() { caddy.RegisterModule(new(Adopter)) }
+
+// Adopter takes in the sessions of a Flask app that keeps them in its own signed cookie. The app runs as it is: it gets
+// that cookie made of the session, and what it changes there is changed in the session. The browser never sees it.
+type Adopter struct {
+	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS. Placeholders such as {env.*} and {file.*} work.
+	Secret []string `json:"secret,omitempty"`
+
+	// The app's SESSION_COOKIE_NAME. Default: session
+	Cookie string `json:"cookie,omitempty"`
+
+	signer *flask.Signer
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Adopter) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: adopters.Namespace + ".flask", New: func() caddy.Module { return new(Adopter) }}
+}
+
+// Provision implements [caddy.Provisioner].
+func (a *Adopter) Provision(caddy.Context) error {
+	secrets, err := dialects.Resolve(a.Secret)
+	if err == nil {
+		a.signer, err = flask.NewSigner(secrets...)
+	}
+	if err != nil {
+		return fmt.Errorf("adopt flask: %w", err)
+	}
+	return nil
+}
+
+// CookieName implements [adopters.Adopter].
+func (a *Adopter) CookieName() string { return cmp.Or(a.Cookie, flask.CookieName) }
+
+// Form implements [adopters.Adopter].
+func (a *Adopter) Form() adopters.Form {
+	return adopters.Form{
+		Codec: flask.Codec{}, Client: a.signer, Atom: flask.Tagged,
+		Users: []string{"_user_id", "user_id", "user"}, // Flask-Login's, and what tutorials use
+	}
+}
+
+// UnmarshalCaddyfile sets up the adopter from Caddyfile tokens. Syntax:
+//
+//	adopt flask {
+//		secret <key> [<fall-back key>...]
+//		cookie <name>
+//	}
+func (a *Adopter) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return dialects.Options(d, "adopt flask", func(option string) (known bool, err error) {
+		switch option {
+		case "secret":
+			return true, dialects.Words(d, &a.Secret)
+		case "cookie":
+			return true, dialects.Word(d, &a.Cookie)
+		default:
+			return false, nil
+		}
+	})
+}
+
+// Interface guards
+var (
+	_ adopters.Adopter      = (*Adopter)(nil)
+	_ caddy.Provisioner     = (*Adopter)(nil)
+	_ caddyfile.Unmarshaler = (*Adopter)(nil)
+)

@@ -1,0 +1,74 @@
+package caddymodule
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
+)
+
+// disown removes the cookies from the request that a client sends under names of the vault or of the app's session, which
+// are the backend's alone. Those that a handler of outer has put there are none of the client's.
+func disown(r *http.Request, patterns *vault.Patterns, outer *exchange) {
+	if patterns.Empty() || r.Header["Cookie"] == nil {
+		return
+	}
+	removeCookies(r.Header, func(pair string) bool {
+		return patterns.Forges(pair) && !outer.disowns(pair)
+	})
+}
+
+// disowns reports whether a handler that is at work on this request has taken what the client sent under the name of
+// this cookie.
+func (x *exchange) disowns(pair string) bool {
+	for ; x != nil; x = x.outer {
+		if !x.ended && x.h.disowned.Forges(pair) {
+			return true
+		}
+	}
+	return false
+}
+
+// forwardCookies gives the backend the cookies that the session keeps or stands for. They come first, since many servers
+// take the first of a name, and in one line with the client's, since FastCGI has room for one only.
+func (x *exchange) forwardCookies() error {
+	adopted, err := x.adoptedCookie()
+	if err == nil {
+		x.added, err = x.vaultCookies()
+	}
+	if err != nil {
+		x.removeForwarded()
+		return err
+	}
+	switch {
+	case x.added == "":
+		x.added = adopted
+	case adopted != "":
+		x.added += "; " + adopted
+	}
+	if h := x.r.Header; x.added != "" {
+		h["Cookie"] = []string{strings.Join(append([]string{x.added}, h["Cookie"]...), "; ")}
+	}
+	return nil
+}
+
+// withdrawCookies takes back what forwardCookies has set.
+func (x *exchange) withdrawCookies() {
+	if x.added == "" {
+		return
+	}
+	h := x.r.Header
+	for i, line := range h["Cookie"] {
+		before, after, found := strings.Cut(line, x.added)
+		if !found {
+			continue
+		}
+		if kept := before + strings.TrimPrefix(after, "; "); kept != "" {
+			h["Cookie"][i] = kept
+		} else if h["Cookie"] = slices.Delete(h["Cookie"], i, i+1); len(h["Cookie"]) == 0 {
+			delete(h, "Cookie")
+		}
+		return
+	}
+}
