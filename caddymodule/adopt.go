@@ -143,11 +143,10 @@ func (x *exchange) readAdopted(line string) (rec sessionstore.Record, err error)
 }
 
 // readable is the edit, after all others, that refuses data of which the app could not read its session any more.
-type readable struct{ codec sessionstore.Codec }
+type readable func(jsondoc.Value) error
 
-func (e readable) Apply(doc jsondoc.Value, _ int) (jsondoc.Value, error) {
-	rec := sessionstore.Record{Data: doc.AppendASCII(nil)}
-	if _, err := e.codec.Encode(&rec); err != nil {
+func (check readable) Apply(doc jsondoc.Value, _ int) (jsondoc.Value, error) {
+	if err := check(doc); err != nil {
 		return doc, fmt.Errorf("the app's session: %w", err)
 	}
 	return doc, nil

@@ -200,7 +200,7 @@ func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
 		return nil, fmt.Errorf("%s: %w", names.control, err)
 	}
 	if x.h.adopted.cookie != "" && len(change.Edits) > 0 {
-		change.Edits = append(change.Edits, readable{x.h.adopted.Codec})
+		change.Edits = append(change.Edits, readable(x.h.adopted.Check))
 	}
 	return change, nil
 }

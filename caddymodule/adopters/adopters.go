@@ -31,6 +31,9 @@ type Form struct {
 	// Atom reports whether an object in the data stands for something else, and so is changed as a whole.
 	Atom func(jsondoc.Value) bool
 
+	// Check returns an error if the app could not read a session with these data. It is asked at each change.
+	Check func(jsondoc.Value) error
+
 	// Users are the fields that say who is logged in, so that a change of one calls for a new id.
 	Users []string
 }

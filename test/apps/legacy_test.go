@@ -245,6 +245,9 @@ func TestAdoptFlask(t *testing.T) {
 						return
 					}
 					_ = resp.Body.Close()
+					if resp.StatusCode != http.StatusOK {
+						t.Errorf("%s: key %d: answered %d", u, i, resp.StatusCode)
+					}
 				})
 			}
 			all.Wait()
@@ -374,7 +377,7 @@ func TestAdoptedCookieOfAnotherSecret(t *testing.T) {
 	if got := v.cookies(); len(got) != 0 {
 		t.Errorf("the cookies are %v", got)
 	}
-	if log := caddy.Log(); !strings.Contains(log, "is the secret of adopt the app's?") {
+	if !caddy.WaitLog("is the secret of adopt the app's?") {
 		t.Error("the log does not say why")
 	}
 }

@@ -149,6 +149,16 @@ func (c *Caddy) Pid() int { return c.cmd.Process.Pid }
 // Log returns what the process has logged since it was started.
 func (c *Caddy) Log() string { return c.log.String() }
 
+// WaitLog reports whether the process logs text. A line reaches us a little after the answer that it is about.
+func (c *Caddy) WaitLog(text string) bool {
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		if strings.Contains(c.Log(), text) {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *Caddy) checkLog() {
 	text := c.Log()
 	for _, bad := range []string{"panic:", "fatal error:"} {

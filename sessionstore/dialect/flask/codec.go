@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
@@ -100,12 +101,7 @@ func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: its data are damaged", sessionstore.ErrRecord)
 	}
-	for name := range doc.Members() {
-		if name == permanentKey || name == flashesKey {
-			return nil, fmt.Errorf("%w: %s is Flask's own, and has a header of its own here", sessionstore.ErrInvalid, name)
-		}
-	}
-	if err := checkTags(doc); err != nil {
+	if err := Check(doc); err != nil {
 		return nil, err
 	}
 	flashes, err := writeFlashes(r.Flash)
@@ -122,10 +118,26 @@ func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	return pack(appendSorted(nil, doc, own...)), nil
 }
 
+// Check reports whether Flask could read a session with these data: it returns [sessionstore.ErrInvalid] if a tag has a value
+// that it cannot have, or if a member is one of Flask's own.
+func Check(doc jsondoc.Value) error {
+	for name := range doc.Members() {
+		if name == permanentKey || name == flashesKey {
+			return fmt.Errorf("%w: %s is Flask's own, and has a header of its own here", sessionstore.ErrInvalid, name)
+		}
+	}
+	return checkTags(doc)
+}
+
+// writers are used again, as each has more than half a megabyte of tables.
+var writers = sync.Pool{New: func() any { return zlib.NewWriter(io.Discard) }}
+
 // pack is how Flask puts the JSON into a cookie: it is compressed if that saves more than the dot.
 func pack(text []byte) []byte {
 	var compressed bytes.Buffer
-	w := zlib.NewWriter(&compressed)
+	w := writers.Get().(*zlib.Writer)
+	defer writers.Put(w)
+	w.Reset(&compressed)
 	_, _ = w.Write(text)
 	_ = w.Close()
 	if compressed.Len() < len(text)-1 {
