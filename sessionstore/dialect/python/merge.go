@@ -1,0 +1,261 @@
+package python
+
+import (
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// Maker makes the values of tags that a backend has sent, as a format keeps them.
+type Maker struct {
+	Tuple    func(items []Value) Value
+	Bytes    func(b string) Value
+	Markup   func(text string) Value
+	UUID     func(digits string) (Value, bool)
+	Datetime func(t time.Time) Value
+}
+
+// Merge returns the dict whose JSON is doc. Every part of it whose JSON has not changed is what it was in
+// before, which may be nil. An error wraps [sessionstore.ErrInvalid]: something in doc stands for what is not there, or for
+// several things.
+func Merge(before *Dict, doc jsondoc.Value, maker *Maker) (*Dict, error) {
+	m := merger{make: maker}
+	if before == nil {
+		before = new(Dict)
+	}
+	v, err := m.value(before, doc)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := v.(*Dict)
+	if !ok {
+		return nil, fmt.Errorf("%w: the data are no dict", sessionstore.ErrInvalid)
+	}
+	return d, nil
+}
+
+type merger struct {
+	make *Maker
+
+	// known are the values before that JSON does not say all of, by the JSON that they have. It is made when it is needed.
+	before Value
+	known  map[string][]Value
+}
+
+func (m *merger) value(before Value, doc jsondoc.Value) (Value, error) {
+	if m.before == nil {
+		m.before = before
+	}
+	if before != nil && render(before) == doc.ASCII() {
+		return before, nil
+	}
+	switch doc.Kind() {
+	case jsondoc.Object:
+		for name, value := range doc.Members() {
+			if doc.Len() == 1 && isTag(name) {
+				return m.tagged(before, doc, name, value)
+			}
+		}
+		return m.dict(before, doc, "")
+	case jsondoc.Array:
+		var items []Value
+		if list, ok := before.(*List); ok {
+			items = list.Items
+		}
+		items, err := m.items(items, doc)
+		return &List{items}, err
+	case jsondoc.String:
+		return Str(doc.String()), nil
+	case jsondoc.Number:
+		text := doc.ASCII()
+		if !strings.ContainsAny(text, ".eE") {
+			return Int(text), nil
+		}
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%w: a number beyond what Python's float can hold", sessionstore.ErrInvalid)
+		}
+		return Float(f), nil
+	case jsondoc.Bool:
+		return Bool(doc.ASCII() == "true"), nil
+	default:
+		return None{}, nil
+	}
+}
+
+// dict keeps the order of the items before. Names in doc have a suffix that is no part of them.
+func (m *merger) dict(before Value, doc jsondoc.Value, suffix string) (Value, error) {
+	was, _ := before.(*Dict)
+	if was == nil {
+		was = new(Dict)
+	}
+	values := make(map[string]jsondoc.Value, doc.Len())
+	var names []string
+	for name, value := range doc.Members() {
+		name = strings.TrimSuffix(name, suffix)
+		values[name], names = value, append(names, name)
+	}
+	d := new(Dict)
+	for _, p := range was.Pairs {
+		name, _ := keyText(p.Key)
+		if value, found := values[name]; found {
+			v, err := m.value(p.Value, value)
+			if err != nil {
+				return nil, err
+			}
+			d.Add(p.Key, v)
+		}
+	}
+	for _, name := range names {
+		if _, done := d.Get(name); done {
+			continue
+		}
+		v, err := m.value(nil, values[name])
+		if err != nil {
+			return nil, err
+		}
+		d.Add(Str(name), v)
+	}
+	return d, nil
+}
+
+// items takes the items before by their places, and those that have moved by what they are.
+func (m *merger) items(before []Value, doc jsondoc.Value) ([]Value, error) {
+	rendered := make([]string, len(before))
+	places := make(map[string]int, len(before))
+	for i, item := range before {
+		rendered[i] = render(item)
+		places[rendered[i]] = i
+	}
+	var items []Value
+	for i, item := range doc.Items() {
+		var was Value
+		if i < len(before) {
+			was = before[i]
+		}
+		if i >= len(before) || rendered[i] != item.ASCII() {
+			if at, found := places[item.ASCII()]; found {
+				was = before[at]
+			}
+		}
+		v, err := m.value(was, item)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, v)
+	}
+	return items, nil
+}
+
+func (m *merger) tagged(before Value, doc jsondoc.Value, tag string, value jsondoc.Value) (Value, error) {
+	invalid := fmt.Errorf("%w: the tag %q has a value that it cannot have", sessionstore.ErrInvalid, tag)
+	switch tag {
+	case tagTuple:
+		if value.Kind() != jsondoc.Array {
+			return nil, invalid
+		}
+		var items []Value
+		if t, ok := before.(*Tuple); ok {
+			items = t.Items
+		}
+		items, err := m.items(items, value)
+		if err != nil {
+			return nil, err
+		}
+		return m.make.Tuple(items), nil
+	case tagDict:
+		for name := range value.Members() {
+			if value.Len() == 1 && strings.HasSuffix(name, "__") {
+				return m.dict(before, value, "__")
+			}
+		}
+		return nil, invalid
+	}
+	if value.Kind() != jsondoc.String {
+		return nil, invalid
+	}
+	if v, err := m.lookup(doc.ASCII(), tag); v != nil || err != nil {
+		return v, err
+	}
+	return m.made(tag, value.String(), invalid)
+}
+
+// made makes a value of the text behind a tag.
+func (m *merger) made(tag, text string, invalid error) (Value, error) {
+	switch tag {
+	case tagBytes:
+		if b, err := base64.StdEncoding.DecodeString(text); err == nil {
+			return m.make.Bytes(string(b)), nil
+		}
+	case tagMarkup:
+		return m.make.Markup(text), nil
+	case tagUUID:
+		if v, ok := m.make.UUID(text); ok {
+			return v, nil
+		}
+	case tagDatetime:
+		if t, err := http.ParseTime(text); err == nil {
+			return m.make.Datetime(t), nil
+		}
+	case tagOpaque:
+		return nil, fmt.Errorf("%w: a marker stands for a value that the session does not have", sessionstore.ErrInvalid)
+	}
+	return nil, invalid
+}
+
+// lookup returns the value before that has this JSON, if there is one. A datetime's JSON leaves something out.
+func (m *merger) lookup(text, tag string) (Value, error) {
+	if m.known == nil {
+		m.known = make(map[string][]Value)
+		m.collect(m.before)
+	}
+	found := m.known[text]
+	if len(found) > 1 && tag == tagDatetime {
+		return nil, fmt.Errorf("%w: it cannot be told which of several datetimes was meant", sessionstore.ErrInvalid)
+	}
+	if len(found) == 0 {
+		return nil, nil
+	}
+	return found[0], nil
+}
+
+// collect enters the values that tags and markers stand for.
+func (m *merger) collect(v Value) {
+	switch v := v.(type) {
+	case *Dict:
+		text := render(v)
+		if strings.HasPrefix(text, `{"`+tagOpaque+`":`) {
+			m.enter(text, v)
+			return
+		}
+		for _, p := range v.Pairs {
+			m.collect(p.Value)
+		}
+	case *List:
+		for _, item := range v.Items {
+			m.collect(item)
+		}
+	case *Tuple:
+		for _, item := range v.Items {
+			m.collect(item)
+		}
+	case None, Bool, Int, Bytes, Float, Float32:
+	default:
+		m.enter(render(v), v)
+	}
+}
+
+func (m *merger) enter(text string, v Value) {
+	for _, other := range m.known[text] {
+		if other == v || hashOf(other) == hashOf(v) {
+			return
+		}
+	}
+	m.known[text] = append(m.known[text], v)
+}

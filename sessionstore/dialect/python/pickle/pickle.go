@@ -1,0 +1,115 @@
+// Package pickle reads and writes Python's pickles, protocols 0 to 5, without running anything: what a pickle would have Python
+// call or make becomes a [python.Object] that says so, and is written back as it was.
+//
+// The opcodes are those of Python's pickletools. Extension registries, persistent ids, old-style instances and out-of-band buffers
+// are refused: sessions have none.
+package pickle
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// MaxProtocol is the newest protocol that is read and written.
+const MaxProtocol = 5
+
+// The opcodes that are read or written.
+const (
+	opMark           = '('
+	opStop           = '.'
+	opPop            = '0'
+	opPopMark        = '1'
+	opDup            = '2'
+	opFloat          = 'F'
+	opInt            = 'I'
+	opBinInt         = 'J'
+	opBinInt1        = 'K'
+	opLong           = 'L'
+	opBinInt2        = 'M'
+	opNone           = 'N'
+	opReduce         = 'R'
+	opString         = 'S'
+	opBinString      = 'T'
+	opShortBinString = 'U'
+	opUnicode        = 'V'
+	opBinUnicode     = 'X'
+	opAppend         = 'a'
+	opBuild          = 'b'
+	opGlobal         = 'c'
+	opDict           = 'd'
+	opEmptyDict      = '}'
+	opAppends        = 'e'
+	opGet            = 'g'
+	opBinGet         = 'h'
+	opLongBinGet     = 'j'
+	opList           = 'l'
+	opEmptyList      = ']'
+	opPut            = 'p'
+	opBinPut         = 'q'
+	opLongBinPut     = 'r'
+	opSetItem        = 's'
+	opTuple          = 't'
+	opEmptyTuple     = ')'
+	opSetItems       = 'u'
+	opBinFloat       = 'G'
+
+	opProto    = 0x80
+	opNewObj   = 0x81
+	opTuple1   = 0x85
+	opTuple2   = 0x86
+	opTuple3   = 0x87
+	opNewTrue  = 0x88
+	opNewFalse = 0x89
+	opLong1    = 0x8a
+	opLong4    = 0x8b
+
+	opBinBytes      = 'B'
+	opShortBinBytes = 'C'
+
+	opShortBinUnicode = 0x8c
+	opBinUnicode8     = 0x8d
+	opBinBytes8       = 0x8e
+	opEmptySet        = 0x8f
+	opAddItems        = 0x90
+	opFrozenSet       = 0x91
+	opNewObjEx        = 0x92
+	opStackGlobal     = 0x93
+	opMemoize         = 0x94
+	opFrame           = 0x95
+	opByteArray8      = 0x96
+)
+
+var (
+	errPickle    = fmt.Errorf("%w: it is no pickle of a session", sessionstore.ErrRecord)
+	errTruncated = fmt.Errorf("%w: the pickle is truncated", sessionstore.ErrRecord)
+	errForbidden = fmt.Errorf("%w: the pickle calls what no session needs", sessionstore.ErrRecord)
+	errCycle     = fmt.Errorf("%w: the session refers to itself in a way that cannot be written", sessionstore.ErrInvalid)
+)
+
+// IsPickle reports whether data begin as a pickle does. Protocols 0 and 1 have no mark of their own: there, it is how every
+// dict of these begins.
+func IsPickle(data []byte) bool {
+	if len(data) < 2 {
+		return false
+	}
+	switch data[0] {
+	case opProto:
+		return 2 <= data[1] && data[1] <= MaxProtocol
+	case opMark:
+		return data[1] == opDict
+	case opEmptyDict:
+		return data[1] == opBinPut || data[1] == opLongBinPut || data[1] == opStop
+	default:
+		return false
+	}
+}
+
+// asRecord makes every error of reading one that wraps [sessionstore.ErrRecord].
+func asRecord(err error) error {
+	if err == nil || errors.Is(err, sessionstore.ErrRecord) {
+		return err
+	}
+	return errPickle
+}
