@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/big"
+	"strings"
 	"time"
 )
 
@@ -128,6 +129,15 @@ func NewUUID(digits string) (Value, bool) {
 	state := new(Dict)
 	state.Add(Str("int"), Int(n.String()))
 	return &Object{How: NewObj, Class: uuidClass, Args: new(Tuple), Then: []Step{{Build, []Value{state}}}}, true
+}
+
+// NewUUIDText returns the text of a UUID of 32 hexadecimal digits, which formats without UUIDs have instead.
+func NewUUIDText(digits string) (Value, bool) {
+	if _, ok := NewUUID(digits); !ok {
+		return nil, false
+	}
+	d := strings.ToLower(digits)
+	return Str(d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:]), true
 }
 
 // datetime returns the moment of a datetime; one without a time zone counts as UTC, as in Flask. exact says that it has no

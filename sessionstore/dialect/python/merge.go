@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
-// Maker makes the values of tags that a backend has sent, as a format keeps them.
+// Maker makes the values of tags that a backend has sent, as a format keeps them. Markup may be nil: then there is none.
 type Maker struct {
 	Tuple    func(items []Value) Value
 	Bytes    func(b string) Value
@@ -194,6 +194,9 @@ func (m *merger) made(tag, text string, invalid error) (Value, error) {
 			return m.make.Bytes(string(b)), nil
 		}
 	case tagMarkup:
+		if m.make.Markup == nil {
+			return nil, fmt.Errorf("%w: the app's format has no Markup", sessionstore.ErrInvalid)
+		}
 		return m.make.Markup(text), nil
 	case tagUUID:
 		if v, ok := m.make.UUID(text); ok {
