@@ -57,8 +57,8 @@ func ToJSON(d *Dict) ([]byte, error) {
 	return v.AppendASCII(nil), nil
 }
 
-// render returns the canonical JSON of a value, or nothing if that is too large.
-func render(v Value) string {
+// Render returns the JSON of a value as [ToJSON] does, or nothing if that is too large.
+func Render(v Value) string {
 	var w renderer
 	w.value(v, 0)
 	if w.err != nil {

@@ -21,6 +21,12 @@ type Maker struct {
 	Datetime func(t time.Time) Value
 }
 
+// New returns the value whose JSON is doc, made from nothing. Its errors are those of [Merge].
+func New(doc jsondoc.Value, maker *Maker) (Value, error) {
+	m := merger{make: maker, before: None{}}
+	return m.value(nil, doc)
+}
+
 // Merge returns the dict whose JSON is doc. Every part of it whose JSON has not changed is what it was in
 // before, which may be nil. An error wraps [sessionstore.ErrInvalid]: something in doc stands for what is not there, or for
 // several things.
@@ -52,7 +58,7 @@ func (m *merger) value(before Value, doc jsondoc.Value) (Value, error) {
 	if m.before == nil {
 		m.before = before
 	}
-	if before != nil && render(before) == doc.ASCII() {
+	if before != nil && Render(before) == doc.ASCII() {
 		return before, nil
 	}
 	switch doc.Kind() {
@@ -130,7 +136,7 @@ func (m *merger) items(before []Value, doc jsondoc.Value) ([]Value, error) {
 	rendered := make([]string, len(before))
 	places := make(map[string]int, len(before))
 	for i, item := range before {
-		rendered[i] = render(item)
+		rendered[i] = Render(item)
 		places[rendered[i]] = i
 	}
 	var items []Value
@@ -232,7 +238,7 @@ func (m *merger) lookup(text, tag string) (Value, error) {
 func (m *merger) collect(v Value) {
 	switch v := v.(type) {
 	case *Dict:
-		text := render(v)
+		text := Render(v)
 		if strings.HasPrefix(text, `{"`+tagOpaque+`":`) {
 			m.enter(text, v)
 			return
@@ -250,7 +256,7 @@ func (m *merger) collect(v Value) {
 		}
 	case None, Bool, Int, Bytes, Float, Float32:
 	default:
-		m.enter(render(v), v)
+		m.enter(Render(v), v)
 	}
 }
 

@@ -116,6 +116,36 @@ func contains(keys []string, key string) bool {
 	return false
 }
 
+// Truth is Python's bool() of v, where v says it by itself: an object counts as true.
+func Truth(v Value) bool {
+	switch v := v.(type) {
+	case None:
+		return false
+	case Bool:
+		return bool(v)
+	case Int:
+		return v != "0"
+	case Float:
+		return v != 0
+	case Float32:
+		return v != 0
+	case Str:
+		return v != ""
+	case OldStr:
+		return v != ""
+	case Bytes:
+		return v != ""
+	case *List:
+		return len(v.Items) > 0
+	case *Tuple:
+		return len(v.Items) > 0
+	case *Dict:
+		return len(v.Pairs) > 0
+	default:
+		return true
+	}
+}
+
 // How says how Python makes an [Object] of its class.
 type How uint8
 

@@ -1,0 +1,174 @@
+// Package flasksession is the dialect of sessions that Flask-Session keeps in a store.
+package flasksession
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/flasksession"
+	"github.com/caddy-session/caddy-session/signer"
+)
+
+func init() { caddy.RegisterModule(new(Dialect)) }
+
+// salt is what Flask-Session tells the signatures of its cookie by.
+const salt = "flask-session"
+
+// Dialect shares the sessions of a Flask app that keeps them with Flask-Session, 0.3 to 0.8, in place: the store is
+// the app's.
+type Dialect struct {
+	// The app's SECRET_KEY, which signs, and former ones, which verify too; with use_signer only. Placeholders such as
+	// {env.*} and {file.*} work.
+	Secret []string `json:"secret,omitempty"`
+
+	// The app's SESSION_USE_SIGNER. Default: false
+	UseSigner bool `json:"use_signer,omitempty"`
+
+	// The app's SESSION_KEY_PREFIX. Default: session:
+	KeyPrefix *string `json:"key_prefix,omitempty"`
+
+	// What new sessions are written in: pickle (Flask-Session up to 0.6, and file in all versions), msgpack (0.7 and later), json (the same
+	// with SESSION_SERIALIZATION_FORMAT), or auto: that of the session that was read last, and until one was, pickle, which all
+	// versions read. A session that is there is always written back as it was found. Default: auto
+	Serialization string `json:"serialization,omitempty"`
+
+	// The app's PERMANENT_SESSION_LIFETIME: every session lives that long after it was last saved or touched. Default: 744h (31 days)
+	Lifetime caddy.Duration `json:"lifetime,omitempty"`
+
+	// The app's SESSION_PERMANENT: whether the cookies of sessions that begin here outlive the browser. Default: true
+	Permanent *bool `json:"permanent,omitempty"`
+
+	format dialects.Format
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Dialect) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: dialects.Namespace + ".flask_session", New: func() caddy.Module { return new(Dialect) }}
+}
+
+// Provision implements [caddy.Provisioner].
+func (f *Dialect) Provision(caddy.Context) error {
+	if err := f.provision(); err != nil {
+		return fmt.Errorf("dialect flask_session: %w", err)
+	}
+	return nil
+}
+
+func (f *Dialect) provision() error {
+	cookies, err := f.cookies()
+	if err != nil {
+		return err
+	}
+	opts := flasksession.Options{KeyPrefix: flasksession.DefaultKeyPrefix}
+	if f.KeyPrefix != nil {
+		opts.KeyPrefix = *f.KeyPrefix
+	}
+	if len(opts.KeyPrefix) > maxKeyPrefix || !printable(opts.KeyPrefix) {
+		return fmt.Errorf("key_prefix: at most %d printable ASCII characters", maxKeyPrefix)
+	}
+	switch s := flasksession.Serialization(cmp.Or(f.Serialization, string(flasksession.Auto))); s {
+	case flasksession.Auto, flasksession.Pickle, flasksession.MessagePack, flasksession.JSON:
+		opts.Serialization = s
+	default:
+		return fmt.Errorf("serialization: %q is not auto, pickle, msgpack or json", f.Serialization)
+	}
+	lifetime, err := dialects.Lifetime(f.Lifetime, flask.DefaultLifetime)
+	if err != nil {
+		return err
+	}
+	f.format = dialects.Format{
+		Codec: flasksession.New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: flask.CookieName,
+		Lifetime: lifetime, Permanent: f.Permanent == nil || *f.Permanent,
+	}
+	return nil
+}
+
+// maxKeyPrefix leaves room for the longest id in the keys that stores take.
+const maxKeyPrefix = 72
+
+func printable(s string) bool {
+	for _, c := range []byte(s) {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *Dialect) cookies() (dialects.Cookies, error) {
+	switch {
+	case f.UseSigner:
+	case f.Secret != nil:
+		return nil, errors.New("secret: the cookies are signed with it only with: use_signer on")
+	default:
+		return unsigned{}, nil
+	}
+	secrets, err := dialects.Resolve(f.Secret)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		keys[i] = []byte(secret)
+	}
+	return signer.New(signer.Options{Keys: keys, Salt: salt, Digest: signer.SHA1, Derivation: signer.DeriveHMAC})
+}
+
+// unsigned are cookies that hold the id alone.
+type unsigned struct{}
+
+// Sign implements [dialects.Cookies].
+func (unsigned) Sign(id string) string { return id }
+
+// Verify implements [dialects.Cookies]. Whether it is an id at all, the codec says.
+func (unsigned) Verify(value string) (id string, stale, ok bool) { return value, false, true }
+
+// Format implements [dialects.Dialect].
+func (f *Dialect) Format() dialects.Format { return f.format }
+
+// UnmarshalCaddyfile sets up the dialect from Caddyfile tokens. Syntax:
+//
+//	dialect flask_session {
+//		use_signer    on | off
+//		secret        <key> [<former key>...]
+//		key_prefix    <prefix>
+//		serialization auto | pickle | msgpack | json
+//		lifetime      <duration>
+//		permanent     on | off
+//	}
+func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return dialects.Options(d, "dialect flask_session", func(option string) (known bool, err error) {
+		switch option {
+		case "use_signer":
+			return true, dialects.OnOff(d, &f.UseSigner)
+		case "secret":
+			return true, dialects.Words(d, &f.Secret)
+		case "key_prefix":
+			f.KeyPrefix = new(string)
+			return true, dialects.Word(d, f.KeyPrefix)
+		case "serialization":
+			return true, dialects.Word(d, &f.Serialization)
+		case "lifetime":
+			return true, dialects.Duration(d, &f.Lifetime)
+		case "permanent":
+			f.Permanent = new(bool)
+			return true, dialects.OnOff(d, f.Permanent)
+		default:
+			return false, nil
+		}
+	})
+}
+
+// Interface guards
+var (
+	_ dialects.Dialect      = (*Dialect)(nil)
+	_ caddy.Provisioner     = (*Dialect)(nil)
+	_ caddyfile.Unmarshaler = (*Dialect)(nil)
+)
