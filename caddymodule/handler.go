@@ -236,17 +236,8 @@ func (x *exchange) load(id identity) error {
 		err = x.unpack(&id)
 	case id.ref != "" && !x.manager.Foreign(): // others make no keys of refs
 		x.session, err = x.manager.LoadRef(x.r.Context(), id.ref, x.scope())
-	}
-	for _, c := range id.signed[:id.n] {
-		x.session, err = x.manager.Load(x.r.Context(), c.id, x.scope())
-		x.session.NoCookie = x.virtual
-		if err != nil || x.session.Exists() {
-			x.id, x.stale = c.id, c.stale
-			if err != nil {
-				x.h.loggerFor(err).Error("session not loaded", zap.String("ref", sessionstore.Ref(c.id)), zap.Error(err))
-			}
-			break
-		}
+	default:
+		err = x.lookUp(&id)
 	}
 	x.countRequest(&id, err)
 	switch {
@@ -263,6 +254,22 @@ func (x *exchange) load(id identity) error {
 	default:
 		return notAsked(x.ResponseWriter, err)
 	}
+}
+
+// lookUp asks the store for the sessions that the cookies name, until there is one.
+func (x *exchange) lookUp(id *identity) (err error) {
+	for _, c := range id.signed[:id.n] {
+		x.session, err = x.manager.Load(x.r.Context(), c.id, x.scope())
+		x.session.NoCookie = x.virtual
+		if err != nil || x.session.Exists() {
+			x.id, x.stale = c.id, c.stale
+			if err != nil {
+				x.h.loggerFor(err).Error("session not loaded", zap.String("ref", sessionstore.Ref(c.id)), zap.Error(err))
+			}
+			break
+		}
+	}
+	return err
 }
 
 // notAsked is the error of a request that the backend has not seen, so that the client may repeat it.

@@ -119,18 +119,34 @@ setup_go() {
 	at_least "${have%% *}" "$wanted" || die "Go $wanted or newer is needed; this is $have"
 }
 
-# setup_python makes test/.venv with the packages of test/requirements.txt.
-setup_python() {
-	local venv=$PWD/test/.venv
-	if ! cmp -s test/requirements.txt "$venv/installed.txt"; then
-		say "installing the Python packages of test/requirements.txt"
-		rm -rf "$venv"
-		{ python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --no-deps -r test/requirements.txt; } >"$tmp/pip" 2>&1 ||
+# venv makes a virtual environment with the packages of a file.
+venv() {
+	local dir=$1 file=$2
+	if ! cmp -s "$file" "$dir/installed.txt"; then
+		say "installing the Python packages of $file"
+		rm -rf "$dir"
+		{ python3 -m venv "$dir" && "$dir/bin/pip" install --quiet --no-deps -r "$file"; } >"$tmp/pip" 2>&1 ||
 			die "installing Python packages:" "$(cat "$tmp/pip")"
-		cp test/requirements.txt "$venv/installed.txt"
+		cp "$file" "$dir/installed.txt"
 	fi
-	export SESSION_TEST_PYTHON=$venv/bin/python
 }
+
+# setup_python makes test/.venv with the packages of test/requirements.txt, and an environment in test/.venvs for each of
+# the versions of Flask-Session in test/requirements. One more is Debian's own.
+setup_python() {
+	local file
+	venv "$PWD/test/.venv" test/requirements.txt
+	export SESSION_TEST_PYTHON=$PWD/test/.venv/bin/python
+	for file in test/requirements/*.txt; do
+		venv "$PWD/test/.venvs/$(basename "$file" .txt)" "$file"
+	done
+	if ! /usr/bin/python3 -c "import ${debian_modules// /, }" 2>/dev/null && command -v apt-get >/dev/null; then
+		install "${debian_python[@]}"
+	fi
+}
+debian_modules="flask_session redis pymongo pylibmc memcache flask_sqlalchemy psycopg2 gunicorn"
+debian_python=(python3-flask-session python3-redis python3-pymongo python3-pylibmc python3-memcache python3-flask-sqlalchemy
+	python3-psycopg2 gunicorn)
 
 # setup_node makes test/node_modules of test/package-lock.json.
 setup_node() {

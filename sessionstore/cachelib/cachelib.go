@@ -7,8 +7,6 @@ package cachelib
 
 import (
 	"context"
-	"crypto/md5" // what cachelib names files by: it protects nothing
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -91,12 +89,6 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// nameOf returns the name of a key's file.
-func nameOf(key string) string {
-	sum := md5.Sum([]byte(key))
-	return hex.EncodeToString(sum[:])
-}
-
 func (s *Store) path(name string) string { return filepath.Join(s.o.Dir, name) }
 
 // entry says what a file is as an entry, which is the zero Entry if it has expired.
@@ -128,8 +120,8 @@ var (
 	errValue = errors.New("a record is no pickle, and is kept nowhere")
 )
 
-// do has something done with the file of a key. When the context ends it returns, and what was begun goes on.
-func (s *Store) do(ctx context.Context, key string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
+// do has something done with the file of a key, which it may make. When the context ends it returns, and what was begun goes on.
+func (s *Store) do(ctx context.Context, key string, makes bool, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	if len(key) == 0 || len(key) > sessionstore.MaxKey {
 		return sessionstore.Entry{}, s.unavailable(errSize)
 	}
@@ -147,7 +139,7 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 	}
 	done := make(chan result, 1)
 	s.background.Go(func() {
-		found, err := work(s.path(nameOf(key)))
+		found, err := work(s.locate(key, makes))
 		<-s.slots
 		done <- result{found, err}
 	})

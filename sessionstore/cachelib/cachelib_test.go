@@ -80,17 +80,20 @@ func (p pickles) Touch(ctx context.Context, key string, old []byte, ttl time.Dur
 	return p.Store.Touch(ctx, key, wrapped(old), ttl)
 }
 
-// TestStore runs the suite in folders of both forms.
+// TestStore runs the suite in folders of all versions of cachelib.
 func TestStore(t *testing.T) {
-	for _, f := range []form{modern, pickled} {
-		t.Run(map[form]string{modern: "modern", pickled: "pickled"}[f], func(t *testing.T) {
+	for name, f := range map[string]struct {
+		form  form
+		named naming
+	}{"0.16": {modern, bySHA256}, "0.7": {modern, byMD5}, "0.1": {pickled, byMD5}} {
+		t.Run(name, func(t *testing.T) {
 			var c clock
 			open := func(dir string) sessionstore.Store { return pickles{Open(Options{Dir: dir, Now: c.now})} }
 			again := func(_ *testing.T, s sessionstore.Store) sessionstore.Store { return open(s.(pickles).o.Dir) }
 			storetest.Run(t, storetest.Harness{
 				New: func(t *testing.T) sessionstore.Store {
 					dir := inMemory(t)
-					counter(t, dir, f, 0)
+					writeCounter(t, dir, f.named, f.form, 0)
 					return open(dir)
 				},
 				Second: again, Reopen: again, Advance: c.advance, Tick: time.Second,
@@ -109,10 +112,11 @@ func inMemory(t *testing.T) string {
 	return dir
 }
 
-// counter writes a counter as an app does when it starts.
-func counter(tb testing.TB, dir string, f form, n int64) {
+// writeCounter writes a counter as an app does when it starts.
+func writeCounter(tb testing.TB, dir string, named naming, f form, n int64) {
 	tb.Helper()
-	Open(Options{Dir: dir}).setCount(n, f)
+	s := Open(Options{Dir: dir})
+	s.setCount(counter{n, f, s.path(named.of(countKey))})
 }
 
 func openTemp(tb testing.TB, o Options) *Store {
@@ -148,7 +152,7 @@ func pickle(i int) []byte { return fmt.Appendf(nil, "\x80\x05K%c.", i) }
 
 const sid = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f"
 
-// sidName is the name that Python's cachelib gives the file of sid.
+// sidName is the name that Python's cachelib gave the file of sid before 0.16.
 const sidName = "ce41a8df7341a0807ab2038b1ca19698"
 
 // TestFormIsKept reads what the versions of cachelib have written, and writes it back in their form.
@@ -218,7 +222,7 @@ func TestFormIsKept(t *testing.T) {
 func TestFormOfNew(t *testing.T) {
 	formOf := func(s *Store, key string) form {
 		t.Helper()
-		raw, err := os.ReadFile(s.path(nameOf(key)))
+		raw, err := os.ReadFile(s.locate(key, false))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -235,19 +239,58 @@ func TestFormOfNew(t *testing.T) {
 	}
 	// The app has no threshold, and its cachelib is old.
 	raw := content{form: pickled, expiry: time.Now().Unix() + 3600, value: pickle(1)}.append(nil)
-	if err := os.WriteFile(s.path(nameOf("two")), raw, 0o600); err != nil {
+	if err := os.WriteFile(s.path(byMD5.of("two")), raw, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_ = os.Chtimes(s.path(nameOf("two")), time.Time{}, time.Now().Add(time.Second))
+	_ = os.Chtimes(s.path(byMD5.of("two")), time.Time{}, time.Now().Add(time.Second))
 	save(t, s, "three", nil, pickle(1), time.Hour)
 	if f := formOf(s, "three"); f != pickled {
 		t.Errorf("beside a later file: %v", f)
 	}
 	// Its counter says more than any file.
-	counter(t, s.o.Dir, modern, 3)
+	writeCounter(t, s.o.Dir, byMD5, modern, 3)
 	save(t, s, "four", nil, pickle(1), time.Hour)
 	if f := formOf(s, "four"); f != modern {
 		t.Errorf("beside a counter: %v", f)
+	}
+}
+
+// TestNaming makes sessions beside those of an app, and finds them where the app does.
+func TestNaming(t *testing.T) {
+	s := openTemp(t, Options{})
+	named := func(key string, want naming) {
+		t.Helper()
+		save(t, s, key, nil, pickle(1), time.Hour)
+		if _, err := os.Stat(s.path(want.of(key))); err != nil {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	named("in an empty folder", bySHA256)
+	raw := content{form: modern, expiry: time.Now().Unix() + 3600, value: pickle(7)}.append(nil)
+	later := s.path(byMD5.of("app"))
+	if err := errors.Join(os.WriteFile(later, raw, 0o600), os.Chtimes(later, time.Time{}, time.Now().Add(time.Second))); err != nil {
+		t.Fatal(err)
+	}
+	named("beside a later file by MD5", byMD5)
+	want(t, s, "app", pickle(7))
+	want(t, s, "in an empty folder", pickle(1))
+	save(t, s, "app", pickle(7), pickle(8), time.Hour)
+	want(t, s, "app", pickle(8))
+
+	writeCounter(t, s.o.Dir, byMD5, modern, 3)
+	named("beside a counter by MD5", byMD5)
+	if e, err := s.Get(t.Context(), "in an empty folder"); e.Found() || err != nil {
+		t.Errorf("what the app does not find: %v, %v", e, err)
+	}
+	writeCounter(t, s.o.Dir, bySHA256, modern, 0)
+	counter := s.path(bySHA256.of(countKey))
+	if err := os.Chtimes(counter, time.Time{}, time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	named("after an upgrade", bySHA256)
+	want(t, s, "in an empty folder", pickle(1))
+	if e, err := s.Get(t.Context(), "app"); e.Found() || err != nil {
+		t.Errorf("what the app does not find any more: %v, %v", e, err)
 	}
 }
 
@@ -354,10 +397,10 @@ func TestCounter(t *testing.T) {
 	for _, f := range []form{modern, pickled} {
 		s := openTemp(t, Options{Dir: t.TempDir()})
 		save(t, s, "before", nil, pickle(1), time.Hour)
-		if _, _, ok := s.counted(); ok {
+		if _, ok := s.counted(); ok {
 			t.Error("a counter was made")
 		}
-		counter(t, s.o.Dir, f, 1)
+		writeCounter(t, s.o.Dir, byMD5, f, 1)
 		for i := range 70000 / 350 {
 			save(t, s, fmt.Sprint("key", i), nil, pickle(1), time.Hour)
 		}
@@ -365,8 +408,8 @@ func TestCounter(t *testing.T) {
 		if _, err := s.CompareAndDelete(t.Context(), "key0", pickle(1)); err != nil {
 			t.Fatal(err)
 		}
-		if n, is, ok := s.counted(); n != 200 || is != f || !ok {
-			t.Errorf("counted %d in form %v", n, is)
+		if c, ok := s.counted(); c.n != 200 || c.form != f || !ok {
+			t.Errorf("counted %d in form %v", c.n, c.form)
 		}
 	}
 }
@@ -378,7 +421,7 @@ func TestThreshold(t *testing.T) {
 		evicted := 0
 		s := openTemp(t, Options{Dir: t.TempDir(), Now: c.now, Threshold: 10, OnEvict: func(n int) { evicted += n }})
 		if counts {
-			counter(t, s.o.Dir, modern, 0)
+			writeCounter(t, s.o.Dir, byMD5, modern, 0)
 		}
 		key := func(i int) string { return fmt.Sprint("key", i) }
 		for i := range 11 {
@@ -427,7 +470,7 @@ func TestThreshold(t *testing.T) {
 // TestWriters has 64 of them, through two stores, change one session and make others.
 func TestWriters(t *testing.T) {
 	dir := t.TempDir()
-	counter(t, dir, modern, 0)
+	writeCounter(t, dir, byMD5, modern, 0)
 	both := [2]*Store{openTemp(t, Options{Dir: dir}), openTemp(t, Options{Dir: dir})}
 	const writers, times = 64, 5
 	value := func(n int) []byte { return fmt.Appendf(nil, "\x80\x05J%d.", n) }
@@ -469,8 +512,8 @@ func TestWriters(t *testing.T) {
 	for w := range writers {
 		want(t, both[w%2], fmt.Sprint("own", w), value(w))
 	}
-	if n, _, _ := both[0].counted(); n != writers+1 {
-		t.Errorf("the counter says %d, want %d", n, writers+1)
+	if c, _ := both[0].counted(); c.n != writers+1 {
+		t.Errorf("the counter says %d, want %d", c.n, writers+1)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*"+suffix))
 	if err != nil || len(left) != 1 || filepath.Base(left[0]) != lockName {
@@ -482,7 +525,7 @@ func TestWriters(t *testing.T) {
 func TestApp(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, sid, nil, pickle(1), time.Hour)
-	f, err := find(s.path(sidName), os.O_RDONLY)
+	f, err := find(s.locate(sid, false), os.O_RDONLY)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -13,35 +14,45 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// countName is the file in which cachelib counts the others, an entry like any other. Where an app has no threshold, it
-// counts nothing.
-var countName = nameOf("__wz_cache_count")
+// counter is what the file in which cachelib counts the others says.
+type counter struct {
+	n    int64
+	form form
+	path string
+}
 
 // counted reads the counter.
-func (s *Store) counted() (n int64, f form, ok bool) {
-	c, err := find(s.path(countName), os.O_RDONLY)
-	if c == nil || err != nil {
-		return 0, modern, false
+func (s *Store) counted() (c counter, ok bool) {
+	is, known := s.naming()
+	if !known {
+		return counter{}, false
 	}
-	defer c.close()
-	n, _, _, ok = number(c.value)
-	return n, c.form, ok
+	c.path = s.path(is.of(countKey))
+	f, err := find(c.path, os.O_RDONLY)
+	if f == nil || err != nil {
+		return counter{}, false
+	}
+	defer f.close()
+	c.n, _, _, ok = number(f.value)
+	c.form = f.form
+	return c, ok
 }
 
 // count adds to the counter, if there is one. It is called in turn; an app's own change at this moment may be lost, as among
 // the app's own processes: cachelib counts anew when an app starts.
 func (s *Store) count(delta int64) {
-	if n, f, ok := s.counted(); ok {
-		s.setCount(n+delta, f)
+	if c, ok := s.counted(); ok {
+		c.n += delta
+		s.setCount(c)
 	}
 }
 
 // setCount writes the counter. That it fails harms nobody: the session is saved.
-func (s *Store) setCount(n int64, f form) {
-	value := binary.LittleEndian.AppendUint32([]byte{opProto, 2, opBinInt}, uint32(max(n, 0)))
-	raw := content{form: f, expiry: never, value: append(value, opStop)}.append(nil)
+func (s *Store) setCount(c counter) {
+	value := binary.LittleEndian.AppendUint32([]byte{opProto, 2, opBinInt}, uint32(max(c.n, 0)))
+	raw := content{form: c.form, expiry: never, value: append(value, opStop)}.append(nil)
 	temp, err := s.writeTemp(raw, false)
-	if err == nil && os.Rename(temp, s.path(countName)) != nil {
+	if err == nil && os.Rename(temp, c.path) != nil {
 		_ = os.Remove(temp)
 	}
 }
@@ -52,22 +63,28 @@ const formSample = 100
 // newForm returns the form that the app's cachelib reads: that of its counter, which it writes whenever it starts, or else of
 // the latest file. In an empty folder it is the modern one.
 func (s *Store) newForm() form {
-	if _, f, ok := s.counted(); ok {
-		return f
+	if c, ok := s.counted(); ok {
+		return c.form
 	}
+	is, _ := s.latest()
+	return is
+}
+
+// latest returns the form and the name of the latest file, of a sample. In an empty folder they are the modern ones.
+func (s *Store) latest() (is form, named naming) {
 	is, latest := modern, time.Time{}
 	left := formSample
 	_ = s.each(func(path string) bool {
 		if f, err := find(path, os.O_RDONLY); err == nil && f != nil {
 			if f.info.ModTime().After(latest) {
-				is, latest = f.form, f.info.ModTime()
+				is, named, latest = f.form, namingOf(filepath.Base(path)), f.info.ModTime()
 			}
 			f.close()
 		}
 		left--
 		return left > 0
 	})
-	return is
+	return is, named
 }
 
 // each calls look for every file that cachelib counts, until it returns false.
@@ -86,7 +103,7 @@ func (s *Store) each(look func(path string) bool) error {
 			return err
 		}
 		for _, name := range names {
-			if name != countName && !strings.HasSuffix(name, suffix) && !look(s.path(name)) {
+			if _, counts := countNames[name]; !counts && !strings.HasSuffix(name, suffix) && !look(s.path(name)) {
 				return nil
 			}
 		}
@@ -99,8 +116,8 @@ func (s *Store) prune() {
 	if threshold <= 0 {
 		return
 	}
-	n, f, counted := s.counted()
-	if counted && n <= threshold {
+	c, counted := s.counted()
+	if counted && c.n <= threshold {
 		return
 	}
 	type file struct {
@@ -141,7 +158,8 @@ func (s *Store) prune() {
 		}
 	}
 	if counted {
-		s.setCount(all, f)
+		c.n = all
+		s.setCount(c)
 	}
 	if evicted > 0 {
 		s.o.OnEvict(evicted)

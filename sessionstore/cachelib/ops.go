@@ -83,7 +83,7 @@ func (s *Store) live(f *found) sessionstore.Entry {
 
 // Get implements [sessionstore.Store].
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
-	return s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
+	return s.do(ctx, key, false, func(path string) (sessionstore.Entry, error) {
 		f, err := find(path, os.O_RDONLY)
 		if err != nil {
 			return sessionstore.Entry{}, err
@@ -101,7 +101,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 	case !isPickle(value):
 		return sessionstore.Entry{}, s.unavailable(errValue)
 	}
-	return s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
+	return s.do(ctx, key, true, func(path string) (sessionstore.Entry, error) {
 		w := writing{store: s, path: path, value: value, ttl: ttl}
 		defer w.discard()
 		for {
@@ -134,7 +134,7 @@ func (w *writing) try(ctx context.Context, old []byte) (e sessionstore.Entry, ag
 
 // CompareAndDelete implements [sessionstore.Store].
 func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
-	return s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
+	return s.do(ctx, key, false, func(path string) (sessionstore.Entry, error) {
 		for {
 			e, again, err := s.delete(ctx, path, old)
 			if !again {
@@ -186,7 +186,7 @@ func (s *Store) syncNames() error {
 // Touch implements [sessionstore.Store]. It changes the expiry in its place: if an app replaces the file at this moment, the app's
 // is not touched, and stays. What does not expire is left so.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
-	_, err := s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
+	_, err := s.do(ctx, key, false, func(path string) (sessionstore.Entry, error) {
 		f, err := find(path, os.O_RDWR)
 		if err != nil {
 			return sessionstore.Entry{}, err

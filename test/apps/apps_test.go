@@ -16,9 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/caddy-session/caddy-session/test/harness"
 )
@@ -62,44 +60,8 @@ func folder(app string) string { return filepath.Join(harness.Root(), "test", "a
 // serve runs an application in its folder until the end of the test.
 func serve(t *testing.T, app, addr string, cmd *exec.Cmd) {
 	t.Helper()
-	log := new(harness.Log)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = folder(app), log, log
-	if cmd.Env == nil {
-		cmd.Env = os.Environ()
-	}
-	cmd.Env = append(cmd.Env, "PYTHONDONTWRITEBYTECODE=1")
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("starting %s: %v", app, err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(exited)
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-exited:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			<-exited
-		}
-		if t.Failed() {
-			t.Logf("%s printed:\n%s", app, log)
-		}
-	})
-	for range 1500 {
-		if conn, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
-			_ = conn.Close()
-			return
-		}
-		select {
-		case <-exited:
-			t.Fatalf("%s ended at once:\n%s", app, log)
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-	t.Fatalf("%s does not listen on %s:\n%s", app, addr, log)
+	cmd.Dir = folder(app)
+	harness.Serve(t, app, addr, cmd)
 }
 
 // browser is a visitor with a cookie jar.

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -39,6 +40,22 @@ func Python(tb testing.TB) string {
 	}
 	if _, err := os.Stat(path); err != nil {
 		Missing(tb, "the Python of the tests")
+	}
+	return path
+}
+
+// FlaskSession returns the path of a Python with a version of Flask-Session, as in "0.8.0": of the environment that test/run.sh has
+// made for test/requirements/flask-session-<version>.txt, or Debian's own for "0.3.2-debian".
+func FlaskSession(tb testing.TB, version string) string {
+	tb.Helper()
+	number, debian := strings.CutSuffix(version, "-debian")
+	path := filepath.Join(Root(), "test", ".venvs", "flask-session-"+version, "bin", "python")
+	if debian {
+		path = "/usr/bin/python3"
+	}
+	out, err := exec.Command(path, "-c", "from importlib.metadata import version; print(version('Flask-Session'))").Output()
+	if err != nil || strings.TrimSpace(string(out)) != number {
+		Missing(tb, "Flask-Session "+version)
 	}
 	return path
 }

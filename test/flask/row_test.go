@@ -1,0 +1,190 @@
+package flask_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/memcachedtest"
+	"github.com/caddy-session/caddy-session/test/redistest"
+	"github.com/caddy-session/caddy-session/test/sqltest"
+)
+
+// row is one configuration of Flask-Session.
+type row struct {
+	version string // as harness.FlaskSession wants it
+	backend backend
+
+	signer        bool
+	serialization string // pickle where the version knows no other
+}
+
+// backend is a kind of store, and the client library that the application reaches it with.
+type backend struct{ kind, client string }
+
+var (
+	redis      = backend{"redis", "redis-py"}
+	pylibmc    = backend{"memcached", "pylibmc"}
+	memcache   = backend{"memcached", "python-memcached"}
+	pymemcache = backend{"memcached", "pymemcache"}
+	sqlite     = backend{"sqlalchemy", "sqlite"}
+	postgres   = backend{"sqlalchemy", "postgresql"}
+	filesystem = backend{"filesystem", "cachelib"}
+	cachelib   = backend{"cachelib", "cachelib"}
+	cookie     = backend{"cookie", "flask"} // without Flask-Session
+)
+
+// versions are the versions of Flask-Session with what they are tested with.
+var versions = []struct {
+	name           string
+	serializations []string
+	backends       []backend
+}{
+	{"0.3.2-debian", []string{"pickle"}, []backend{redis, filesystem, cookie}},
+	{"0.3.2", []string{"pickle"}, []backend{filesystem}}, // with the former cachelib
+	{"0.5.0", []string{"pickle"}, []backend{redis, filesystem}},
+	{"0.6.0", []string{"pickle"}, []backend{redis, filesystem}},
+	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, filesystem, cachelib, cookie}},
+}
+
+// rows are all that the versions support.
+func rows() []row {
+	var all []row
+	for _, v := range versions {
+		for _, b := range v.backends {
+			serializations := v.serializations
+			switch {
+			case b.files():
+				serializations = []string{"pickle"}
+			case b == cookie:
+				serializations = []string{"tagged"}
+			}
+			for _, s := range serializations {
+				for _, signer := range b.signers() {
+					all = append(all, row{v.name, b, signer, s})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// files reports whether cachelib keeps the sessions, which pickles whatever the version.
+func (b backend) files() bool { return b == filesystem || b == cachelib }
+
+// signers are whether the cookie is signed: Flask's own always is.
+func (b backend) signers() []bool {
+	if b == cookie {
+		return []bool{true}
+	}
+	return []bool{false, true}
+}
+
+// String names the row in URLs too.
+func (r row) String() string {
+	signed := "plain"
+	if r.signer {
+		signed = "signed"
+	}
+	return strings.Join([]string{r.version, r.backend.kind, r.backend.client, signed, r.serialization}, "-")
+}
+
+// permanentOnly reports whether the version cannot keep a session that is not permanent: it stores no expiry then, and treats the
+// record as expired, or fails.
+func (r row) permanentOnly() bool {
+	return r.version != "0.8.0" && r.backend.kind == "sqlalchemy"
+}
+
+// servers are where the sessions are.
+type servers struct {
+	redis, memcached string // host:port
+	postgres         string // postgres://…
+	dir              string
+}
+
+func startServers(t *testing.T) servers {
+	t.Helper()
+	return servers{
+		redis:     redistest.Start(t, redistest.Options{}).Addr(),
+		memcached: memcachedtest.Start(t).Addr,
+		postgres:  sqltest.StartPostgres(t).DSN(),
+		dir:       t.TempDir(),
+	}
+}
+
+// path is a file or folder for all rows of a version.
+func (s servers) path(r row) string {
+	return filepath.Join(s.dir, r.version+"-"+r.backend.kind)
+}
+
+// server is what the application is told of the store.
+func (s servers) server(r row) string {
+	switch r.backend {
+	case redis:
+		return s.redis
+	case pylibmc, memcache, pymemcache:
+		return s.memcached
+	case sqlite:
+		return "sqlite:///" + s.path(r)
+	case postgres:
+		return strings.Replace(s.postgres, "postgres://", "postgresql+psycopg2://", 1)
+	default:
+		return s.path(r)
+	}
+}
+
+// config is the application's configuration.
+func (s servers) config(r row, lifetime int) map[string]any {
+	if r.backend == cookie {
+		return map[string]any{"SECRET_KEY": secret, "PERMANENT_SESSION_LIFETIME": lifetime}
+	}
+	c := map[string]any{
+		"SECRET_KEY":                 secret,
+		"SESSION_TYPE":               r.backend.kind,
+		"SESSION_USE_SIGNER":         r.signer,
+		"PERMANENT_SESSION_LIFETIME": lifetime,
+		"SERVER":                     s.server(r),
+	}
+	if r.version == "0.8.0" && !r.backend.files() {
+		c["SESSION_SERIALIZATION_FORMAT"] = r.serialization
+	}
+	switch r.backend.kind {
+	case "memcached":
+		c["MEMCACHED_CLIENT"] = r.backend.client
+	case "sqlalchemy":
+		c["SESSION_SQLALCHEMY_TABLE"] = r.table()
+	}
+	return c
+}
+
+// table is one for each version, as each makes it a little differently.
+func (r row) table() string { return "sessions_" + strings.NewReplacer(".", "_", "-", "_").Replace(r.version) }
+
+// store is the proxy's store directive.
+func (s servers) store(r row) string {
+	switch r.backend {
+	case redis:
+		return "store redis " + s.redis
+	case pylibmc, memcache, pymemcache:
+		return "store memcached " + s.memcached
+	case sqlite:
+		return fmt.Sprintf("store sql sqlite %s {\n table %s\n }", s.path(r), r.table())
+	case postgres:
+		return fmt.Sprintf("store sql postgres %s {\n table %s\n }", s.postgres, r.table())
+	default:
+		return "store file " + s.path(r)
+	}
+}
+
+// session is the proxy's session directive. Rows without a signer leave it to the proxy to find out the serialization.
+func (s servers) session(r row, lifetime int) string {
+	if r.backend == cookie {
+		return fmt.Sprintf("session {\n dialect flask {\n secret \"%s\"\n lifetime %ds\n }\n store_timeout 10s\n }", secret, lifetime)
+	}
+	options := fmt.Sprintf("lifetime %ds", lifetime)
+	if r.signer {
+		options += fmt.Sprintf("\n use_signer on\n secret \"%s\"\n serialization %s", secret, r.serialization)
+	}
+	return fmt.Sprintf("session {\n %s\n dialect flask_session {\n %s\n }\n store_timeout 10s\n }", s.store(r), options)
+}

@@ -1,0 +1,54 @@
+package harness
+
+import (
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Serve runs a program that listens on an address until the end of the test, and waits until it does.
+func Serve(tb testing.TB, name, addr string, cmd *exec.Cmd) *Log {
+	tb.Helper()
+	log := new(Log)
+	cmd.Stdout, cmd.Stderr = log, log
+	if cmd.Env == nil {
+		cmd.Env = os.Environ()
+	}
+	cmd.Env = append(cmd.Env, "PYTHONDONTWRITEBYTECODE=1")
+	if err := cmd.Start(); err != nil {
+		tb.Fatalf("starting %s: %v", name, err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(exited)
+	}()
+	tb.Cleanup(func() {
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case <-exited:
+		case <-time.After(10 * time.Second):
+			_ = cmd.Process.Kill()
+			<-exited
+		}
+		if tb.Failed() {
+			tb.Logf("%s printed:\n%s", name, log)
+		}
+	})
+	for range 1500 {
+		if conn, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
+			_ = conn.Close()
+			return log
+		}
+		select {
+		case <-exited:
+			tb.Fatalf("%s ended at once:\n%s", name, log)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	tb.Fatalf("%s does not listen on %s:\n%s", name, addr, log)
+	return nil
+}
