@@ -159,7 +159,9 @@ func (s servers) config(r row, lifetime int) map[string]any {
 }
 
 // table is one for each version, as each makes it a little differently.
-func (r row) table() string { return "sessions_" + strings.NewReplacer(".", "_", "-", "_").Replace(r.version) }
+func (r row) table() string {
+	return "sessions_" + strings.NewReplacer(".", "_", "-", "_").Replace(r.version)
+}
 
 // store is the proxy's store directive.
 func (s servers) store(r row) string {

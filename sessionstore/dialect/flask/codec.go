@@ -17,8 +17,8 @@ import (
 // Codec is the [sessionstore.ForeignCodec] of what such a cookie holds before the time and the signature, which
 // [Signer] adds: the JSON in base64url, or "." and its zlib stream in base64url.
 //
-// The data are the JSON as it stands, with its tags, but for _permanent and _flashes, which are the record's Permanent and
-// Flash. A message that is no string, such as Markup, is shown as its text, and what it is stands behind it.
+// The data are the JSON as it stands, with its tags, and with markers such as {" o":"float#NaN"} for what is no JSON, but for
+// _permanent and _flashes, which are the record's Permanent and Flash. A message that is no string, such as Markup, is shown as its text, and what it is stands behind it.
 type Codec struct{}
 
 // NewID implements [sessionstore.ForeignCodec]. These sessions have no ids.
@@ -44,6 +44,9 @@ func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
 	text, err := unpack(payload)
 	if err != nil {
 		return fmt.Errorf("%w: %w", sessionstore.ErrRecord, err)
+	}
+	if text, err = showNumbers(text); err != nil {
+		return err
 	}
 	doc, err := jsondoc.Parse(text, sessionstore.MaxDepth)
 	if err != nil || doc.Kind() != jsondoc.Object {
@@ -115,7 +118,7 @@ func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	if _, was := r.Origin.(impermanent); was || r.Permanent {
 		own = append(own, member{permanentKey, fmt.Sprint(r.Permanent)})
 	}
-	return pack(appendSorted(nil, doc, own...)), nil
+	return pack(hideNumbers(appendSorted(nil, doc, own...))), nil
 }
 
 // Check reports whether Flask could read a session with these data: it returns [sessionstore.ErrInvalid] if a tag has a value

@@ -175,7 +175,10 @@ func TestSignerRefuses(t *testing.T) {
 	if _, _, stale, ok := signer.Open(cookies[0].cookie, at); !stale || !ok {
 		t.Errorf("a cookie of the former secret: stale %t, ok %t", stale, ok)
 	}
-	if _, _, _, ok := signer.Open(cookies[0].cookie, at.Add(-time.Second)); ok {
+	if _, age, _, ok := signer.Open(cookies[0].cookie, at.Add(-time.Minute)); !ok || age != 0 {
+		t.Errorf("a cookie of a clock that is ahead: age %v, ok %t", age, ok)
+	}
+	if _, _, _, ok := signer.Open(cookies[0].cookie, at.Add(-time.Minute-time.Second)); ok {
 		t.Error("a cookie of the future is taken")
 	}
 	other, _ := flask.NewSigner("another app's")

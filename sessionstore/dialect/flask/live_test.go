@@ -23,7 +23,7 @@ app.secret_key = "correct horse battery staple"
 serializer = app.session_interface.get_signing_serializer(app)
 
 def value(r, depth):
-    kind = r.randrange(14 if depth < 3 else 10)
+    kind = r.randrange(15 if depth < 3 else 11)
     if kind == 0: return None
     if kind == 1: return r.random() < 0.5
     if kind == 2: return r.randrange(-10**30, 10**30)
@@ -34,9 +34,10 @@ def value(r, depth):
     if kind == 7: return Markup("<b>%d</b>" % r.randrange(9))
     if kind == 8: return datetime.fromtimestamp(r.randrange(2**31), timezone.utc)
     if kind == 9: return r.randrange(9)
-    if kind == 10: return tuple(value(r, depth + 1) for _ in range(r.randrange(4)))
-    if kind == 11: return [value(r, depth + 1) for _ in range(r.randrange(4))]
-    if kind == 12: return {" t": value(r, depth + 1)}
+    if kind == 10: return r.choice([float("inf"), -float("inf"), float("nan"), "NaN \" Infinity"])
+    if kind == 11: return tuple(value(r, depth + 1) for _ in range(r.randrange(4)))
+    if kind == 12: return [value(r, depth + 1) for _ in range(r.randrange(4))]
+    if kind == 13: return {" t": value(r, depth + 1)}
     return {r.choice("abcdefé") + str(i): value(r, depth + 1) for i in range(r.randrange(4))}
 
 def make(seed):
@@ -50,7 +51,7 @@ def same(a, b):
     if type(a) is not type(b): return False
     if isinstance(a, dict): return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
     if isinstance(a, (list, tuple)): return len(a) == len(b) and all(map(same, a, b))
-    return a == b
+    return repr(a) == repr(b)
 
 seeds = range(200)
 if sys.argv[1] == "make":

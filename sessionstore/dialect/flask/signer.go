@@ -37,16 +37,19 @@ func (s *Signer) Seal(payload []byte, now time.Time) string {
 	return s.timed.Sign(string(payload), now)
 }
 
+// maxSkew is how far the app's clock may be ahead of ours.
+const maxSkew = time.Minute
+
 // Open returns what [Codec] is to decode, and how old it is, to the second. ok is false if the cookie is not the app's, or comes
-// from the future, which Flask does not take either. stale says that another than the first secret has signed it.
+// from more than a minute in the future. stale says that another than the first secret has signed it.
 func (s *Signer) Open(value string, now time.Time) (payload []byte, age time.Duration, stale, ok bool) {
 	text, at, stale, ok := s.timed.Verify(value)
 	if !ok {
 		return nil, 0, false, false
 	}
 	age = now.Truncate(time.Second).Sub(at)
-	if age < 0 {
+	if age < -maxSkew {
 		return nil, 0, false, false
 	}
-	return []byte(text), age, stale, true
+	return []byte(text), max(age, 0), stale, true
 }

@@ -19,6 +19,9 @@ const (
 	tagMarkup   = " m"
 	tagUUID     = " u"
 	tagDatetime = " d"
+
+	// tagOpaque is ours: see showNumbers.
+	tagOpaque = " o"
 )
 
 // tagged returns what a tag stands before.
@@ -38,7 +41,7 @@ func tagged(v jsondoc.Value) (value jsondoc.Value, tag string, ok bool) {
 // Tagged reports whether v stands for something else than the object that it looks like.
 func Tagged(v jsondoc.Value) bool {
 	_, _, ok := tagged(v)
-	return ok
+	return ok || v.Kind() == jsondoc.Object && v.Len() == 1 && strings.HasPrefix(v.ASCII(), `{"`+tagOpaque+`":`)
 }
 
 // checkTags refuses what would have Flask fail when it reads the session.
