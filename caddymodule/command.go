@@ -29,7 +29,7 @@ must not be in use: stop Caddy first.`,
 				RunE: caddycmd.WrapCommandFuncForCobra(compactCommand),
 			}
 			compact.Flags().String("path", "", "The file (default: that of a bolt store without a path)")
-			cmd.AddCommand(compact)
+			cmd.AddCommand(compact, inspectCommand())
 		},
 	})
 }

@@ -20,7 +20,6 @@ import (
 	// The dialects of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/flask"
 	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/flasksession"
-	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
 
 	// The stores of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"

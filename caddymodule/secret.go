@@ -15,14 +15,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/certmagic"
 
+	nativedialect "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/signer"
 )
 
 const (
-	// salt is what tells our signatures from others made with the same key.
-	salt = "caddy-session"
-
 	// storageKey is where a key that nobody configured is kept.
 	storageKey = "session/secret.key"
 
@@ -70,7 +68,7 @@ func (s *secret) provision(configured []string, storage certmagic.Storage) error
 }
 
 func (s *secret) use(keys ...[]byte) error {
-	sgn, err := signer.New(signer.Options{Keys: keys, Salt: salt})
+	sgn, err := signer.New(signer.Options{Keys: keys, Salt: nativedialect.Salt})
 	if err != nil {
 		return fmt.Errorf("secret: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -65,6 +66,18 @@ func parse(raw []byte) (content, error) {
 	default:
 		return c, nil
 	}
+}
+
+// Content returns the value in a file of cachelib's, and when it expires: the zero time if it does not.
+func Content(file []byte) (value []byte, expiry time.Time, ok bool) {
+	c, err := parse(file)
+	if err != nil {
+		return nil, time.Time{}, false
+	}
+	if c.expiry != never {
+		expiry = time.Unix(c.expiry, 0)
+	}
+	return c.value, expiry, true
 }
 
 // isPickle reports whether a value begins as a pickle of protocol 2 or later does.

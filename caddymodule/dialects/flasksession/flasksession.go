@@ -114,6 +114,11 @@ func (f *Dialect) cookies() (dialects.Cookies, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newSigner(secrets)
+}
+
+// newSigner returns the signer of an app with use_signer on.
+func newSigner(secrets []string) (dialects.Cookies, error) {
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
 		keys[i] = []byte(secret)

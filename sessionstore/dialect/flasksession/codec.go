@@ -71,6 +71,19 @@ type origin struct {
 	dict *python.Dict
 }
 
+// FormOf names the serialization of a record that was read, such as "pickle, protocol 4".
+func FormOf(r *sessionstore.Record) string {
+	was, ok := r.Origin.(*origin)
+	switch {
+	case !ok:
+		return "none"
+	case was.form.serialization == Pickle:
+		return fmt.Sprintf("pickle, protocol %d", was.form.protocol)
+	default:
+		return string(was.form.serialization)
+	}
+}
+
 // Decode implements [sessionstore.Codec]. A value that is larger than any record is not looked at.
 func (c *Codec) Decode(value []byte, r *sessionstore.Record) error {
 	if len(value) > sessionstore.MaxRecord {

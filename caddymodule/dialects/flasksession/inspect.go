@@ -1,0 +1,74 @@
+package flasksession
+
+import (
+	"strings"
+	"time"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/cachelib"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/flasksession"
+)
+
+// Inspect implements [dialects.Inspector]. A record may be a file of cachelib's, too.
+func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects.Report {
+	r := new(dialects.Report)
+	id, signature, signed := strings.Cut(string(input), ".")
+	if codec := flasksession.New(flasksession.Options{}); codec.ValidID(id) && (!signed || codec.ValidID(signature)) {
+		inspectCookie(r, string(input), secrets, signed)
+	} else {
+		inspectRecord(r, input, now)
+	}
+	return r
+}
+
+func inspectCookie(r *dialects.Report, value string, secrets []string, signed bool) {
+	if !signed {
+		r.Add("kind", "cookie without a signature (use_signer off)")
+		return
+	}
+	r.Add("kind", "signed cookie (use_signer on)")
+	if len(secrets) == 0 {
+		r.Signature(0, false, false)
+		return
+	}
+	cookies, err := newSigner(secrets)
+	if err != nil {
+		r.Wrong("%v", err)
+		return
+	}
+	_, stale, ok := cookies.Verify(value)
+	r.Signature(len(secrets), stale, ok)
+}
+
+func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
+	r.Add("kind", "record, %d bytes", len(value))
+	codec := flasksession.New(flasksession.Options{})
+	var rec sessionstore.Record
+	err := codec.Decode(value, &rec)
+	if err != nil {
+		if inside, expiry, isFile := cachelib.Content(value); isFile {
+			r.Add("in a file of cachelib's", "%s", expiring(expiry, now))
+			err = codec.Decode(inside, &rec)
+		}
+	}
+	if err != nil {
+		r.Wrong("%v", err)
+		return
+	}
+	r.Add("serialization", "%s", flasksession.FormOf(&rec))
+	r.Record(&rec)
+}
+
+func expiring(at, now time.Time) string {
+	switch {
+	case at.IsZero():
+		return "does not expire"
+	case at.Before(now):
+		return "expired at " + at.UTC().Format(time.RFC3339)
+	default:
+		return "expires at " + at.UTC().Format(time.RFC3339)
+	}
+}
+
+var _ dialects.Inspector = (*Dialect)(nil)

@@ -1,0 +1,91 @@
+package dialects
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// Inspector is implemented by the dialects whose cookies and records `caddy session inspect` can show.
+type Inspector interface {
+	Dialect
+
+	// Inspect says what is in a cookie's value, or in a record as it is stored, and what is wrong with it. Without
+	// secrets no signature is checked. The module has not been provisioned.
+	Inspect(input []byte, secrets []string, now time.Time) *Report
+}
+
+// Report is what was found out about a cookie or a record.
+type Report struct {
+	facts    []fact
+	problems []string
+}
+
+type fact struct{ name, value string }
+
+// Add adds a fact.
+func (r *Report) Add(name, format string, args ...any) {
+	r.facts = append(r.facts, fact{name, fmt.Sprintf(format, args...)})
+}
+
+// Wrong adds something that is wrong.
+func (r *Report) Wrong(format string, args ...any) {
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
+}
+
+// Signature adds what is known of a signature: whether some of n keys made it, and not the first.
+func (r *Report) Signature(n int, stale, ok bool) {
+	switch {
+	case n == 0:
+		r.Add("signature", "not checked: no secret was given")
+	case !ok:
+		r.Wrong("none of the secrets given has signed it: it is another site's, forged or damaged")
+	case stale:
+		r.Add("signature", "valid, by a secret that is not the first")
+	default:
+		r.Add("signature", "valid")
+	}
+}
+
+// Record adds what a record holds.
+func (r *Report) Record(rec *sessionstore.Record) {
+	r.Add("permanent", "%t", rec.Permanent)
+	r.Add("data", "%s", printable(rec.Data))
+	r.Add("data size", "%d bytes", len(rec.Data))
+	flashes, err := sessionstore.ParseFlashes(rec.Flash)
+	if err != nil {
+		r.Wrong("%v", err)
+	} else if len(flashes) > 0 {
+		r.Add("messages", "%s", printable(rec.Flash))
+	}
+}
+
+// printable returns JSON in ASCII, in which no control character can reach a terminal.
+func printable(text []byte) string {
+	v, err := jsondoc.Parse(text, sessionstore.MaxDepth)
+	if err != nil {
+		return strconv.QuoteToASCII(string(text))
+	}
+	return v.ASCII()
+}
+
+// Fine reports whether nothing is wrong.
+func (r *Report) Fine() bool { return len(r.problems) == 0 }
+
+// Write prints the report, a line for each fact and each problem.
+func (r *Report) Write(w io.Writer) error {
+	var text strings.Builder
+	for _, f := range r.facts {
+		fmt.Fprintf(&text, "%s: %s\n", f.name, f.value)
+	}
+	for _, p := range r.problems {
+		fmt.Fprintf(&text, "problem: %s\n", p)
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}

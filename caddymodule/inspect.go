@@ -1,0 +1,138 @@
+package caddymodule
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+)
+
+// maxInspected is how much of standard input is read, in bytes: more than any record or cookie.
+const maxInspected = 8 << 20
+
+func inspectCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "inspect [--dialect <name>] [--secret-file <file>]... [--secret-env <variable>]...",
+		Short: "Shows what is in a session cookie or a stored record, and what is wrong with it",
+		Long: `Reads from standard input a cookie's value, or a record as the store has it
+(redis-cli --raw GET, a file of the app's, ...), and prints what is in it. It
+writes nothing, and asks no store.
+
+Secrets are those of the configuration or of the app, the first one that signs
+first; without them no signature is checked. Each file holds one, and a line
+break at its end is no part of it. Nothing secret is printed, but the data are.
+
+The exit code is 1 if something is wrong with the cookie or the record.`,
+		Args: cobra.NoArgs,
+		RunE: caddycmd.WrapCommandFuncForCobra(runInspect),
+	}
+	cmd.Flags().String("dialect", "native", "The dialect of the cookie or the record")
+	cmd.Flags().StringArray("secret-file", nil, "A file with a secret")
+	cmd.Flags().StringArray("secret-env", nil, "An environment variable with a secret")
+	return cmd
+}
+
+func runInspect(flags caddycmd.Flags) (int, error) {
+	inspector, err := inspectorOf(flags.String("dialect"))
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	secrets, err := secretsFrom(flags)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	input, err := io.ReadAll(io.LimitReader(os.Stdin, maxInspected+1))
+	switch {
+	case err != nil:
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading standard input: %w", err)
+	case len(input) > maxInspected:
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("standard input has more than %d bytes", maxInspected)
+	}
+	report := inspect(inspector, input, secrets)
+	if err := report.Write(os.Stdout); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	if !report.Fine() {
+		return caddy.ExitCodeFailedStartup, errors.New("something is wrong with it")
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+func inspectorOf(dialect string) (dialects.Inspector, error) {
+	info, err := caddy.GetModule(dialects.Namespace + "." + dialect)
+	if err != nil {
+		return nil, fmt.Errorf("there is no dialect %q", dialect)
+	}
+	inspector, ok := info.New().(dialects.Inspector)
+	if !ok {
+		return nil, fmt.Errorf("dialect %s cannot be inspected", dialect)
+	}
+	return inspector, nil
+}
+
+func secretsFrom(flags caddycmd.Flags) (secrets []string, err error) {
+	files, err1 := flags.GetStringArray("secret-file")
+	variables, err2 := flags.GetStringArray("secret-env")
+	if err := errors.Join(err1, err2); err != nil {
+		return nil, err
+	}
+	for _, path := range files {
+		secret, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("--secret-file: %w", err)
+		}
+		secrets = append(secrets, string(bytes.TrimRight(secret, "\r\n")))
+	}
+	for _, name := range variables {
+		secret, ok := os.LookupEnv(name)
+		if !ok {
+			return nil, fmt.Errorf("--secret-env: %s is not set", name)
+		}
+		secrets = append(secrets, secret)
+	}
+	for _, secret := range secrets {
+		if secret == "" {
+			return nil, errors.New("a secret is empty")
+		}
+	}
+	return secrets, nil
+}
+
+// inspect looks at the input as it is and, if something is wrong with it, without the line break that tools such as redis-cli put behind it.
+func inspect(inspector dialects.Inspector, input []byte, secrets []string) *dialects.Report {
+	if value, ok := cookieValue(input); ok {
+		return inspector.Inspect([]byte(value), secrets, time.Now())
+	}
+	report := inspector.Inspect(input, secrets, time.Now())
+	if without, found := bytes.CutSuffix(input, []byte("\n")); found && !report.Fine() {
+		if other := inspector.Inspect(without, secrets, time.Now()); other.Fine() {
+			return other
+		}
+	}
+	return report
+}
+
+// cookieValue returns the input if it can be a cookie's value: browsers show one with its name, or percent-encoded.
+func cookieValue(input []byte) (value string, ok bool) {
+	line := strings.TrimSpace(string(input))
+	if line == "" || line[0] == '{' || strings.ContainsFunc(line, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", false
+	}
+	if _, after, named := strings.Cut(line, "="); named {
+		line = after
+	}
+	if plain, err := url.PathUnescape(line); err == nil {
+		line = plain
+	}
+	return line, true
+}
