@@ -1,0 +1,95 @@
+package caddymodule
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDialectOptions(t *testing.T) {
+	t.Setenv("SESSION_TEST_EMPTY", "")
+	t.Setenv("SESSION_TEST_APP", "dev")
+	const flask, shared = "dialect flask {\nsecret {env.SESSION_TEST_APP}\n", "store redis r.invalid\ndialect flask_session {\n"
+	for name, tt := range map[string]struct{ options, complaint string }{
+		"a name and more":             {"dialect flask x {\nsecret a\n}", "wrong argument count"},
+		"an option that there is not": {flask + "salt x\n}", "unrecognized option of dialect flask: salt"},
+		"an option twice":             {flask + "secret b\n}", "secret is given twice"},
+		"no secret":                   {"dialect flask", "secret: give the app's own"},
+		"an empty secret":             {"dialect flask {\nsecret {env.SESSION_TEST_EMPTY}\n}", "secret: key 1 of 1 resolves to nothing"},
+		"a second one that is empty":  {"dialect flask {\nsecret a {env.SESSION_TEST_NONE}\n}", "secret: key 2 of 2 resolves to nothing"},
+		"a short lifetime":            {flask + "lifetime 10ms\n}", "lifetime must be a duration of a second or more"},
+		"neither on nor off":          {flask + "permanent yes\n}", `permanent must be on or off, not "yes"`},
+		"a store with it":             {flask + "}\nstore memory", "store does not go with dialect flask: its sessions are in the cookie"},
+		"a secret beside it":          {flask + "}\nsecret 0123456789abcdef", "secret does not go with dialect flask"},
+		"a scope":                     {flask + "}\nscope x", "scope does not go with dialect flask"},
+		"an idle timeout":             {flask + "}\nidle_timeout 1h", "idle_timeout does not go with dialect flask: lifetime"},
+		"an absolute timeout":         {flask + "}\nabsolute_timeout 1h", "absolute_timeout does not go with dialect flask"},
+		"a vault":                     {flask + "}\nvault sid", "vault does not go with dialect flask"},
+		"an adopted app":              {flask + "}\nadopt flask {\nsecret a\n}", "adopt does not go with a dialect"},
+
+		"a store that the app cannot have": {"store memory\ndialect flask_session", "dialect flask_session does not go with store memory"},
+		"no store":                         {"dialect flask_session", "dialect flask_session does not go with store bolt"},
+		"a prefix at the store":            {"store redis r.invalid {\nkey_prefix x\n}\ndialect flask_session", "key_prefix belongs into the dialect's block"},
+		"a secret for nothing":             {shared + "secret a\n}", "secret: the cookies are signed with it only with: use_signer on"},
+		"a signer without a secret":        {shared + "use_signer on\n}", "secret: give the app's own"},
+		"another serialization":            {shared + "serialization yaml\n}", `serialization: "yaml" is not auto, pickle, msgpack or json`},
+		"a prefix with a space":            {shared + "key_prefix \"a b\"\n}", "key_prefix: "},
+		"a long prefix":                    {shared + "key_prefix " + strings.Repeat("x", 100) + "\n}", "key_prefix: "},
+		"its unknown option":               {shared + "salt x\n}", "unrecognized option of dialect flask_session: salt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := provision(t, tt.options)
+			if err == nil || !strings.Contains(err.Error(), tt.complaint) {
+				t.Errorf("%v, want %s", err, tt.complaint)
+			}
+			if err != nil && strings.Contains(err.Error(), "0123456789abcdef") {
+				t.Error("the secret is in the error")
+			}
+		})
+	}
+}
+
+func TestDialectDefaults(t *testing.T) {
+	for name, tt := range map[string]struct {
+		options                string
+		cookie                 string
+		permanent, passThrough bool
+		lifetime               time.Duration
+	}{
+		"flask":                 {"dialect flask {\nsecret dev\n}", "session", false, true, 744 * time.Hour},
+		"flask, told otherwise": {"dialect flask {\nsecret dev\nlifetime 2h\npermanent on\n}\ncookie {\nname sid\npass_through off\n}", "sid", true, false, 2 * time.Hour},
+		"flask_session":         {"store redis r.invalid\ndialect flask_session", "session", true, true, 744 * time.Hour},
+		"flask_session, told otherwise": {"store redis r.invalid\ndialect flask_session {\npermanent off\nlifetime 1d\nuse_signer on\nsecret a b\n}\n" +
+			"cookie {\nname sid\n}", "sid", false, true, 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := mustProvision(t, tt.options)
+			if h.cookie.name != tt.cookie || h.cookie.permanent != tt.permanent || h.cookie.passThrough != tt.passThrough || h.store.opts.IdleTimeout != tt.lifetime {
+				t.Errorf("cookie %s, permanent %t, pass_through %t, %v", h.cookie.name, h.cookie.permanent, h.cookie.passThrough, h.store.opts.IdleTimeout)
+			}
+		})
+	}
+}
+
+func TestAdoptOptions(t *testing.T) {
+	for name, tt := range map[string]struct{ options, complaint string }{
+		"no adopter":                   {"adopt", "wrong argument count"},
+		"an adopter that there is not": {"adopt rails", "rails"},
+		"no secret":                    {"adopt flask", "adopt flask: secret: give the app's own"},
+		"an option that there is not":  {"adopt flask {\nsecret a\nsalt x\n}", "unrecognized option of adopt flask: salt"},
+		"an option twice":              {"adopt flask {\nsecret a\nsecret b\n}", "secret is given twice"},
+		"our own cookie":               {"adopt flask {\nsecret a\ncookie caddy_session\n}", "caddy_session is the session's own cookie"},
+		"no name of a cookie":          {"adopt flask {\nsecret a\ncookie a;b\n}", "not a cookie's name"},
+		"twice":                        {"adopt flask {\nsecret a\n}\nadopt flask {\nsecret a\n}", "adopt is given twice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := provision(t, inMemory(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.complaint) {
+				t.Errorf("%v, want %s", err, tt.complaint)
+			}
+		})
+	}
+	h := mustProvision(t, inMemory(t, "adopt flask {\nsecret a\n}"))
+	if h.adopted.cookie != "session" || h.cookie.permanent || len(h.regenerateOn) == 0 {
+		t.Errorf("cookie %s, permanent %t, %d fields", h.adopted.cookie, h.cookie.permanent, len(h.regenerateOn))
+	}
+}
