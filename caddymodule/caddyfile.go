@@ -68,8 +68,11 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		forward           * | none | <field>...
 //		updates           on | off
 //		encoding          json | base64
-//		inject            <Header> <field>
-//		capture           <Header> <field>
+//		inject            <Header> <field>|<template>
+//		capture           <Header> <field> [text|json] {
+//			status <code...>
+//			header <field> [<value>]
+//		}
 //		vault             <cookie name pattern>...
 //		adopt             <module> { ... }
 //		regenerate_on     <field>...
@@ -94,7 +97,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		}
 //	}
 //
-// Only inject and capture may be repeated.
+// Only inject and capture may be repeated. The block of capture is that of Caddy's response matchers, and may be left out.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
 	if d.NextArg() {
@@ -147,7 +150,7 @@ func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err
 	case "inject":
 		return true, pair(d, &h.Inject)
 	case "capture":
-		return true, pair(d, &h.Capture)
+		return true, captureOption(d, &h.Capture)
 	case "vault":
 		return true, words(d, &h.Vault)
 	case "adopt":

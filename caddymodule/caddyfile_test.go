@@ -26,7 +26,13 @@ updates off
 encoding base64
 inject X-Remote-User user.name
 inject X-Role role
+inject X-Label "{http.session.shop.data.user.id} ({http.request.host})"
 capture X-Auth-User user.name
+capture X-Groups user.groups json {
+	status 2xx 302
+	header X-Trusted yes
+}
+capture X-Theme theme text
 regenerate_on user
 idle_timeout 1h
 absolute_timeout 7d
@@ -51,7 +57,9 @@ cookie {
 const everyOptionJSON = `{"name":"shop","scope":"label","secret":["0123456789abcdef","{env.SESSION_TEST_KEY}"],` +
 	`"store":{"backend":"memory","max_bytes":1048576,"max_sessions":1000,"name":"shared"},"dialect":{"format":"native"},` +
 	`"header_prefix":"X-Shop-","forward":["user.name","cart"],"updates":false,"encoding":"base64",` +
-	`"inject":{"X-Remote-User":"user.name","X-Role":"role"},"capture":{"X-Auth-User":"user.name"},"regenerate_on":["user"],` +
+	`"inject":{"X-Label":"{http.session.shop.data.user.id} ({http.request.host})","X-Remote-User":"user.name","X-Role":"role"},` +
+	`"capture":{"X-Auth-User":"user.name","X-Groups":{"field":"user.groups","format":"json","match":{"status_code":[2,302],"headers":{"X-Trusted":["yes"]}}},` +
+	`"X-Theme":{"field":"theme","format":"text"}},"regenerate_on":["user"],` +
 	`"idle_timeout":3600000000000,"absolute_timeout":604800000000000,"touch_interval":60000000000,"regenerate_grace":5000000000,` +
 	`"max_size":8000,"store_timeout":500000000,"on_store_error":"anonymous","vary":false,` +
 	`"cookie":{"name":"shop","domain":"example.com","path":"/shop","same_site":"strict","secure":"on","http_only":false,` +
@@ -84,6 +92,14 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"cookie given twice", "cookie {\n}\ncookie {\n}", "cookie is given twice"},
 		{"cookie option given twice", "cookie {\npath /\npath /\n}", "path is given twice"},
 		{"header injected twice", "inject X-User a\ninject X-User b", "inject X-User is given twice"},
+		{"header captured twice", "capture X-User a\ncapture X-User b", "capture X-User is given twice"},
+		{"template without quotes", "inject X-User {http.session.data.a} b", "wrong argument count"},
+		{"capture without a field", "capture X-User", "wrong argument count"},
+		{"capture with too much", "capture X-User user json 200", "wrong argument count"},
+		{"captured as something else", "capture X-User user xml", "capture X-User must be text or json, not"},
+		{"unknown condition of capture", "capture X-User user {\nmethod GET\n}", "unrecognized response matcher method"},
+		{"condition that is no status", "capture X-User user json {\nstatus ok\n}", "bad status value 'ok'"},
+		{"condition without a status", "capture X-User user {\nstatus\n}", "wrong argument count"},
 		{"store that is not compiled in", "store memcached localhost", "--with github.com/caddy-session/caddy-session/caddymodule/stores/memcached"},
 		{"database that is not compiled in", "store sql postgres postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"},
 		{"store of databases that is not compiled in", "store sql postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql"},
@@ -132,6 +148,15 @@ func TestProvisionErrors(t *testing.T) {
 		{"captured twice in two spellings", "capture X-User a\ncapture X_User b", "captured twice"},
 		{"injected twice in two spellings", "inject X-User a\ninject x-user b", "taken"},
 		{"field that is none", "inject X-User a..b", "inject X-User"},
+		{"template without its end", `inject X-User "{http.session.data.user"`, "inject X-User: a { without its }"},
+		{"template in a template", `inject X-User "{http.{x}}"`, "inject X-User: a { without its }"},
+		{"placeholder without a name", `inject X-User "a {} b"`, "inject X-User: the placeholder has no name"},
+		{"template of a field that is none", `inject X-User "{http.session.data.a..b}"`, "inject X-User"},
+		{"template with raw UTF-8", `inject X-User "über {http.session.data.a}"`, "printable ASCII"},
+		{"template over two lines", "inject X-User \"{http.session.data.a}\nX-Evil: 1\"", "printable ASCII"},
+		{"captured field that is none", "capture X-User a..b", "capture X-User"},
+		{"status that is none", "capture X-User a {\nstatus 20\n}", "capture X-User: status: 20"},
+		{"status beyond all", "capture X-User a {\nstatus 600\n}", "capture X-User: status: 600"},
 		{"all fields and one", "forward * user", "stands alone"},
 		{"touch interval as long as the idle timeout", "idle_timeout 1m\ntouch_interval 1m", "touch_interval"},
 		{"max_size beyond a record", "max_size 300000", "max_size"},

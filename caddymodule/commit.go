@@ -15,16 +15,16 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// commit saves what the response asks for and sets the cookie. It runs once, before the
+// commit saves what a response with this status asks for and sets the cookie. It runs once, before the
 // first byte of the final response. If it is refused, nothing of the response is forwarded.
-func (x *exchange) commit() {
+func (x *exchange) commit(status int) {
 	if x.progress != waiting {
 		return
 	}
 	defer x.leave()
 	x.progress = committed
 	h := x.Header()
-	collected := x.collect(h)
+	collected := x.collect(h, status)
 	if err := x.save(h, &collected); err != nil {
 		x.progress = refused
 		x.failure = err

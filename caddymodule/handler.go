@@ -318,7 +318,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	}()
 	err = next.ServeHTTP(x, x.r)
 	if err == nil && x.progress == waiting {
-		x.commit()
+		x.commit(http.StatusOK)
 	}
 	x.stripTrailers()
 	if err != nil && x.progress == waiting {

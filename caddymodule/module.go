@@ -83,11 +83,14 @@ type Handler struct {
 	// How the data header is encoded: json (ASCII), or base64 (of the UTF-8 JSON). Default: json
 	Encoding string `json:"encoding,omitempty"`
 
-	// Request headers of their own for fields of the data
+	// Request headers of their own, each for a field of the data, by its dotted path, or for a text with
+	// placeholders: "{http.session.data.user.name}". Strings are percent-encoded: whatever is not printable ASCII,
+	// % itself, and blanks at the ends. Everything else is its JSON, in ASCII. A header of which a field is missing, or null, or
+	// another placeholder empty, is not sent. Whatever happens, the client's is removed
 	Inject map[string]string `json:"inject,omitempty"`
 
 	// Response headers of the backend's that become fields of the data, and go no further
-	Capture map[string]string `json:"capture,omitempty"`
+	Capture map[string]Capture `json:"capture,omitempty"`
 
 	// The names of cookies of the backend's that are kept in the session and never reach the client; * stands
 	// for any characters. The backend gets them as a browser would have sent them, and nothing that a client
@@ -154,6 +157,7 @@ type Handler struct {
 	forwardAll   bool
 	forward      []jsondoc.Path
 	inject       []injection
+	conditional  bool // some captures are not for all responses
 	regenerateOn []jsondoc.Path
 	placeholders string
 	mark         string

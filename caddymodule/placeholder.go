@@ -50,19 +50,39 @@ func (x *exchange) placeholder(name string) (any, bool) {
 	if !isField {
 		return nil, false
 	}
+	if value, ok := x.lookupText(field); ok {
+		return native(value), true
+	}
+	return "", true
+}
+
+// field returns the field that a placeholder names, if it names one of a session of this request: of x, or of
+// those before.
+func (x *exchange) field(placeholder string) (value jsondoc.Value, found, isField bool) {
+	for ; x != nil; x = x.outer {
+		if text, ours := strings.CutPrefix(placeholder, x.h.placeholders+"data."); ours {
+			value, found = x.lookupText(text)
+			return value, found, true
+		}
+	}
+	return jsondoc.Value{}, false, false
+}
+
+func (x *exchange) lookupText(field string) (value jsondoc.Value, found bool) {
 	path, err := jsondoc.ParsePath(field)
 	if err != nil {
-		return "", true
+		return jsondoc.Value{}, false
 	}
-	doc, err := jsondoc.Parse(s.Data(), sessionstore.MaxDepth)
+	return x.lookup(path)
+}
+
+// lookup returns a field of the data as the request found them.
+func (x *exchange) lookup(path jsondoc.Path) (value jsondoc.Value, found bool) {
+	doc, err := jsondoc.Parse(x.session.Data(), sessionstore.MaxDepth)
 	if err != nil {
-		return "", true
+		return jsondoc.Value{}, false
 	}
-	value, ok := doc.Lookup(path)
-	if !ok {
-		return "", true
-	}
-	return native(value), true
+	return doc.Lookup(path)
 }
 
 // native returns a field as matchers and expressions compare it best.

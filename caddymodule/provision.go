@@ -6,8 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
-	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -99,40 +97,17 @@ func (h *Handler) provisionNames() error {
 }
 
 func (h *Handler) provisionFields() error {
-	own := nameSet{}
-	for _, name := range h.names.guarded(nil) {
-		own.add(name, dataHeader, 0)
+	if err := h.provisionInject(); err != nil {
+		return err
 	}
-	var fields []string
-	for _, name := range slices.Sorted(maps.Keys(h.Inject)) {
-		path, err := checkField("inject", name, h.Inject[name], &own)
-		if err != nil {
-			return err
-		}
-		own.add(name, injectedHeader, 0)
-		h.inject = append(h.inject, injection{http.CanonicalHeaderKey(name), path})
-	}
-	for i, name := range slices.Sorted(maps.Keys(h.Capture)) {
-		if h.names.response.find(name).means == capturedHeader {
-			return fmt.Errorf("capture: %s is captured twice", name)
-		}
-		taken := nameSet{}
-		for _, n := range h.names.guarded(nil) {
-			taken.add(n, dataHeader, 0)
-		}
-		path, err := checkField("capture", name, h.Capture[name], &taken)
-		if err != nil {
-			return err
-		}
-		h.names.response.add(name, capturedHeader, i)
-		h.names.captured = append(h.names.captured, capture{http.CanonicalHeaderKey(name), path})
-		fields = append(fields, h.Capture[name])
+	fields, err := h.provisionCapture()
+	if err != nil {
+		return err
 	}
 	fields = append(fields, h.adopted.Users...)
 	if h.RegenerateOn != nil {
 		fields = h.RegenerateOn
 	}
-	var err error
 	if h.regenerateOn, err = parseFields("regenerate_on", fields); err != nil {
 		return err
 	}
@@ -153,21 +128,18 @@ func (h *Handler) provisionFields() error {
 	return nil
 }
 
-func checkField(option, name, field string, taken *nameSet) (jsondoc.Path, error) {
-	if !httpguts.ValidHeaderFieldName(name) {
-		return jsondoc.Path{}, fmt.Errorf("%s: %q is not a header's name", option, name)
+// checkHeader refuses names that may be neither injected nor captured, and those that are taken.
+func checkHeader(option, name string, taken *nameSet) error {
+	switch {
+	case !httpguts.ValidHeaderFieldName(name):
+		return fmt.Errorf("%s: %q is not a header's name", option, name)
+	case reserved(name):
+		return fmt.Errorf("%s: %s is not for sessions: it steers the connection, the message or the browser", option, name)
+	case taken.find(name).means != none:
+		return fmt.Errorf("%s: %s is taken already", option, name)
+	default:
+		return nil
 	}
-	if reserved(name) {
-		return jsondoc.Path{}, fmt.Errorf("%s: %s is not for sessions: it steers the connection, the message or the browser", option, name)
-	}
-	if taken.find(name).means != none {
-		return jsondoc.Path{}, fmt.Errorf("%s: %s is taken already", option, name)
-	}
-	path, err := jsondoc.ParsePath(field)
-	if err != nil {
-		return jsondoc.Path{}, fmt.Errorf("%s %s: %w", option, name, err)
-	}
-	return path, nil
 }
 
 // reserved reports whether a header may be neither injected nor captured.

@@ -6,19 +6,12 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
-
-// injection is a field of the data that goes into a request header of its own.
-type injection struct {
-	header string
-	field  jsondoc.Path
-}
 
 const (
 	infoAnonymous   = "exists=?0"
@@ -31,6 +24,7 @@ func (x *exchange) forward() error {
 	h := x.r.Header
 	s, names := x.session, &x.h.names
 	if !s.Exists() {
+		x.inject(jsondoc.NewObject())
 		h[names.data] = x.line(0, x.h.encode(emptyData))
 		info := infoAnonymous
 		if x.unavailable {
@@ -50,11 +44,7 @@ func (x *exchange) forward() error {
 		if err != nil {
 			return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("session %s: %w", s.Ref(), sessionstore.ErrRecord))
 		}
-		for _, i := range x.h.inject {
-			if value, ok := doc.Lookup(i.field); ok && value.Kind() != jsondoc.Null {
-				h[i.header] = []string{headerText(value)}
-			}
-		}
+		x.inject(doc)
 		if !x.h.forwardAll {
 			data = string(jsondoc.Select(doc, x.h.forward).AppendASCII(nil))
 		}
@@ -102,26 +92,6 @@ func info(s *sessionstore.Session) string {
 	b = strconv.AppendInt(b, s.Expires().Unix(), 10)
 	return string(b)
 }
-
-// headerText is the text of a field for a header: of a string its characters, of
-// everything else its JSON. What would break a header is percent-encoded.
-func headerText(v jsondoc.Value) string {
-	text := v.String()
-	if strings.IndexFunc(text, isControl) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for i := range len(text) {
-		if c := text[i]; isControl(rune(c)) {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
-}
-
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
 // removeForwarded takes the headers back that forward has set.
 func (x *exchange) removeForwarded() {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/dunglas/httpsfv"
 
@@ -19,12 +18,6 @@ const maxLines = 64
 
 // maxLine is how long such a line may be, in bytes.
 const maxLine = sessionstore.MaxRecord
-
-// capture is a response header that becomes a field of the data.
-type capture struct {
-	header string
-	field  jsondoc.Path
-}
 
 // collected are the lines of a response that are meant for us.
 type collected struct {
@@ -47,9 +40,9 @@ func (c *collected) lines() int {
 }
 
 // collect takes our headers out of the response.
-func (x *exchange) collect(h http.Header) collected {
+func (x *exchange) collect(h http.Header, status int) collected {
 	var c collected
-	names := &x.h.names
+	names, leftOut := &x.h.names, x.h.leftOut(status, h)
 	for name, values := range h {
 		found := names.response.find(name)
 		switch found.means {
@@ -82,6 +75,9 @@ func (x *exchange) collect(h http.Header) collected {
 		case controlHeader:
 			c.control = append(c.control, values...)
 		case capturedHeader:
+			if leftOut != nil && leftOut[found.field] {
+				continue
+			}
 			if c.captured == nil {
 				c.captured = make([][]string, len(names.captured))
 			}
@@ -217,18 +213,6 @@ func (e namedEdit) Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error) 
 		err = fmt.Errorf("%s: %w", e.header, err)
 	}
 	return doc, err
-}
-
-func (c *capture) edit(values []string) (sessionstore.Edit, error) {
-	text := strings.Join(values, ", ")
-	if text == "" {
-		return namedEdit{sessionstore.Assign{Field: c.field}, c.header}, nil
-	}
-	if !utf8.ValidString(text) {
-		return nil, fmt.Errorf("%s: %w: not valid UTF-8", c.header, sessionstore.ErrInvalid)
-	}
-	value := jsondoc.NewString(text)
-	return namedEdit{sessionstore.Assign{Field: c.field, Value: &value}, c.header}, nil
 }
 
 // eachValue calls use for the JSON values of a header, which may have several in a line.

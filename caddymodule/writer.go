@@ -31,8 +31,8 @@ func (quietError) As(target any) bool {
 }
 
 // start is called by everything that sends the head of a response.
-func (x *exchange) start() error {
-	x.commit()
+func (x *exchange) start(status int) error {
+	x.commit(status)
 	if x.progress == refused {
 		return errRefused
 	}
@@ -49,7 +49,7 @@ func (x *exchange) WriteHeader(status int) {
 		}
 		return
 	}
-	if x.start() == nil {
+	if x.start(status) == nil {
 		x.ResponseWriter.WriteHeader(status)
 	}
 }
@@ -57,7 +57,7 @@ func (x *exchange) WriteHeader(status int) {
 // Write implements [http.ResponseWriter]. It leaves the implicit WriteHeader(200) to the
 // server, which sniffs the content type then.
 func (x *exchange) Write(p []byte) (int, error) {
-	if err := x.start(); err != nil {
+	if err := x.start(http.StatusOK); err != nil {
 		return 0, err
 	}
 	n, err := x.ResponseWriter.Write(p)
@@ -69,7 +69,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 
 // ReadFrom implements [io.ReaderFrom], so that files still go out by sendfile.
 func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
-	if err := x.start(); err != nil {
+	if err := x.start(http.StatusOK); err != nil {
 		return 0, err
 	}
 	return x.ResponseWriterWrapper.ReadFrom(r)
@@ -77,7 +77,7 @@ func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
 
 // FlushError is what [http.ResponseController] calls: a flush sends the head if nothing has yet.
 func (x *exchange) FlushError() error {
-	if err := x.start(); err != nil {
+	if err := x.start(http.StatusOK); err != nil {
 		return err
 	}
 	return http.NewResponseController(x.ResponseWriter).Flush()
@@ -86,7 +86,7 @@ func (x *exchange) FlushError() error {
 // Hijack implements [http.Hijacker]. Whoever takes the connection without writing a
 // head can still change the session, but no cookie goes out.
 func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if err := x.start(); err != nil {
+	if err := x.start(http.StatusSwitchingProtocols); err != nil {
 		return nil, nil, err
 	}
 	return http.NewResponseController(x.ResponseWriter).Hijack()

@@ -34,7 +34,7 @@ func spellings(name string) []string {
 // ours are the headers that no client may send; injected also where a field goes into it.
 var (
 	ours     = []string{"X-Session-Data", "X-Session-Info", "X-Session-Flash", "X-Session-Update", "X-Session-Control"}
-	injected = append([]string{"X-User"}, ours...)
+	injected = append([]string{"X-User", "X-Label"}, ours...)
 )
 
 var (
@@ -44,6 +44,7 @@ var (
 		store memory
 		secret $SECRET
 		inject X-User user
+		inject X-Label "{http.session.data.user} at {http.request.host}"
 	}
 	reverse_proxy @fcgi $FCGI {
 		transport fastcgi
@@ -54,6 +55,7 @@ var (
 		store memory
 		secret $SECRET
 		inject X-User user
+		inject X-Label "{http.session.data.user} at {http.request.host}"
 	}
 	reverse_proxy $BACKEND`)
 	matchedBlock = newSite("matchedblock", `
@@ -65,6 +67,7 @@ var (
 		store memory
 		secret $SECRET
 		inject X-User user
+		inject X-Label "{http.session.data.user} at {http.request.host}"
 	}
 	reverse_proxy $BACKEND`)
 )
@@ -125,8 +128,9 @@ func TestAttackForgedHeaders(t *testing.T) {
 					}
 					r := rawSent(b, "GET "+path+" HTTP/1.1\r\n"+head+spelling+": "+forgery+"\r\n"+spelling+": "+forgery+"2\r\nConnection: close\r\n\r\n")
 					checkClean(r, data)
-					if want := map[bool]string{true: "zoe"}[cookie != ""]; r.given("X-User") != want {
-						t.Errorf("%s: X-User %q", spelling, r.given("X-User"))
+					label := map[bool]string{true: "zoe at guarded.test"}[cookie != ""]
+					if want := map[bool]string{true: "zoe"}[cookie != ""]; r.given("X-User") != want || r.given("X-Label") != label {
+						t.Errorf("%s: X-User %q, X-Label %q", spelling, r.given("X-User"), r.given("X-Label"))
 					}
 				}
 			}
@@ -170,7 +174,7 @@ func TestAttackConnectionTokens(t *testing.T) {
 		t.Helper()
 		r := rawSent(b, "GET / HTTP/1.1\r\nHost: guarded.test\r\nX-Other: 1\r\nCookie: a=1; "+b.cookies()+"; b=2\r\n"+lines+"\r\n")
 		checkClean(r, `{"user":"zoe"}`)
-		if r.given("X-User") != "zoe" || r.given("X-Session-Flash") != `[["message","x"]]` || r.given("Cookie") != "a=1; b=2" || !r.info().exists {
+		if r.given("X-User") != "zoe" || r.given("X-Label") != "zoe at guarded.test" || r.given("X-Session-Flash") != `[["message","x"]]` || r.given("Cookie") != "a=1; b=2" || !r.info().exists {
 			t.Errorf("after %q the backend got %v", lines, r.sent().Header)
 		}
 	}
@@ -241,6 +245,7 @@ http://$ADDR {
 		store memory
 		secret $SECRET
 		inject X-User user
+		inject X-Label "{http.session.data.user} at {http.request.host}"
 	}
 	reverse_proxy /app/fcgi $FCGI {
 		transport fastcgi
@@ -269,6 +274,7 @@ func TestAttackForgedHeadersOverHTTP2(t *testing.T) {
 		store memory
 		secret $SECRET
 		inject X-User user
+		inject X-Label "{http.session.data.user} at {http.request.host}"
 	}
 	reverse_proxy $BACKEND`)
 	b.change("update", `{"user":"zoe"}`)

@@ -36,7 +36,7 @@ func TestFastCGI(t *testing.T) {
 	b.look().holds("{}").keeps()
 	b.change("update", `{"user":"zoë"}`, "flash", `"hi"`, "flash", `["info","there"]`).hides().issues()
 	r := b.look().holds(`{"user":"zo\u00eb"}`).flashes(`[["message","hi"],["info","there"]]`).keeps()
-	if r.given("X-User") != "zoë" || r.given("Cookie") != "" || !r.info().exists {
+	if r.given("X-User") != "zo%C3%AB" || r.given("Cookie") != "" || !r.info().exists {
 		t.Errorf("the backend got %v", r.sent().Header)
 	}
 	b.change("control", "regenerate, flash-seen").issues()

@@ -1,0 +1,186 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func TestCaptureInJSON(t *testing.T) {
+	for _, test := range []struct {
+		name, text string
+		want       Capture
+		again      string
+	}{
+		{"a field alone", `"user.name"`, Capture{Field: "user.name"}, `"user.name"`},
+		{"nothing but a field", `{"field":"user"}`, Capture{Field: "user"}, `"user"`},
+		{"a format", `{"field":"user","format":"json"}`, Capture{Field: "user", Format: "json"}, ""},
+		{"a condition", `{"field":"user","match":{"status_code":[2]}}`, Capture{Field: "user", Match: &caddyhttp.ResponseMatcher{StatusCode: []int{2}}}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var got Capture
+			if err := json.Unmarshal([]byte(test.text), &got); err != nil {
+				t.Fatal(err)
+			}
+			want, _ := json.Marshal(test.want)
+			again, err := json.Marshal(got)
+			if err != nil || string(again) != string(want) {
+				t.Errorf("%s, %v; want %s", again, err, want)
+			}
+			if test.again == "" {
+				test.again = test.text
+			}
+			if string(again) != test.again {
+				t.Errorf("%s becomes %s", test.text, again)
+			}
+		})
+	}
+	for _, text := range []string{`{"field":"a","status":[2]}`, `7`, `["a"]`, `{"field":1}`} {
+		if err := json.Unmarshal([]byte(text), new(Capture)); err == nil {
+			t.Errorf("%s is taken", text)
+		}
+	}
+}
+
+func TestProvisionCaptureOfJSON(t *testing.T) {
+	h := new(Handler)
+	h.Capture = map[string]Capture{"X-User": {Field: "user", Format: "xml"}}
+	h.names.set("X-Session-")
+	if _, err := h.provisionCapture(); err == nil || !strings.Contains(err.Error(), `capture X-User: format: "xml"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// respond is a backend with one header and status. A status of 0 writes none.
+func respond(status int, name string, values ...string) caddyhttp.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header()[name] = values
+		if status != 0 {
+			w.WriteHeader(status)
+		}
+		return nil
+	}
+}
+
+func TestCaptureByStatus(t *testing.T) {
+	const options = `capture X-User user {
+	status 2xx 302
+}
+capture X-Failed failed {
+	status 401
+	header X-Why *
+}`
+	for _, test := range []struct {
+		name    string
+		status  int
+		header  string
+		why     string
+		changes bool
+	}{
+		{"the class", http.StatusCreated, "X-User", "", true},
+		{"no status is 200", 0, "X-User", "", true},
+		{"the status", http.StatusFound, "X-User", "", true},
+		{"its neighbour", http.StatusSeeOther, "X-User", "", false},
+		{"another class", http.StatusUnauthorized, "X-User", "", false},
+		{"a switch of protocols", http.StatusSwitchingProtocols, "X-User", "", false},
+		{"both conditions", http.StatusUnauthorized, "X-Failed", "wrong", true},
+		{"one of two", http.StatusUnauthorized, "X-Failed", "", false},
+		{"the other of two", http.StatusOK, "X-Failed", "wrong", false},
+		{"another spelling", http.StatusOK, "x-user", "", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := mustProvision(t, inMemory(t, options))
+			w, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, r *http.Request) error {
+				if test.why != "" {
+					w.Header().Set("X-Why", test.why)
+				}
+				return respond(test.status, test.header, "zoe")(w, r)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := len(w.Result().Cookies()) == 1; got != test.changes {
+				t.Errorf("captured: %t, want %t", got, test.changes)
+			}
+			for name := range w.Header() {
+				if foldsTo(name, "x-user") || foldsTo(name, "x-failed") {
+					t.Errorf("the client gets %s", name)
+				}
+			}
+		})
+	}
+}
+
+func TestCaptureJSON(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		lines []string
+		want  string // the data, and "" for a 502
+	}{
+		{"an object", []string{`{"name":"Zoë","id":7,"admin":false}`}, `{"user":{"name":"Zo\u00eb","id":7,"admin":false}}`},
+		{"a string", []string{`"zoe"`}, `{"user":"zoe"}`},
+		{"a list", []string{` [1, 2.50] `}, `{"user":[1,2.50]}`},
+		{"a number", []string{`12345678901234567890`}, `{"user":12345678901234567890}`},
+		{"null", []string{`null`}, `{}`},
+		{"empty", []string{``}, `{}`},
+		{"text", []string{`zoe`}, ""},
+		{"half", []string{`{"name":`}, ""},
+		{"two values", []string{`{"a":1}, {"b":2}`}, ""},
+		{"two lines", []string{`{"a":1}`, `{"b":2}`}, ""},
+		{"a key twice", []string{`{"a":1,"a":2}`}, ""},
+		{"no UTF-8", []string{"\"\xff\""}, ""},
+		{"too deep", []string{strings.Repeat("[", 40) + strings.Repeat("]", 40)}, ""},
+		{"too large", []string{`"` + strings.Repeat("x", 5000) + `"`}, ""},
+		{"too long", []string{strings.Repeat(" ", maxLine) + "1"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := mustProvision(t, inMemory(t, "capture X-User user json"))
+			cookie := create(t, h, `{"user":"before"}`)
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.AddCookie(cookie)
+			w, err := serve(h, r, respond(http.StatusOK, "X-User", test.lines...))
+			if test.want == "" {
+				var refused caddyhttp.HandlerError
+				if !errors.As(err, &refused) || refused.StatusCode != http.StatusBadGateway {
+					t.Errorf("error %v, want a 502", err)
+				} else if text := err.Error(); strings.Contains(text, "zoe") || !strings.Contains(text, "X-User") && !strings.Contains(text, "too large") {
+					t.Errorf("error %q", text)
+				}
+				test.want = `{"user":"before"}`
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			r = httptest.NewRequest(http.MethodGet, "/", nil)
+			for _, c := range w.Result().Cookies() {
+				cookie = c // the field has changed, and the id with it
+			}
+			r.AddCookie(cookie)
+			if _, err := serve(h, r, func(_ http.ResponseWriter, r *http.Request) error {
+				if got := r.Header.Get("X-Session-Data"); got != test.want {
+					t.Errorf("data %s, want %s", got, test.want)
+				}
+				return nil
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// A line that is not taken counts for nothing: neither as a change nor against a limit, and it may be anything.
+func TestCaptureLeftOut(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "capture X-User user json {\nstatus 200\n}"))
+	lines := make([]string, maxLines+1)
+	for i := range lines {
+		lines[i] = "{"
+	}
+	w, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), respond(http.StatusNotFound, "X-User", lines...))
+	if err != nil || len(w.Result().Cookies()) > 0 || w.Header()["X-User"] != nil {
+		t.Errorf("error %v, head %v", err, w.Header())
+	}
+}
