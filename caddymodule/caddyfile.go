@@ -22,6 +22,9 @@ func init() {
 	httpcaddyfile.RegisterDirective("session", parseDirective)
 	// Not before reverse_proxy: handle and route sort earlier than that, and would not be wrapped.
 	httpcaddyfile.RegisterDirectiveOrder("session", httpcaddyfile.Before, "basic_auth")
+	// Each comes right before basic_auth, so the later of them behind the other.
+	httpcaddyfile.RegisterHandlerDirective("session_gate", parseGate)
+	httpcaddyfile.RegisterDirectiveOrder("session_gate", httpcaddyfile.Before, "basic_auth")
 }
 
 // parseDirective makes a route of a session directive. With a matcher it becomes two

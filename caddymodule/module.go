@@ -32,6 +32,7 @@ import (
 func init() {
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(new(Clean))
+	caddy.RegisterModule(new(Gate))
 }
 
 // Handler gives the handlers behind it server-side sessions. The browser holds one

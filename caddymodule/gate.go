@@ -1,0 +1,249 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// Gate lets those requests through whose session has a field, and sends the others to log in:
+//
+//	session
+//	session_gate user /login
+//	reverse_proxy localhost:9000
+//
+// The login URL gets the way back in a parameter: the path and query that were asked for, such as
+// /login?next=%2Forders%3Fpage%3D2. It names no host, so that nobody is sent elsewhere by it; what
+// somebody could read as another host is left out. Requests other than GET and HEAD
+// are not sent anywhere, since they could not be repeated: they are a 403. The login
+// path itself is let through, by any method; a matcher leaves out what else its page needs.
+//
+// It is a handler and not a request matcher because Caddy orders redir before session, where a matcher
+// would see no session yet.
+type Gate struct {
+	// The field, by its dotted path. What is null, false or an empty string is no such field
+	Field string `json:"field,omitempty"`
+
+	// Where to log in: a path of the same site, or an http or https URL of another
+	Login string `json:"login,omitempty"`
+
+	// The parameter of the login URL that holds the way back. Default: next
+	Parameter string `json:"parameter,omitempty"`
+
+	// The name of the session handler, if it has one. Default: none
+	Name string `json:"name,omitempty"`
+
+	field jsondoc.Path
+
+	// loginPath is the login URL's, if that is of this site.
+	loginPath string
+
+	// The way back stands between these.
+	before, after string
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Gate) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.session_gate", New: func() caddy.Module { return new(Gate) }}
+}
+
+const defaultParameter = "next"
+
+// Provision implements [caddy.Provisioner].
+func (g *Gate) Provision(caddy.Context) error {
+	var err error
+	if g.field, err = jsondoc.ParsePath(g.Field); err != nil {
+		return fmt.Errorf("session_gate: field: %w", err)
+	}
+	login, err := parseLogin(g.Login)
+	if err != nil {
+		return fmt.Errorf("session_gate: login: %w", err)
+	}
+	if login.Host == "" {
+		g.loginPath = login.EscapedPath()
+	}
+	parameter := g.Parameter
+	if parameter == "" {
+		parameter = defaultParameter
+	}
+	if login.Query().Has(parameter) {
+		return fmt.Errorf("session_gate: login: its query has the parameter %s, which is for the way back", parameter)
+	}
+	if login.Fragment != "" {
+		g.after = "#" + login.EscapedFragment()
+		login.Fragment, login.RawFragment = "", ""
+	}
+	separator := "?"
+	if login.RawQuery != "" {
+		separator = "&"
+	}
+	g.before = login.String() + separator + url.QueryEscape(parameter) + "="
+	return nil
+}
+
+var errLogin = errors.New("it is neither a path of this site nor an http or https URL, or not written as one; placeholders are not replaced in it")
+
+// parseLogin reads a URL that a browser takes as we do.
+func parseLogin(text string) (*url.URL, error) {
+	for i := range len(text) {
+		if c := text[i]; c <= ' ' || c > '~' || strings.IndexByte("\\{}", c) >= 0 {
+			return nil, errLogin
+		}
+	}
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, errLogin
+	}
+	ofSite := u.Scheme == "" && u.Host == "" && strings.HasPrefix(u.Path, "/")
+	elsewhere := (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+	if !ofSite && !elsewhere || strings.HasPrefix(text, "//") {
+		return nil, errLogin
+	}
+	u.ForceQuery = false
+	return u, nil
+}
+
+var (
+	errNoHandler = errors.New("session_gate: no session handler has seen this request")
+	errGated     = errors.New("session_gate: the session does not have the field")
+	errNotLoaded = fmt.Errorf("session_gate: %w: the session was not loaded", sessionstore.ErrUnavailable)
+)
+
+func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	x := latest(r)
+	for x != nil && x.h.Name != g.Name {
+		x = x.outer
+	}
+	if x == nil {
+		return caddyhttp.Error(http.StatusInternalServerError, errNoHandler)
+	}
+	asked := asAsked(r)
+	if g.loginPath != "" && asked.URL.EscapedPath() == g.loginPath {
+		return next.ServeHTTP(w, r)
+	}
+	if passes(x.lookup(g.field)) {
+		return next.ServeHTTP(w, r)
+	}
+	if x.unavailable || x.failure != nil {
+		// Who is logged in must not be asked to do so again because a store is out of reach.
+		return notAsked(w, errNotLoaded)
+	}
+	if asked.Method != http.MethodGet && asked.Method != http.MethodHead {
+		// It is no 401, which calls for an HTTP authentication scheme (RFC 9110, section 15.5.2).
+		return caddyhttp.Error(http.StatusForbidden, errGated)
+	}
+	w.Header().Set("Location", g.location(wayBack(asked.URL)))
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusFound)
+	return nil
+}
+
+// asAsked is the request as the browser sent it: handlers before may have changed its path and method.
+func asAsked(r *http.Request) *http.Request {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
+		return &original
+	}
+	return r
+}
+
+func passes(v jsondoc.Value, found bool) bool {
+	switch v.Kind() {
+	case jsondoc.Null:
+		return false
+	case jsondoc.Bool:
+		return found && v.String() == "true"
+	case jsondoc.String:
+		return found && v.String() != ""
+	default:
+		return found
+	}
+}
+
+// location is where to log in, and to come back from.
+func (g *Gate) location(back string) string {
+	if back == "" {
+		return g.Login
+	}
+	return g.before + url.QueryEscape(back) + g.after
+}
+
+// maxWayBack is how many bytes the way back may have: servers limit what is in a URL.
+const maxWayBack = 2000
+
+// wayBack is the path and query of a URL, or nothing if there is anything in its path that somebody could take
+// for another host or the end of a header: a browser, which reads \ as / and skips tabs, or an app
+// that decodes once too often or resolves dots.
+func wayBack(u *url.URL) string {
+	escaped, decoded := u.EscapedPath(), u.Path
+	if !strings.HasPrefix(escaped, "/") || !strings.HasPrefix(decoded, "/") {
+		return ""
+	}
+	if first := escaped[1:]; first != "" {
+		ascii := first[0] == '%' && len(first) > 1 && first[1] < '8'
+		if first[0] == '/' || ascii {
+			return ""
+		}
+	}
+	for i := range len(decoded) {
+		if c := decoded[i]; c < ' ' || c == 0x7f || c == '\\' {
+			return ""
+		}
+	}
+	for segment := range strings.SplitSeq(decoded, "/") {
+		if segment == "." || segment == ".." {
+			return ""
+		}
+	}
+	if u.RawQuery != "" {
+		escaped += "?" + u.RawQuery
+	}
+	if len(escaped) > maxWayBack {
+		return ""
+	}
+	return escaped
+}
+
+// UnmarshalCaddyfile sets up the gate from Caddyfile tokens. Syntax:
+//
+//	session_gate [<matcher>] <field> <login> {
+//		parameter <name>
+//		name      <session name>
+//	}
+func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume the directive's name
+	if !d.Args(&g.Field, &g.Login) || d.NextArg() {
+		return d.ArgErr()
+	}
+	return eachOption(d, "session_gate", nil, func(d *caddyfile.Dispenser, option string) (known bool, err error) {
+		switch option {
+		case "parameter":
+			return true, word(d, &g.Parameter)
+		case "name":
+			return true, word(d, &g.Name)
+		default:
+			return false, nil
+		}
+	})
+}
+
+func parseGate(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	g := new(Gate)
+	return g, g.UnmarshalCaddyfile(helper.Dispenser)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Gate)(nil)
+	_ caddyfile.Unmarshaler       = (*Gate)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Gate)(nil)
+)

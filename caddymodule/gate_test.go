@@ -1,0 +1,326 @@
+package caddymodule
+
+import (
+	"bufio"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func newGate(text string) (*Gate, error) {
+	g := new(Gate)
+	if err := g.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err != nil {
+		return nil, err
+	}
+	return g, g.Provision(caddy.Context{})
+}
+
+func TestGateErrors(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"nothing", "session_gate", "wrong argument count"},
+		{"no login", "session_gate user", "wrong argument count"},
+		{"too much", "session_gate user /login /again", "wrong argument count"},
+		{"unknown option", "session_gate user /login {\nstatus 303\n}", "unrecognized option of session_gate: status"},
+		{"option given twice", "session_gate user /login {\nname a\nname b\n}", "name is given twice"},
+		{"option of nothing", "session_gate user /login {\nparameter\n}", "wrong argument count"},
+		{"field that is none", "session_gate a..b /login", "session_gate: field:"},
+		{"login of another host by two slashes", "session_gate user //evil.example", "session_gate: login:"},
+		{"login with a backslash", `session_gate user /\evil.example`, "session_gate: login:"},
+		{"login that is relative", "session_gate user login", "session_gate: login:"},
+		{"login of a script", "session_gate user javascript:alert(1)", "session_gate: login:"},
+		{"login without a host", "session_gate user https:///login", "session_gate: login:"},
+		{"login with a placeholder", "session_gate user https://{http.request.host}/login", "session_gate: login:"},
+		{"login with a blank", `session_gate user "/log in"`, "session_gate: login:"},
+		{"login over two lines", "session_gate user \"/login\nX-Evil: 1\"", "session_gate: login:"},
+		{"the way back twice", "session_gate user /login?next=/", "the parameter next"},
+		{"another way back twice", "session_gate user /login?a&back=/ {\nparameter back\n}", "the parameter back"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, err := newGate(test.text); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
+
+func TestGateLocation(t *testing.T) {
+	for _, test := range []struct{ gate, back, want string }{
+		{"session_gate user /login", "/a?b=c&d=é", "/login?next=%2Fa%3Fb%3Dc%26d%3D%C3%A9"},
+		{"session_gate user /login", "", "/login"},
+		{"session_gate user /login?", "/", "/login?next=%2F"},
+		{"session_gate user /login?from=gate#form", "/", "/login?from=gate&next=%2F#form"},
+		{"session_gate user /login?next=/ {\nparameter back[to]\n}", "/", "/login?next=/&back%5Bto%5D=%2F"},
+		{"session_gate user https://login.example.com", "/a", "https://login.example.com?next=%2Fa"},
+		{"session_gate user https://login.example.com/in?site=a", "/a", "https://login.example.com/in?site=a&next=%2Fa"},
+	} {
+		g, err := newGate(test.gate)
+		if err != nil {
+			t.Errorf("%s: %v", test.gate, err)
+			continue
+		}
+		if got := g.location(test.back); got != test.want {
+			t.Errorf("%s, back to %q: %s, want %s", test.gate, test.back, got, test.want)
+		}
+	}
+}
+
+// gated serves one request behind a session with these data, and reports whether it was let through.
+func gated(t *testing.T, options, gate, data string, r *http.Request) (*httptest.ResponseRecorder, bool, error) {
+	t.Helper()
+	h := mustProvision(t, inMemory(t, options))
+	g, err := newGate(gate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if data != "" {
+		r.AddCookie(create(t, h, data))
+	}
+	through := false
+	w, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+		return g.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+			through = true
+			return nil
+		}))
+	})
+	return w, through, err
+}
+
+func TestGateFields(t *testing.T) {
+	for data, want := range map[string]bool{
+		"":                               false,
+		`{"other":1}`:                    false,
+		`{"user":{"other":1}}`:           false,
+		`{"user":{"id":""}}`:             false,
+		`{"user":{"id":false}}`:          false,
+		`{"user":{"id":"zoe"}}`:          true,
+		`{"user":{"id":"false"}}`:        true,
+		`{"user":{"id":0}}`:              true,
+		`{"user":{"id":true}}`:           true,
+		`{"user":{"id":{}}}`:             true,
+		`{"user":{"id":[]}}`:             true,
+		`{"user.id":"zoe"}`:              false,
+		`{"a":1,"user":"{\"id\":true}"}`: false,
+	} {
+		w, through, err := gated(t, "", "session_gate user.id /login", data, httptest.NewRequest(http.MethodGet, "/a?b=c", nil))
+		if err != nil || through != want {
+			t.Errorf("%s: let through: %t, %v; want %t", data, through, err, want)
+			continue
+		}
+		if !through && (w.Code != http.StatusFound || w.Header().Get("Location") != "/login?next=%2Fa%3Fb%3Dc" || w.Header().Get("Cache-Control") != "no-store") {
+			t.Errorf("%s: status %d, %v", data, w.Code, w.Header())
+		}
+	}
+	// A null can be had by a JSON Patch only.
+	w, through, err := gated(t, "", "session_gate user.id /login", `[{"op":"add","path":"/user","value":{"id":null}}]`, httptest.NewRequest(http.MethodGet, "/", nil))
+	if err != nil || through || w.Code != http.StatusFound {
+		t.Errorf("null: let through: %t, status %d, %v", through, w.Code, err)
+	}
+}
+
+func TestGateMethods(t *testing.T) {
+	for _, test := range []struct {
+		method, target string
+		status         int // 0: it is let through
+	}{
+		{http.MethodGet, "/a", http.StatusFound},
+		{http.MethodHead, "/a", http.StatusFound},
+		{http.MethodPost, "/a", http.StatusForbidden},
+		{http.MethodDelete, "/a", http.StatusForbidden},
+		{http.MethodOptions, "/a", http.StatusForbidden},
+		{http.MethodGet, "/login", 0},
+		{http.MethodPost, "/login?next=%2Fa", 0},
+		{http.MethodPost, "/login/", http.StatusForbidden},
+		{http.MethodPost, "/%6Cogin", http.StatusForbidden},
+		{http.MethodPost, "/login/../a", http.StatusForbidden},
+		{http.MethodPost, "/LOGIN", http.StatusForbidden},
+		{http.MethodPost, "//login", http.StatusForbidden},
+		{http.MethodPost, "/a?/login", http.StatusForbidden},
+	} {
+		w, through, err := gated(t, "", "session_gate user /login?from=gate", "", httptest.NewRequest(test.method, test.target, nil))
+		if test.status == http.StatusForbidden {
+			var refused caddyhttp.HandlerError
+			if !errors.As(err, &refused) || refused.StatusCode != test.status || through || w.Header()["Location"] != nil {
+				t.Errorf("%s %s: error %v, let through: %t, %v", test.method, test.target, err, through, w.Header())
+			}
+			continue
+		}
+		if err != nil || through != (test.status == 0) || !through && w.Code != test.status {
+			t.Errorf("%s %s: status %d, let through: %t, %v", test.method, test.target, w.Code, through, err)
+		}
+	}
+}
+
+// A login page of another site has no path here.
+func TestGateOfAnotherSite(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "http://login.example.com/login", nil)
+	if w, through, err := gated(t, "", "session_gate user https://login.example.com/login", "", r); err != nil || through || w.Code != http.StatusFound {
+		t.Errorf("status %d, let through: %t, %v", w.Code, through, err)
+	}
+}
+
+// A gate that finds no session to look into lets nobody through.
+func TestGateWithoutItsSession(t *testing.T) {
+	g, err := newGate("session_gate user /login")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	err = g.ServeHTTP(w, prepare(w, httptest.NewRequest(http.MethodGet, "/login", nil)), caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		t.Error("let through")
+		return nil
+	}))
+	var refused caddyhttp.HandlerError
+	if !errors.As(err, &refused) || refused.StatusCode != http.StatusInternalServerError {
+		t.Errorf("without a handler: %v", err)
+	}
+	for _, names := range [][2]string{{"name shop", "session_gate user /login"}, {"", "session_gate user /login {\nname shop\n}"}} {
+		_, through, err := gated(t, names[0], names[1], "", httptest.NewRequest(http.MethodGet, "/", nil))
+		if !errors.As(err, &refused) || refused.StatusCode != http.StatusInternalServerError || through {
+			t.Errorf("%q behind %q: %v", names[1], names[0], err)
+		}
+	}
+}
+
+func target(tb testing.TB, requestTarget string) *http.Request {
+	tb.Helper()
+	r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + requestTarget + " HTTP/1.1\r\nHost: example.com\r\n\r\n")))
+	if err != nil {
+		return nil
+	}
+	return r
+}
+
+// TestAttackOpenRedirect shows which targets have a way back.
+func TestAttackOpenRedirect(t *testing.T) {
+	for target_, want := range map[string]string{
+		"/":                                     "/",
+		"/orders?page=2&q=a+b":                  "/orders?page=2&q=a+b",
+		"/%C3%BCber/x%20y%2Fz":                  "/%C3%BCber/x%20y%2Fz",
+		"/a//b":                                 "/a//b",
+		"/a;b=c,d/...":                          "/a;b=c,d/...",
+		"/?next=//evil.example":                 "/?next=//evil.example",
+		"/\xc3\xbc":                             "/%C3%BC",
+		"http://evil.example/x?y":               "/x?y",
+		"http://evil.example":                   "",
+		"http://evil.example//evil2.ex":         "",
+		"//evil.example":                        "",
+		"///evil.example":                       "",
+		"//evil.example/%2e%2e":                 "",
+		"/\\evil.example":                       "",
+		"/%5Cevil.example":                      "",
+		"/%5cevil.example":                      "",
+		"/%2Fevil.example":                      "",
+		"/%2F%2Fevil.example":                   "",
+		"/%252Fevil.example":                    "",
+		"/%255Cevil.example":                    "",
+		"/%09/evil.example":                     "",
+		"/%20/evil.example":                     "",
+		"/%0D%0ALocation:%20//evil":             "",
+		"/a%0D%0ALocation:%20//evil":            "",
+		"/a%00":                                 "",
+		"/a%7F":                                 "",
+		"/a%5C..%5C..":                          "",
+		"/a\\b":                                 "",
+		"/..//evil.example":                     "",
+		"/.//evil.example":                      "",
+		"/a/../..//evil.example":                "",
+		"/a/%2e%2e//evil.example":               "",
+		"/a/%2E/evil.example":                   "",
+		"/a/..":                                 "",
+		"/" + strings.Repeat("x", maxWayBack-1): "/" + strings.Repeat("x", maxWayBack-1),
+		"/" + strings.Repeat("x", maxWayBack):   "",
+		"/?" + strings.Repeat("x", maxWayBack):  "",
+	} {
+		r := target(t, target_)
+		if r == nil {
+			t.Errorf("%q is no target", target_)
+			continue
+		}
+		if got := wayBack(r.URL); got != want {
+			t.Errorf("%q: the way back is %q, want %q", target_, got, want)
+		}
+	}
+}
+
+// asBrowsers removes what browsers remove from URLs, and reads \ as they do.
+var asBrowsers = strings.NewReplacer("\t", "", "\r", "", "\n", "", "\\", "/")
+
+// FuzzWayBack shows that a way back stays on its host, decoded once more too.
+func FuzzWayBack(f *testing.F) {
+	for _, s := range []string{"/", "/a?b", "//evil", "/%2Fevil", "/%5Cevil", "/%09/evil", "/%25%32%46", "/..//evil", "http://evil/x", "http://evil//x", "*", "/\x80", "/a%2e"} {
+		f.Add(s)
+	}
+	g, err := newGate("session_gate user /login")
+	if err != nil {
+		f.Fatal(err)
+	}
+	base := &url.URL{Scheme: "https", Host: "example.com", Path: "/login"}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.ContainsAny(text, " \r\n") {
+			return
+		}
+		r := target(t, text)
+		if r == nil {
+			return
+		}
+		back := wayBack(r.URL)
+		location, err := url.Parse(g.location(back))
+		if err != nil || location.Host != "" || location.Path != "/login" || location.Query().Get("next") != back {
+			t.Fatalf("%q: sent to %q, %v", text, g.location(back), err)
+		}
+		if back == "" {
+			return
+		}
+		once, err := url.PathUnescape(back)
+		if err != nil {
+			once = back // a % of the query
+		}
+		for _, s := range []string{back, once} {
+			path, _, _ := strings.Cut(s, "?")
+			path = strings.TrimLeft(asBrowsers.Replace(path), "\x00 ")
+			u, err := base.Parse(path)
+			if strings.HasPrefix(path, "//") || err == nil && u.Host != base.Host {
+				t.Errorf("%q: the way back %q leads elsewhere, as %q", text, back, path)
+			}
+		}
+	})
+}
+
+// TestAdaptGate shows that the gate stands behind the session wherever they are written, and before what answers.
+func TestAdaptGate(t *testing.T) {
+	const config = `:80 {
+	reverse_proxy localhost:9000
+	redir /old /new
+	session_gate /app/* user.id /login {
+		parameter back
+		name shop
+	}
+	session {
+		name shop
+		store memory
+	}
+}`
+	out, warnings, err := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}.Adapt([]byte(config), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range warnings {
+		if !strings.Contains(w.Message, "not formatted") {
+			t.Errorf("warning: %v", w)
+		}
+	}
+	const want = `{"handle":[{"handler":"session","name":"shop","store":{"backend":"memory"}}]},` +
+		`{"match":[{"path":["/app/*"]}],"handle":[{"field":"user.id","handler":"session_gate","login":"/login","name":"shop","parameter":"back"}]},` +
+		`{"handle":[{"handler":"reverse_proxy"`
+	if !strings.Contains(string(out), want) {
+		t.Errorf("the routes are not\n%s\nin\n%s", want, out)
+	}
+}
