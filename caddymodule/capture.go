@@ -99,10 +99,7 @@ type capture struct {
 
 // provisionCapture returns the fields that headers become.
 func (h *Handler) provisionCapture() (fields []string, err error) {
-	taken := nameSet{}
-	for _, name := range h.names.guarded(nil) {
-		taken.add(name, dataHeader, 0)
-	}
+	taken := h.names.own()
 	for i, name := range slices.Sorted(maps.Keys(h.Capture)) {
 		if h.names.response.find(name).means == capturedHeader {
 			return nil, fmt.Errorf("capture: %s is captured twice", name)

@@ -177,42 +177,6 @@ func (g *Gate) location(back string) string {
 	return g.before + url.QueryEscape(back) + g.after
 }
 
-// maxWayBack is how many bytes the way back may have: servers limit what is in a URL.
-const maxWayBack = 2000
-
-// wayBack is the path and query of a URL, or nothing if there is anything in its path that somebody could take
-// for another host or the end of a header: a browser, which reads \ as / and skips tabs, or an app
-// that decodes once too often or resolves dots.
-func wayBack(u *url.URL) string {
-	escaped, decoded := u.EscapedPath(), u.Path
-	if !strings.HasPrefix(escaped, "/") || !strings.HasPrefix(decoded, "/") {
-		return ""
-	}
-	if first := escaped[1:]; first != "" {
-		ascii := first[0] == '%' && len(first) > 1 && first[1] < '8'
-		if first[0] == '/' || ascii {
-			return ""
-		}
-	}
-	for i := range len(decoded) {
-		if c := decoded[i]; c < ' ' || c == 0x7f || c == '\\' {
-			return ""
-		}
-	}
-	for segment := range strings.SplitSeq(decoded, "/") {
-		if segment == "." || segment == ".." {
-			return ""
-		}
-	}
-	if u.RawQuery != "" {
-		escaped += "?" + u.RawQuery
-	}
-	if len(escaped) > maxWayBack {
-		return ""
-	}
-	return escaped
-}
-
 // UnmarshalCaddyfile sets up the gate from Caddyfile tokens. Syntax:
 //
 //	session_gate [<matcher>] <field> <login> {

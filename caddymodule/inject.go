@@ -35,10 +35,7 @@ const (
 )
 
 func (h *Handler) provisionInject() error {
-	taken := nameSet{}
-	for _, name := range h.names.guarded(nil) {
-		taken.add(name, dataHeader, 0)
-	}
+	taken := h.names.own()
 	for _, name := range slices.Sorted(maps.Keys(h.Inject)) {
 		if err := checkHeader("inject", name, &taken); err != nil {
 			return err

@@ -121,6 +121,14 @@ func (n *names) guarded(inject map[string]string) []string {
 	return guarded
 }
 
+// own returns the set of the names that no option may give to another header.
+func (n *names) own() (set nameSet) {
+	for _, name := range n.guarded(nil) {
+		set.add(name, dataHeader, 0)
+	}
+	return set
+}
+
 // removeTokens removes the comma-separated tokens that drop names from the values
 // of a header, and reports whether there were any.
 func removeTokens(values []string, drop func(token string) bool) (kept []string, removed bool) {

@@ -107,7 +107,12 @@ func page(t *testing.T, name, text string) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+	// Other tests may be reading the page: it is there as a whole at any time.
+	whole := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(whole, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(whole, filepath.Join(dir, name)); err != nil {
 		t.Fatal(err)
 	}
 }
