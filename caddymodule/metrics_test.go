@@ -354,7 +354,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	allowed := slices.Concat(operationNames[:], outcomeNames[:], []string{
 		"anonymous", "hit", "expired", "forged", "unavailable",
 		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "failed",
-		"", "memory", "bolt", "failing", "closed", "bench", // stores
+		"", "memory", "bolt", "redis", "none", "failing", "closed", "bench", // stores
 	})
 	h := mustProvision(t, inMemory(t, "name shop"))
 	r := withCookies(&http.Cookie{Name: "caddy_session_shop", Value: "evil"})

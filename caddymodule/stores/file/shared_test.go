@@ -51,7 +51,7 @@ func TestFlaskSession(t *testing.T) {
 	if _, err := store.CompareAndSet(t.Context(), key, nil, []byte(value), day); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "ce41a8df7341a0807ab2038b1ca19698")
+	path := filepath.Join(dir, "cf938d80f1b86c5152d8c8027c0c20df5199042aab486d799ef3d87fb2a47303")
 	if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 || info.Size() != int64(4+len(value)) {
 		t.Errorf("%v, %v", info, err)
 	}
