@@ -3,8 +3,8 @@ package sql
 import "database/sql/driver"
 
 // Driver is what differs from one database to the next. Its statements and expressions are templates: {table}, {index},
-// {key}, {value} and {expires} stand for names, {now}, {after} and {begin} for the driver's own expressions, and ? for the
-// next parameter.
+// {key}, {value} and {expires} stand for names, {now}, {after} and {begin} for the driver's own expressions, {id} and {next} for a
+// further column and what goes into it, each with a comma, or nothing, and ? for the next parameter.
 type Driver struct {
 	// Name is that of the database, as the configuration has it.
 	Name string
@@ -30,6 +30,12 @@ type Driver struct {
 	// Moments are the times in a table of our own, Naive in one that holds UTC without saying so.
 	Moments, Naive Moments
 
+	// Size is how many bytes a value has.
+	Size string
+
+	// Next is the next number of a {sequence}. Empty: there are no sequences.
+	Next string
+
 	// Create inserts a record (key, value, milliseconds) if there is none that lives, and changes no row otherwise.
 	Create string
 
@@ -39,8 +45,8 @@ type Driver struct {
 	// Table are the statements that make the table of our own.
 	Table []string
 
-	// Key and Value are the types of the columns, one of which each must have.
-	Key, Value []string
+	// Key and Value are the types of the columns, one of which each must have; Text those of a key in another program's table.
+	Key, Value, Text []string
 
 	// Unique is a query that fails, or returns no row, if the key is not unique.
 	Unique string

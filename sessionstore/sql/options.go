@@ -39,7 +39,14 @@ type Options struct {
 	// A schema may stand before it, with a dot. Default: sessions.
 	Table string
 
-	// CreateTable says that the table is made when it is missed. It is never altered.
+	// Layout is how the table is made up. Default: Own.
+	Layout Layout
+
+	// Sequence is where the numbers of new rows come from in a table of Flask-Session's that was made with the setting
+	// SESSION_SQLALCHEMY_SEQUENCE: its column has no default. Default: none.
+	Sequence string
+
+	// CreateTable says that the table is made when it is missed. It is never altered. Another program's is not made.
 	CreateTable bool
 
 	// KeyPrefix comes before every key. Default: none.
@@ -89,6 +96,16 @@ func (o *Options) complete(d *Driver) error {
 	parts := strings.Split(o.Table, ".")
 	if len(parts) > 2 || len(parts) == 2 && !d.Schemas {
 		return fmt.Errorf("sql: table %q: it has too many parts", o.Table)
+	}
+	switch {
+	case o.Layout == Own && o.Sequence != "":
+		return errors.New("sql: sequence: our own tables need none")
+	case o.Sequence != "" && d.Next == "":
+		return fmt.Errorf("sql: sequence: %s has none", d.Name)
+	case o.Sequence != "" && !names.MatchString(o.Sequence):
+		return fmt.Errorf("sql: sequence %q: a name is 1 to 55 letters, digits and underscores, and begins with no digit", o.Sequence)
+	case o.Layout != Own && o.CreateTable:
+		return errors.New("sql: create_table: the table is another program's, which makes it")
 	}
 	for _, part := range parts {
 		if !names.MatchString(part) {

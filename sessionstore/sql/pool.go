@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // pool is a set of connections. It has no more users than connections, so that who waits for one waits here, and is not taken
@@ -58,6 +60,9 @@ func (p *pool) close() error {
 	return p.db.Close()
 }
 
+// errTooLarge says that a value is larger than a record may be, and was not sent.
+var errTooLarge = errors.New("the value is too large")
+
 // record runs a query for one record. The value is nil if there is none.
 func (p *pool) record(ctx context.Context, text string, key string) (value []byte, left time.Duration, err error) {
 	rows, err := p.query(ctx, text, key)
@@ -69,8 +74,12 @@ func (p *pool) record(ctx context.Context, text string, key string) (value []byt
 		return nil, 0, rows.Err()
 	}
 	var microseconds int64
-	if err := rows.Scan(&value, &microseconds); err != nil {
+	var size sql.NullInt64
+	if err := rows.Scan(&value, &microseconds, &size); err != nil {
 		return nil, 0, err
+	}
+	if size.Int64 > sessionstore.MaxValue {
+		return nil, 0, errors.Join(errTooLarge, rows.Close())
 	}
 	if value == nil {
 		value = []byte{}

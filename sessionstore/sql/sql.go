@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,10 +41,6 @@ type Store struct {
 // Open makes the store in the database that dsn names in the driver's own way. It does no I/O but for files that the
 // dsn names: a database that is out of reach is an error of each operation, for as long as it is. No error holds the dsn.
 func Open(d *Driver, dsn string, opts Options) (*Store, error) {
-	return open(d, dsn, opts, native)
-}
-
-func open(d *Driver, dsn string, opts Options, table layout) (*Store, error) {
 	if err := opts.complete(d); err != nil {
 		return nil, err
 	}
@@ -52,7 +49,7 @@ func open(d *Driver, dsn string, opts Options, table layout) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		driver: d, opts: opts, texts: newTexts(d, table, opts.Table),
+		driver: d, opts: opts, texts: newTexts(d, &opts),
 		guard: newGuard(source.Server, &opts), secret: source.Secret, checking: make(chan struct{}, 1),
 	}
 	s.writers = newPool(source.Connector, d, &opts, d.OneWriter)
@@ -67,14 +64,21 @@ func open(d *Driver, dsn string, opts Options, table layout) (*Store, error) {
 // Get implements [sessionstore.Store].
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	var e sessionstore.Entry
+	var tooLarge bool
 	_, err := s.run(ctx, s.readers, func(ctx context.Context) error {
 		value, left, err := s.readers.record(ctx, s.texts.get, s.opts.KeyPrefix+key)
 		e = sessionstore.Entry{}
+		if tooLarge = errors.Is(err, errTooLarge); tooLarge {
+			return nil // the database has done all that was asked
+		}
 		if err == nil && value != nil {
 			e = sessionstore.Entry{Value: value, TTL: max(left, time.Microsecond)}
 		}
 		return err
 	})
+	if err == nil && tooLarge {
+		err = fmt.Errorf("%w: %s: it is larger than %d bytes", sessionstore.ErrRecord, s.driver.Name, sessionstore.MaxValue)
+	}
 	return e, err
 }
 

@@ -7,25 +7,39 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
+// Layout is how a table is made up.
+type Layout int
+
+const (
+	// Own is a table of ours: key, value, expires.
+	Own Layout = iota
+	// FlaskSession is a table as Flask-Session makes it: id, session_id, data, expiry. It is the app's to make it, and to delete
+	// what has expired. A row without expiry is not there, as for Flask-Session since 0.6; former versions fail on it.
+	FlaskSession
+)
+
 // layout is how a table holds records.
 type layout struct {
-	key, value, expires string
+	// id is a column that may need a number of a sequence.
+	id, key, value, expires string
 
 	// naive says that the times are in UTC, in a type without a time zone. Such is other programs' habit.
 	naive bool
-
-	// own says that we may make the table.
-	own bool
 }
 
-var native = layout{key: "key", value: "value", expires: "expires", own: true}
+var layouts = map[Layout]layout{
+	Own:          {key: "key", value: "value", expires: "expires"},
+	FlaskSession: {id: "id", key: "session_id", value: "data", expires: "expiry", naive: true},
+}
 
 // texts are the statements of a store.
 type texts struct {
 	get, create, sweep string
 	columns, unique    string
 	table              []string
-	naive              bool
+
+	// keyTypes and expiresTypes are those that the columns may have.
+	keyTypes, expiresTypes []string
 
 	// A record is compared by its first bytes, the version that is in each native one, or as a whole.
 	version, whole matching
@@ -34,7 +48,8 @@ type texts struct {
 // matching are the statements that expect a certain record.
 type matching struct{ replace, delete, touch string }
 
-func newTexts(d *Driver, table layout, name string) texts {
+func newTexts(d *Driver, o *Options) texts {
+	table, name := layouts[o.Layout], o.Table
 	quote := func(name string) string { return string(d.Quote) + name + string(d.Quote) }
 	schema, plain := "", name
 	if before, after, found := strings.Cut(name, "."); found {
@@ -44,12 +59,17 @@ func newTexts(d *Driver, table layout, name string) texts {
 	if schema != "" {
 		full = quote(schema) + "." + full
 	}
-	times := d.Moments
+	times, keyTypes := d.Moments, d.Key
 	if table.naive {
-		times = d.Naive
+		times, keyTypes = d.Naive, d.Text
+	}
+	id, next := "", ""
+	if o.Sequence != "" {
+		id = quote(table.id) + ", "
+		next = strings.ReplaceAll(d.Next, "{sequence}", quote(o.Sequence)) + ", "
 	}
 	names := strings.NewReplacer(
-		"{table}", full, "{index}", quote(plain+"_expires"), "{name}", plain, "{schema}", schema, "{keyname}", table.key,
+		"{table}", full, "{index}", quote(plain+"_expires"), "{name}", plain, "{schema}", schema, "{keyname}", table.key, "{id}", id, "{next}", next,
 		"{key}", quote(table.key), "{value}", quote(table.value), "{expires}", quote(table.expires),
 	)
 	expressions := strings.NewReplacer("{now}", times.Now, "{after}", times.After, "{left}", times.Left, "{begin}", times.Begin)
@@ -65,8 +85,9 @@ func newTexts(d *Driver, table layout, name string) texts {
 		}
 	}
 	t := texts{
-		naive:   table.naive,
-		get:     text(`SELECT {value}, {left} FROM {table} WHERE {key} = ? AND {expires} > {now}`),
+		get: text(`SELECT CASE WHEN ` + d.Size + ` <= ` + strconv.Itoa(sessionstore.MaxValue) + ` THEN {value} END, {left}, ` + d.Size +
+			` FROM {table} WHERE {key} = ? AND {expires} > {now}`),
+		keyTypes: keyTypes, expiresTypes: times.Types,
 		create:  text(d.Create),
 		sweep:   text(d.Sweep),
 		columns: text(`SELECT {key}, {value}, {expires} FROM {table} WHERE 1 = 0`),
@@ -74,7 +95,7 @@ func newTexts(d *Driver, table layout, name string) texts {
 		version: expecting(`substr({value}, 1, ` + strconv.Itoa(sessionstore.VersionLen) + `) = ?`),
 		whole:   expecting(`{value} = ?`),
 	}
-	if table.own {
+	if o.Layout == Own {
 		for _, statement := range d.Table {
 			t.table = append(t.table, text(statement))
 		}

@@ -31,7 +31,9 @@ func (s *Store) check(ctx context.Context) error {
 		return err
 	}
 	s.ready.Store(true)
-	s.sweeping.Do(func() { s.background.Go(s.sweepOften) })
+	if s.opts.Layout == Own {
+		s.sweeping.Do(func() { s.background.Go(s.sweepOften) })
+	}
 	return nil
 }
 
@@ -49,7 +51,10 @@ func (s *Store) find(ctx context.Context) error {
 	case fault.Kind != NoTable:
 		return err
 	}
-	if !s.opts.CreateTable || len(s.texts.table) == 0 {
+	if s.opts.Layout != Own {
+		return unusable{Refused, fmt.Sprintf("there is no table %s: it is the app's, which makes it", s.opts.Table)}
+	}
+	if !s.opts.CreateTable {
 		return unusable{Refused, fmt.Sprintf(`there is no table %s: make it, or have it made with "create_table on"`, s.opts.Table)}
 	}
 	for _, statement := range s.texts.table {
@@ -73,11 +78,7 @@ func (s *Store) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	times := s.driver.Moments
-	if s.texts.naive {
-		times = s.driver.Naive
-	}
-	for i, types := range [][]string{s.driver.Key, s.driver.Value, times.Types} {
+	for i, types := range [][]string{s.texts.keyTypes, s.driver.Value, s.texts.expiresTypes} {
 		is := strings.ToUpper(columns[i].DatabaseTypeName())
 		if !slices.Contains(types, is) {
 			return unusable{Refused, fmt.Sprintf("table %s: the column %s is of type %s and must be %s",

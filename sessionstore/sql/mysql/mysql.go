@@ -22,17 +22,20 @@ var Driver = &sql.Driver{
 	Schemas: true,
 	Prepare: true,
 	Moments: utc,
-	Naive:   utc,
+	Naive:   seconds,
+	Size:    `octet_length({value})`,
+	Next:    `nextval({sequence})`,
 	// VALUES has another name in later versions of MySQL, which MariaDB does not know. The columns are set in this order, so that
 	// expires is still the former one in both conditions.
-	Create: `INSERT INTO {table} ({key}, {value}, {expires}) VALUES (?, ?, {after})
-		ON DUPLICATE KEY UPDATE {value} = IF({expires} <= {now}, VALUES({value}), {value}), {expires} = IF({expires} <= {now}, VALUES({expires}), {expires})`,
+	Create: `INSERT INTO {table} ({id}{key}, {value}, {expires}) VALUES ({next}?, ?, {after})
+		ON DUPLICATE KEY UPDATE {value} = IF({expires} > {now}, {value}, VALUES({value})), {expires} = IF({expires} > {now}, {expires}, VALUES({expires}))`,
 	Sweep: `DELETE FROM {table} WHERE {expires} <= {now} ORDER BY {expires} LIMIT ?`,
 	Table: []string{
 		`CREATE TABLE IF NOT EXISTS {table} ({key} varbinary(255) NOT NULL PRIMARY KEY, {value} mediumblob NOT NULL, {expires} datetime(6) NOT NULL, INDEX {index} ({expires})) ENGINE=InnoDB`,
 	},
 	Key:   []string{"VARBINARY"},
 	Value: []string{"BLOB"},
+	Text:  []string{"VARCHAR", "VARBINARY"},
 	// Without a unique index, ON DUPLICATE KEY inserts a second record.
 	Unique: `SELECT 1 FROM information_schema.statistics
 		WHERE table_schema = IF('{schema}' = '', DATABASE(), '{schema}') AND table_name = '{name}' AND non_unique = 0
@@ -46,6 +49,15 @@ var utc = sql.Moments{
 	After: `TIMESTAMPADD(MICROSECOND, ? * 1000, UTC_TIMESTAMP(6))`,
 	Left:  `TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(6), {expires})`,
 	Begin: `UTC_TIMESTAMP(6)`,
+}
+
+// seconds rounds up to a second: SQLAlchemy makes columns that hold no less, where MariaDB would cut off, and MySQL round.
+var seconds = sql.Moments{
+	Types: utc.Types,
+	Now:   utc.Now,
+	After: `TIMESTAMPADD(SECOND, CEIL((? * 1000 + MICROSECOND(UTC_TIMESTAMP(6))) / 1000000), UTC_TIMESTAMP(0))`,
+	Left:  utc.Left,
+	Begin: utc.Begin,
 }
 
 func connect(dsn string, _ *sql.Options) (sql.Source, error) {

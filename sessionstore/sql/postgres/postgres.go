@@ -36,8 +36,10 @@ var Driver = &sql.Driver{
 		Left:  `(extract(epoch FROM {expires} - {now}) * 1000000)::bigint`,
 		Begin: `(statement_timestamp() AT TIME ZONE 'UTC')`,
 	},
-	Create: `INSERT INTO {table} AS t ({key}, {value}, {expires}) VALUES (?, ?, {after})
-		ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}, {expires} = excluded.{expires} WHERE t.{expires} <= {now}`,
+	Size: `octet_length({value})`,
+	Next: `nextval('{sequence}')`,
+	Create: `INSERT INTO {table} AS t ({id}{key}, {value}, {expires}) VALUES ({next}?, ?, {after})
+		ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}, {expires} = excluded.{expires} WHERE (t.{expires} > {now}) IS NOT TRUE`,
 	Sweep: `DELETE FROM {table} WHERE ctid = ANY (ARRAY(
 		SELECT ctid FROM {table} WHERE {expires} <= {begin} LIMIT ? FOR UPDATE SKIP LOCKED)) AND {expires} <= {now}`,
 	Table: []string{
@@ -45,6 +47,7 @@ var Driver = &sql.Driver{
 		`CREATE INDEX IF NOT EXISTS {index} ON {table} ({expires})`,
 	},
 	Key:    []string{"VARCHAR", "TEXT"},
+	Text:   []string{"VARCHAR", "TEXT"},
 	Value:  []string{"BYTEA"},
 	Unique: `EXPLAIN INSERT INTO {table} ({key}, {value}, {expires}) VALUES ('', '', {now}) ON CONFLICT ({key}) DO NOTHING`,
 	Fault:  fault,

@@ -37,18 +37,20 @@ var Driver = &sql.Driver{
 	Naive: sql.Moments{
 		Types: []string{"DATETIME"},
 		Now:   `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
-		After: `strftime('%Y-%m-%d %H:%M:%f', 'now', (? / 1000.0) || ' seconds')`,
+		After: `strftime('%Y-%m-%d %H:%M:%f000', 'now', (? / 1000.0) || ' seconds')`, // with the digits that SQLAlchemy writes
 		Left:  `CAST((julianday({expires}) - julianday('now')) * 86400000000 AS INTEGER)`,
 		Begin: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
 	},
+	Size: `octet_length({value})`,
 	Create: `INSERT INTO {table} ({key}, {value}, {expires}) VALUES (?, ?, {after})
-		ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}, {expires} = excluded.{expires} WHERE {table}.{expires} <= {now}`,
+		ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}, {expires} = excluded.{expires} WHERE ({table}.{expires} > {now}) IS NOT TRUE`,
 	Sweep: `DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {expires} <= {now} LIMIT ?)`,
 	Table: []string{
 		`CREATE TABLE IF NOT EXISTS {table} ({key} text NOT NULL PRIMARY KEY, {value} blob NOT NULL, {expires} integer NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS {index} ON {table} ({expires})`,
 	},
 	Key:    []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
+	Text:   []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
 	Value:  []string{"BLOB"},
 	Unique: `EXPLAIN INSERT INTO {table} ({key}, {value}, {expires}) VALUES ('', '', 0) ON CONFLICT ({key}) DO NOTHING`,
 	Fault:  fault,
@@ -69,7 +71,10 @@ func connect(path string, opts *sql.Options) (sql.Source, error) {
 		return sql.Source{}, fmt.Errorf("sqlite: %w", err)
 	}
 	// Who waits for another process does so for no longer than a statement may take.
-	query := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", opts.Timeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)"}}
+	query := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", opts.Timeout.Milliseconds()), "synchronous(FULL)"}}
+	if opts.Layout == sql.Own {
+		query.Add("_pragma", "journal_mode(WAL)") // it stays with the file, so that in another program's file it is not ours to choose
+	}
 	query.Set("mode", "rw")
 	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
 	inner, err := sqlite.NewConnector(name.String())
