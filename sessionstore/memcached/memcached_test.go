@@ -279,8 +279,15 @@ func TestBare(t *testing.T) {
 	if err := direct.Set(&memcache.Item{Key: "session:a", Value: []byte("\x82\xaa")}); err != nil {
 		t.Fatal(err)
 	}
-	if e, err := s.Get(t.Context(), "a"); err != nil || string(e.Value) != "\x82\xaa" || e.TTL != time.Minute {
+	if e, err := s.Get(t.Context(), "a"); err != nil || string(e.Value) != "\x82\xaa" || e.TTL != time.Minute || !e.TTLUnknown {
 		t.Errorf("%v, %v", e, err)
+	}
+	if err := direct.Set(&memcache.Item{Key: "session:c", Flags: 16, Value: []byte("text")}); err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, "c", []byte("text"), []byte("more text"))
+	if item, err := direct.Get("session:c"); err != nil || string(item.Value) != "more text" || item.Flags != 16 {
+		t.Errorf("the client's flags: %v, %v", item, err)
 	}
 	save(t, s, "a", []byte("\x82\xaa"), []byte("two"))
 	save(t, s, "b", nil, []byte("three"))

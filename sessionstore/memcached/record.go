@@ -3,6 +3,7 @@ package memcached
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"time"
 
@@ -22,24 +23,32 @@ const (
 
 var errForeign = errors.New("under the key is an item of another program, which is left alone")
 
+var errTooLarge = fmt.Errorf("%w: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
+
 // record is what is there. Its value is nil if nothing is, or only an item that has expired.
 type record struct {
 	item  *memcache.Item
 	value []byte
 	ttl   time.Duration
+
+	// atMost says that ttl is the longest that it may be.
+	atMost bool
 }
 
 func (r record) entry() sessionstore.Entry {
 	if r.value == nil {
 		return sessionstore.Entry{}
 	}
-	return sessionstore.Entry{Value: r.value, TTL: r.ttl}
+	return sessionstore.Entry{Value: r.value, TTL: r.ttl, TTLUnknown: r.atMost}
 }
 
 // open reads an item.
 func (o *Options) open(item *memcache.Item) (record, error) {
 	if o.Bare > 0 {
-		return record{item: item, value: item.Value, ttl: o.Bare}, nil
+		if len(item.Value) > sessionstore.MaxValue {
+			return record{}, errTooLarge
+		}
+		return record{item: item, value: item.Value, ttl: o.Bare, atMost: true}, nil
 	}
 	if item.Flags != ourFlags || len(item.Value) < deadlineLen {
 		return record{}, errForeign

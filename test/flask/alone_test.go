@@ -10,6 +10,9 @@ func TestAlone(t *testing.T) {
 	all := rows()
 	addrs := startApps(t, s, all)
 	for _, r := range all {
+		if r.signer && r.backend != cookie {
+			continue // it is the same
+		}
 		t.Run(r.String(), func(t *testing.T) {
 			t.Parallel()
 			url := "http://" + addrs[r.version]
@@ -23,7 +26,7 @@ func TestAlone(t *testing.T) {
 			}
 			t.Run("values of every type", func(t *testing.T) {
 				p := open(t, "")
-				checkRounds(t, p.a.(flaskSide), p.b, 30)
+				checkRounds(t, p.a.(flaskSide), p.b, 10)
 			})
 		})
 	}

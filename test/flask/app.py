@@ -28,7 +28,8 @@ def memcached_client(server, client):
         return memcache.Client([server])
     from pymemcache.client.base import Client
 
-    return Client(server)
+    # Or a save is not there yet when the response is: another worker would read what was before.
+    return Client(server, default_noreply=False)
 
 
 def configure_store(app, server):

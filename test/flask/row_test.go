@@ -41,11 +41,11 @@ var versions = []struct {
 	serializations []string
 	backends       []backend
 }{
-	{"0.3.2-debian", []string{"pickle"}, []backend{redis, filesystem, cookie}},
+	{"0.3.2-debian", []string{"pickle"}, []backend{redis, pylibmc, memcache, sqlite, postgres, filesystem, cookie}},
 	{"0.3.2", []string{"pickle"}, []backend{filesystem}}, // with the former cachelib
-	{"0.5.0", []string{"pickle"}, []backend{redis, filesystem}},
-	{"0.6.0", []string{"pickle"}, []backend{redis, filesystem}},
-	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, filesystem, cachelib, cookie}},
+	{"0.5.0", []string{"pickle"}, []backend{redis, pylibmc, sqlite, postgres, filesystem}},
+	{"0.6.0", []string{"pickle"}, []backend{redis, memcache, pymemcache, sqlite, postgres, filesystem}},
+	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, pylibmc, memcache, pymemcache, sqlite, postgres, filesystem, cachelib, cookie}},
 }
 
 // rows are all that the versions support.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -67,7 +68,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if err := s.opts.Check(); err != nil {
 		return err
 	}
-	s.identity = stores.Identity{Driver: "memcached", Resource: s.fingerprint()}
+	s.identity = stores.Identity{Driver: "memcached", Resource: s.fingerprint(s.opts)}
 	return nil
 }
 
@@ -125,9 +126,8 @@ func hostPort(address string) (string, error) {
 
 // fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
 // does a configuration that is reloaded.
-func (s *Store) fingerprint() string {
-	o := s.opts
-	text, err := json.Marshal([]any{o.Addrs, o.KeyPrefix, o.Timeout, o.PoolSize})
+func (s *Store) fingerprint(o memcached.Options) string {
+	text, err := json.Marshal([]any{o.Addrs, o.KeyPrefix, o.Timeout, o.PoolSize, o.Bare})
 	if err != nil {
 		panic(err) // it is strings and numbers
 	}
@@ -138,6 +138,20 @@ func (s *Store) fingerprint() string {
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
 	return stores.Share(s.identity, func() (sessionstore.Store, error) { return memcached.Open(s.opts) })
+}
+
+// OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key, on the server that its client library picks.
+func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	if err := layout.Check("memcached", s.KeyPrefix != nil); err != nil {
+		return nil, nil, err
+	}
+	if len(s.opts.Addrs) > 1 {
+		return nil, nil, errors.New("store memcached: an app's sessions can be shared on one server only: each client library spreads keys in its own way")
+	}
+	opts := s.opts
+	opts.KeyPrefix, opts.Bare = "", lifetime
+	id := stores.Identity{Driver: "memcached " + string(layout), Resource: s.fingerprint(opts)}
+	return stores.Share(id, func() (sessionstore.Store, error) { return memcached.Open(opts) })
 }
 
 // report logs that a server has gone or come back.
@@ -198,6 +212,6 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Store          = (*Store)(nil)
+	_ stores.Sharer         = (*Store)(nil)
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 )

@@ -15,6 +15,7 @@ import (
 //	store sql postgres|mysql|sqlite <dsn or path> {
 //		table          <name>
 //		create_table   on|off
+//		sequence       <name>
 //		key_prefix     <prefix>
 //		pool_size      <connections>
 //		dial_timeout   <duration>
@@ -55,6 +56,8 @@ func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 		return text(d, &s.Table)
 	case "create_table":
 		return onOff(d, &s.CreateTable)
+	case "sequence":
+		return text(d, &s.Sequence)
 	case "key_prefix":
 		return text(d, &s.KeyPrefix)
 	case "pool_size":
@@ -132,6 +135,6 @@ func onOff(d *caddyfile.Dispenser, to *bool) error {
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Store          = (*Store)(nil)
+	_ stores.Sharer         = (*Store)(nil)
 	_ caddyfile.Unmarshaler = (*Store)(nil)
 )

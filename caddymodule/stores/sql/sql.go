@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,6 +38,9 @@ type Store struct {
 	// Whether the table, with SQLite the file too, is made when it is missed. It is never altered. Default: false
 	CreateTable bool `json:"create_table,omitempty"`
 
+	// Where the numbers of new rows come from, in the table of an app with the setting SESSION_SQLALCHEMY_SEQUENCE. Default: none
+	Sequence string `json:"sequence,omitempty"`
+
 	// What comes before the key of every session. Default: nothing
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
@@ -61,6 +65,7 @@ type Store struct {
 	driver   *sql.Driver
 	dsn      string
 	opts     sql.Options
+	sequence string
 	identity stores.Identity
 	logger   *zap.Logger
 }
@@ -113,10 +118,13 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if s.opts.KeyPrefix, err = resolve(repl, "key_prefix", s.KeyPrefix); err != nil {
 		return err
 	}
+	if s.sequence, err = resolve(repl, "sequence", s.Sequence); err != nil {
+		return err
+	}
 	if err := sql.Check(s.driver, s.dsn, s.opts); err != nil {
 		return fmt.Errorf("store %w", err)
 	}
-	s.identity = stores.Identity{Driver: "sql " + s.Database, Resource: s.fingerprint()}
+	s.identity = stores.Identity{Driver: "sql " + s.Database, Resource: s.fingerprint(s.opts)}
 	return nil
 }
 
@@ -134,11 +142,10 @@ func resolve(repl *caddy.Replacer, option, from string) (string, error) {
 
 // fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
 // does a configuration that is reloaded. It is a hash, as it may be logged.
-func (s *Store) fingerprint() string {
-	o := s.opts
+func (s *Store) fingerprint(o sql.Options) string {
 	hash := sha256.New()
 	err := json.NewEncoder(hash).Encode([]any{
-		s.Database, s.dsn, o.Table, o.CreateTable, o.KeyPrefix, o.PoolSize, o.DialTimeout, o.Timeout, o.MaxIdleTime, o.MaxLifetime, o.SweepInterval,
+		s.Database, s.dsn, o.Table, o.CreateTable, o.KeyPrefix, o.PoolSize, o.DialTimeout, o.Timeout, o.MaxIdleTime, o.MaxLifetime, o.SweepInterval, o.Sequence,
 	})
 	if err != nil {
 		panic(err) // it is strings and numbers
@@ -148,7 +155,24 @@ func (s *Store) fingerprint() string {
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
+	if s.sequence != "" {
+		return nil, nil, errors.New("store sql: sequence is for the table of an app, with its dialect")
+	}
 	return stores.Share(s.identity, func() (sessionstore.Store, error) { return sql.Open(s.driver, s.dsn, s.opts) })
+}
+
+// OpenShared implements [stores.Sharer]. The table is the app's.
+func (s *Store) OpenShared(layout stores.Layout, _ time.Duration) (sessionstore.Store, func(), error) {
+	if err := layout.Check("sql", s.KeyPrefix != ""); err != nil {
+		return nil, nil, err
+	}
+	opts := s.opts
+	opts.Layout, opts.Sequence = sql.FlaskSession, s.sequence
+	if err := sql.Check(s.driver, s.dsn, opts); err != nil {
+		return nil, nil, fmt.Errorf("store %w", err)
+	}
+	id := stores.Identity{Driver: "sql " + s.Database + " " + string(layout), Resource: s.fingerprint(opts)}
+	return stores.Share(id, func() (sessionstore.Store, error) { return sql.Open(s.driver, s.dsn, opts) })
 }
 
 // report logs that the database has gone or come back.
