@@ -196,6 +196,9 @@ go_test() {
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# ferretdb runs a command of go on the module of test/ferretdb.
+ferretdb() { (cd test/ferretdb && GOFLAGS="$GOFLAGS -tags=ferretdb_no_postgresql" go "$@" .); }
+
 # fuzz_one fuzzes a target. Go now and then reports the end of the time itself as a failure: nothing was found then.
 fuzz_one() {
 	local out
@@ -254,6 +257,11 @@ if [ "$*" = ./... ]; then
 	# Built once here, and not by every package that starts a Caddy.
 	check "building Caddy" go build -race -o "$tmp/caddy" ./test/cmd/caddy
 	if [ -x "$tmp/caddy" ]; then export SESSION_TEST_CADDY=$tmp/caddy; fi
+
+	# The tests' MongoDB server is a module of its own, which ./... leaves out.
+	check "go vet of test/ferretdb" ferretdb vet
+	check "building FerretDB" ferretdb build -o "$tmp/ferretdb"
+	if [ -x "$tmp/ferretdb" ]; then export SESSION_TEST_FERRETDB=$tmp/ferretdb; fi
 fi
 
 go_test "$@"

@@ -1,0 +1,9 @@
+package mongotest
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// endWithParent has the process killed if that of the tests ends without its cleanups, as it does at its time limit.
+func endWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
