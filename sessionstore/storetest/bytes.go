@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"testing"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -38,16 +37,12 @@ func keys(c *checker) {
 // thousandsOfKeys also frees and fills again, which moves records about in some
 // stores.
 func thousandsOfKeys(c *checker) {
-	n := 3000
-	if testing.Short() {
-		n = 1000
-	}
-	list := make([]string, n)
+	list := make([]string, c.Keys)
 	for i := range list {
 		list[i] = fmt.Sprintf("session:%016x%016x", rand.Uint64(), rand.Uint64())
 	}
 	c.manyKeys(list)
-	c.manyKeys(list[:n/4])
+	c.manyKeys(list[:len(list)/4])
 }
 
 // manyKeys creates, reads and deletes a record under each of the keys.

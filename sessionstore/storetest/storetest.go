@@ -31,6 +31,9 @@ type Harness struct {
 	// at from nearer than one tick. A store that keeps whole seconds needs a
 	// second. Default: 1ms with Advance, 100ms without.
 	Tick time.Duration
+
+	// Keys is how many records there are at once where there are to be many. Default: 3000, and 1000 with -short.
+	Keys int
 }
 
 // Run runs the suite.
@@ -44,6 +47,12 @@ func Run(t *testing.T, h Harness) {
 	}
 	if parallel {
 		h.Advance = time.Sleep
+	}
+	if h.Keys == 0 {
+		h.Keys = 3000
+		if testing.Short() {
+			h.Keys = 1000
+		}
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
