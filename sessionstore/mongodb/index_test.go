@@ -1,0 +1,74 @@
+package mongodb_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
+	"github.com/caddy-session/caddy-session/test/mongotest"
+)
+
+// TestIndex asks the server once for an index with which it deletes what has expired. The tests' server has none of that kind, so that a
+// proxy answers in its place.
+func TestIndex(t *testing.T) {
+	t.Parallel()
+	server := mongotest.Start(t)
+	refusal := bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: 85}, {Key: "codeName", Value: "IndexOptionsConflict"}, {Key: "errmsg", Value: "to-find"}}
+	for _, test := range []struct {
+		name   string
+		create bool
+		reply  bson.D
+		says   string // what is reported; "" stands for nothing
+	}{
+		{"made", true, bson.D{{Key: "ok", Value: 1}}, ""},
+		{"refused", true, refusal, "the server refuses: IndexOptionsConflict (85)"},
+		{"not asked for", false, refusal, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := mongotest.StartProxy(t, server.Addr)
+			var request atomic.Pointer[string]
+			p.Answer(1, func(r []byte) bool {
+				if !strings.Contains(string(r), "createIndexes") {
+					return false
+				}
+				text := string(r)
+				request.Store(&text)
+				return true
+			}, test.reply)
+			said := make(chan string, 10)
+			s := open(t, p.URI(), mongodb.Options{
+				CreateIndex: test.create, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second,
+				OnIndexError: func(err error) { said <- err.Error() },
+			})
+			if p.Met() != 0 {
+				t.Error("it was asked for before it was needed")
+			}
+			for range 3 {
+				want(t, s, "key", "")
+			}
+			if test.says != "" {
+				if got := <-said; got != test.says {
+					t.Errorf("said %s", got)
+				}
+			}
+			if test.create {
+				for end := time.Now().Add(10 * time.Second); p.Met() == 0 && time.Now().Before(end); {
+					time.Sleep(time.Millisecond)
+				}
+				if text := *request.Load(); !strings.Contains(text, "expireAfterSeconds") || !strings.Contains(text, "expiration_1") {
+					t.Errorf("asked for %q", text)
+				}
+			} else if p.Met() != 0 {
+				t.Error("an index was asked for")
+			}
+			if len(said) > 0 {
+				t.Errorf("said %s", <-said)
+			}
+		})
+	}
+}

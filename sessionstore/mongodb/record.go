@@ -1,0 +1,49 @@
+package mongodb
+
+import (
+	"fmt"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// What is there and cannot be a record is left alone.
+var (
+	errNoRecord = fmt.Errorf("%w: the document does not have the fields of a session", sessionstore.ErrRecord)
+	errTooLarge = fmt.Errorf("%w: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
+)
+
+// entry reads a document. One that has expired is none, whatever else it holds.
+func (l layout) entry(doc bson.Raw, at time.Time) (sessionstore.Entry, error) {
+	var e sessionstore.Entry
+	switch expires := doc.Lookup(fieldExpires); {
+	case expires.Type == bson.TypeDateTime:
+		if e.TTL = expires.Time().Sub(at); e.TTL <= 0 {
+			return sessionstore.Entry{}, nil
+		}
+	case l.foreign > 0 && (expires.IsZero() || expires.Type == bson.TypeNull):
+		e.TTL, e.TTLUnknown = l.foreign, true
+	default:
+		return sessionstore.Entry{}, errNoRecord
+	}
+	subtype, value, ok := doc.Lookup(fieldValue).BinaryOK()
+	switch {
+	case !ok || subtype != bson.TypeBinaryGeneric:
+		return sessionstore.Entry{}, errNoRecord
+	case len(value) > sessionstore.MaxValue:
+		return sessionstore.Entry{}, errTooLarge
+	}
+	// The document's memory is the driver's, and may be larger.
+	e.Value = append(make([]byte, 0, len(value)), value...)
+	return e, nil
+}
+
+// millis is the time in BSON's milliseconds. What has less than one left is gone.
+func (l layout) millis() bson.DateTime { return bson.NewDateTimeFromTime(l.now()) }
+
+// after rounds up: a record lives at least for as long as was asked.
+func (l layout) after(ttl time.Duration) bson.DateTime {
+	return bson.NewDateTimeFromTime(l.now().Add(ttl + time.Millisecond - 1))
+}
