@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddy-session/caddy-session/test/harness"
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
+	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
 // setKeys has 50 requests set a key of their own in one session, all at once, in turn through the proxies.
@@ -130,4 +132,34 @@ func TestMemcachedStore(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d sessions are on the server that died", lost, len(clients))
+}
+
+// TestMongoDBStore changes one session through two proxies, and has the server killed: it is a 503 meanwhile, and nothing is lost.
+func TestMongoDBStore(t *testing.T) {
+	t.Parallel()
+	server := mongotest.Start(t)
+	options := fmt.Sprintf("store_timeout 3s\nstore mongodb %s {\ncollection e2e\ntimeout 5s\n}\nsecret 0123456789abcdef\nscope shared\n", server.URI())
+	one, two := harness.Start(t, site(t, options)), harness.Start(t, site(t, options))
+	client := harness.Client(t)
+	setKeys(t, client, one.URL, two.URL)
+	server.Kill()
+	if _, err := get(client, one.URL); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("got %v", err)
+	}
+	server.Restart()
+	for end := time.Now().Add(10 * time.Second); ; {
+		_, err := get(client, one.URL)
+		if err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it is not back: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	hasKeys(t, client, one.URL)
+	hasKeys(t, client, two.URL)
+	two.Stop()
+	two.Run()
+	hasKeys(t, client, two.URL)
 }

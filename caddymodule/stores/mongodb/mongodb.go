@@ -1,0 +1,160 @@
+// Package mongodb is the session store module that keeps sessions in a collection of MongoDB, so that many proxies share them.
+package mongodb
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
+)
+
+func init() { caddy.RegisterModule(new(Store)) }
+
+// Store keeps the sessions in a collection of MongoDB 4.4 or later. Caddy starts without it, and recovers by itself when it returns.
+type Store struct {
+	// Where it is: "mongodb://user:password@host:27017/?replicaSet=name" or "mongodb+srv://…", with the options of MongoDB's drivers,
+	// such as tls=true. Placeholders such as {env.*} and {file.*} work here and in the other strings.
+	URI string `json:"uri,omitempty"`
+
+	// The database. Default: caddy; for the sessions of a Flask app flask_session, as Flask-Session's own
+	Database string `json:"database,omitempty"`
+
+	// The collection. Default: sessions
+	Collection string `json:"collection,omitempty"`
+
+	// Whether the index is made by which the server deletes expired sessions. One that is there is never altered, and a collection
+	// that an app brings along is left to the app. Default: true
+	CreateIndex *bool `json:"create_index,omitempty"`
+
+	// What comes before the key of every session, at most 200 bytes. Default: nothing
+	KeyPrefix string `json:"key_prefix,omitempty"`
+
+	// How many connections there are to a server at most. Default: maxPoolSize of a mongodb:// URI, or 100
+	PoolSize int `json:"pool_size,omitempty"`
+
+	// How long connecting may take, and finding a server that can be written to. Default: 600ms
+	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
+
+	// How long a reply may take. Default: 800ms
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+
+	uri    string
+	opts   mongodb.Options
+	logger *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Store) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".mongodb", New: func() caddy.Module { return new(Store) }}
+}
+
+// Provision implements [caddy.Provisioner]. It connects to nothing.
+func (s *Store) Provision(ctx caddy.Context) error {
+	s.logger = ctx.Logger()
+	s.opts = mongodb.Options{
+		CreateIndex: s.CreateIndex == nil || *s.CreateIndex,
+		PoolSize:    s.PoolSize, DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
+		OnState: s.report, OnIndexError: s.reportIndex,
+	}
+	repl := caddy.NewReplacer()
+	for _, o := range []struct {
+		name string
+		from string
+		to   *string
+	}{
+		{"uri", s.URI, &s.uri},
+		{"database", s.Database, &s.opts.Database},
+		{"collection", s.Collection, &s.opts.Collection},
+		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
+	} {
+		value, err := resolve(repl, o.name, o.from)
+		if err != nil {
+			return err
+		}
+		*o.to = value
+	}
+	if s.uri == "" {
+		return errors.New("store mongodb: no uri")
+	}
+	if err := mongodb.Check(s.uri, s.opts); err != nil {
+		return fmt.Errorf("store %w", err)
+	}
+	return nil
+}
+
+// resolve replaces the placeholders of an option. One that leads nowhere is an error, and so is one that leads to nothing.
+func resolve(repl *caddy.Replacer, option, from string) (string, error) {
+	value, err := repl.ReplaceOrErr(from, true, true)
+	if err != nil {
+		return "", fmt.Errorf("store mongodb: %s: %w", option, err)
+	}
+	if value = strings.TrimRight(value, "\r\n"); value == "" && from != "" {
+		return "", fmt.Errorf("store mongodb: %s: what is configured resolves to nothing", option)
+	}
+	return value, nil
+}
+
+// fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
+// does a configuration that is reloaded. It is a hash, as it may be logged.
+func (s *Store) fingerprint(o mongodb.Options) string {
+	text, err := json.Marshal([]any{
+		s.uri, o.Database, o.Collection, o.KeyPrefix, o.CreateIndex, o.Foreign, o.PoolSize, o.DialTimeout, o.Timeout,
+	})
+	if err != nil {
+		panic(err) // it is strings and numbers
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// Open implements [stores.Store].
+func (s *Store) Open() (sessionstore.Store, func(), error) { return s.share("mongodb", s.opts) }
+
+// flaskDatabase is Flask-Session's default for SESSION_MONGODB_DB. Its default collection is ours.
+const flaskDatabase = "flask_session"
+
+// OpenShared implements [stores.Sharer]. Flask-Session finds documents by a field of their own, and makes its index itself if it makes one.
+func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	if err := layout.Check("mongodb", s.KeyPrefix != ""); err != nil {
+		return nil, nil, err
+	}
+	opts := s.opts
+	opts.Foreign = lifetime
+	opts.CreateIndex = s.CreateIndex != nil && *s.CreateIndex
+	if opts.Database == "" {
+		opts.Database = flaskDatabase
+	}
+	if err := mongodb.Check(s.uri, opts); err != nil {
+		return nil, nil, fmt.Errorf("store %w", err)
+	}
+	return s.share("mongodb "+string(layout), opts)
+}
+
+func (s *Store) share(driver string, opts mongodb.Options) (sessionstore.Store, func(), error) {
+	id := stores.Identity{Driver: driver, Resource: s.fingerprint(opts)}
+	return stores.Share(id, func() (sessionstore.Store, error) { return mongodb.Open(s.uri, opts) })
+}
+
+// report logs that the server has gone or come back.
+func (s *Store) report(server string, err error) {
+	if err != nil {
+		s.logger.Error("mongodb is out of reach; it is tried again until it is back", zap.String("server", server), zap.Error(err))
+		return
+	}
+	s.logger.Info("mongodb is back", zap.String("server", server))
+}
+
+func (s *Store) reportIndex(err error) {
+	s.logger.Warn("there is no index by which the server deletes expired sessions: they stay in the collection; make it, or set create_index off",
+		zap.Error(err))
+}
