@@ -26,7 +26,7 @@ func TestAlone(t *testing.T) {
 			}
 			t.Run("values of every type", func(t *testing.T) {
 				p := open(t, "")
-				checkRounds(t, p.a.(flaskSide), p.b, 10)
+				checkRounds(t, p.a.(flaskSide), p.b, rounds(t)/10)
 			})
 		})
 	}

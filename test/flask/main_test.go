@@ -3,11 +3,26 @@
 package flask_test
 
 import (
+	"os"
+	"strconv"
 	"testing"
 
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
 func TestMain(m *testing.M) { harness.MainOf(m, "./test/flask/cmd/caddy") }
+
+// rounds is how often random values are compared in each row: SESSION_TEST_ROUNDS, which test/run.sh sets to 100, or else 10.
+func rounds(t *testing.T) int {
+	text := os.Getenv("SESSION_TEST_ROUNDS")
+	if text == "" {
+		return 10
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("SESSION_TEST_ROUNDS: %v", err)
+	}
+	return n
+}
 
 const secret = "a secret of the application's"

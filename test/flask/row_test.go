@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
+	"github.com/caddy-session/caddy-session/test/mongotest"
 	"github.com/caddy-session/caddy-session/test/redistest"
 	"github.com/caddy-session/caddy-session/test/sqltest"
 )
@@ -30,6 +31,7 @@ var (
 	pymemcache = backend{"memcached", "pymemcache"}
 	sqlite     = backend{"sqlalchemy", "sqlite"}
 	postgres   = backend{"sqlalchemy", "postgresql"}
+	mongodb    = backend{"mongodb", "pymongo"}
 	filesystem = backend{"filesystem", "cachelib"}
 	cachelib   = backend{"cachelib", "cachelib"}
 	cookie     = backend{"cookie", "flask"} // without Flask-Session
@@ -41,11 +43,11 @@ var versions = []struct {
 	serializations []string
 	backends       []backend
 }{
-	{"0.3.2-debian", []string{"pickle"}, []backend{redis, pylibmc, memcache, sqlite, postgres, filesystem, cookie}},
+	{"0.3.2-debian", []string{"pickle"}, []backend{redis, pylibmc, memcache, mongodb, sqlite, postgres, filesystem, cookie}},
 	{"0.3.2", []string{"pickle"}, []backend{filesystem}}, // with the former cachelib
-	{"0.5.0", []string{"pickle"}, []backend{redis, pylibmc, sqlite, postgres, filesystem}},
-	{"0.6.0", []string{"pickle"}, []backend{redis, memcache, pymemcache, sqlite, postgres, filesystem}},
-	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, pylibmc, memcache, pymemcache, sqlite, postgres, filesystem, cachelib, cookie}},
+	{"0.5.0", []string{"pickle"}, []backend{redis, pylibmc, mongodb, sqlite, postgres, filesystem}},
+	{"0.6.0", []string{"pickle"}, []backend{redis, memcache, pymemcache, mongodb, sqlite, postgres, filesystem}},
+	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, pylibmc, memcache, pymemcache, mongodb, sqlite, postgres, filesystem, cachelib, cookie}},
 }
 
 // rows are all that the versions support.
@@ -93,15 +95,19 @@ func (r row) String() string {
 // permanentOnly reports whether the version cannot keep a session that is not permanent: it stores no expiry then, and treats the
 // record as expired, or fails.
 func (r row) permanentOnly() bool {
-	return r.version != "0.8.0" && r.backend.kind == "sqlalchemy"
+	return r.version != "0.8.0" && (r.backend.kind == "sqlalchemy" || r.backend == mongodb)
 }
 
 // servers are where the sessions are.
 type servers struct {
-	redis, memcached string // host:port
-	postgres         string // postgres://…
-	dir              string
+	redis, memcached  string // host:port
+	postgres, mongodb string // URLs
+	dir               string
 }
+
+// leavesExpiry reports whether the version leaves it to MongoDB's index to delete what has expired, and never looks itself: the server of the
+// tests has no such index.
+func (r row) leavesExpiry() bool { return r.version == "0.8.0" && r.backend == mongodb }
 
 func startServers(t *testing.T) servers {
 	t.Helper()
@@ -109,6 +115,7 @@ func startServers(t *testing.T) servers {
 		redis:     redistest.Start(t, redistest.Options{}).Addr(),
 		memcached: memcachedtest.Start(t).Addr,
 		postgres:  sqltest.StartPostgres(t).DSN(),
+		mongodb:   mongotest.Start(t).URI(),
 		dir:       t.TempDir(),
 	}
 }
@@ -125,6 +132,8 @@ func (s servers) server(r row) string {
 		return s.redis
 	case pylibmc, memcache, pymemcache:
 		return s.memcached
+	case mongodb:
+		return s.mongodb
 	case sqlite:
 		return "sqlite:///" + s.path(r)
 	case postgres:
@@ -154,6 +163,8 @@ func (s servers) config(r row, lifetime int) map[string]any {
 		c["MEMCACHED_CLIENT"] = r.backend.client
 	case "sqlalchemy":
 		c["SESSION_SQLALCHEMY_TABLE"] = r.table()
+	case "mongodb":
+		c["SESSION_MONGODB_COLLECT"] = r.table()
 	}
 	return c
 }
@@ -170,6 +181,8 @@ func (s servers) store(r row) string {
 		return "store redis " + s.redis
 	case pylibmc, memcache, pymemcache:
 		return "store memcached " + s.memcached
+	case mongodb:
+		return fmt.Sprintf("store mongodb %s {\n collection %s\n }", s.mongodb, r.table())
 	case sqlite:
 		return fmt.Sprintf("store sql sqlite %s {\n table %s\n }", s.path(r), r.table())
 	case postgres:
