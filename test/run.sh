@@ -148,6 +148,21 @@ debian_modules="flask_session redis pymongo pylibmc memcache flask_sqlalchemy ps
 debian_python=(python3-flask-session python3-redis python3-pymongo python3-pylibmc python3-memcache python3-flask-sqlalchemy
 	python3-psycopg2 gunicorn)
 
+# setup_sources unpacks source archives into test/.sources: the tests run applications that these bring along.
+setup_sources() {
+	local dir=test/.sources archive
+	if [ "$(cat "$dir/installed.txt" 2>/dev/null)" != "${sources[*]}" ]; then
+		say "fetching the sources of ${sources[*]}"
+		rm -rf "$dir"
+		mkdir -p "$dir"
+		"$SESSION_TEST_PYTHON" -m pip download --quiet --no-deps --no-binary :all: -d "$tmp/sources" "${sources[@]}" >"$tmp/pip" 2>&1 ||
+			die "fetching sources:" "$(cat "$tmp/pip")"
+		for archive in "$tmp"/sources/*.tar.gz; do tar -xzf "$archive" -C "$dir"; done
+		echo "${sources[*]}" >"$dir/installed.txt"
+	fi
+}
+sources=(Flask==3.1.3 Flask-Session==0.8.0)
+
 # setup_node makes test/node_modules of test/package-lock.json.
 setup_node() {
 	if ! cmp -s test/package-lock.json test/node_modules/installed.json; then
@@ -222,6 +237,7 @@ setup() {
 	setup_programs
 	setup_go
 	setup_python
+	setup_sources
 	setup_node
 }
 
