@@ -31,6 +31,7 @@ var (
 	pymemcache = backend{"memcached", "pymemcache"}
 	sqlite     = backend{"sqlalchemy", "sqlite"}
 	postgres   = backend{"sqlalchemy", "postgresql"}
+	mariadb    = backend{"sqlalchemy", "mysql"}
 	mongodb    = backend{"mongodb", "pymongo"}
 	filesystem = backend{"filesystem", "cachelib"}
 	cachelib   = backend{"cachelib", "cachelib"}
@@ -45,9 +46,9 @@ var versions = []struct {
 }{
 	{"0.3.2-debian", []string{"pickle"}, []backend{redis, pylibmc, memcache, mongodb, sqlite, postgres, filesystem, cookie}},
 	{"0.3.2", []string{"pickle"}, []backend{filesystem}}, // with the former cachelib
-	{"0.5.0", []string{"pickle"}, []backend{redis, pylibmc, mongodb, sqlite, postgres, filesystem}},
-	{"0.6.0", []string{"pickle"}, []backend{redis, memcache, pymemcache, mongodb, sqlite, postgres, filesystem}},
-	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, pylibmc, memcache, pymemcache, mongodb, sqlite, postgres, filesystem, cachelib, cookie}},
+	{"0.5.0", []string{"pickle"}, []backend{redis, pylibmc, mongodb, sqlite, postgres, mariadb, filesystem}},
+	{"0.6.0", []string{"pickle"}, []backend{redis, memcache, pymemcache, mongodb, sqlite, postgres, mariadb, filesystem}},
+	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, pylibmc, memcache, pymemcache, mongodb, sqlite, postgres, mariadb, filesystem, cachelib, cookie}},
 }
 
 // rows are all that the versions support.
@@ -102,6 +103,7 @@ func (r row) permanentOnly() bool {
 type servers struct {
 	redis, memcached  string // host:port
 	postgres, mongodb string // URLs
+	mariadb           string // user@tcp(host:port)/database
 	dir               string
 }
 
@@ -116,6 +118,7 @@ func startServers(t *testing.T) servers {
 		memcached: memcachedtest.Start(t).Addr,
 		postgres:  sqltest.StartPostgres(t).DSN(),
 		mongodb:   mongotest.Start(t).URI(),
+		mariadb:   sqltest.StartMariaDB(t).DSN(),
 		dir:       t.TempDir(),
 	}
 }
@@ -136,6 +139,8 @@ func (s servers) server(r row) string {
 		return s.mongodb
 	case sqlite:
 		return "sqlite:///" + s.path(r)
+	case mariadb:
+		return "mysql+pymysql://" + strings.NewReplacer("tcp(", "", ")", "").Replace(s.mariadb)
 	case postgres:
 		return strings.Replace(s.postgres, "postgres://", "postgresql+psycopg2://", 1)
 	default:
@@ -185,6 +190,8 @@ func (s servers) store(r row) string {
 		return fmt.Sprintf("store mongodb %s {\n collection %s\n }", s.mongodb, r.table())
 	case sqlite:
 		return fmt.Sprintf("store sql sqlite %s {\n table %s\n }", s.path(r), r.table())
+	case mariadb:
+		return fmt.Sprintf("store sql mysql %s {\n table %s\n }", s.mariadb, r.table())
 	case postgres:
 		return fmt.Sprintf("store sql postgres %s {\n table %s\n }", s.postgres, r.table())
 	default:

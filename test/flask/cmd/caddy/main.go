@@ -10,6 +10,7 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/mongodb"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/mysql"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/sqlite"
 )
