@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 
@@ -77,7 +76,7 @@ func (s *Store) options(repl *caddy.Replacer) (memcached.Options, error) {
 	opts := memcached.Options{Timeout: time.Duration(s.Timeout), PoolSize: s.PoolSize, KeyPrefix: defaultPrefix}
 	if s.KeyPrefix != nil {
 		var err error
-		if opts.KeyPrefix, err = resolve(repl, "key_prefix", *s.KeyPrefix); err != nil {
+		if opts.KeyPrefix, err = stores.Resolve(repl, "key_prefix", *s.KeyPrefix); err != nil {
 			return opts, err
 		}
 	}
@@ -86,7 +85,7 @@ func (s *Store) options(repl *caddy.Replacer) (memcached.Options, error) {
 		addresses = []string{defaultAddress}
 	}
 	for _, from := range addresses {
-		address, err := resolve(repl, "address", from)
+		address, err := stores.Resolve(repl, "address", from)
 		if err != nil {
 			return opts, err
 		}
@@ -96,18 +95,6 @@ func (s *Store) options(repl *caddy.Replacer) (memcached.Options, error) {
 		opts.Addrs = append(opts.Addrs, address)
 	}
 	return opts, nil
-}
-
-// resolve replaces the placeholders of an option. One that leads nowhere, or to nothing, is an error.
-func resolve(repl *caddy.Replacer, option, from string) (string, error) {
-	value, err := repl.ReplaceOrErr(from, true, true)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", option, err)
-	}
-	if value = strings.TrimRight(value, "\r\n"); value == "" && from != "" {
-		return "", fmt.Errorf("%s: what is configured resolves to nothing", option)
-	}
-	return value, nil
 }
 
 func hostPort(address string) (string, error) {
@@ -173,40 +160,19 @@ func (s *Store) report(addr string, err error) {
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("store memcached: %s stands there twice", option)
-		}
-		seen[option] = true
+	return stores.Block(d, "store memcached", func(option string) error {
 		switch option {
-		case "key_prefix", "timeout", "pool_size":
+		case "key_prefix":
+			s.KeyPrefix = new(string)
+			return stores.Text(d, s.KeyPrefix)
+		case "timeout":
+			return stores.Duration(d, &s.Timeout)
+		case "pool_size":
+			return stores.Number(d, &s.PoolSize, 1)
 		default:
 			return d.Errf("unrecognized option of store memcached: %s", option)
 		}
-		var value string
-		if !d.AllArgs(&value) {
-			return d.ArgErr()
-		}
-		switch option {
-		case "key_prefix":
-			s.KeyPrefix = &value
-		case "timeout":
-			timeout, err := caddy.ParseDuration(value)
-			if err != nil || timeout < time.Millisecond {
-				return d.Errf("timeout: %q is not a duration of a millisecond or more, such as 400ms", value)
-			}
-			s.Timeout = caddy.Duration(timeout)
-		case "pool_size":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 1 {
-				return d.Errf("pool_size: %q is not a number from 1 on", value)
-			}
-			s.PoolSize = n
-		}
-	}
-	return nil
+	})
 }
 
 // Interface guards

@@ -1,9 +1,6 @@
 package mongodb
 
 import (
-	"strconv"
-	"time"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -26,64 +23,29 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&s.URI) || s.URI == "" {
 		return d.Err("store mongodb: it takes one argument, the uri") // d.ArgErr quotes it
 	}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("store mongodb: %s stands there twice", option)
-		}
-		seen[option] = true
-		if err := s.unmarshalOption(d, option); err != nil {
-			return err
-		}
-	}
-	return nil
+	return stores.Block(d, "store mongodb", func(option string) error { return s.unmarshalOption(d, option) })
 }
 
 func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 	switch option {
-	case "database", "collection", "create_index", "key_prefix", "pool_size", "dial_timeout", "timeout":
+	case "database":
+		return stores.Name(d, &s.Database)
+	case "collection":
+		return stores.Name(d, &s.Collection)
+	case "create_index":
+		s.CreateIndex = new(bool)
+		return stores.OnOff(d, s.CreateIndex)
+	case "key_prefix":
+		return stores.Name(d, &s.KeyPrefix)
+	case "pool_size":
+		return stores.Number(d, &s.PoolSize, 1)
+	case "dial_timeout":
+		return stores.Duration(d, &s.DialTimeout)
+	case "timeout":
+		return stores.Duration(d, &s.Timeout)
 	default:
 		return d.Errf("unrecognized option of store mongodb: %s", option)
 	}
-	var value string
-	if !d.AllArgs(&value) || value == "" {
-		return d.ArgErr()
-	}
-	switch option {
-	case "database":
-		s.Database = value
-	case "collection":
-		s.Collection = value
-	case "key_prefix":
-		s.KeyPrefix = value
-	case "create_index":
-		if value != "on" && value != "off" {
-			return d.Errf("create_index: %q is not on or off", value)
-		}
-		on := value == "on"
-		s.CreateIndex = &on
-	case "pool_size":
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 1 {
-			return d.Errf("pool_size: %q is not a number from 1 on", value)
-		}
-		s.PoolSize = n
-	case "dial_timeout":
-		return duration(d, option, value, &s.DialTimeout)
-	case "timeout":
-		return duration(d, option, value, &s.Timeout)
-	}
-	return nil
-}
-
-func duration(d *caddyfile.Dispenser, option, from string, to *caddy.Duration) error {
-	value, err := caddy.ParseDuration(from)
-	if err != nil || value < time.Millisecond {
-		return d.Errf("%s: %q is not a duration of a millisecond or more, such as 400ms", option, from)
-	}
-	*to = caddy.Duration(value)
-	return nil
 }
 
 // Interface guards

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -77,9 +76,9 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		{"collection", s.Collection, &s.opts.Collection},
 		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
 	} {
-		value, err := resolve(repl, o.name, o.from)
+		value, err := stores.Resolve(repl, o.name, o.from)
 		if err != nil {
-			return err
+			return fmt.Errorf("store mongodb: %w", err)
 		}
 		*o.to = value
 	}
@@ -90,18 +89,6 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("store %w", err)
 	}
 	return nil
-}
-
-// resolve replaces the placeholders of an option. One that leads nowhere is an error, and so is one that leads to nothing.
-func resolve(repl *caddy.Replacer, option, from string) (string, error) {
-	value, err := repl.ReplaceOrErr(from, true, true)
-	if err != nil {
-		return "", fmt.Errorf("store mongodb: %s: %w", option, err)
-	}
-	if value = strings.TrimRight(value, "\r\n"); value == "" && from != "" {
-		return "", fmt.Errorf("store mongodb: %s: what is configured resolves to nothing", option)
-	}
-	return value, nil
 }
 
 // fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so

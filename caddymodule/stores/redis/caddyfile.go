@@ -1,9 +1,6 @@
 package redis
 
 import (
-	"strconv"
-	"time"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
@@ -41,56 +38,45 @@ import (
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("store redis: %s stands there twice", option)
-		}
-		seen[option] = true
-		if err := s.unmarshalOption(d, option); err != nil {
-			return err
-		}
-	}
-	return nil
+	return stores.Block(d, "store redis", func(option string) error { return s.unmarshalOption(d, option) })
 }
 
 func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 	switch option {
 	case "username":
-		return text(d, &s.Username)
+		return stores.Text(d, &s.Username)
 	case "password":
-		return text(d, &s.Password)
+		return stores.Text(d, &s.Password)
 	case "db":
-		return number(d, &s.DB, 0)
+		return stores.Number(d, &s.DB, 0)
 	case "master":
-		return text(d, &s.Master)
+		return stores.Text(d, &s.Master)
 	case "sentinel_username":
-		return text(d, &s.SentinelUsername)
+		return stores.Text(d, &s.SentinelUsername)
 	case "sentinel_password":
-		return text(d, &s.SentinelPassword)
+		return stores.Text(d, &s.SentinelPassword)
 	case "cluster":
 		s.Cluster = true
-		return none(d)
+		return stores.None(d)
 	case "tls":
 		s.TLS = new(TLS)
 		return s.TLS.unmarshal(d)
 	case "key_prefix":
 		s.KeyPrefix = new(string)
-		return text(d, s.KeyPrefix)
+		return stores.Text(d, s.KeyPrefix)
 	case "pool_size":
-		return number(d, &s.PoolSize, 1)
+		return stores.Number(d, &s.PoolSize, 1)
 	case "dial_timeout":
-		return duration(d, &s.DialTimeout)
+		return stores.Duration(d, &s.DialTimeout)
 	case "read_timeout":
-		return duration(d, &s.ReadTimeout)
+		return stores.Duration(d, &s.ReadTimeout)
 	case "write_timeout":
-		return duration(d, &s.WriteTimeout)
+		return stores.Duration(d, &s.WriteTimeout)
 	case "pipelining":
 		s.Pipelining = new(bool)
-		return onOff(d, s.Pipelining)
+		return stores.OnOff(d, s.Pipelining)
 	case "wait_replicas":
-		return number(d, &s.WaitReplicas, 0)
+		return stores.Number(d, &s.WaitReplicas, 0)
 	case "near_cache":
 		s.NearCache = new(NearCache)
 		return s.NearCache.unmarshal(d)
@@ -100,55 +86,37 @@ func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 }
 
 func (t *TLS) unmarshal(d *caddyfile.Dispenser) error {
-	if err := none(d); err != nil {
+	if err := stores.None(d); err != nil {
 		return err
 	}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("store redis: tls: %s stands there twice", option)
-		}
-		seen[option] = true
-		var err error
+	return stores.Block(d, "store redis: tls", func(option string) error {
 		switch option {
 		case "ca":
-			err = text(d, &t.CA)
+			return stores.Text(d, &t.CA)
 		case "certificate":
-			if !d.Args(&t.Certificate, &t.Key) || d.NextArg() {
-				err = d.ArgErr()
+			if !d.Args(&t.Certificate, &t.Key) {
+				return d.ArgErr()
 			}
+			return stores.None(d)
 		case "server_name":
-			err = text(d, &t.ServerName)
+			return stores.Text(d, &t.ServerName)
 		default:
-			err = d.Errf("unrecognized option of store redis, tls: %s", option)
+			return d.Errf("unrecognized option of store redis, tls: %s", option)
 		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 func (n *NearCache) unmarshal(d *caddyfile.Dispenser) error {
-	if err := none(d); err != nil {
+	if err := stores.None(d); err != nil {
 		return err
 	}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("store redis: near_cache: %s stands there twice", option)
-		}
-		seen[option] = true
+	return stores.Block(d, "store redis: near_cache", func(option string) error {
 		switch option {
 		case "max_entries":
-			if err := number(d, &n.MaxEntries, 1); err != nil {
-				return err
-			}
+			return stores.Number(d, &n.MaxEntries, 1)
 		case "max_bytes":
 			var size string
-			if err := text(d, &size); err != nil {
+			if err := stores.Text(d, &size); err != nil {
 				return err
 			}
 			bytes, err := humanize.ParseBytes(size)
@@ -156,70 +124,11 @@ func (n *NearCache) unmarshal(d *caddyfile.Dispenser) error {
 				return d.Errf("max_bytes: %q is not a size such as 64MiB", size)
 			}
 			n.MaxBytes = int64(bytes)
+			return nil
 		default:
 			return d.Errf("unrecognized option of store redis, near_cache: %s", option)
 		}
-	}
-	return nil
-}
-
-// text reads the one argument of an option.
-func text(d *caddyfile.Dispenser, to *string) error {
-	if !d.NextArg() {
-		return d.ArgErr()
-	}
-	*to = d.Val()
-	return none(d)
-}
-
-func none(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	return nil
-}
-
-func number(d *caddyfile.Dispenser, to *int, least int) error {
-	option := d.Val()
-	var from string
-	if err := text(d, &from); err != nil {
-		return err
-	}
-	n, err := strconv.Atoi(from)
-	if err != nil || n < least {
-		return d.Errf("%s: %q is not a number from %d on", option, from, least)
-	}
-	*to = n
-	return nil
-}
-
-func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
-	option := d.Val()
-	var from string
-	if err := text(d, &from); err != nil {
-		return err
-	}
-	value, err := caddy.ParseDuration(from)
-	if err != nil || value < time.Millisecond {
-		return d.Errf("%s: %q is not a duration of a millisecond or more, such as 400ms", option, from)
-	}
-	*to = caddy.Duration(value)
-	return nil
-}
-
-func onOff(d *caddyfile.Dispenser, to *bool) error {
-	option := d.Val()
-	var from string
-	if err := text(d, &from); err != nil {
-		return err
-	}
-	switch from {
-	case "on", "off":
-		*to = from == "on"
-		return nil
-	default:
-		return d.Errf("%s: %q is not on or off", option, from)
-	}
+	})
 }
 
 // Interface guards

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
 
@@ -42,9 +43,9 @@ func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
 		{"master", s.Master, &opts.Master},
 		{"key_prefix", orDefault(s.KeyPrefix, defaultPrefix), &opts.KeyPrefix},
 	} {
-		value, err := resolve(repl, o.name, o.from)
+		value, err := stores.Resolve(repl, o.name, o.from)
 		if err != nil {
-			return opts, err
+			return opts, fmt.Errorf("store redis: %w", err)
 		}
 		*o.to = value
 	}
@@ -65,9 +66,9 @@ func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
 		addresses = []string{defaultAddress}
 	}
 	for _, from := range addresses {
-		address, err := resolve(repl, "address", from)
+		address, err := stores.Resolve(repl, "address", from)
 		if err != nil {
-			return opts, err
+			return opts, fmt.Errorf("store redis: %w", err)
 		}
 		if strings.Contains(address, "://") {
 			if len(addresses) > 1 {
@@ -81,19 +82,6 @@ func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
 		opts.Addrs = append(opts.Addrs, address)
 	}
 	return opts, nil
-}
-
-// resolve replaces the placeholders of an option. One that leads nowhere is an error, and so is one that
-// leads to nothing: a password that a file lacks must not become none.
-func resolve(repl *caddy.Replacer, option, from string) (string, error) {
-	value, err := repl.ReplaceOrErr(from, true, true)
-	if err != nil {
-		return "", fmt.Errorf("store redis: %s: %w", option, err)
-	}
-	if value = strings.TrimRight(value, "\r\n"); value == "" && from != "" {
-		return "", fmt.Errorf("store redis: %s: what is configured resolves to nothing", option)
-	}
-	return value, nil
 }
 
 func hostPort(address string, sentinel bool) (string, error) {

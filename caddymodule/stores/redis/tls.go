@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
 )
 
 // TLS says how the servers are known, and how they know us.
@@ -30,7 +32,7 @@ func (t *TLS) config(repl *caddy.Replacer) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	paths := make(map[string]string)
 	for option, from := range map[string]string{"ca": t.CA, "certificate": t.Certificate, "key": t.Key, "server_name": t.ServerName} {
-		value, err := resolve(repl, option, from)
+		value, err := stores.Resolve(repl, option, from)
 		if err != nil {
 			return nil, err
 		}

@@ -99,45 +99,35 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if s.driver, err = find(s.Database); err != nil {
 		return err
 	}
-	repl := caddy.NewReplacer()
-	if s.dsn, err = resolve(repl, "dsn", s.DSN); err != nil {
-		return err
-	}
-	if s.dsn == "" {
-		return fmt.Errorf("store sql %s: no dsn", s.Database)
-	}
 	s.opts = sql.Options{
 		CreateTable: s.CreateTable, PoolSize: s.PoolSize,
 		DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
 		MaxIdleTime: time.Duration(s.MaxIdleTime), MaxLifetime: time.Duration(s.MaxLifetime), SweepInterval: time.Duration(s.SweepInterval),
 		OnState: s.report, OnSweepError: s.reportSweep,
 	}
-	if s.opts.Table, err = resolve(repl, "table", s.Table); err != nil {
-		return err
+	repl := caddy.NewReplacer()
+	for _, o := range []struct {
+		name string
+		from string
+		to   *string
+	}{
+		{"dsn", s.DSN, &s.dsn},
+		{"table", s.Table, &s.opts.Table},
+		{"sequence", s.Sequence, &s.sequence},
+		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
+	} {
+		if *o.to, err = stores.Resolve(repl, o.name, o.from); err != nil {
+			return fmt.Errorf("store sql: %w", err)
+		}
 	}
-	if s.opts.KeyPrefix, err = resolve(repl, "key_prefix", s.KeyPrefix); err != nil {
-		return err
-	}
-	if s.sequence, err = resolve(repl, "sequence", s.Sequence); err != nil {
-		return err
+	if s.dsn == "" {
+		return fmt.Errorf("store sql %s: no dsn", s.Database)
 	}
 	if err := sql.Check(s.driver, s.dsn, s.opts); err != nil {
 		return fmt.Errorf("store %w", err)
 	}
 	s.identity = stores.Identity{Driver: "sql " + s.Database, Resource: s.fingerprint(s.opts)}
 	return nil
-}
-
-// resolve replaces the placeholders of an option. One that leads nowhere is an error, and so is one that leads to nothing.
-func resolve(repl *caddy.Replacer, option, from string) (string, error) {
-	value, err := repl.ReplaceOrErr(from, true, true)
-	if err != nil {
-		return "", fmt.Errorf("store sql: %s: %w", option, err)
-	}
-	if value = strings.TrimRight(value, "\r\n"); value == "" && from != "" {
-		return "", fmt.Errorf("store sql: %s: what is configured resolves to nothing", option)
-	}
-	return value, nil
 }
 
 // fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
