@@ -42,8 +42,8 @@ type Driver struct {
 	// Sweep deletes some of the expired records, as many as its parameter says.
 	Sweep string
 
-	// Table are the statements that make the table of our own.
-	Table []string
+	// Table are the statements that make the table of our own, FlaskTable those that make one of Flask-Session's.
+	Table, FlaskTable []string
 
 	// Key and Value are the types of the columns, one of which each must have; Text those of a key in another program's table.
 	Key, Value, Text []string

@@ -289,13 +289,55 @@ func TestSequence(t *testing.T) {
 	})
 }
 
-// TestNotOurs: the app's table is neither made nor swept, and its file stays as it is.
+// TestCreateTable makes the app's table, on request, so that the app can use it as if it had made it.
+func TestCreateTable(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *database) {
+		s := db.use(t, sql.Options{CreateTable: true})
+		save(t, s, "session:a", "one", time.Hour)
+		db.exec(t, "INSERT INTO sessions (session_id, data, expiry) VALUES ('session:b', ?, '2999-01-01 00:00:00.000000')", []byte("two"))
+		db.exec(t, "INSERT INTO sessions (session_id, data, expiry) VALUES ('session:c', NULL, NULL)")
+		want(t, s, "session:b", "two")
+		again := db.use(t, sql.Options{CreateTable: true})
+		want(t, again, "session:a", "one")
+		var ids, rows int
+		if err := db.admin.QueryRowContext(t.Context(), "SELECT count(DISTINCT id), count(*) FROM sessions").Scan(&ids, &rows); err != nil || ids != 3 || rows != 3 {
+			t.Errorf("%d ids in %d rows, %v", ids, rows, err)
+		}
+		if _, err := db.admin.ExecContext(t.Context(), "INSERT INTO sessions (session_id) VALUES ('session:a')"); err == nil {
+			t.Error("two rows have one key")
+		}
+		large := make([]byte, sessionstore.MaxRecord)
+		save(t, s, "session:d", string(large), time.Hour)
+		want(t, s, "session:d", string(large))
+	})
+}
+
+// TestSmallColumn has the blob that SQLAlchemy makes in MySQL, which holds less than a record may have. Nothing is cut off.
+func TestSmallColumn(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, db *database) {
+		if db.driver != mysql.Driver {
+			return // its columns have no such limit
+		}
+		db.table(t, "sessions")
+		s := db.use(t, sql.Options{})
+		save(t, s, "session:a", strings.Repeat("x", 1<<16-1), time.Hour)
+		_, err := s.CompareAndSet(t.Context(), "session:b", nil, make([]byte, 1<<16), time.Hour)
+		if !errors.Is(err, sessionstore.ErrUnavailable) || !strings.Contains(err.Error(), "too long for column 'data'") {
+			t.Error(err)
+		}
+		want(t, s, "session:b", "")
+	})
+}
+
+// TestNotOurs: the app's table is neither made without being asked nor swept, and its file stays as it is.
 func TestNotOurs(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
 		db.table(t, "sessions")
 		missing := db.use(t, sql.Options{Table: "missing"})
-		if _, err := missing.Get(t.Context(), "k"); !errors.Is(err, sessionstore.ErrUnavailable) || !strings.Contains(err.Error(), "it is the app's") {
+		if _, err := missing.Get(t.Context(), "k"); !errors.Is(err, sessionstore.ErrUnavailable) || !strings.Contains(err.Error(), "there is no table missing") {
 			t.Error(err)
 		}
 		s := db.use(t, sql.Options{SweepInterval: 5 * time.Millisecond})
@@ -314,7 +356,7 @@ func TestNotOurs(t *testing.T) {
 			}
 		}
 		for says, o := range map[string]sql.Options{
-			"create_table": {Layout: sql.FlaskSession, CreateTable: true},
+			"create_table": {Layout: sql.FlaskSession, CreateTable: true, Sequence: "s"},
 			"sequence":     {Sequence: "s"},
 			"sequence \"":  {Layout: sql.FlaskSession, Sequence: "a;b"},
 		} {

@@ -46,7 +46,7 @@ type Options struct {
 	// SESSION_SQLALCHEMY_SEQUENCE: its column has no default. Default: none.
 	Sequence string
 
-	// CreateTable says that the table is made when it is missed. It is never altered. Another program's is not made.
+	// CreateTable says that the table is made when it is missed. It is never altered.
 	CreateTable bool
 
 	// KeyPrefix comes before every key. Default: none.
@@ -104,8 +104,8 @@ func (o *Options) complete(d *Driver) error {
 		return fmt.Errorf("sql: sequence: %s has none", d.Name)
 	case o.Sequence != "" && !names.MatchString(o.Sequence):
 		return fmt.Errorf("sql: sequence %q: a name is 1 to 55 letters, digits and underscores, and begins with no digit", o.Sequence)
-	case o.Layout != Own && o.CreateTable:
-		return errors.New("sql: create_table: the table is another program's, which makes it")
+	case o.Sequence != "" && o.CreateTable:
+		return errors.New("sql: create_table: a table with a sequence is the app's to make")
 	}
 	for _, part := range parts {
 		if !names.MatchString(part) {

@@ -92,9 +92,6 @@ func (p *pool) query(ctx context.Context, text string, args ...any) (*sql.Rows, 
 	if err != nil {
 		return nil, err
 	}
-	if statement == nil {
-		return p.db.QueryContext(ctx, text, args...)
-	}
 	return statement.QueryContext(ctx, args...)
 }
 
@@ -104,16 +101,31 @@ func (p *pool) exec(ctx context.Context, text string, args ...any) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	var result sql.Result
-	if statement == nil {
-		result, err = p.db.ExecContext(ctx, text, args...)
-	} else {
-		result, err = statement.ExecContext(ctx, args...)
-	}
+	result, err := statement.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+// statement is one that can be run. Nobody closes it before the pool is closed.
+type statement interface {
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+}
+
+// unprepared is for drivers that prepare by themselves.
+type unprepared struct {
+	db   *sql.DB
+	text string
+}
+
+func (u unprepared) QueryContext(ctx context.Context, args ...any) (*sql.Rows, error) {
+	return u.db.QueryContext(ctx, u.text, args...)
+}
+
+func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, error) {
+	return u.db.ExecContext(ctx, u.text, args...)
 }
 
 // unsent is an error on the way to the statement, which was not sent.
@@ -121,29 +133,29 @@ type unsent struct{ error }
 
 func (e unsent) Unwrap() error { return e.error }
 
-// statement returns the prepared statement, or nil where the driver prepares by itself.
-func (p *pool) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+// statement prepares a statement if it is to be and has not been yet.
+func (p *pool) statement(ctx context.Context, text string) (statement, error) {
 	if !p.prepare {
-		return nil, nil
+		return unprepared{p.db, text}, nil
 	}
 	p.mu.Lock()
-	statement := p.prepared[text]
+	former := p.prepared[text]
 	p.mu.Unlock()
-	if statement != nil {
-		return statement, nil
+	if former != nil {
+		return former, nil
 	}
-	statement, err := p.db.PrepareContext(ctx, text)
+	made, err := p.db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, unsent{err}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.prepared[text]; other != nil {
-		_ = statement.Close()
+		defer made.Close()
 		return other, nil
 	}
-	p.prepared[text] = statement
-	return statement, nil
+	p.prepared[text] = made
+	return made, nil
 }
 
 // connector bounds the time that connecting takes, and tells its errors from others.

@@ -13,8 +13,8 @@ type Layout int
 const (
 	// Own is a table of ours: key, value, expires.
 	Own Layout = iota
-	// FlaskSession is a table as Flask-Session makes it: id, session_id, data, expiry. It is the app's to make it, and to delete
-	// what has expired. A row without expiry is not there, as for Flask-Session since 0.6; former versions fail on it.
+	// FlaskSession is a table as Flask-Session makes it: id, session_id, data, expiry. It is the app's to delete what has
+	// expired. A row without expiry is not there, as for Flask-Session since 0.6; former versions fail on it.
 	FlaskSession
 )
 
@@ -95,10 +95,12 @@ func newTexts(d *Driver, o *Options) texts {
 		version: expecting(`substr({value}, 1, ` + strconv.Itoa(sessionstore.VersionLen) + `) = ?`),
 		whole:   expecting(`{value} = ?`),
 	}
-	if o.Layout == Own {
-		for _, statement := range d.Table {
-			t.table = append(t.table, text(statement))
-		}
+	making := d.Table
+	if o.Layout == FlaskSession {
+		making = d.FlaskTable
+	}
+	for _, statement := range making {
+		t.table = append(t.table, text(statement))
 	}
 	return t
 }

@@ -51,9 +51,6 @@ func (s *Store) find(ctx context.Context) error {
 	case fault.Kind != NoTable:
 		return err
 	}
-	if s.opts.Layout != Own {
-		return unusable{Refused, fmt.Sprintf("there is no table %s: it is the app's, which makes it", s.opts.Table)}
-	}
 	if !s.opts.CreateTable {
 		return unusable{Refused, fmt.Sprintf(`there is no table %s: make it, or have it made with "create_table on"`, s.opts.Table)}
 	}

@@ -54,7 +54,6 @@ func TestSharedWithAnApp(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		"sql sqlite x {\nkey_prefix app:\n}":                 "key_prefix belongs into the dialect's block",
-		"sql sqlite x {\ncreate_table on\n}":                 "create_table: the table is another program's",
 		"sql sqlite x {\nsequence s\n}":                      "sequence: sqlite has none",
 		"sql postgres postgres://h/d {\nsequence \"a b\"\n}": `sequence "a b": a name is`,
 	} {

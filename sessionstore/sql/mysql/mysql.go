@@ -33,6 +33,10 @@ var Driver = &sql.Driver{
 	Table: []string{
 		`CREATE TABLE IF NOT EXISTS {table} ({key} varbinary(255) NOT NULL PRIMARY KEY, {value} mediumblob NOT NULL, {expires} datetime(6) NOT NULL, INDEX {index} ({expires})) ENGINE=InnoDB`,
 	},
+	// SQLAlchemy's own are blobs of 64 KiB at most. To the app this is the same type.
+	FlaskTable: []string{
+		`CREATE TABLE IF NOT EXISTS {table} (id integer NOT NULL AUTO_INCREMENT PRIMARY KEY, {key} varchar(255) UNIQUE, {value} mediumblob, {expires} datetime) ENGINE=InnoDB`,
+	},
 	Key:   []string{"VARBINARY"},
 	Value: []string{"BLOB"},
 	Text:  []string{"VARCHAR", "VARBINARY"},
@@ -122,6 +126,7 @@ const (
 	deadlock           = 1213
 	interrupted        = 1317
 	recordChanged      = 1020 // MariaDB, with innodb_snapshot_isolation
+	valueTooLong       = 1406
 	killed             = 1927
 )
 
@@ -133,7 +138,7 @@ func fault(err error) (sql.Fault, bool) {
 	}
 	f := sql.Fault{Text: fmt.Sprintf("error %d", answer.Number)}
 	switch answer.Number {
-	case tooManyConnections, shuttingDown, notReady, deadlock, lockTimeout, accessDenied, noDatabase, commandDenied, noTable, noColumn:
+	case tooManyConnections, shuttingDown, notReady, deadlock, lockTimeout, accessDenied, noDatabase, commandDenied, noTable, noColumn, valueTooLong:
 		f.Text = answer.Message + " (" + f.Text + ")"
 	}
 	switch answer.Number {

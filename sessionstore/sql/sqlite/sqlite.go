@@ -49,6 +49,9 @@ var Driver = &sql.Driver{
 		`CREATE TABLE IF NOT EXISTS {table} ({key} text NOT NULL PRIMARY KEY, {value} blob NOT NULL, {expires} integer NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS {index} ON {table} ({expires})`,
 	},
+	FlaskTable: []string{
+		`CREATE TABLE IF NOT EXISTS {table} (id integer NOT NULL PRIMARY KEY, {key} varchar(255) UNIQUE, {value} blob, {expires} datetime)`,
+	},
 	Key:    []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
 	Text:   []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
 	Value:  []string{"BLOB"},
@@ -114,8 +117,7 @@ func (e fileError) Unwrap() error { return e.error }
 
 // fault reads the error's code.
 func fault(err error) (sql.Fault, bool) {
-	var file fileError
-	if errors.As(err, &file) {
+	if file, ok := errors.AsType[fileError](err); ok {
 		text := file.Error()
 		if errors.Is(err, fs.ErrNotExist) {
 			text = `there is no such file: make it with its table, or have them made with "create_table on"`
