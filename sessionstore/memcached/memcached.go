@@ -40,9 +40,11 @@ type Options struct {
 	// PoolSize is the largest number of connections to a server. Default: 10 for each processor.
 	PoolSize int
 
-	// Bare stores records as they are, as other programs do. Without it, each begins with its deadline. Memcached does not
-	// say how long it will still keep what is bare: every entry's time to live is said to be this long, and
-	// memcached alone decides, to the second, when it has run out. Default: 0, not bare.
+	// Bare shares the records of a Python program, as Flask-Session is: they are stored as they are, with the flags that pylibmc,
+	// python-memcached and pymemcache give them. Without it, each begins with its deadline. Memcached does not say how long it
+	// will still keep what is bare: every entry's time to live is said to be unknown, and this long at most, and memcached
+	// alone decides, to the second, when it has run out. With one server only: with several, each of those clients
+	// has its own way to choose one. Default: 0, not bare.
 	Bare time.Duration
 
 	// OnState is called when a server is found to be out of reach, with the error, and when it is back, with nil. It must
@@ -64,6 +66,8 @@ func (o *Options) complete() error {
 		return fmt.Errorf("memcached: key_prefix: it has %d bytes, and may have %d at most", len(o.KeyPrefix), MaxPrefix)
 	case o.Timeout < time.Millisecond:
 		return fmt.Errorf("memcached: timeout %s: it must be a millisecond at least", o.Timeout)
+	case o.Bare > 0 && len(o.Addrs) > 1:
+		return errors.New("memcached: an app's records are shared on one server only: which of several has one, its client alone knows")
 	case o.PoolSize < 1:
 		return fmt.Errorf("memcached: pool_size %d: it must be greater than 0", o.PoolSize)
 	}

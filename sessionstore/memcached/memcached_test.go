@@ -270,53 +270,6 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestBare stores what another program can read, and reads what it has stored.
-func TestBare(t *testing.T) {
-	t.Parallel()
-	server := memcachedtest.Start(t)
-	s := open(t, memcached.Options{Addrs: []string{server.Addr}, KeyPrefix: "session:", Bare: time.Minute})
-	direct := memcache.New(server.Addr)
-	if err := direct.Set(&memcache.Item{Key: "session:a", Value: []byte("\x82\xaa")}); err != nil {
-		t.Fatal(err)
-	}
-	if e, err := s.Get(t.Context(), "a"); err != nil || string(e.Value) != "\x82\xaa" || e.TTL != time.Minute || !e.TTLUnknown {
-		t.Errorf("%v, %v", e, err)
-	}
-	if err := direct.Set(&memcache.Item{Key: "session:c", Flags: 16, Value: []byte("text")}); err != nil {
-		t.Fatal(err)
-	}
-	save(t, s, "c", []byte("text"), []byte("more text"))
-	if item, err := direct.Get("session:c"); err != nil || string(item.Value) != "more text" || item.Flags != 16 {
-		t.Errorf("the client's flags: %v, %v", item, err)
-	}
-	save(t, s, "a", []byte("\x82\xaa"), []byte("two"))
-	save(t, s, "b", nil, []byte("three"))
-	for key, value := range map[string]string{"session:a": "two", "session:b": "three"} {
-		if item, err := direct.Get(key); err != nil || string(item.Value) != value || item.Flags != 0 {
-			t.Errorf("%s: %v, %v", key, item, err)
-		}
-	}
-	if e, err := s.CompareAndDelete(t.Context(), "a", []byte("other")); err != sessionstore.ErrConflict || string(e.Value) != "two" {
-		t.Errorf("%v, %v", e, err)
-	}
-	if _, err := s.CompareAndDelete(t.Context(), "a", []byte("two")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := direct.Get("session:a"); err != memcache.ErrCacheMiss {
-		t.Errorf("%v", err)
-	}
-	if err := s.Touch(t.Context(), "b", []byte("three"), time.Second); err != nil {
-		t.Fatal(err)
-	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		if _, err := direct.Get("session:b"); err == memcache.ErrCacheMiss {
-			break
-		} else if time.Now().After(end) {
-			t.Fatal("it has not expired")
-		}
-	}
-}
-
 // TestOptions has one on each side of the limits.
 func TestOptions(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -331,6 +284,9 @@ func TestOptions(t *testing.T) {
 		"space":          {memcached.Options{Addrs: []string{"a:1"}, KeyPrefix: "a b"}, false},
 		"timeout":        {memcached.Options{Addrs: []string{"a:1"}, Timeout: time.Microsecond}, false},
 		"pool":           {memcached.Options{Addrs: []string{"a:1"}, PoolSize: -1}, false},
+		"several":        {memcached.Options{Addrs: []string{"a:1", "b:1"}}, true},
+		"bare":           {memcached.Options{Addrs: []string{"a:1"}, Bare: time.Hour}, true},
+		"several bare":   {memcached.Options{Addrs: []string{"a:1", "b:1"}, Bare: time.Hour}, false},
 	} {
 		if _, err := memcached.Open(test.o); (err == nil) != test.ok {
 			t.Errorf("%s: %v", name, err)

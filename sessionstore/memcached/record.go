@@ -3,7 +3,6 @@ package memcached
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
 	"time"
 
@@ -23,32 +22,28 @@ const (
 
 var errForeign = errors.New("under the key is an item of another program, which is left alone")
 
-var errTooLarge = fmt.Errorf("%w: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
-
 // record is what is there. Its value is nil if nothing is, or only an item that has expired.
 type record struct {
 	item  *memcache.Item
 	value []byte
 	ttl   time.Duration
 
-	// atMost says that ttl is the longest that it may be.
-	atMost bool
+	// bare says that ttl is the longest that it may be.
+	bare bool
 }
 
 func (r record) entry() sessionstore.Entry {
 	if r.value == nil {
 		return sessionstore.Entry{}
 	}
-	return sessionstore.Entry{Value: r.value, TTL: r.ttl, TTLUnknown: r.atMost}
+	return sessionstore.Entry{Value: r.value, TTL: r.ttl, TTLUnknown: r.bare}
 }
 
 // open reads an item.
 func (o *Options) open(item *memcache.Item) (record, error) {
 	if o.Bare > 0 {
-		if len(item.Value) > sessionstore.MaxValue {
-			return record{}, errTooLarge
-		}
-		return record{item: item, value: item.Value, ttl: o.Bare, atMost: true}, nil
+		value, err := unpack(item)
+		return record{item: item, value: value, ttl: o.Bare, bare: true}, err
 	}
 	if item.Flags != ourFlags || len(item.Value) < deadlineLen {
 		return record{}, errForeign
@@ -66,7 +61,7 @@ func (o *Options) fill(item *memcache.Item, value []byte, ttl time.Duration) {
 	now := time.Now()
 	seconds := int64((ttl + time.Second - 1) / time.Second)
 	if o.Bare > 0 {
-		item.Value = value
+		pack(item, value)
 	} else {
 		ms := now.UnixMilli() + int64(ttl/time.Millisecond)
 		if ttl%time.Millisecond > 0 {

@@ -29,7 +29,7 @@ func newServer(addr string, o *Options) *server {
 		onChange = func(err error) { o.OnState(addr, err) }
 	}
 	client := memcache.NewFromSelector(only(addr))
-	client.Timeout, client.MaxIdleConns = o.Timeout, o.PoolSize
+	client.DialContext, client.Timeout, client.MaxIdleConns = dial, o.Timeout, o.PoolSize
 	return &server{addr, client, breaker.New(o.Timeout/2, onChange), make(chan struct{}, o.PoolSize)}
 }
 
@@ -90,7 +90,7 @@ func readable(addr string, err error) error {
 		return nil
 	case errors.As(err, &timeout):
 		return &net.OpError{Op: "dial", Net: only(addr).Network(), Addr: only(addr), Err: context.DeadlineExceeded}
-	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, errTooLarge), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	}
 	for _, kind := range []string{"SERVER_ERROR ", "CLIENT_ERROR "} {
@@ -105,7 +105,7 @@ func readable(addr string, err error) error {
 // isReply reports whether the server has answered, if only with an error.
 func isReply(err error) bool {
 	var refused refusedError
-	return err == nil || errors.As(err, &refused) || errors.Is(err, errReply)
+	return err == nil || errors.As(err, &refused) || errors.Is(err, errReply) || errors.Is(err, errTooLarge)
 }
 
 // mayHaveRun reports whether a command that ended with this error may have been executed.

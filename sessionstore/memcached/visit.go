@@ -60,10 +60,14 @@ func (s *Store) do(ctx context.Context, key string, op func(*visit) (sessionstor
 	})
 	select {
 	case r := <-done:
-		if r.err != nil && r.err != sessionstore.ErrConflict {
+		switch {
+		case r.err == nil, r.err == sessionstore.ErrConflict:
+			return r.found, r.err
+		case errors.Is(r.err, sessionstore.ErrRecord):
+			return sessionstore.Entry{}, r.err
+		default:
 			return sessionstore.Entry{}, unavailable(r.err)
 		}
-		return r.found, r.err
 	case <-ctx.Done():
 		return sessionstore.Entry{}, unavailable(ctx.Err())
 	}
