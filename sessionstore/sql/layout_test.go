@@ -298,6 +298,9 @@ func TestCreateTable(t *testing.T) {
 		db.exec(t, "INSERT INTO sessions (session_id, data, expiry) VALUES ('session:b', ?, '2999-01-01 00:00:00.000000')", []byte("two"))
 		db.exec(t, "INSERT INTO sessions (session_id, data, expiry) VALUES ('session:c', NULL, NULL)")
 		want(t, s, "session:b", "two")
+		if e, err := s.Get(t.Context(), "session:b"); err != nil || e.TTL < 290*365*24*time.Hour {
+			t.Errorf("%v left until the year 2999, %v", e.TTL, err)
+		}
 		again := db.use(t, sql.Options{CreateTable: true})
 		want(t, again, "session:a", "one")
 		var ids, rows int

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -84,6 +85,7 @@ func (p *pool) record(ctx context.Context, text string, key string) (value []byt
 	if value == nil {
 		value = []byte{}
 	}
+	microseconds = min(microseconds, math.MaxInt64/int64(time.Microsecond)) // a column may hold a time that is further away
 	return value, time.Duration(microseconds) * time.Microsecond, rows.Close()
 }
 

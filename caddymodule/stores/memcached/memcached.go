@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -26,7 +25,8 @@ func init() { caddy.RegisterModule(new(Store)) }
 // restarted, or whose memory is full, loses sessions. Caddy starts without it, and recovers by itself when it returns.
 type Store struct {
 	// The addresses, host:port or the path of a Unix socket. All proxies that share sessions name the same servers, in any
-	// order. Placeholders such as {env.*} work here and in the prefix. Default: localhost:11211
+	// order. An app's sessions can be shared on one server only. Placeholders such as {env.*} work here and in the prefix.
+	// Default: localhost:11211
 	Addresses []string `json:"addresses,omitempty"`
 
 	// What comes before the key of every session, at most 50 bytes. Default: session:
@@ -67,7 +67,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if err := s.opts.Check(); err != nil {
 		return err
 	}
-	s.identity = stores.Identity{Driver: "memcached", Resource: s.fingerprint(s.opts)}
+	s.identity = stores.Identity{Driver: "memcached", Resource: fingerprint(s.opts)}
 	return nil
 }
 
@@ -113,7 +113,7 @@ func hostPort(address string) (string, error) {
 
 // fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
 // does a configuration that is reloaded.
-func (s *Store) fingerprint(o memcached.Options) string {
+func fingerprint(o memcached.Options) string {
 	text, err := json.Marshal([]any{o.Addrs, o.KeyPrefix, o.Timeout, o.PoolSize, o.Bare})
 	if err != nil {
 		panic(err) // it is strings and numbers
@@ -127,17 +127,18 @@ func (s *Store) Open() (sessionstore.Store, func(), error) {
 	return stores.Share(s.identity, func() (sessionstore.Store, error) { return memcached.Open(s.opts) })
 }
 
-// OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key, on the server that its client library picks.
+// OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key. There may be one server only: with
+// several, the app's client has its own way to choose one.
 func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	if err := layout.Check("memcached", s.KeyPrefix != nil); err != nil {
 		return nil, nil, err
 	}
-	if len(s.opts.Addrs) > 1 {
-		return nil, nil, errors.New("store memcached: an app's sessions can be shared on one server only: each client library spreads keys in its own way")
-	}
 	opts := s.opts
 	opts.KeyPrefix, opts.Bare = "", lifetime
-	id := stores.Identity{Driver: "memcached " + string(layout), Resource: s.fingerprint(opts)}
+	if err := opts.Check(); err != nil {
+		return nil, nil, fmt.Errorf("store %w", err)
+	}
+	id := stores.Identity{Driver: "memcached " + string(layout), Resource: fingerprint(opts)}
 	return stores.Share(id, func() (sessionstore.Store, error) { return memcached.Open(opts) })
 }
 

@@ -5,44 +5,84 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bradfitz/gomemcache/memcache"
+
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/test/memcachedtest"
 )
 
-func TestSharedWithAnApp(t *testing.T) {
-	const day = 24 * time.Hour
-	open := func(text string, layout stores.Layout, lifetime time.Duration) (any, error) {
-		s, err := parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := provision(t, s); err != nil {
-			t.Fatal(err)
-		}
-		store, release, err := s.OpenShared(layout, lifetime)
-		if err == nil {
-			t.Cleanup(release)
-		}
-		return store, err
-	}
-	one, err := open("memcached a.invalid", stores.FlaskSession, day)
+const day = 24 * time.Hour
+
+func mustProvision(t *testing.T, text string) *Store {
+	t.Helper()
+	s, err := parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if two, err := open("memcached a.invalid:11211", stores.FlaskSession, day); err != nil || two != one {
-		t.Errorf("two handlers do not share: %v", err)
+	if err := provision(t, s); err != nil {
+		t.Fatal(err)
 	}
-	if two, err := open("memcached a.invalid", stores.FlaskSession, 2*day); err != nil || two == one {
-		t.Errorf("what differs is shared: %v", err)
+	return s
+}
+
+func shared(t *testing.T, text string, lifetime time.Duration) sessionstore.Store {
+	t.Helper()
+	store, release, err := mustProvision(t, text).OpenShared(stores.FlaskSession, lifetime)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for text, says := range map[string]string{
-		"memcached a b":                     "on one server only",
-		"memcached a {\nkey_prefix app:\n}": "key_prefix belongs into the dialect's block",
+	t.Cleanup(release)
+	return store
+}
+
+// TestFlaskSession shares the items of an app.
+func TestFlaskSession(t *testing.T) {
+	t.Parallel()
+	addr := memcachedtest.Start(t).Addr
+	app := memcache.New(addr)
+	const key, value = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f", "(dp0\nV_permanent\np1\nI01\ns."
+	if err := app.Set(&memcache.Item{Key: key, Value: []byte(value), Flags: 16, Expiration: int32(time.Now().Add(31 * day).Unix())}); err != nil {
+		t.Fatal(err)
+	}
+	text := "memcached " + addr + " {\ntimeout 5s\n}"
+	store := shared(t, text, 31*day)
+	if e, err := store.Get(t.Context(), key); err != nil || string(e.Value) != value || e.TTL != 31*day || !e.TTLUnknown {
+		t.Errorf("%v, %v", e, err)
+	}
+	if _, err := store.CompareAndSet(t.Context(), key, []byte(value), []byte("(d."), 31*day); err != nil {
+		t.Fatal(err)
+	}
+	if item, err := app.Get(key); err != nil || string(item.Value) != "(d." || item.Flags != 16 {
+		t.Errorf("%v, %v", item, err)
+	}
+
+	own, release, err := mustProvision(t, text).Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if shared(t, text, 31*day) != store {
+		t.Error("two handlers do not share")
+	}
+	if own == store || shared(t, text, day) == store {
+		t.Error("what differs is shared")
+	}
+}
+
+func TestNotShared(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		text   string
+		layout stores.Layout
+		says   string
+	}{
+		{"memcached", "php", `store memcached: it cannot keep sessions as "php" does`},
+		{"memcached {\nkey_prefix session:\n}", stores.FlaskSession, "store memcached: key_prefix belongs into the dialect's block here"},
+		{"memcached a b", stores.FlaskSession, "store memcached: an app's records are shared on one server only"},
 	} {
-		if _, err := open(text, stores.FlaskSession, day); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", text, err)
+		if _, _, err := mustProvision(t, test.text).OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v", test.text, err)
 		}
-	}
-	if _, err := open("memcached a", "php", day); err == nil || !strings.Contains(err.Error(), `it cannot keep sessions as "php" does`) {
-		t.Errorf("%v", err)
 	}
 }

@@ -11,8 +11,8 @@ import (
 //
 //	store sql postgres|mysql|sqlite <dsn or path> {
 //		table          <name>
+//		sequence       <name>          # in an app's table
 //		create_table   on|off
-//		sequence       <name>
 //		key_prefix     <prefix>
 //		pool_size      <connections>
 //		dial_timeout   <duration>
@@ -40,10 +40,10 @@ func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
 	switch option {
 	case "table":
 		return stores.Name(d, &s.Table)
-	case "create_table":
-		return stores.OnOff(d, &s.CreateTable)
 	case "sequence":
 		return stores.Name(d, &s.Sequence)
+	case "create_table":
+		return stores.OnOff(d, &s.CreateTable)
 	case "key_prefix":
 		return stores.Name(d, &s.KeyPrefix)
 	case "pool_size":

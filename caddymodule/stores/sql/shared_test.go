@@ -1,70 +1,126 @@
 package sql_test
 
 import (
-	"encoding/json"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/caddymodule/stores/sql"
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-func TestSharedWithAnApp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "app.sqlite")
-	module := func(text string) *sql.Store {
-		t.Helper()
-		s, err := parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		config, err := json.Marshal(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s, err = provision(t, string(config)); err != nil {
-			t.Fatal(err)
-		}
-		return s
+const day = 24 * time.Hour
+
+// TestFlaskSession shares the rows of an app.
+func TestFlaskSession(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "app.db")
+	db, err := stdsql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	open := func(text string, layout stores.Layout) (any, error) {
-		s := module(text)
-		store, release, err := s.OpenShared(layout, time.Hour)
-		if err == nil {
-			t.Cleanup(release)
-		}
-		return store, err
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), `CREATE TABLE flask_sessions
+		(id INTEGER NOT NULL, session_id VARCHAR(255), data BLOB, expiry DATETIME, PRIMARY KEY (id), UNIQUE (session_id))`); err != nil {
+		t.Fatal(err)
 	}
-	s := module("sql sqlite " + path)
+	const insert = `INSERT INTO flask_sessions (session_id, data, expiry) VALUES (?, ?, ?)`
+	const key, value = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f", "\x82\xaa_permanent\xc3\xa3uid\xa6bmakan"
+	for id, expiry := range map[string]string{key: "2999-11-14 22:13:20.000000", "session:expired": "2023-11-14 22:13:20.000000"} {
+		if _, err := db.ExecContext(t.Context(), insert, id, []byte(value), expiry); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config := fmt.Sprintf(`{"database":"sqlite","dsn":%q,"table":"flask_sessions","timeout":"5s"}`, path)
+	store := shared(t, config)
+	if shared(t, config) != store {
+		t.Error("two handlers do not share")
+	}
+	s, err := provision(t, config)
+	if err != nil {
+		t.Fatal(err)
+	}
 	own, release, err := s.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer release()
+	if own == store {
+		t.Error("what differs is shared")
+	}
+	if _, err := own.Get(t.Context(), key); !errors.Is(err, sessionstore.ErrUnavailable) {
+		t.Errorf("the app's table is taken for one of ours: %v", err)
+	}
+
+	if e, err := store.Get(t.Context(), key); err != nil || string(e.Value) != value || e.TTL < 365*day || e.TTLUnknown {
+		t.Errorf("%v, %v", e, err)
+	}
+	if e, err := store.Get(t.Context(), "session:expired"); err != nil || e.Found() {
+		t.Errorf("%v, %v", e, err)
+	}
+	if _, err := store.CompareAndSet(t.Context(), key, []byte(value), []byte("\x80"), day); err != nil {
+		t.Fatal(err)
+	}
+	var data []byte
+	var expiry string
+	if err := db.QueryRowContext(t.Context(), `SELECT data, CAST(expiry AS TEXT) FROM flask_sessions WHERE session_id = ?`, key).Scan(&data, &expiry); err != nil {
+		t.Fatal(err)
+	}
+	at, err := time.Parse("2006-01-02 15:04:05.000000", expiry)
+	if left := time.Until(at); err != nil || string(data) != "\x80" || left > day || left < day-time.Minute {
+		t.Errorf("the row holds %q until %s, %v", data, expiry, err)
+	}
+}
+
+func shared(t *testing.T, config string) sessionstore.Store {
+	t.Helper()
+	s, err := provision(t, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, release, err := s.OpenShared(stores.FlaskSession, day)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(release)
-	one, err := open("sql sqlite "+path, stores.FlaskSession)
-	if err != nil || one == any(own) {
-		t.Fatalf("the app's table is taken for ours: %v", err)
+	return store
+}
+
+func TestNotShared(t *testing.T) {
+	t.Parallel()
+	const postgres = `"database":"postgres","dsn":"postgres://u:p@shared.invalid/d"`
+	if shared(t, `{`+postgres+`,"table":"app.sessions","sequence":"ids"}`) == shared(t, `{`+postgres+`,"table":"app.sessions"}`) {
+		t.Error("what differs is shared")
 	}
-	if two, err := open("sql sqlite "+path, stores.FlaskSession); err != nil || two != one {
-		t.Errorf("two handlers do not share: %v", err)
-	}
-	if two, err := open("sql sqlite "+path+" {\ntable others\n}", stores.FlaskSession); err != nil || two == one {
-		t.Errorf("what differs is shared: %v", err)
-	}
-	for text, says := range map[string]string{
-		"sql sqlite x {\nkey_prefix app:\n}":                 "key_prefix belongs into the dialect's block",
-		"sql sqlite x {\nsequence s\n}":                      "sequence: sqlite has none",
-		"sql postgres postgres://h/d {\nsequence \"a b\"\n}": `sequence "a b": a name is`,
+	for _, test := range []struct {
+		config string
+		layout stores.Layout
+		says   string
+	}{
+		{`{` + postgres + `}`, "php", `store sql: it cannot keep sessions as "php" does`},
+		{`{` + postgres + `,"key_prefix":"a:"}`, stores.FlaskSession, "store sql: key_prefix belongs into the dialect's block here"},
+		{`{` + postgres + `,"sweep_interval":"1m"}`, stores.FlaskSession, "store sql: sweep_interval: it is the app's"},
+		{`{` + postgres + `,"sequence":"a;b"}`, stores.FlaskSession, `store sql: sequence "a;b"`},
+		{`{` + postgres + `,"sequence":"a","create_table":true}`, stores.FlaskSession, "store sql: create_table: "},
+		{`{"database":"sqlite","dsn":"x","sequence":"a"}`, stores.FlaskSession, "store sql: sequence: sqlite has none"},
 	} {
-		if _, err := open(text, stores.FlaskSession); err == nil || !strings.Contains(err.Error(), says) {
-			t.Errorf("%s: %v", text, err)
+		s, err := provision(t, test.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%s: %v", test.config, err)
 		}
 	}
-	if _, err := open("sql sqlite x", "php"); err == nil || !strings.Contains(err.Error(), `it cannot keep sessions as "php" does`) {
-		t.Errorf("%v", err)
+	s, err := provision(t, `{`+postgres+`,"sequence":"a"}`)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, _, err := module("sql postgres postgres://h/d {\nsequence s\n}").Open(); err == nil || !strings.Contains(err.Error(), "sequence is for the table of an app") {
-		t.Errorf("%v", err)
+	if _, _, err := s.Open(); err == nil || !strings.Contains(err.Error(), "store sql: sequence: our own tables need none") {
+		t.Errorf("our own table has a sequence: %v", err)
 	}
 }

@@ -35,13 +35,14 @@ type Store struct {
 	// The table, with its schema if that is not the default one. Default: sessions
 	Table string `json:"table,omitempty"`
 
+	// Where the ids of new rows come from in a table of Flask-Session's that was made with SESSION_SQLALCHEMY_SEQUENCE.
+	// Default: they come by themselves
+	Sequence string `json:"sequence,omitempty"`
+
 	// Whether the table, with SQLite the file too, is made when it is missed. It is never altered. Default: false
 	CreateTable bool `json:"create_table,omitempty"`
 
-	// Where the numbers of new rows come from, in the table of an app with the setting SESSION_SQLALCHEMY_SEQUENCE. Default: none
-	Sequence string `json:"sequence,omitempty"`
-
-	// What comes before the key of every session. Default: nothing
+	// What comes before the key of every session. An app's stands in its dialect. Default: nothing
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
 	// How many connections there are at most. Default: 10
@@ -59,15 +60,13 @@ type Store struct {
 	// How long a connection is used. Default: 30m
 	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
 
-	// How often expired sessions are deleted, on average. Default: 1m
+	// How often expired sessions are deleted, on average. An app's are left to the app. Default: 1m
 	SweepInterval caddy.Duration `json:"sweep_interval,omitempty"`
 
-	driver   *sql.Driver
-	dsn      string
-	opts     sql.Options
-	sequence string
-	identity stores.Identity
-	logger   *zap.Logger
+	driver *sql.Driver
+	dsn    string
+	opts   sql.Options
+	logger *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -113,7 +112,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	}{
 		{"dsn", s.DSN, &s.dsn},
 		{"table", s.Table, &s.opts.Table},
-		{"sequence", s.Sequence, &s.sequence},
+		{"sequence", s.Sequence, &s.opts.Sequence},
 		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
 	} {
 		if *o.to, err = stores.Resolve(repl, o.name, o.from); err != nil {
@@ -123,10 +122,11 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if s.dsn == "" {
 		return fmt.Errorf("store sql %s: no dsn", s.Database)
 	}
-	if err := sql.Check(s.driver, s.dsn, s.opts); err != nil {
+	alone := s.opts
+	alone.Sequence = "" // whether it fits is not known before the table is opened, as ours or as an app's
+	if err := sql.Check(s.driver, s.dsn, alone); err != nil {
 		return fmt.Errorf("store %w", err)
 	}
-	s.identity = stores.Identity{Driver: "sql " + s.Database, Resource: s.fingerprint(s.opts)}
 	return nil
 }
 
@@ -135,7 +135,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 func (s *Store) fingerprint(o sql.Options) string {
 	hash := sha256.New()
 	err := json.NewEncoder(hash).Encode([]any{
-		s.Database, s.dsn, o.Table, o.CreateTable, o.KeyPrefix, o.PoolSize, o.DialTimeout, o.Timeout, o.MaxIdleTime, o.MaxLifetime, o.SweepInterval, o.Sequence,
+		s.Database, s.dsn, o.Layout, o.Table, o.Sequence, o.CreateTable, o.KeyPrefix, o.PoolSize, o.DialTimeout, o.Timeout, o.MaxIdleTime, o.MaxLifetime, o.SweepInterval,
 	})
 	if err != nil {
 		panic(err) // it is strings and numbers
@@ -145,23 +145,27 @@ func (s *Store) fingerprint(o sql.Options) string {
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
-	if s.sequence != "" {
-		return nil, nil, errors.New("store sql: sequence is for the table of an app, with its dialect")
-	}
-	return stores.Share(s.identity, func() (sessionstore.Store, error) { return sql.Open(s.driver, s.dsn, s.opts) })
+	return s.open("sql "+s.Database, s.opts)
 }
 
-// OpenShared implements [stores.Sharer]. The table is the app's.
+// OpenShared implements [stores.Sharer].
 func (s *Store) OpenShared(layout stores.Layout, _ time.Duration) (sessionstore.Store, func(), error) {
 	if err := layout.Check("sql", s.KeyPrefix != ""); err != nil {
 		return nil, nil, err
 	}
+	if s.SweepInterval != 0 {
+		return nil, nil, errors.New("store sql: sweep_interval: it is the app's to delete its expired sessions")
+	}
 	opts := s.opts
-	opts.Layout, opts.Sequence = sql.FlaskSession, s.sequence
+	opts.Layout = sql.FlaskSession
+	return s.open("sql "+s.Database+" "+string(layout), opts)
+}
+
+func (s *Store) open(driver string, opts sql.Options) (sessionstore.Store, func(), error) {
 	if err := sql.Check(s.driver, s.dsn, opts); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
-	id := stores.Identity{Driver: "sql " + s.Database + " " + string(layout), Resource: s.fingerprint(opts)}
+	id := stores.Identity{Driver: driver, Resource: s.fingerprint(opts)}
 	return stores.Share(id, func() (sessionstore.Store, error) { return sql.Open(s.driver, s.dsn, opts) })
 }
 

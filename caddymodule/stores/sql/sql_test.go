@@ -30,6 +30,7 @@ func TestCaddyfile(t *testing.T) {
 		"sql postgres postgres://u:p@h/d": {Database: "postgres", DSN: "postgres://u:p@h/d"},
 		`sql sqlite "/a b.db" {
 			table          a.b
+			sequence       c
 			create_table   on
 			key_prefix     app:
 			pool_size      4
@@ -39,7 +40,7 @@ func TestCaddyfile(t *testing.T) {
 			max_lifetime   4ms
 			sweep_interval 5ms
 		}`: {
-			Database: "sqlite", DSN: "/a b.db", Table: "a.b", CreateTable: true, KeyPrefix: "app:", PoolSize: 4,
+			Database: "sqlite", DSN: "/a b.db", Table: "a.b", Sequence: "c", CreateTable: true, KeyPrefix: "app:", PoolSize: 4,
 			DialTimeout: ms, Timeout: 2 * ms, MaxIdleTime: 3 * ms, MaxLifetime: 4 * ms, SweepInterval: 5 * ms,
 		},
 		"sql sqlite x {\n create_table off\n}": {Database: "sqlite", DSN: "x"},
@@ -65,6 +66,7 @@ func TestCaddyfileIsStrict(t *testing.T) {
 		"sql sqlite x {\n table a\n table b\n}":         "twice",
 		"sql sqlite x {\n table\n}":                     "wrong argument count",
 		"sql sqlite x {\n table a b\n}":                 "wrong argument count",
+		"sql sqlite x {\n sequence\n}":                  "wrong argument count",
 		"sql sqlite x {\n create_table yes\n}":          "not on or off",
 		"sql sqlite x {\n pool_size 0\n}":               "not a number",
 		"sql sqlite x {\n timeout 5\n}":                 "not a duration",
