@@ -2,8 +2,6 @@
 package browser_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -87,42 +85,11 @@ func TestExampleKeepsSessionsWhenCaddyIsKilled(t *testing.T) {
 }
 
 func TestWalks(t *testing.T) {
-	node, chromium := harness.Node(t), harness.Program(t, "chromium", "chromium-browser", "google-chrome")
 	caddy := startExample(t)
 
 	// To a browser, localhost and 127.0.0.1 are different sites.
 	elsewhere := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(elsewhere.Close)
 
-	out := filepath.Join(harness.Root(), "test", "out")
-	if err := os.MkdirAll(out, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), node, "walk.mjs")
-	cmd.Env = append(os.Environ(), "URL="+caddy.URL, "CHROMIUM="+chromium, "OUT="+out,
-		"ELSEWHERE="+strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1))
-	var complaint strings.Builder
-	cmd.Stderr = &complaint
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	walks := 0
-	for lines := bufio.NewScanner(stdout); lines.Scan(); walks++ {
-		var walk struct{ Name, Error string }
-		if err := json.Unmarshal(lines.Bytes(), &walk); err != nil {
-			t.Fatalf("%v: %s", err, lines.Bytes())
-		}
-		t.Run(walk.Name, func(t *testing.T) {
-			if walk.Error != "" {
-				t.Error(walk.Error)
-			}
-		})
-	}
-	if err := cmd.Wait(); err != nil || walks == 0 {
-		t.Fatalf("after %d walks: %v\n%s", walks, err, &complaint)
-	}
+	harness.Walk(t, "browser/walk.mjs", "URL="+caddy.URL, "ELSEWHERE="+strings.Replace(elsewhere.URL, "127.0.0.1", "localhost", 1))
 }

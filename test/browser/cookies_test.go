@@ -131,7 +131,7 @@ var apart = map[string]string{
 }
 
 func TestVaultIsABrowsersJar(t *testing.T) {
-	node, chromium := harness.Node(t), harness.Program(t, "chromium", "chromium-browser", "google-chrome")
+	node, chromium := harness.Node(t), harness.Chromium(t)
 	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n, _ := strconv.Atoi(r.URL.Query().Get("step"))
 		if name := r.URL.Query().Get("case"); name != "" {

@@ -1,10 +1,9 @@
-// Walks through the example site in a real browser. URL is the site, ELSEWHERE a page of another site, CHROMIUM the
-// browser, OUT a folder for pictures. Prints a line of JSON for every walk: its name, and what went wrong.
+// Walks through the example site. URL is the site, ELSEWHERE a page of another site, OUT a folder for pictures.
 import assert from 'node:assert/strict';
 import path from 'node:path';
-import { chromium } from 'playwright-core';
+import { cookie, run } from './run.mjs';
 
-const { URL: site, ELSEWHERE: elsewhere, CHROMIUM: executablePath, OUT: out } = process.env;
+const { URL: site, ELSEWHERE: elsewhere, OUT: out } = process.env;
 const days = 24 * 60 * 60;
 
 const walks = {
@@ -158,33 +157,4 @@ async function logIn(page, name) {
   await page.waitForSelector('.flash');
 }
 
-async function cookie(context) {
-  const cookies = await context.cookies();
-  assert.equal(cookies.length, 1, 'there must be one cookie');
-  return cookies[0];
-}
-
-// Chromium is kept from looking for anything outside of this machine. Its sandbox does not start for root.
-const browser = await chromium.launch({
-  executablePath,
-  args: [
-    '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
-    '--disable-background-networking', '--disable-component-update', '--disable-sync',
-  ],
-});
-for (const [name, walk] of Object.entries(walks)) {
-  const context = await browser.newContext();
-  context.setDefaultTimeout(20_000);
-  const page = await context.newPage();
-  let error = '';
-  page.on('pageerror', (e) => (error ||= String(e)));
-  try {
-    await walk(page, context);
-  } catch (e) {
-    error = e.stack;
-    await page.screenshot({ path: path.join(out, 'failed.png'), fullPage: true }).catch(() => {});
-  }
-  console.log(JSON.stringify({ name, error }));
-  await context.close();
-}
-await browser.close();
+await run(walks);

@@ -1,0 +1,51 @@
+// What walks through a site in a real browser have in common. CHROMIUM is the browser, OUT a folder for pictures.
+import assert from 'node:assert/strict';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+
+const { CHROMIUM: executablePath, OUT: out } = process.env;
+
+// Takes each walk, which is given a page and the context that it is in, with a browser that has no cookies. Prints a line
+// of JSON for each: its name, and what went wrong.
+export async function run(walks) {
+  // Chromium is kept from looking for anything outside of this machine. Its sandbox does not start for root.
+  const browser = await chromium.launch({
+    executablePath,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
+      '--disable-background-networking', '--disable-component-update', '--disable-sync',
+    ],
+  });
+  for (const [name, walk] of Object.entries(walks)) {
+    const context = await browser.newContext();
+    context.setDefaultTimeout(20_000);
+    const page = await context.newPage();
+    let error = '';
+    page.on('pageerror', (e) => (error ||= String(e)));
+    try {
+      await walk(page, context);
+    } catch (e) {
+      error = e.stack;
+      await page.screenshot({ path: path.join(out, 'failed.png'), fullPage: true }).catch(() => {});
+    }
+    console.log(JSON.stringify({ name, error }));
+    await context.close();
+  }
+  await browser.close();
+}
+
+// The one cookie that the browser has.
+export async function cookie(context) {
+  const cookies = await context.cookies();
+  assert.equal(cookies.length, 1, `there must be one cookie, and not ${cookies.map((c) => c.name)}`);
+  return cookies[0];
+}
+
+// The same, if it is ours: signed, and for no script to read.
+export async function signedCookie(context) {
+  const c = await cookie(context);
+  assert.equal(c.name, 'caddy_session');
+  assert.match(c.value, /^[\w-]{43}\.[\w-]{43}$/);
+  assert.ok(c.httpOnly);
+  return c;
+}
