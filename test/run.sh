@@ -148,20 +148,22 @@ debian_modules="flask_session redis pymongo pylibmc memcache flask_sqlalchemy ps
 debian_python=(python3-flask-session python3-redis python3-pymongo python3-pylibmc python3-memcache python3-flask-sqlalchemy
 	python3-psycopg2 gunicorn)
 
-# setup_sources unpacks source archives into test/.sources: the tests run applications that these bring along.
+# setup_sources unpacks the sources of test/sources.txt, as they were published, into test/.sources.
 setup_sources() {
-	local dir=test/.sources archive
-	if [ "$(cat "$dir/installed.txt" 2>/dev/null)" != "${sources[*]}" ]; then
-		say "fetching the sources of ${sources[*]}"
-		rm -rf "$dir"
-		mkdir -p "$dir"
-		"$SESSION_TEST_PYTHON" -m pip download --quiet --no-deps --no-binary :all: -d "$tmp/sources" "${sources[@]}" >"$tmp/pip" 2>&1 ||
+	local archive
+	if ! cmp -s test/sources.txt test/.sources/installed.txt; then
+		say "fetching the sources of test/sources.txt"
+		rm -rf test/.sources
+		mkdir -p test/.sources
+		# pip builds their metadata to be sure of the versions: with the flit_core of the environment, and no other.
+		test/.venv/bin/pip download --quiet --no-deps --no-build-isolation --no-binary :all: --dest "$tmp/sources" -r test/sources.txt >"$tmp/pip" 2>&1 ||
 			die "fetching sources:" "$(cat "$tmp/pip")"
-		for archive in "$tmp"/sources/*.tar.gz; do tar -xzf "$archive" -C "$dir"; done
-		echo "${sources[*]}" >"$dir/installed.txt"
+		for archive in "$tmp"/sources/*.tar.gz; do
+			tar -xzf "$archive" -C test/.sources --no-same-owner
+		done
+		cp test/sources.txt test/.sources/installed.txt
 	fi
 }
-sources=(Flask==3.1.3 Flask-Session==0.8.0)
 
 # setup_node makes test/node_modules of test/package-lock.json.
 setup_node() {

@@ -18,10 +18,7 @@ import (
 // example runs one of examples.py, and a Caddy with a session directive before it and before a backend at /other/.
 func example(t *testing.T, name, session string, env ...string) *harness.Caddy {
 	t.Helper()
-	sources := filepath.Join(harness.Root(), "test", ".sources")
-	if _, err := os.Stat(sources); err != nil {
-		harness.Missing(t, "the source archives of Flask and Flask-Session")
-	}
+	sources := filepath.Dir(harness.Source(t, "flask-3.1.3"))
 	addr := harness.FreeAddr(t)
 	cmd := exec.Command(harness.FlaskSession(t, "0.8.0"), "-m", "gunicorn", "--bind", addr, "examples:application")
 	cmd.Dir = filepath.Join(harness.Root(), "test", "flask")

@@ -60,6 +60,16 @@ func FlaskSession(tb testing.TB, version string) string {
 	return path
 }
 
+// Source returns the folder of one of the sources in test/sources.txt, as in "flask-3.1.3".
+func Source(tb testing.TB, name string) string {
+	tb.Helper()
+	path := filepath.Join(Root(), "test", ".sources", name)
+	if _, err := os.Stat(path); err != nil {
+		Missing(tb, "the source of "+name)
+	}
+	return path
+}
+
 // Node returns the path of Node.js, if the packages of test/package.json are installed.
 func Node(tb testing.TB) string {
 	tb.Helper()
