@@ -72,7 +72,11 @@ func (x *exchange) given() sessionstore.Record {
 
 // adoptedCookie makes the cookie that the app would have set for this session.
 func (x *exchange) adoptedCookie() (string, error) {
-	if x.h.adopted.cookie == "" || !x.session.Exists() {
+	if x.h.adopted.cookie == "" {
+		return "", nil
+	}
+	x.asked = time.Now()
+	if !x.session.Exists() {
 		return "", nil
 	}
 	rec := x.given()
@@ -80,7 +84,7 @@ func (x *exchange) adoptedCookie() (string, error) {
 	if err != nil {
 		return "", caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("session %s: the app's cookie: %w", x.session.Ref(), err))
 	}
-	return x.h.adopted.cookie + "=" + x.h.adopted.Client.Seal(payload, time.Now()), nil
+	return x.h.adopted.cookie + "=" + x.h.adopted.Client.Seal(payload, x.asked), nil
 }
 
 // adopts reports whether a cookie that the backend sets is the app's session.
@@ -88,7 +92,7 @@ func (h *Handler) adopts(line string) bool {
 	return h.adopted.cookie != "" && vault.NameOf(line) == h.adopted.cookie
 }
 
-// clockSkew is how far the app's clock may be ahead of ours.
+// clockSkew is how far the app's clock may be from ours.
 const clockSkew = time.Minute
 
 // adopt works out what the app has changed, against what it was given, and has just that happen. The last of its
@@ -132,9 +136,13 @@ func (x *exchange) readAdopted(line string) (rec sessionstore.Record, err error)
 	if cookie.Value == "" || cookie.MaxAge < 0 || !cookie.Expires.IsZero() && cookie.Expires.Before(now.Add(-clockSkew)) {
 		return rec, nil
 	}
-	payload, _, _, ok := x.h.adopted.Client.Open(cookie.Value, now)
-	if !ok {
+	payload, age, _, ok := x.h.adopted.Client.Open(cookie.Value, now)
+	switch {
+	case !ok:
 		return rec, fmt.Errorf("%w: it does not verify; is the secret of adopt the app's?", sessionstore.ErrInvalid)
+	case age-clockSkew > now.Sub(x.asked):
+		// A cache between the app and us answers with the cookie of whoever came first.
+		return rec, fmt.Errorf("%w: it is older than the request; is it from a cache?", sessionstore.ErrInvalid)
 	}
 	if err := x.h.adopted.Codec.Decode(payload, &rec); err != nil {
 		return rec, fmt.Errorf("%w: %w", sessionstore.ErrInvalid, err)

@@ -71,8 +71,9 @@ type exchange struct {
 	// request went on without.
 	unavailable bool
 
-	// added is what was added to the Cookie header.
+	// added is what was added to the Cookie header, and asked when the app was given its session.
 	added string
+	asked time.Time
 
 	// touched says that the use of the session is being recorded.
 	touched bool
