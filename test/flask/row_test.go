@@ -169,7 +169,7 @@ func (s servers) config(r row, lifetime int) map[string]any {
 	case "sqlalchemy":
 		c["SESSION_SQLALCHEMY_TABLE"] = r.table()
 	case "mongodb":
-		c["SESSION_MONGODB_COLLECT"] = r.table()
+		c["SESSION_MONGODB_COLLECT"] = r.collection() // without an index it is looked through from its beginning
 	}
 	return c
 }
@@ -179,21 +179,27 @@ func (r row) table() string {
 	return "sessions_" + strings.NewReplacer(".", "_", "-", "_").Replace(r.version)
 }
 
+// collection is one for each row.
+func (r row) collection() string { return strings.NewReplacer(".", "_", "-", "_").Replace("r" + r.String()) }
+
+// patience is what a machine that is busy with other tests needs.
+const patience = "timeout 10s\n dial_timeout 10s"
+
 // store is the proxy's store directive.
 func (s servers) store(r row) string {
 	switch r.backend {
 	case redis:
-		return "store redis " + s.redis
+		return "store redis " + s.redis + " {\n dial_timeout 10s\n read_timeout 10s\n write_timeout 10s\n }"
 	case pylibmc, memcache, pymemcache:
-		return "store memcached " + s.memcached
+		return "store memcached " + s.memcached + " {\n timeout 10s\n }"
 	case mongodb:
-		return fmt.Sprintf("store mongodb %s {\n collection %s\n }", s.mongodb, r.table())
+		return fmt.Sprintf("store mongodb %s {\n collection %s\n %s\n }", s.mongodb, r.collection(), patience)
 	case sqlite:
-		return fmt.Sprintf("store sql sqlite %s {\n table %s\n }", s.path(r), r.table())
+		return fmt.Sprintf("store sql sqlite %s {\n table %s\n %s\n }", s.path(r), r.table(), patience)
 	case mariadb:
-		return fmt.Sprintf("store sql mysql %s {\n table %s\n }", s.mariadb, r.table())
+		return fmt.Sprintf("store sql mysql %s {\n table %s\n %s\n }", s.mariadb, r.table(), patience)
 	case postgres:
-		return fmt.Sprintf("store sql postgres %s {\n table %s\n }", s.postgres, r.table())
+		return fmt.Sprintf("store sql postgres %s {\n table %s\n %s\n }", s.postgres, r.table(), patience)
 	default:
 		return "store file " + s.path(r)
 	}
@@ -202,11 +208,11 @@ func (s servers) store(r row) string {
 // session is the proxy's session directive. Rows without a signer leave it to the proxy to find out the serialization.
 func (s servers) session(r row, lifetime int) string {
 	if r.backend == cookie {
-		return fmt.Sprintf("session {\n dialect flask {\n secret \"%s\"\n lifetime %ds\n }\n store_timeout 10s\n }", secret, lifetime)
+		return fmt.Sprintf("session {\n dialect flask {\n secret \"%s\"\n lifetime %ds\n }\n store_timeout 30s\n }", secret, lifetime)
 	}
 	options := fmt.Sprintf("lifetime %ds", lifetime)
 	if r.signer {
 		options += fmt.Sprintf("\n use_signer on\n secret \"%s\"\n serialization %s", secret, r.serialization)
 	}
-	return fmt.Sprintf("session {\n %s\n dialect flask_session {\n %s\n }\n store_timeout 10s\n }", s.store(r), options)
+	return fmt.Sprintf("session {\n %s\n dialect flask_session {\n %s\n }\n store_timeout 30s\n }", s.store(r), options)
 }

@@ -30,7 +30,7 @@ func startShared(t *testing.T, dialect, options string) shared {
 	t.Cleanup(func() { _ = client.Close() })
 	other := httptest.NewServer(http.HandlerFunc(speak))
 	t.Cleanup(other.Close)
-	c := harness.Start(t, "http://$ADDR {\n session {\n store redis "+addr+"\n dialect flask_session {\n "+dialect+"\n }\n "+options+
+	c := harness.Start(t, "http://$ADDR {\n session {\n store_timeout 10s\n store redis "+addr+" {\n read_timeout 5s\n }\n dialect flask_session {\n "+dialect+"\n }\n "+options+
 		"\n }\n reverse_proxy "+other.Listener.Addr().String()+"\n}\n")
 	return shared{t, c, client}
 }
