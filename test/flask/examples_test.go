@@ -1,9 +1,9 @@
 package flask_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,69 +15,160 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// example runs one of examples.py, and a Caddy with a session directive before it and before a backend at /other/.
-func example(t *testing.T, name, session string, env ...string) *harness.Caddy {
+// example returns the code of a documentation: what begins with an import of Flask below a heading.
+func example(t *testing.T, source, file, heading string) string {
 	t.Helper()
-	sources := filepath.Dir(harness.Source(t, "flask-3.1.3"))
-	addr := harness.FreeAddr(t)
-	cmd := exec.Command(harness.FlaskSession(t, "0.8.0"), "-m", "gunicorn", "--bind", addr, "examples:application")
-	cmd.Dir = filepath.Join(harness.Root(), "test", "flask")
-	cmd.Env = append(os.Environ(), append(env, "EXAMPLE="+name, "SOURCES="+sources, "HOME="+t.TempDir())...)
+	text, err := os.ReadFile(filepath.Join(harness.Source(t, source), file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const start = "\n    from flask import "
+	_, below, _ := strings.Cut(string(text), "\n"+heading+"\n--------")
+	_, below, found := strings.Cut(below, start)
+	if !found {
+		t.Fatalf("%s has no example below %s", file, heading)
+	}
+	var code strings.Builder
+	for line := range strings.Lines(start[1:] + below) {
+		indented, isCode := strings.CutPrefix(line, "    ")
+		if !isCode && strings.TrimSpace(line) != "" {
+			break
+		}
+		code.WriteString(indented)
+	}
+	return code.String()
+}
+
+// startExample runs an app below the path / and the other backend below /other, with these options of the session. It returns the site
+// and the app without the proxy.
+func startExample(t *testing.T, python, code, options string, env ...string) (site, alone string) {
+	t.Helper()
+	dir, addr := t.TempDir(), harness.FreeAddr(t)
+	if err := os.WriteFile(filepath.Join(dir, "example.py"), []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, "-m", "gunicorn", "--bind", addr, "example:app")
+	cmd.Dir = dir
+	cmd.Env = append(append(os.Environ(), "HOME="+dir), env...)
 	harness.Serve(t, "gunicorn", addr, cmd)
-	other := httptest.NewServer(http.HandlerFunc(speak))
-	t.Cleanup(other.Close)
-	return harness.Start(t, "http://$ADDR {\n "+session+"\n handle /other/* {\n reverse_proxy "+other.Listener.Addr().String()+
-		"\n }\n handle {\n reverse_proxy "+addr+"\n }\n}\n")
+	caddy := harness.Start(t, fmt.Sprintf("http://$ADDR {\n session {\n %s\n store_timeout 10s\n }\n handle /other/* {\n reverse_proxy %s\n }\n handle {\n reverse_proxy %s\n }\n}\n",
+		options, harness.Backend(t, speak), addr))
+	return caddy.URL, "http://" + addr
 }
 
+// The example of Flask's quickstart, which says nothing of the lines before it. Its key is one of bytes.
 func TestExampleOfFlask(t *testing.T) {
+	code := "from flask import Flask, redirect, request, url_for\n\napp = Flask(__name__)\n" +
+		example(t, "flask-3.1.3", "docs/quickstart.rst", "Sessions")
 	key := filepath.Join(t.TempDir(), "key")
-	if err := os.WriteFile(key, []byte("_5#y2L\"F4Q8z\n\xec]/"), 0o600); err != nil { // the example's
+	if err := os.WriteFile(key, []byte("_5#y2L\"F4Q8z\n\xec]/"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := example(t, "flask", "session {\n dialect flask {\n secret {file."+key+"}\n }\n }")
+	site, alone := startExample(t, harness.Python(t), code, "dialect flask {\n secret {file."+key+"}\n }")
+
 	v := newVisitor(t)
-	other := headerSide{v, c.URL + "/other"}
-	resp, err := v.client.PostForm(c.URL+"/login", url.Values{"username": {name}})
-	if err != nil {
-		t.Fatal(err)
+	app, other := flaskSide{v, site}, headerSide{v, site + "/other"}
+	is := func(want string) {
+		t.Helper()
+		if got := app.get("/"); got != want {
+			t.Errorf("the app says %q, want %q", got, want)
+		}
 	}
-	_ = resp.Body.Close()
-	expect(t, other.data(), map[string]any{"username": name})
-	if got := v.ok(http.MethodGet, c.URL+"/", nil); got != "Logged in as "+name {
-		t.Errorf("the app says %s", got)
+	logIn := func(name string) {
+		t.Helper()
+		resp, err := v.client.PostForm(site+"/login", url.Values{"username": {name}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusFound {
+			t.Fatalf("the login is answered %s", resp.Status)
+		}
 	}
-	other.set(map[string]any{"username": "Ada"})
-	if got := v.ok(http.MethodGet, c.URL+"/", nil); got != "Logged in as Ada" {
-		t.Errorf("the app says %s", got)
+	is("You are not logged in")
+	logIn("Žofie")
+	is("Logged in as Žofie")
+	expect(t, other.data(), map[string]any{"username": "Žofie"})
+	other.set(map[string]any{"username": "Ada", "theme": "dark"})
+	is("Logged in as Ada")
+	if got := (flaskSide{with(t, alone, v.cookie(site)), alone}).get("/"); got != "Logged in as Ada" {
+		t.Errorf("without the proxy, the app says %q", got)
 	}
-	v.do(http.MethodGet, c.URL+"/logout", nil)
-	if got := v.ok(http.MethodGet, c.URL+"/", nil); got != "You are not logged in" {
-		t.Errorf("the app says %s", got)
+	if status, _ := v.do(http.MethodGet, site+"/logout", nil); status != http.StatusFound {
+		t.Errorf("the logout is answered %d", status)
 	}
-	expect(t, other.data(), nil)
+	is("You are not logged in")
+	expect(t, other.data(), map[string]any{"theme": "dark"})
+	other.login("Grace")
+	other.set(map[string]any{"username": "Grace"})
+	is("Logged in as Grace")
+	other.logout()
+	is("You are not logged in")
 }
 
+// The example of Flask-Session's readme. It expects a Redis on its usual port: in the app's process, that leads to the one of the test.
 func TestExampleOfFlaskSession(t *testing.T) {
-	addr := redistest.Start(t, redistest.Options{}).Addr()
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
+	python := harness.FlaskSession(t, "0.8.0")
+	code := example(t, "flask_session-0.8.0", "README.rst", "A Simple Example")
+	redis := redistest.Start(t, redistest.Options{}).Addr()
+	host, port, _ := net.SplitHostPort(redis)
+	dir := t.TempDir()
+	leading := fmt.Sprintf(`import socket
+
+find = socket.getaddrinfo
+socket.getaddrinfo = lambda host, port, *args, **named: find(*((%q, %s) if port == 6379 else (host, port)), *args, **named)
+`, host, port)
+	if err := os.WriteFile(filepath.Join(dir, "sitecustomize.py"), []byte(leading), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := example(t, "flask-session", "session {\n store redis "+addr+"\n dialect flask_session\n }", "REDIS_PORT="+port)
+	checkKey(t, python, code, "store redis "+redis+"\n dialect flask_session", "PYTHONPATH="+dir)
+}
+
+// The example of Flask-Session's usage with CacheLib. As it is printed, it fails at the first session, by a comma that makes a tuple
+// of the cache, and wants a folder in the root of the file system. Its pages are those of the example before.
+func TestExampleOfCacheLib(t *testing.T) {
+	python := harness.FlaskSession(t, "0.8.0")
+	const usage = "docs/usage.rst"
+	code := example(t, "flask_session-0.8.0", usage, "Using CacheLib as a session backend")
+	folder := filepath.Join(t.TempDir(), "sessions")
+	corrected := strings.Replace(code, `cache_dir="/sessions"),`, fmt.Sprintf("cache_dir=%q)", folder), 1)
+	if corrected == code {
+		t.Fatalf("the example is another:\n%s", code)
+	}
+	_, pages, _ := strings.Cut(example(t, "flask_session-0.8.0", usage, "Quickstart"), "Session(app)")
+	checkKey(t, python, corrected+pages, "store file "+folder+"\n dialect flask_session")
+}
+
+// checkKey runs an app that sets and shows one key of the session.
+func checkKey(t *testing.T, python, code, options string, env ...string) {
+	t.Helper()
+	site, alone := startExample(t, python, code, options, env...)
 	v := newVisitor(t)
-	other := headerSide{v, c.URL + "/other"}
-	if got := v.ok(http.MethodGet, c.URL+"/get/", nil); got != "not set" {
-		t.Errorf("the app says %s", got)
+	app, other := flaskSide{v, site}, headerSide{v, site + "/other"}
+	is := func(want string) {
+		t.Helper()
+		if got := app.get("/get/"); got != want {
+			t.Errorf("the app says %q, want %q", got, want)
+		}
 	}
-	v.ok(http.MethodGet, c.URL+"/set/", nil)
+	is("not set")
+	app.get("/set/")
+	is("value")
 	expect(t, other.data(), map[string]any{"key": "value"})
-	other.set(map[string]any{"key": strings.Repeat("é", 9)})
-	if got := v.ok(http.MethodGet, c.URL+"/get/", nil); got != strings.Repeat("é", 9) {
-		t.Errorf("the app says %s", got)
+	other.set(map[string]any{"key": "another"})
+	is("another")
+	if got := (flaskSide{with(t, alone, v.cookie(site)), alone}).get("/get/"); got != "another" {
+		t.Errorf("without the proxy, the app says %q", got)
 	}
+	other.pop("key")
+	is("not set")
+	app.get("/set/")
+	expect(t, other.data(), map[string]any{"key": "value"})
 	other.logout()
-	if got := v.ok(http.MethodGet, c.URL+"/get/", nil); got != "not set" {
-		t.Errorf("after a logout the app says %s", got)
-	}
+	is("not set")
+
+	v = newVisitor(t)
+	app, other = flaskSide{v, site}, headerSide{v, site + "/other"}
+	other.set(map[string]any{"key": "first"})
+	is("first")
 }
