@@ -43,7 +43,7 @@ func recipe(t *testing.T, app string, values ...string) string {
 }
 
 // startLegacy runs the app, and a Caddy in front of it that also has a backend which is no Flask.
-func startLegacy(t *testing.T, options string) (proxied, alone string, caddy *harness.Caddy) {
+func startLegacy(t *testing.T) (proxied, alone string, caddy *harness.Caddy) {
 	t.Helper()
 	t.Setenv("APP_SECRET", appSecret)
 	addr := harness.FreeAddr(t)
@@ -60,7 +60,7 @@ func startLegacy(t *testing.T, options string) (proxied, alone string, caddy *ha
 	t.Cleanup(other.Close)
 	caddy = harness.Start(t, recipe(t, "legacy",
 		"{$SITE:app.example.org}\n", "http://$ADDR {\n",
-		"max_size 16000", "max_size 16000\n"+options,
+		"max_size 16000", "max_size 16000\nstore_timeout 10s", // on a machine that is busy with other tests
 		"reverse_proxy {$APP:localhost:5000}\n",
 		"handle /other {\nreverse_proxy "+other.Listener.Addr().String()+"\n}\nhandle {\nreverse_proxy "+addr+"\n}\n}\n"))
 	return caddy.URL, "http://" + addr, caddy
@@ -124,7 +124,7 @@ func (v visitor) cookies() (names []string) {
 }
 
 func TestAdoptFlask(t *testing.T) {
-	proxied, alone, caddy := startLegacy(t, "")
+	proxied, alone, caddy := startLegacy(t)
 
 	t.Run("the browser sees our cookie alone", func(t *testing.T) {
 		v := newVisitor(t, proxied)
@@ -305,7 +305,7 @@ func TestAdoptFlask(t *testing.T) {
 
 // Cookies that the app would take, sent by a client that has no business with them.
 func TestAttackAdoptedCookieSentByTheClient(t *testing.T) {
-	proxied, alone, _ := startLegacy(t, "")
+	proxied, alone, _ := startLegacy(t)
 	victim := newVisitor(t, alone)
 	victim.get("/login/victim")
 	u, _ := url.Parse(alone)
@@ -344,7 +344,7 @@ func (c withCookie) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func TestAttackPlantedIDFollowedIntoAnAdoptedLogin(t *testing.T) {
-	proxied, _, _ := startLegacy(t, "")
+	proxied, _, _ := startLegacy(t)
 	thief := newVisitor(t, proxied)
 	thief.get("/set/a")
 	u, _ := url.Parse(proxied)
@@ -361,7 +361,7 @@ func TestAttackPlantedIDFollowedIntoAnAdoptedLogin(t *testing.T) {
 
 // A secret that is not the app's would lose every change: that must be seen at once.
 func TestAdoptedCookieOfAnotherSecret(t *testing.T) {
-	proxied, _, caddy := startLegacy(t, "")
+	proxied, _, caddy := startLegacy(t)
 	v := newVisitor(t, proxied)
 	t.Setenv("APP_SECRET", "another")
 	text, err := os.ReadFile(caddy.Config())
