@@ -70,6 +70,16 @@ func Source(tb testing.TB, name string) string {
 	return path
 }
 
+// Apps returns the path of a Python that has the packages of test/requirements/apps.txt: applications that nobody here wrote.
+func Apps(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(Root(), "test", ".venvs", "apps", "bin", "python")
+	if _, err := os.Stat(path); err != nil {
+		Missing(tb, "the Python of the applications")
+	}
+	return path
+}
+
 // Node returns the path of Node.js, if the packages of test/package.json are installed.
 func Node(tb testing.TB) string {
 	tb.Helper()
