@@ -32,6 +32,8 @@ programs=(
 	"node:nodejs"
 	"npm:npm"
 	"php-cgi:php-cgi"
+	"/usr/share/adminer/adminer.php:adminer"
+	"/usr/lib/php/*/mysqli.so:php-mysql" # one of those that Adminer can do with
 	"redis-server:redis-server"
 	"memcached:memcached"
 	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql" # Debian keeps it out of PATH
@@ -131,8 +133,8 @@ venv() {
 	fi
 }
 
-# setup_python makes test/.venv with the packages of test/requirements.txt, and an environment in test/.venvs for each of
-# the versions of Flask-Session in test/requirements. One more is Debian's own.
+# setup_python makes test/.venv with the packages of test/requirements.txt, and an environment in test/.venvs for each file in
+# test/requirements. One more, with a version of Flask-Session, is Debian's own.
 setup_python() {
 	local file
 	venv "$PWD/test/.venv" test/requirements.txt
