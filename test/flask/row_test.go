@@ -180,7 +180,9 @@ func (r row) table() string {
 }
 
 // collection is one for each row.
-func (r row) collection() string { return strings.NewReplacer(".", "_", "-", "_").Replace("r" + r.String()) }
+func (r row) collection() string {
+	return strings.NewReplacer(".", "_", "-", "_").Replace("r" + r.String())
+}
 
 // patience is what a machine that is busy with other tests needs.
 const patience = "timeout 10s\n dial_timeout 10s"
