@@ -140,8 +140,7 @@ func NewUUIDText(digits string) (Value, bool) {
 	return Str(d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:]), true
 }
 
-// datetime returns the moment of a datetime; one without a time zone counts as UTC, as in Flask. exact says that it has no
-// time zone but UTC, and no fraction of a second.
+// datetime returns the moment of a datetime, to the second; one without a time zone counts as UTC, as in Flask.
 func (o *Object) datetime() (t time.Time, ok bool) {
 	if o.Class != datetimeClass || o.Then != nil {
 		return t, false

@@ -1,0 +1,99 @@
+package python_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
+	"github.com/caddy-session/caddy-session/sessionstore/dialect/python/pickle"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// dict makes a dict of names and values in turn.
+func dict(items ...any) *python.Dict {
+	d := new(python.Dict)
+	for i := 0; i < len(items); i += 2 {
+		d.Add(python.Str(items[i].(string)), items[i+1])
+	}
+	return d
+}
+
+func merge(t *testing.T, before *python.Dict, text string) (*python.Dict, error) {
+	t.Helper()
+	doc, err := jsondoc.Parse(text, sessionstore.MaxDepth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return python.Merge(before, doc, &pickle.Maker)
+}
+
+// moment is a datetime with microseconds, which its JSON leaves out.
+func moment(microseconds byte) python.Value {
+	made := python.NewDatetime(time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC)).(*python.Object)
+	args := made.Args.(*python.Tuple).Items
+	text := []byte(args[0].(python.Bytes))
+	text[len(text)-1] = microseconds
+	return &python.Object{Class: made.Class, Args: &python.Tuple{Items: []python.Value{python.Bytes(text), args[1]}}}
+}
+
+const momentJSON = `{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}`
+
+// What is moved is what it was, also where its JSON does not say all of it.
+func TestValuesThatMove(t *testing.T) {
+	set := &python.Set{Items: []python.Value{python.Int("1")}}
+	at := moment(7)
+	before := dict("set", set, "at", at, "list", &python.List{Items: []python.Value{set, python.Float(1)}})
+	marker := python.Render(set)
+	after, err := merge(t, before, `{"moved":`+marker+`,"later":`+momentJSON+`,"list":[1.0,`+marker+`]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, _ := after.Get("list")
+	for name, want := range map[string]python.Value{"moved": set, "later": at} {
+		if got, _ := after.Get(name); got != want {
+			t.Errorf("%s is %v", name, got)
+		}
+	}
+	if items := list.(*python.List).Items; items[0] != python.Value(python.Float(1)) || items[1] != python.Value(set) {
+		t.Errorf("the list is %v", items)
+	}
+}
+
+func TestWhatCannotBeTold(t *testing.T) {
+	before := dict("one", moment(1), "two", moment(2))
+	if _, err := merge(t, before, `{"one":`+momentJSON+`,"two":`+momentJSON+`,"n":1}`); err != nil {
+		t.Errorf("both in their places: %v", err)
+	}
+	for name, text := range map[string]string{
+		"which of two datetimes":     `{"three":` + momentJSON + `}`,
+		"a marker of nothing":        `{"a":{" o":"app.Own#000000000000"}}`,
+		"a tuple that is no list":    `{"a":{" t":1}}`,
+		"bytes that are no base64":   `{"a":{" b":"%"}}`,
+		"a date that is none":        `{"a":{" d":"tomorrow"}}`,
+		"a dict that was not tagged": `{"a":{" di":{"x":1}}}`,
+		"data that are a list":       `[]`,
+		"a number beyond a float":    `{"a":1e999}`,
+	} {
+		if _, err := merge(t, before, text); !errors.Is(err, sessionstore.ErrInvalid) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A dict that looks like a tag is shown so that it cannot be taken for one, and comes back.
+func TestDictsLikeTags(t *testing.T) {
+	before := dict("a", dict(" t", python.Int("1")), "b", dict(" o", python.Str("x")))
+	text, err := python.ToJSON(before)
+	if err != nil || string(text) != `{"a":{" di":{" t__":1}},"b":{" di":{" o__":"x"}}}` {
+		t.Fatalf("%s, %v", text, err)
+	}
+	after, err := merge(t, before, `{"a":{" di":{" t__":2}},"b":{" di":{" o__":"x"}}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := python.ToJSON(after); err != nil || string(again) != `{"a":{" di":{" t__":2}},"b":{" di":{" o__":"x"}}}` {
+		t.Errorf("%s, %v", again, err)
+	}
+}
