@@ -16,7 +16,7 @@ func TestParallelKeys(t *testing.T) {
 		t.Run(strings.Fields(store)[0], func(t *testing.T) {
 			t.Parallel()
 			const keys = 200
-			caddy := harness.Start(t, site(t, "store "+store))
+			caddy := harness.Start(t, site(t, "store_timeout 10s\nstore "+store)) // on a busy machine, 200 take their time
 			client := harness.Client(t)
 			if _, err := get(client, caddy.URL, update, `{"n":0}`); err != nil {
 				t.Fatal(err)
