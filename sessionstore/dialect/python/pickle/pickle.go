@@ -88,8 +88,8 @@ var (
 	errCycle     = fmt.Errorf("%w: the session refers to itself in a way that cannot be written", sessionstore.ErrInvalid)
 )
 
-// IsPickle reports whether data begin as a pickle does. Protocols 0 and 1 have no mark of their own: there, it is how every
-// dict of these begins.
+// IsPickle reports whether data begin as a pickle of a dict does. Protocols 0 and 1 have no mark of their own: there, it is
+// the dict itself that is known.
 func IsPickle(data []byte) bool {
 	if len(data) < 2 {
 		return false
@@ -100,7 +100,7 @@ func IsPickle(data []byte) bool {
 	case opMark:
 		return data[1] == opDict
 	case opEmptyDict:
-		return data[1] == opBinPut || data[1] == opLongBinPut || data[1] == opStop
+		return true
 	default:
 		return false
 	}
