@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"time"
 
@@ -171,40 +172,34 @@ func cameOverTLS(r *http.Request) bool {
 // take appends the values of all cookies of our name to values, in their order, and if
 // strip says so removes them from the header. Their neighbours stay byte for byte.
 func (j *cookieJar) take(h http.Header, values []string, strip bool) []string {
-	lines := h["Cookie"]
-	before := len(values)
-	for _, line := range lines {
-		for more := true; more; {
-			var pair string
-			pair, line, more = strings.Cut(line, ";")
-			if value, ours := j.match(pair); ours {
-				values = append(values, value)
-			}
-		}
-	}
-	if len(values) == before || !strip {
-		return values
-	}
 	removeCookies(h, func(pair string) bool {
-		_, ours := j.match(pair)
-		return ours
+		value, ours := j.match(pair)
+		if ours {
+			values = append(values, value)
+		}
+		return ours && strip
 	})
 	return values
 }
 
-// removeCookies removes the cookies that drop names from the Cookie header. Their neighbours stay byte for byte.
+// removeCookies removes the cookies that drop names from the Cookie header, of which it is asked one after another. Their
+// neighbours stay byte for byte.
 func removeCookies(h http.Header, drop func(pair string) bool) {
-	lines := h["Cookie"]
-	kept := lines[:0:0]
-	for _, line := range lines {
-		if line = without(line, drop); line != "" {
-			kept = append(kept, line)
+	var room [4]string // so that a request that keeps its cookies needs no memory
+	kept, changed := room[:0], false
+	for _, line := range h["Cookie"] {
+		rest, removed := without(line, drop)
+		if rest != "" {
+			kept = append(kept, rest)
 		}
+		changed = changed || removed
 	}
-	if len(kept) == 0 {
+	switch {
+	case !changed:
+	case len(kept) == 0:
 		delete(h, "Cookie")
-	} else {
-		h["Cookie"] = kept
+	default:
+		h["Cookie"] = slices.Clone(kept)
 	}
 }
 
@@ -216,12 +211,12 @@ func (j *cookieJar) match(pair string) (value string, ours bool) {
 	return textproto.TrimString(value), true
 }
 
-// without returns the line without the cookies that drop names, or nothing if it held no others. Where
-// they stand at the ends of the line, that is a part of it and no copy.
-func without(line string, drop func(pair string) bool) string {
+// without returns the line without the cookies that drop names, or nothing if it held no others, and reports whether there
+// were any. Where they stand at the ends of the line, that is a part of it and no copy.
+func without(line string, drop func(pair string) bool) (rest string, removed bool) {
 	var joined strings.Builder // the neighbours before the run line[start:end]
 	var start, end int
-	removed, gap := false, false
+	gap := false
 	for at, more := 0, true; more; {
 		var pair string
 		pair, _, more = strings.Cut(line[at:], ";")
@@ -244,15 +239,15 @@ func without(line string, drop func(pair string) bool) string {
 		}
 		at += len(";")
 	}
-	kept := line[start:end]
+	rest = line[start:end]
 	if joined.Len() > 0 {
-		joined.WriteString(kept)
-		kept = joined.String()
+		joined.WriteString(rest)
+		rest = joined.String()
 	}
-	if strings.Trim(kept, " \t;") == "" {
-		return ""
+	if strings.Trim(rest, " \t;") == "" {
+		rest = ""
 	}
-	return kept
+	return rest, removed
 }
 
 func isTrue(b *bool, def bool) bool {

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -130,14 +131,15 @@ func (n *names) own() (set nameSet) {
 }
 
 // removeTokens removes the comma-separated tokens that drop names from the values
-// of a header, and reports whether there were any.
+// of a header, and reports whether there were any. Mostly there are none, which costs no memory.
 func removeTokens(values []string, drop func(token string) bool) (kept []string, removed bool) {
+	if !slices.ContainsFunc(values, func(v string) bool { return anyToken(v, drop) }) {
+		return values, false
+	}
 	for _, v := range values {
 		var tokens []string
 		for token := range strings.SplitSeq(v, ",") {
-			if token = strings.TrimSpace(token); drop(token) {
-				removed = true
-			} else {
+			if token = strings.TrimSpace(token); !drop(token) {
 				tokens = append(tokens, token)
 			}
 		}
@@ -145,5 +147,16 @@ func removeTokens(values []string, drop func(token string) bool) (kept []string,
 			kept = append(kept, strings.Join(tokens, ", "))
 		}
 	}
-	return kept, removed
+	return kept, true
+}
+
+func anyToken(value string, match func(token string) bool) bool {
+	for more := true; more; {
+		var token string
+		token, value, more = strings.Cut(value, ",")
+		if match(strings.TrimSpace(token)) {
+			return true
+		}
+	}
+	return false
 }

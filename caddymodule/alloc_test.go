@@ -1,0 +1,29 @@
+package caddymodule
+
+import (
+	"net/http"
+	"testing"
+)
+
+// TestWhatOthersSendNeedsNoMemory: every request pays for the look at its headers, also one that has nothing of ours.
+func TestWhatOthersSendNeedsNoMemory(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	r := &http.Request{Header: http.Header{
+		"Connection":      {"keep-alive, TE"},
+		"Cookie":          {"theme=dark; lang=en"},
+		"Sec-Fetch-Site":  {"same-origin"},
+		"Accept-Encoding": {"gzip"},
+	}}
+	var room [1]string
+	for name, do := range map[string]func(){
+		"clean":    func() { clean(r, &h.names.request, nil) },
+		"identify": func() { h.cookie.take(r.Header, room[:0], true) },
+	} {
+		if got := testing.AllocsPerRun(200, do); got > 0 {
+			t.Errorf("%s: %v allocations, none are allowed", name, got)
+		}
+	}
+	if len(r.Header) != 4 || r.Header.Get("Connection") != "keep-alive, TE" || r.Header.Get("Cookie") != "theme=dark; lang=en" {
+		t.Errorf("%v is left", r.Header)
+	}
+}
