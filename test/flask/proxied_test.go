@@ -31,6 +31,7 @@ func TestProxied(t *testing.T) {
 	s := startServers(t)
 	all := rows()
 	caddy := startProxy(t, s, all, startApps(t, s, all))
+	t.Run("expiry", func(t *testing.T) { checkExpiry(t, caddy.URL, all) })
 	for _, r := range all {
 		t.Run(r.String(), func(t *testing.T) {
 			t.Parallel()
@@ -61,32 +62,48 @@ func TestProxied(t *testing.T) {
 					checkParallel(t, app, other)
 				})
 			}
-			t.Run("expiry", func(t *testing.T) {
-				app, other := open(t, path+"-short", "")
-				checkExpiry(t, r, app, other)
-			})
 		})
 	}
 }
 
-// checkExpiry lets two sessions expire, one that each side saved last, and asks each for the other's.
-func checkExpiry(t *testing.T, r row, app flaskSide, other headerSide) {
-	second := newVisitor(t)
-	app2, other2 := flaskSide{second, app.base}, headerSide{second, other.base}
-	app.permanent(true)
-	app.set(map[string]any{"x": 1.0})
-	expect(t, other.data(), map[string]any{"x": 1.0})
-	other2.ask("X-Session-Update", `{"x":2}`, "X-Session-Control", "permanent")
-	expect(t, app2.data(), map[string]any{"x": 2.0})
-	stolen := [2]string{app.cookie(app.base), app2.cookie(app.base)}
+// checkExpiry lets two sessions of each row expire, all at the same time: one that each side saved last. Then it asks each side
+// for the other's.
+func checkExpiry(t *testing.T, base string, all []row) {
+	stolen := make(map[string][2]string, len(all))
+	t.Run("alive", func(t *testing.T) {
+		for _, r := range all {
+			t.Run(r.String(), func(t *testing.T) { stolen[r.String()] = saveBoth(t, base, r) })
+		}
+	})
 	time.Sleep((short + 2) * time.Second)
+	t.Run("expired", func(t *testing.T) {
+		for _, r := range all {
+			t.Run(r.String(), func(t *testing.T) { expectExpired(t, base, r, stolen[r.String()]) })
+		}
+	})
+}
+
+// saveBoth returns the cookies of two sessions that are short: the backend reads what the application saved, and the other way round.
+func saveBoth(t *testing.T, base string, r row) (stolen [2]string) {
+	path := base + "/" + r.String() + "-short"
+	first, second := newVisitor(t), newVisitor(t)
+	flaskSide{first, path}.permanent(true)
+	flaskSide{first, path}.set(map[string]any{"x": 1.0})
+	expect(t, headerSide{first, path + "/other"}.data(), map[string]any{"x": 1.0})
+	headerSide{second, path + "/other"}.ask("X-Session-Update", `{"x":2}`, "X-Session-Control", "permanent")
+	expect(t, flaskSide{second, path}.data(), map[string]any{"x": 2.0})
+	return [2]string{first.cookie(base), second.cookie(base)}
+}
+
+func expectExpired(t *testing.T, base string, r row, stolen [2]string) {
+	path := base + "/" + r.String() + "-short"
 	for _, value := range stolen {
 		if value == "" {
 			t.Fatal("there was no cookie")
 		}
-		expect(t, headerSide{with(t, app.base, value), other.base}.data(), nil)
+		expect(t, headerSide{with(t, base, value), path + "/other"}.data(), nil)
 		if !r.leavesExpiry() {
-			expect(t, flaskSide{with(t, app.base, value), app.base}.data(), nil)
+			expect(t, flaskSide{with(t, base, value), path}.data(), nil)
 		}
 	}
 }
