@@ -4,20 +4,23 @@ import "time"
 
 // timesToLive are what was asked for, less what has passed.
 func timesToLive(c *checker) {
-	for _, ttl := range []time.Duration{30 * c.Tick, time.Hour, 31 * 24 * time.Hour, 400 * 24 * time.Hour} {
-		c.save("key", nil, []byte("one"), ttl)
-		c.ttl(c.get("key"), ttl)
-		c.ticks(3)
-		e := c.get("key")
+	ttls := map[string]time.Duration{"short": 30 * c.Tick, "hour": time.Hour, "month": 31 * 24 * time.Hour, "year": 400 * 24 * time.Hour}
+	for key, ttl := range ttls {
+		c.save(key, nil, []byte("one"), ttl)
+		c.ttl(c.get(key), ttl)
+	}
+	c.ticks(3)
+	for key, ttl := range ttls {
+		e := c.get(key)
 		c.ttl(e, ttl-2*c.Tick)
 		if e.TTL < ttl-ttl/10-10*c.Tick {
 			c.Errorf("of %v there is only %v left", ttl, e.TTL)
 		}
-		e, _ = c.cas("key", nil, []byte("other"), long)
+		e, _ = c.cas(key, nil, []byte("other"), long)
 		c.ttl(e, ttl-2*c.Tick)
-		e, _ = c.cad("key", []byte("other"))
+		e, _ = c.cad(key, []byte("other"))
 		c.ttl(e, ttl-2*c.Tick)
-		c.remove("key", []byte("one"))
+		c.remove(key, []byte("one"))
 	}
 }
 

@@ -3,6 +3,7 @@
 package storetest
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -24,7 +25,8 @@ type Harness struct {
 	Reopen func(t *testing.T, s sessionstore.Store) sessionstore.Store
 
 	// Advance moves the clock of all stores forward. Nil: the suite sleeps, and
-	// its tests run in parallel.
+	// its tests run in parallel; those that wait for time to pass come first, all
+	// at once.
 	Advance func(d time.Duration)
 
 	// Tick is the unit of all times in the suite that pass: no deadline is looked
@@ -54,23 +56,37 @@ func Run(t *testing.T, h Harness) {
 			h.Keys = 1000
 		}
 	}
+	var waiting sync.WaitGroup
 	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			switch {
-			case test.needs == second && h.Second == nil:
-				t.Skip("no second handle")
-			case test.needs == reopen && h.Reopen == nil:
-				t.Skip("not durable")
-			}
-			if parallel {
-				t.Parallel()
-			}
-			s := h.New(t)
-			c := &checker{T: t, Harness: h, store: s}
-			t.Cleanup(func() { c.close(c.store) })
-			test.run(c)
-		})
+		if parallel && test.waits {
+			waiting.Go(func() { h.run(t, test, false) })
+		}
 	}
+	waiting.Wait()
+	for _, test := range tests {
+		if !parallel || !test.waits {
+			h.run(t, test, parallel)
+		}
+	}
+}
+
+// run runs one test on a store of its own.
+func (h Harness) run(t *testing.T, test test, parallel bool) {
+	t.Run(test.name, func(t *testing.T) {
+		switch {
+		case test.needs == second && h.Second == nil:
+			t.Skip("no second handle")
+		case test.needs == reopen && h.Reopen == nil:
+			t.Skip("not durable")
+		}
+		if parallel {
+			t.Parallel()
+		}
+		s := h.New(t)
+		c := &checker{T: t, Harness: h, store: s}
+		t.Cleanup(func() { c.close(c.store) })
+		test.run(c)
+	})
 }
 
 const (
@@ -78,54 +94,57 @@ const (
 	reopen = "reopen"
 )
 
-// tests are run in this order: what the later ones rely on comes first.
-var tests = []struct {
+type test struct {
 	name  string
-	needs string
+	needs string // second, reopen or nothing
+	waits bool   // for times to live to pass, which takes long where Tick is
 	run   func(c *checker)
-}{
-	{"get of nothing", "", getOfNothing},
-	{"create", "", create},
-	{"create what exists", "", createWhatExists},
-	{"replace", "", replace},
-	{"replace what has changed", "", replaceWhatHasChanged},
-	{"replace nothing", "", replaceNothing},
-	{"repeat a save whose answer was lost", "", repeatSave},
-	{"delete", "", deleteRecord},
-	{"delete what has changed", "", deleteWhatHasChanged},
-	{"delete nothing", "", deleteNothing},
-	{"no return from the dead", "", noReturn},
-	{"errors name neither keys nor values", "", discreetErrors},
+}
 
-	{"keys", "", keys},
-	{"values", "", values},
-	{"an empty value is not none", "", emptyValue},
-	{"values are compared byte by byte", "", comparesAllBytes},
-	{"what was returned stays as it is", "", returnedValuesStay},
-	{"thousands of keys", "", thousandsOfKeys},
+// tests are run in this order: what the later ones rely on comes first.
+var tests = []test{
+	{"get of nothing", "", false, getOfNothing},
+	{"create", "", false, create},
+	{"create what exists", "", false, createWhatExists},
+	{"replace", "", false, replace},
+	{"replace what has changed", "", false, replaceWhatHasChanged},
+	{"replace nothing", "", false, replaceNothing},
+	{"repeat a save whose answer was lost", "", false, repeatSave},
+	{"delete", "", false, deleteRecord},
+	{"delete what has changed", "", false, deleteWhatHasChanged},
+	{"delete nothing", "", false, deleteNothing},
+	{"no return from the dead", "", false, noReturn},
+	{"errors name neither keys nor values", "", false, discreetErrors},
 
-	{"times to live", "", timesToLive},
-	{"expiry", "", expiry},
-	{"an expired record is created anew", "", expiredCreate},
-	{"an expired record is not replaced", "", expiredReplace},
-	{"an expired record is not deleted but gone", "", expiredDelete},
-	{"an expired record is not touched", "", expiredTouch},
-	{"a save sets the time to live", "", saveSetsTTL},
+	{"keys", "", false, keys},
+	{"values", "", false, values},
+	{"an empty value is not none", "", false, emptyValue},
+	{"values are compared byte by byte", "", false, comparesAllBytes},
+	{"what was returned stays as it is", "", false, returnedValuesStay},
+	{"thousands of keys", "", false, thousandsOfKeys},
 
-	{"touch extends", "", touchExtends},
-	{"touch shortens", "", touchShortens},
-	{"touch of what has changed", "", touchWhatHasChanged},
-	{"touch of nothing", "", touchNothing},
-	{"touch changes no data", "", touchKeepsData},
+	{"times to live", "", true, timesToLive},
+	{"expiry", "", true, expiry},
+	{"an expired record is created anew", "", true, expiredCreate},
+	{"an expired record is not replaced", "", true, expiredReplace},
+	{"an expired record is not deleted but gone", "", true, expiredDelete},
+	{"an expired record is not touched", "", true, expiredTouch},
+	{"a save sets the time to live", "", true, saveSetsTTL},
 
-	{"no lost updates", "", noLostUpdates},
-	{"one creates", "", oneCreates},
-	{"delete or replace", "", deleteOrReplace},
+	{"touch extends", "", true, touchExtends},
+	{"touch shortens", "", true, touchShortens},
+	{"touch of what has changed", "", true, touchWhatHasChanged},
+	{"touch of nothing", "", false, touchNothing},
+	{"touch changes no data", "", false, touchKeepsData},
 
-	{"an ended context", "", endedContext},
-	{"contexts that end under way", "", endingContexts},
+	{"no lost updates", "", false, noLostUpdates},
+	{"one creates", "", false, oneCreates},
+	{"delete or replace", "", false, deleteOrReplace},
 
-	{"two handles see the same", second, twoHandles},
-	{"two handles lose no updates", second, twoHandlesNoLostUpdates},
-	{"what was answered is there after closing", reopen, survivesClosing},
+	{"an ended context", "", false, endedContext},
+	{"contexts that end under way", "", false, endingContexts},
+
+	{"two handles see the same", second, true, twoHandles},
+	{"two handles lose no updates", second, false, twoHandlesNoLostUpdates},
+	{"what was answered is there after closing", reopen, false, survivesClosing},
 }
