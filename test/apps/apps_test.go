@@ -21,8 +21,6 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // apps are the applications by their paths, with the names that they use in their messages.
 var apps = []struct{ path, name string }{{"/php/", "PHP"}, {"/flask/", "Flask"}, {"/express/", "Express"}}
 

@@ -14,8 +14,6 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 func example(tb testing.TB) (path, text string) {
 	tb.Helper()
 	path = filepath.Join(harness.Root(), "Caddyfile.example")

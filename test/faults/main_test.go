@@ -14,8 +14,6 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // site is a Caddyfile with a session block in front of the echo backend.
 func site(tb testing.TB, options string) string {
 	return fmt.Sprintf("http://$ADDR {\n\tsession {\n%s\n\t}\n\treverse_proxy %s\n}\n", options, harness.Backend(tb, harness.Echo))

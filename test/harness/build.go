@@ -3,10 +3,12 @@
 package harness
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -15,30 +17,43 @@ import (
 // certificate authority could use.
 const tags = "nobadger,nomysql,nopgx"
 
+// build makes the binary of [Binary]. [MainOf] and [MainWith] put others in its place.
 var build = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("SESSION_TEST_CADDY"); path != "" {
 		return path, nil
 	}
-	dir, err := os.MkdirTemp("", "session-caddy")
-	if err != nil {
-		return "", err
-	}
-	built = dir
-	path := filepath.Join(dir, "caddy")
-	args := []string{"build", "-tags", tags, "-o", path}
+	return goBuild("./test/cmd/caddy")
+})
+
+// goBuild builds the command in the folder pkg of the checkout, with the race detector if the tests have it, and returns its path in
+// Go's cache: it is linked once for all the packages that use it. What go run has just linked it takes into the cache when it is
+// done, hence the second time.
+func goBuild(pkg string) (string, error) {
+	args := []string{"run", "-exec", "echo", "-tags", tags}
 	if raceEnabled {
 		args = append(args, "-race")
 	}
-	cmd := exec.Command("go", append(args, "./test/cmd/caddy")...)
-	cmd.Dir = Root()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", &buildError{err, out}
+	for range 2 {
+		cmd := exec.Command("go", append(args, pkg)...)
+		cmd.Dir = Root()
+		out, err := cmd.Output()
+		if err != nil {
+			return "", &buildError{err, stderr(err)}
+		}
+		path := strings.TrimSpace(string(out))
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
 	}
-	return path, nil
-})
+	return "", errors.New("go run leaves nothing in Go's cache")
+}
 
-// built is the folder of the binary that this process has built, if any.
-var built string
+func stderr(err error) []byte {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
+		return exit.Stderr
+	}
+	return nil
+}
 
 type buildError struct {
 	error
@@ -57,15 +72,6 @@ func Binary(tb testing.TB) string {
 		tb.Fatalf("building caddy: %v", err)
 	}
 	return path
-}
-
-// Main is for TestMain: it removes the binary that [Binary] has built.
-func Main(m *testing.M) {
-	code := m.Run()
-	if built != "" {
-		_ = os.RemoveAll(built)
-	}
-	os.Exit(code)
 }
 
 // Root returns the folder of the checkout.

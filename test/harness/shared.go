@@ -3,10 +3,7 @@ package harness
 import (
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
@@ -92,23 +89,13 @@ func StartWith(tb testing.TB, caddyfile func(c *Caddy) string) *Caddy {
 	return c
 }
 
-// MainWith is [Main] for tests that share something: after is called when all have run, and reports whether
+// MainWith is for the TestMain of tests that share something: after is called when all have run, and reports whether
 // all was well. The Caddy that [Binary] builds has the modules in the folders faulty and probe.
 func MainWith(m *testing.M, after func() bool) {
-	var built atomic.Bool
-	inner := buildModules()
-	build = func() (string, error) {
-		built.Store(true)
-		return inner()
-	}
+	build = sync.OnceValues(buildModules)
 	code := m.Run()
 	if !after() && code == 0 {
 		code = 1
-	}
-	if built.Load() {
-		if path, err := build(); err == nil && strings.Contains(path, builtDir) {
-			_ = os.RemoveAll(filepath.Dir(path))
-		}
 	}
 	os.Exit(code)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/test/harness"
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
@@ -83,7 +84,7 @@ func (r *run) pauseServer(s *redistest.Server) {
 	r.t.Helper()
 	n := r.fault("SIGSTOP", func() {
 		s.Pause()
-		r.pass(lasting(pausedFor, pausedFor/2))
+		r.pass(harness.Lasting(pausedFor, pausedFor/2))
 		s.Resume()
 	})
 	if n == 0 {
@@ -97,7 +98,7 @@ func (r *run) killServer(s *redistest.Server) {
 	before := info(r.t, s, "server")["run_id"]
 	n := r.fault("SIGKILL", func() {
 		s.Kill()
-		r.pass(lasting(pausedFor/3, pausedFor/6))
+		r.pass(harness.Lasting(pausedFor/3, pausedFor/6))
 		s.Restart()
 	})
 	if n == 0 {
@@ -114,7 +115,7 @@ func (r *run) fillMemory(s *redistest.Server) {
 	before := refusals(r.t, s, "OOM")
 	n := r.fault("out of memory", func() {
 		do(r.t, s, "CONFIG", "SET", "maxmemory", "1")
-		r.pass(lasting(pausedFor/3, pausedFor/6))
+		r.pass(harness.Lasting(pausedFor/3, pausedFor/6))
 		do(r.t, s, "CONFIG", "SET", "maxmemory", "0")
 	})
 	if n == 0 || refusals(r.t, s, "OOM") == before {

@@ -6,28 +6,7 @@
 // does meanwhile, with go test ./... or on its own, is measured beside each request: see pace.
 package redis
 
-import (
-	"os"
-	"sync"
-	"testing"
-	"time"
-
-	"github.com/caddy-session/caddy-session/test/harness"
-)
-
-func TestMain(m *testing.M) { harness.Main(m) }
-
-// long reports whether the tests take the minute that they should take on CI. Without it they do the same
-// to the servers, with shorter pauses.
-var long = os.Getenv("CI") == "true" || os.Getenv("SESSION_TEST_LONG") != ""
-
-// lasting returns one of two durations: how long something lasts on CI, or here.
-func lasting(onCI, here time.Duration) time.Duration {
-	if long {
-		return onCI
-	}
-	return here
-}
+import "sync"
 
 // load is held by the test whose clients are at work. The servers of the others start meanwhile.
 var load sync.Mutex

@@ -56,7 +56,7 @@ func testReload(t *testing.T, pipelining string) {
 	})
 	for n := range 5 {
 		reload(t, caddy, config(n+1, "400ms"))
-		time.Sleep(lasting(400*time.Millisecond, 100*time.Millisecond))
+		time.Sleep(harness.Lasting(400*time.Millisecond, 100*time.Millisecond))
 		now := connections(t, s)
 		for id := range before {
 			if !now[id] {

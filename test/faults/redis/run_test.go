@@ -107,7 +107,7 @@ func (r *run) delay(from time.Duration) (longest time.Duration) {
 // calm waits until all has been well for a while, and returns how long it was not, from a time on.
 func (r *run) calm(from time.Duration) (mended time.Duration) {
 	r.t.Helper()
-	pause := lasting(700*time.Millisecond, 300*time.Millisecond)
+	pause := harness.Lasting(700*time.Millisecond, 300*time.Millisecond)
 	for {
 		now := r.h.now()
 		well, mended := true, time.Duration(0)
