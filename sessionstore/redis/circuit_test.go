@@ -271,22 +271,32 @@ func TestDeadMaster(t *testing.T) {
 				}
 				time.Sleep(1500 * time.Millisecond)
 				failures := 0
-				median, most := timed(400, func(i int) {
-					key := others[i%len(others)]
-					next := record(100)
-					if err := s.try(key, values[key], next); err != nil {
-						failures++
-						t.Logf("%v", err)
-						return
-					}
-					values[key] = next
-					s.want(key, next)
-				})
-				t.Logf("a save and a read at the other masters: %v at the median, %v at most", median, most)
+				// What others use of the machine slows a client of nobody's down too.
+				var took, pace []time.Duration
+				for i := range 400 {
+					pace = append(pace, lasts(func() {
+						do(t, cluster.Nodes[0], "PING")
+						do(t, cluster.Nodes[2], "PING")
+					}))
+					took = append(took, lasts(func() {
+						key := others[i%len(others)]
+						next := record(100)
+						if err := s.try(key, values[key], next); err != nil {
+							failures++
+							t.Logf("%v", err)
+							return
+						}
+						values[key] = next
+						s.want(key, next)
+					}))
+				}
+				median, most := summary(took)
+				ping, _ := summary(pace)
+				t.Logf("a save and a read at the other masters: %v at the median, %v at most; two PINGs: %v at the median", median, most, ping)
 				if failures > 0 {
 					t.Errorf("%d saves failed", failures)
 				}
-				if median > 20*time.Millisecond || most > time.Second {
+				if median > 5*time.Millisecond+5*ping || most > time.Second {
 					t.Errorf("the others are slow: %v at the median, %v at most", median, most)
 				}
 				own, worst := timed(50, func(int) {

@@ -208,12 +208,22 @@ func eventually(t testing.TB, patience time.Duration, f func() error) time.Durat
 func timed(n int, f func(i int)) (median, most time.Duration) {
 	all := make([]time.Duration, n)
 	for i := range all {
-		begin := time.Now()
-		f(i)
-		all[i] = time.Since(begin)
+		all[i] = lasts(func() { f(i) })
 	}
+	return summary(all)
+}
+
+// lasts returns how long f took.
+func lasts(f func()) time.Duration {
+	begin := time.Now()
+	f()
+	return time.Since(begin)
+}
+
+// summary sorts durations and returns the median and the longest.
+func summary(all []time.Duration) (median, most time.Duration) {
 	slices.Sort(all)
-	return all[n/2], all[n-1]
+	return all[len(all)/2], all[len(all)-1]
 }
 
 func do(t testing.TB, s *redistest.Server, args ...any) any {
