@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -107,7 +109,24 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	} else if _, err := os.Stat(c.path); err != nil {
 		return nil, fileError{err}
 	}
-	return c.Connector.Connect(ctx)
+	return c.open(ctx)
+}
+
+// open opens the file. SQLite waits for no lock when it changes the journal of a new file, since two who do so at once would wait
+// for each other: one of them has to let go, and to try again.
+func (c *connector) open(ctx context.Context) (driver.Conn, error) {
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		conn, err := c.Connector.Connect(ctx)
+		var answer *sqlite.Error
+		if !errors.As(err, &answer) || answer.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return conn, err
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // fileError is an error of the file system.

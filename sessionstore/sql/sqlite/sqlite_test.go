@@ -5,7 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -81,6 +83,24 @@ func TestSynced(t *testing.T) {
 		if err := db.QueryRow("PRAGMA " + pragma).Scan(&is); err != nil || is != want {
 			t.Errorf("%s is %s, %v", pragma, is, err)
 		}
+	}
+}
+
+// TestManyConnectAtOnce has connections in the way of each other where a file is new: SQLite does not wait when it changes the journal.
+func TestManyConnectAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	for round := range 20 {
+		path := filepath.Join(dir, strconv.Itoa(round))
+		var group sync.WaitGroup
+		for i := range 16 {
+			s := open(t, path, sql.Options{CreateTable: true})
+			group.Go(func() {
+				if _, err := s.CompareAndSet(t.Context(), strconv.Itoa(i), nil, []byte("v"), time.Hour); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
 	}
 }
 
