@@ -178,11 +178,6 @@ type identity struct {
 	err    error
 }
 
-type signed struct {
-	id    string
-	stale bool
-}
-
 // maxIdentities is how many cookies that verify are looked up: another site of the
 // same domain may have added some of its own.
 const maxIdentities = 3
@@ -214,19 +209,13 @@ func (x *exchange) identify(ref string) identity {
 		if id.n == maxIdentities {
 			break
 		}
-		if len(value) > maxCookieValue {
-			continue
-		}
-		if v, stale, ok := sgn.Verify(value); ok && x.manager.ValidID(v) {
-			id.signed[id.n] = signed{v, stale}
+		if s, ok := h.verified.get(value, sgn, x.manager.ValidID); ok {
+			id.signed[id.n] = s
 			id.n++
 		}
 	}
 	return id
 }
-
-// maxCookieValue is longer than any value that we sign. What is longer is not worth hashing.
-const maxCookieValue = 256
 
 // load finds the session. An error refuses the request.
 func (x *exchange) load(id identity) error {
@@ -259,13 +248,14 @@ func (x *exchange) load(id identity) error {
 
 // lookUp asks the store for the sessions that the cookies name, until there is one.
 func (x *exchange) lookUp(id *identity) (err error) {
-	for _, c := range id.signed[:id.n] {
-		x.session, err = x.manager.Load(x.r.Context(), c.id, x.scope())
+	for i := range id.n {
+		c := &id.signed[i]
+		x.session, err = x.manager.LoadKnown(x.r.Context(), c.id, c.ref, x.scope())
 		x.session.NoCookie = x.virtual
 		if err != nil || x.session.Exists() {
 			x.id, x.stale = c.id, c.stale
 			if err != nil {
-				x.h.loggerFor(err).Error("session not loaded", zap.String("ref", sessionstore.Ref(c.id)), zap.Error(err))
+				x.h.loggerFor(err).Error("session not loaded", zap.String("ref", c.ref), zap.Error(err))
 			}
 			break
 		}

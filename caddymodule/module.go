@@ -140,8 +140,11 @@ type Handler struct {
 	cookie  cookieJar
 	names   names
 	secret  secret
-	vault   vault.Patterns
-	adopted adoption
+
+	// verified remembers what signed cookies say.
+	verified *verified
+	vault    vault.Patterns
+	adopted  adoption
 
 	// disowned are the cookies that no client may send.
 	disowned vault.Patterns

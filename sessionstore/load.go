@@ -20,6 +20,11 @@ func (m *Manager) Load(ctx context.Context, id string, scope Scope) (*Session, e
 	return m.load(ctx, id, Ref(id), scope)
 }
 
+// LoadKnown is [Manager.Load] for those who have the id's [Ref] already: to work it out takes a SHA-256.
+func (m *Manager) LoadKnown(ctx context.Context, id, ref string, scope Scope) (*Session, error) {
+	return m.load(ctx, id, ref, scope)
+}
+
 // LoadRef finds the session with this ref. It is for those who know from
 // elsewhere that the client is in this session: a ref is not a secret. It works
 // only with a [Codec] that makes keys from refs. Nobody can be given a cookie for it.
