@@ -48,14 +48,17 @@ var scenarios = []scenario{
 	{"anonymous request, `bolt`", session("store bolt $DIR/sessions.db"), "", anonymousPath, 8, 1.05},
 	// The least that a read can cost: what Caddy asks for carrying headers like a session's.
 	{"the same headers without a session", "bench_headers `" + data + "` " + otherCookie, cookiePath, anonymousPath, 8, 0},
-	{"read, `memory`", session("store memory"), createPath, anonymousPath, 8, 1.10},
-	{"read, `bolt`", session("store bolt $DIR/sessions.db"), createPath, anonymousPath, 8, 1.10},
+	{"read, `memory`, 8 connections", session("store memory"), createPath, anonymousPath, 8, 1.10},
+	{"read, `memory`, 64 connections", session("store memory"), createPath, anonymousPath, 64, 1.10},
+	{"read, `bolt`, 8 connections", session("store bolt $DIR/sessions.db"), createPath, anonymousPath, 8, 1.10},
+	{"read, `bolt`, 64 connections", session("store bolt $DIR/sessions.db"), createPath, anonymousPath, 64, 1.10},
 	{"change, `memory`, 64 connections", session("store memory"), createPath, changePath, 64, 0},
 	{"durable change, `bolt`, 64 connections", session("store bolt $DIR/sessions.db"), createPath, changePath, 64, 1.70},
 	{"read, `redis`, 8 connections", session("store redis $REDIS"), createPath, anonymousPath, 8, 0},
 	{"read, `redis`, 64 connections", session("store redis $REDIS"), createPath, anonymousPath, 64, 1.20},
 	{"read, `redis`, `pipelining off`, 64 connections", session("store redis $REDIS {\npipelining off\n}"), createPath, anonymousPath, 64, 0},
-	{"read, `redis`, `near_cache`", session("store redis $REDIS {\nnear_cache\n}"), createPath, anonymousPath, 8, 1.12},
+	{"read, `redis`, `near_cache`, 8 connections", session("store redis $REDIS {\nnear_cache\n}"), createPath, anonymousPath, 8, 1.12},
+	{"read, `redis`, `near_cache`, 64 connections", session("store redis $REDIS {\nnear_cache\n}"), createPath, anonymousPath, 64, 1.12},
 	{"change, `redis`, 64 connections", session("store redis $REDIS"), createPath, changePath, 64, 1.40},
 }
 

@@ -123,6 +123,7 @@ func validate(t *testing.T, c *harness.Caddy) {
 // An outage under traffic does not fill the log.
 func TestLogOfAnOutage(t *testing.T) {
 	t.Parallel()
+	const failures = 500
 	for _, mode := range []string{"fail", "anonymous"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -136,10 +137,18 @@ func TestLogOfAnOutage(t *testing.T) {
 			var clients sync.WaitGroup
 			var mu sync.Mutex
 			statuses := make(map[int]int)
-			for end, i := time.Now().Add(5*time.Second), 0; i < 8; i++ {
+			began := time.Now()
+			// Five seconds, or as long as a machine that has much else to do needs for the requests that the lines are compared with.
+			enough := func() bool {
+				mu.Lock()
+				defer mu.Unlock()
+				lasted := time.Since(began)
+				return lasted > time.Minute || lasted > 5*time.Second && statuses[http.StatusServiceUnavailable] >= failures
+			}
+			for range 8 {
 				client := visit(t, c).holding(cookie)
 				clients.Go(func() {
-					for n := 0; time.Now().Before(end); n++ {
+					for n := 0; !enough(); n++ {
 						path := "/"
 						if n%2 == 1 {
 							path = "/?update=" + `{"b":1}`
@@ -155,6 +164,7 @@ func TestLogOfAnOutage(t *testing.T) {
 				})
 			}
 			clients.Wait()
+			seconds := int(time.Since(began).Seconds())
 			ours, caddys := 0, 0
 			for line := range strings.Lines(c.Log()[before:]) {
 				if strings.Contains(line, `"logger":"http.log.error"`) {
@@ -164,11 +174,11 @@ func TestLogOfAnOutage(t *testing.T) {
 				}
 			}
 			t.Logf("answers by status: %v; %d lines in the log, and %d of Caddy's own", statuses, ours, caddys)
-			if statuses[http.StatusServiceUnavailable] < 500 {
+			if statuses[http.StatusServiceUnavailable] < failures {
 				t.Errorf("only %d requests failed", statuses[http.StatusServiceUnavailable])
 			}
-			if ours > 100 {
-				t.Errorf("%d lines", ours)
+			if ours > 20*seconds {
+				t.Errorf("%d lines in %d seconds", ours, seconds)
 			}
 		})
 	}
