@@ -18,7 +18,7 @@ type signed struct {
 }
 
 // verified remembers cookies whose signature is right, so that the next request of a visitor pays for no HMAC and no
-// SHA-256: that is a fifth of what a read from memory costs in the proxy. It says nothing about the session, which may have
+// SHA-256: they are a sixth of what a read from memory adds to a request. It says nothing about the session, which may have
 // ended. It may be used by many goroutines at once, and takes 64 KiB and some 300 bytes for each that it remembers.
 type verified struct {
 	seed  maphash.Seed
