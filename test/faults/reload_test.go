@@ -46,6 +46,15 @@ func testReload(t *testing.T, store string) {
 		return fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tstore %s\n\t\tmax_size %d\n\t}\n\treverse_proxy %s\n}\n", store, 4000+n, backend)
 	}
 	caddy := harness.Start(t, config(0))
+	// A copy: the file itself is written for each reload.
+	path := filepath.Join(caddy.Dir, "validated")
+	text, err := os.ReadFile(caddy.Config())
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	var stop atomic.Bool
 	var wg sync.WaitGroup
@@ -81,7 +90,7 @@ func testReload(t *testing.T, store string) {
 		})
 	}
 	validated := make(chan int)
-	go func() { validated <- validateUntil(t, caddy, &stop) }()
+	go func() { validated <- validateUntil(t, caddy, path, &stop) }()
 
 	reloads := 0
 	for end := time.Now().Add(length); time.Now().Before(end); reloads++ {
@@ -106,18 +115,8 @@ func closedEarly(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// validateUntil runs caddy validate on a copy of the configuration until stop, and returns how often.
-func validateUntil(t *testing.T, caddy *harness.Caddy, stop *atomic.Bool) (times int) {
-	path := filepath.Join(caddy.Dir, "validated")
-	text, err := os.ReadFile(caddy.Config())
-	if err != nil {
-		t.Error(err)
-		return 0
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Error(err)
-		return 0
-	}
+// validateUntil runs caddy validate on a configuration until stop, and returns how often.
+func validateUntil(t *testing.T, caddy *harness.Caddy, path string, stop *atomic.Bool) (times int) {
 	for ; !stop.Load(); times++ {
 		if out, err := caddy.Command("validate", "--config", path, "--adapter", "caddyfile").CombinedOutput(); err != nil {
 			t.Errorf("caddy validate: %v\n%s", err, out)
