@@ -89,11 +89,8 @@ func (x *exchange) target(ctx context.Context, foreign []string, sgn dialects.Co
 		return x.session, nil
 	}
 	for _, value := range foreign {
-		if len(value) > maxCookieValue {
-			continue
-		}
-		if id, _, ok := sgn.Verify(value); ok && x.manager.ValidID(id) {
-			session, err := x.manager.Load(ctx, id, x.scope())
+		if named, ok := x.h.verified.get(value, sgn, x.manager.ValidID); ok {
+			session, err := x.manager.LoadKnown(ctx, named.id, named.ref, x.scope())
 			if err != nil || !session.Exists() {
 				return nil, err
 			}

@@ -102,7 +102,7 @@ func TestWhatDoesNotVerifyIsNotRemembered(t *testing.T) {
 	}
 }
 
-// TestMoreVisitorsThanAreRemembered: all are known, and what is kept is bounded.
+// TestMoreVisitorsThanAreRemembered: each is known for who it is, also while they drive each other out.
 func TestMoreVisitorsThanAreRemembered(t *testing.T) {
 	cookies := mustSigner(t, testSecret)
 	v := newVerified()

@@ -51,7 +51,7 @@ func FuzzURI(f *testing.F) {
 	f.Fuzz(func(t *testing.T, scheme, user, password, rest string) {
 		const secret = "password-to-find"
 		if strings.ContainsAny(user, "/?@") || strings.Contains(user+password+rest, "to-find") {
-			t.Skip("it is no password, or not the only one")
+			return // it is no password, or not the only one
 		}
 		if err := Check(scheme+user+secret+password+"@"+rest, Options{}); err != nil && strings.Contains(err.Error(), secret) {
 			t.Error(err)
