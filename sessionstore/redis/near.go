@@ -37,6 +37,7 @@ type nearShard struct {
 // nearRecord is a record that was there, and how long at least it will be.
 type nearRecord struct {
 	sum   uint64
+	size  int
 	until time.Time
 }
 
@@ -97,7 +98,7 @@ func (n *nearCache) set(s *nearShard, key string, e sessionstore.Entry) {
 			break
 		}
 	}
-	s.known[key] = nearRecord{maphash.Bytes(n.seed, e.Value), time.Now().Add(e.TTL)}
+	s.known[key] = nearRecord{maphash.Bytes(n.seed, e.Value), len(e.Value), time.Now().Add(e.TTL)}
 }
 
 // DeleteByRedisKey implements [goredis.Cache]. It is called when the server says that a record has changed, or has
@@ -118,8 +119,8 @@ func (s *Store) getNear(ctx context.Context, key string, known nearRecord) (sess
 	if left <= 0 {
 		return sessionstore.Entry{}, false // it may have been touched elsewhere
 	}
-	// By now it may be larger than any record.
-	value, err := s.client.GetRange(ctx, key, 0, sessionstore.MaxValue).Result()
+	// By now it may be larger than any record: one byte more than there was shows that.
+	value, err := s.client.GetRange(ctx, key, 0, int64(known.size)).Result()
 	if err != nil || value == "" || maphash.String(s.near.seed, value) != known.sum {
 		return sessionstore.Entry{}, false
 	}
