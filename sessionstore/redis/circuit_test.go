@@ -291,14 +291,15 @@ func TestDeadMaster(t *testing.T) {
 					}
 					values[key] = next
 				}
-				median, most := summary(took)
-				alone, _ := summary(pace)
-				t.Logf("a save and a read at the other masters: %v at the median, %v at most; at a server by itself: %v at the median", median, most, alone)
+				// On a busy machine some take microseconds and some many milliseconds, and a median may be of these or of those.
+				mean, alone := meanOf(took), meanOf(pace)
+				_, most := summary(took)
+				t.Logf("a save and a read at the other masters: %v in the mean, %v at most; at a server by itself: %v in the mean", mean, most, alone)
 				if failures > 0 {
 					t.Errorf("%d saves failed", failures)
 				}
-				if median > 5*time.Millisecond+alone*3/2 || most > time.Second {
-					t.Errorf("the others are slow: %v at the median, %v at most", median, most)
+				if mean > 5*time.Millisecond+alone*3/2 || most > time.Second {
+					t.Errorf("the others are slow: %v in the mean, %v at most", mean, most)
 				}
 				own, worst := timed(50, func(int) {
 					_, err := s.Get(t.Context(), lost[4])

@@ -226,6 +226,14 @@ func summary(all []time.Duration) (median, most time.Duration) {
 	return all[len(all)/2], all[len(all)-1]
 }
 
+func meanOf(all []time.Duration) time.Duration {
+	var sum time.Duration
+	for _, d := range all {
+		sum += d
+	}
+	return sum / time.Duration(len(all))
+}
+
 func do(t testing.TB, s *redistest.Server, args ...any) any {
 	t.Helper()
 	reply, err := s.Do(args...)
