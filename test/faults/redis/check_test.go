@@ -34,6 +34,9 @@ type report struct {
 	// vanished are changes that were not answered, were seen, and are not there in the end.
 	lost, ended, risen, stale, vanished []int
 
+	// drops are the regenerates that gave no cookie, as their session was lost while they were under way.
+	drops []int
+
 	// gone are the sessions that are not there in the end, and were ended by nobody. What had been changed in them is not in lost.
 	gone int
 
@@ -54,12 +57,13 @@ func check(h *history, rules rules) *report {
 	bySession := make(map[string][]*op)
 	for _, o := range h.ops {
 		bySession[o.session] = append(bySession[o.session], o)
-		r.answer(o)
+		r.answer(o, rules)
 	}
 	for _, ops := range bySession {
 		r.contents(ops)
 		r.losses(ops, rules)
 		r.lives(ops)
+		r.dropped(ops, rules)
 	}
 	r.pace(h, rules)
 	if !rules.mayLose {
@@ -83,7 +87,7 @@ func (o *op) String() string {
 }
 
 // answer checks what the client was told.
-func (r *report) answer(o *op) {
+func (r *report) answer(o *op, rules rules) {
 	switch {
 	case o.err != nil:
 		r.problem("%v: %v", o, o.err)
@@ -94,8 +98,29 @@ func (r *report) answer(o *op) {
 	switch {
 	case o.cookie && !(gives && o.ok()):
 		r.problem("%v, with status %d, touched the cookie", o, o.status)
-	case gives && o.ok() && !o.cookie:
+	case gives && o.ok() && !o.cookie && !(rules.mayLose && o.kind == regenerate):
 		r.problem("%v did not touch the cookie", o)
+	}
+}
+
+// dropped checks that a regenerate without a new id was one whose session the servers lost while it was under way: then the
+// change is dropped, and there is nothing to give a cookie for. Nobody finds such a session again, unless at a server that
+// another proxy has not learned to be outdated.
+func (r *report) dropped(ops []*op, rules rules) {
+	if !rules.mayLose {
+		return
+	}
+	for _, o := range ops {
+		if o.kind != regenerate || !o.asked || !o.ok() || o.cookie {
+			continue
+		}
+		if slices.ContainsFunc(ops, func(later *op) bool {
+			return later.sent > o.done && (later.proxy == o.proxy || later.kind == final) && later.found != nil && later.found.Owner == o.session
+		}) {
+			r.problem("%v did not touch the cookie, and its session was not lost", o)
+			continue
+		}
+		r.drops = append(r.drops, o.number)
 	}
 }
 

@@ -169,3 +169,31 @@ func TestCheckerCounts(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// TestCheckerDrops checks that a regenerate needs to give no cookie if the session was lost meanwhile, and only then.
+func TestCheckerDrops(t *testing.T) {
+	for _, test := range []struct {
+		name, end string
+		mayLose   bool
+		want      string
+	}{
+		{"lost", "{}", true, ""},
+		{"not lost", holds(1), true, "did not touch the cookie, and its session was not lost"},
+		{"by servers that may not", "{}", false, "did not touch the cookie"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			m := made{newHistory()}
+			m.add(create, "{}")
+			m.add(regenerate, holds()).cookie = false
+			m.add(final, test.end)
+			r := check(m.h, rules{mayLose: test.mayLose, patience: time.Second})
+			found := strings.Join(r.problems, "\n")
+			if found != "" && test.want == "" || !strings.Contains(found, test.want) {
+				t.Errorf("the problems:\n%s\nwant: %s", found, test.want)
+			}
+			if test.want == "" && fmt.Sprint(r.drops) != "[1]" {
+				t.Errorf("dropped: %v", r.drops)
+			}
+		})
+	}
+}

@@ -161,8 +161,8 @@ func (r *run) finish(rules rules) *report {
 	r.t.Logf("%v; %d requests %v, 503s: %d, conflicts with the other proxy: %d and %d", worked.Round(100*time.Millisecond),
 		len(r.h.ops), kindsOf, unavailable, r.conflicts(0), r.conflicts(1))
 	r.t.Logf("lost: %d changes, and %d sessions (which %d requests did not find); sessions in doubt: %d; shown after their end: %d times; "+
-		"stale: %d times; refused changes seen and gone: %d", len(found.lost), found.gone, len(found.ended), found.doubtful, len(found.risen),
-		len(found.stale), len(found.vanished))
+		"stale: %d times; refused changes seen and gone: %d; sessions lost while they were given a new id: %d", len(found.lost), found.gone,
+		len(found.ended), found.doubtful, len(found.risen), len(found.stale), len(found.vanished), len(found.drops))
 	for name, n := range r.lostIn(found) {
 		r.t.Logf("%d of those changes were answered %s", n, name)
 	}
