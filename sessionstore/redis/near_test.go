@@ -63,6 +63,29 @@ func TestNearCacheTakesNoRoundTrip(t *testing.T) {
 	}
 }
 
+// What is fetched to be kept is as long as the record was and one byte: by then it may be anything.
+func TestNearCacheFetchesNoMoreThanThereWas(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	s, _ := near(t, server, nil)
+	seen := server.Monitor()
+	one, fetched := record(500), 0
+	s.save("k", nil, one)
+	s.want("k", one)
+	for _, c := range seen() {
+		if c.Name() != "GETRANGE" {
+			continue
+		}
+		fetched++
+		if want := []string{s.prefixed("k"), "0", fmt.Sprint(len(one))}; !slices.Equal(c.Args[1:], want) {
+			t.Errorf("a record of %d bytes is fetched by %v", len(one), c)
+		}
+	}
+	if fetched == 0 {
+		t.Error("nothing was fetched")
+	}
+}
+
 // What was written through a store is read through it from then on.
 func TestNearCacheReadsItsOwnWrites(t *testing.T) {
 	t.Parallel()
