@@ -1,6 +1,7 @@
 package redis
 
 import (
+	"bytes"
 	"context"
 	"hash/maphash"
 	"strings"
@@ -39,6 +40,9 @@ type nearRecord struct {
 	sum   uint64
 	size  int
 	until time.Time
+
+	// copy is under which name go-redis's cache holds the copy, once it has been fetched.
+	copy string
 }
 
 func newNearCache(o *NearCache) *nearCache {
@@ -92,19 +96,42 @@ func (n *nearCache) set(s *nearShard, key string, e sessionstore.Entry) {
 		delete(s.known, key)
 		return
 	}
-	if _, replaces := s.known[key]; !replaces && len(s.known) >= n.limit {
+	old, replaces := s.known[key]
+	if !replaces && len(s.known) >= n.limit {
 		for other := range s.known { // any: the order is random
 			delete(s.known, other)
 			break
 		}
 	}
-	s.known[key] = nearRecord{maphash.Bytes(n.seed, e.Value), len(e.Value), time.Now().Add(e.TTL)}
+	r := nearRecord{sum: maphash.Bytes(n.seed, e.Value), size: len(e.Value), until: time.Now().Add(e.TTL)}
+	if r.sum == old.sum && r.size == old.size {
+		r.copy = old.copy
+	}
+	s.known[key] = r
 }
+
+// Reserve implements [goredis.Cache]. It is called when a copy is about to be fetched, and learns where it will be.
+func (n *nearCache) Reserve(name string, keys []string) (token uint64, fetch bool) {
+	if len(keys) == 1 {
+		key := keyOf(keys[0])
+		s := n.shard(key)
+		s.mu.Lock()
+		if r, ok := s.known[key]; ok {
+			r.copy = name
+			s.known[key] = r
+		}
+		s.mu.Unlock()
+	}
+	return n.LocalCache.Reserve(name, keys)
+}
+
+// keyOf returns the key in what go-redis's cache calls it: before it stands whose cache it is.
+func keyOf(name string) string { return name[strings.LastIndexByte(name, 0)+1:] }
 
 // DeleteByRedisKey implements [goredis.Cache]. It is called when the server says that a record has changed, or has
 // been touched.
 func (n *nearCache) DeleteByRedisKey(name string) int {
-	key := name[strings.LastIndexByte(name, 0)+1:] // before it stands whose cache it is
+	key := keyOf(name)
 	s := n.shard(key)
 	s.mu.Lock()
 	delete(s.known, key)
@@ -119,12 +146,28 @@ func (s *Store) getNear(ctx context.Context, key string, known nearRecord) (sess
 	if left <= 0 {
 		return sessionstore.Entry{}, false // it may have been touched elsewhere
 	}
+	// To have go-redis look for the copy costs several times what the copy does: a command is made, and has its hooks.
+	if known.copy != "" {
+		reply, _ := s.near.LocalCache.Get(ctx, known.copy)
+		if value, ok := bulkString(reply, known.size); ok && maphash.Bytes(s.near.seed, value) == known.sum {
+			return sessionstore.Entry{Value: value, TTL: left}, true
+		}
+	}
 	// By now it may be larger than any record: one byte more than there was shows that.
 	value, err := s.client.GetRange(ctx, key, 0, int64(known.size)).Result()
 	if err != nil || value == "" || maphash.String(s.near.seed, value) != known.sum {
 		return sessionstore.Entry{}, false
 	}
 	return sessionstore.Entry{Value: bytesOf(value), TTL: left}, true
+}
+
+// bulkString returns the string of so many bytes that a reply is, as go-redis keeps replies: as they came, $<length>\r\n<string>\r\n.
+func bulkString(reply []byte, size int) (value []byte, ok bool) {
+	start := bytes.IndexByte(reply, '\n') + 1
+	if start == 0 || reply[0] != '$' || len(reply) != start+size+len("\r\n") {
+		return nil, false
+	}
+	return reply[start : start+size : start+size], true
 }
 
 // Interface guard
