@@ -48,9 +48,9 @@ func (db *database) wrongPassword(t *testing.T) {
 // lostAnswers has a statement executed whose answer does not come.
 func (db *database) lostAnswers(t *testing.T) {
 	p := sqltest.StartProxy(t, db.server.Addr())
-	s := db.openAt(t, db.server.DSNAt(p.Addr), sql.Options{CreateTable: true, KeyPrefix: "lost:", PoolSize: 1})
+	s := db.openAt(t, db.server.DSNAt(p.Addr), patient(sql.Options{CreateTable: true, KeyPrefix: "lost:", PoolSize: 1}))
 	t.Cleanup(func() { _ = s.Close() })
-	other := db.use(t, sql.Options{CreateTable: true, KeyPrefix: "lost:"})
+	other := db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "lost:"}))
 	ctx := t.Context()
 	holds := func(text string) func([]byte) bool {
 		return func(request []byte) bool { return bytes.Contains(request, []byte(text)) }
@@ -121,7 +121,7 @@ func (db *database) lostAnswers(t *testing.T) {
 // brokenConnections has the server end them while they are not used.
 func (db *database) brokenConnections(t *testing.T) {
 	p := sqltest.StartProxy(t, db.server.Addr())
-	s := db.openAt(t, db.server.DSNAt(p.Addr), sql.Options{CreateTable: true, KeyPrefix: "broken:"})
+	s := db.openAt(t, db.server.DSNAt(p.Addr), patient(sql.Options{CreateTable: true, KeyPrefix: "broken:"}))
 	t.Cleanup(func() { _ = s.Close() })
 	for i := range 10 {
 		key := fmt.Sprint("k", i)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
@@ -79,7 +80,7 @@ var last atomic.Int64
 // suite runs the store suite. All stores share a table, and each has a prefix of its own.
 func (db *database) suite(t *testing.T) {
 	open := func(t *testing.T, prefix string) sessionstore.Store {
-		return &store{db.open(t, sql.Options{CreateTable: true, KeyPrefix: prefix, PoolSize: 4}), prefix}
+		return &store{db.open(t, patient(sql.Options{CreateTable: true, KeyPrefix: prefix, PoolSize: 4})), prefix}
 	}
 	again := func(t *testing.T, s sessionstore.Store) sessionstore.Store { return open(t, s.(*store).prefix) }
 	storetest.Run(t, storetest.Harness{
@@ -94,6 +95,15 @@ func (db *database) suite(t *testing.T) {
 type store struct {
 	*sql.Store
 	prefix string
+}
+
+// patience is what a busy machine may take for what is not about time.
+const patience = 10 * time.Second
+
+// patient are options with such timeouts.
+func patient(o sql.Options) sql.Options {
+	o.DialTimeout, o.Timeout = patience, patience
+	return o
 }
 
 // open opens a store; whoever asks closes it.

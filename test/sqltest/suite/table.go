@@ -62,7 +62,7 @@ func (db *database) tables(t *testing.T) {
 		if test.columns != "" {
 			db.exec(t, "CREATE TABLE "+table+" ("+test.columns+")")
 		}
-		s := db.use(t, sql.Options{Table: table, CreateTable: test.name != "missing"})
+		s := db.use(t, patient(sql.Options{Table: table, CreateTable: test.name != "missing"}))
 		err := save(t, s, "k", "v", time.Hour)
 		if test.name == "right" {
 			if err != nil {
@@ -90,7 +90,7 @@ func (db *database) tableNames(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"select", "_a9", "Order", strings.Repeat("b", 55)} {
-		s := db.use(t, sql.Options{Table: name, CreateTable: true})
+		s := db.use(t, patient(sql.Options{Table: name, CreateTable: true}))
 		if err := save(t, s, "k", "v", time.Hour); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -103,7 +103,7 @@ func (db *database) tableNames(t *testing.T) {
 		return
 	}
 	db.exec(t, "CREATE SCHEMA elsewhere")
-	s := db.use(t, sql.Options{Table: "elsewhere.sessions", CreateTable: true})
+	s := db.use(t, patient(sql.Options{Table: "elsewhere.sessions", CreateTable: true}))
 	if err := save(t, s, "k", "v", time.Hour); err != nil {
 		t.Error(err)
 	}
@@ -129,7 +129,7 @@ func (db *database) madeByMany(t *testing.T) {
 
 // madeAnew has somebody drop the table.
 func (db *database) madeAnew(t *testing.T) {
-	s := db.use(t, sql.Options{Table: "anew", CreateTable: true})
+	s := db.use(t, patient(sql.Options{Table: "anew", CreateTable: true}))
 	for range 2 {
 		if err := save(t, s, "k", "v", time.Hour); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func (db *database) madeAnew(t *testing.T) {
 
 // wholeValues compares values that begin as ours, and are others.
 func (db *database) wholeValues(t *testing.T) {
-	s := db.use(t, sql.Options{CreateTable: true, KeyPrefix: "whole:"})
+	s := db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "whole:"}))
 	ctx := t.Context()
 	record := func(version byte, data string) []byte {
 		return append(append([]byte{sessionstore.FormatNative}, bytes.Repeat([]byte{version}, 16)...), data...)

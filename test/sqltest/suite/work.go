@@ -17,7 +17,7 @@ import (
 func (db *database) sweeping(t *testing.T) {
 	var stores []*sql.Store
 	for range 2 {
-		stores = append(stores, db.use(t, sql.Options{Table: "swept", CreateTable: true, SweepInterval: 100 * time.Millisecond}))
+		stores = append(stores, db.use(t, patient(sql.Options{Table: "swept", CreateTable: true, SweepInterval: 100 * time.Millisecond})))
 	}
 	const n = 500
 	var all sync.WaitGroup
@@ -48,7 +48,7 @@ func (db *database) fiftyKeys(t *testing.T) {
 	ctx := t.Context()
 	var managers []*sessionstore.Manager
 	for range 2 {
-		s := db.use(t, sql.Options{CreateTable: true, KeyPrefix: "fifty:"})
+		s := db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "fifty:"}))
 		managers = append(managers, sessionstore.NewManager(s, sessionstore.Options{StoreTimeout: 20 * time.Second}))
 	}
 	changeThrough(t, ctx, managers, 50)
@@ -56,7 +56,7 @@ func (db *database) fiftyKeys(t *testing.T) {
 
 // createAgainstCreate has many create records under keys whose records expire under way.
 func (db *database) createAgainstCreate(t *testing.T) {
-	s, other := db.use(t, sql.Options{CreateTable: true, KeyPrefix: "expire:"}), db.use(t, sql.Options{CreateTable: true, KeyPrefix: "expire:", SweepInterval: 20 * time.Millisecond})
+	s, other := db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "expire:"})), db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "expire:", SweepInterval: 20 * time.Millisecond}))
 	const ttl = 20 * time.Millisecond
 	var made atomic.Int64
 	var all sync.WaitGroup
