@@ -187,7 +187,8 @@ func failover(t *testing.T, stores []*store, kill func()) {
 	key := func(i int) string { return fmt.Sprintf("{0}%d", i) }
 	for i, s := range stores {
 		values[i] = record(100)
-		s.save(key(i), nil, values[i])
+		// Replicas that have just been attached are slow to say what they have: the same save is made again then.
+		eventually(t, patience, func() error { return s.try(key(i), nil, values[i]) })
 	}
 	time.Sleep(200 * time.Millisecond) // the replicas have it
 	kill()
