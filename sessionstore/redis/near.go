@@ -104,7 +104,7 @@ func (n *nearCache) set(s *nearShard, key string, e sessionstore.Entry) {
 		}
 	}
 	r := nearRecord{sum: maphash.Bytes(n.seed, e.Value), size: len(e.Value), until: time.Now().Add(e.TTL)}
-	if r.sum == old.sum && r.size == old.size {
+	if r.sum == old.sum {
 		r.copy = old.copy
 	}
 	s.known[key] = r

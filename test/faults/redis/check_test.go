@@ -57,7 +57,7 @@ func check(h *history, rules rules) *report {
 	bySession := make(map[string][]*op)
 	for _, o := range h.ops {
 		bySession[o.session] = append(bySession[o.session], o)
-		r.answer(o, rules)
+		r.answer(o)
 	}
 	for _, ops := range bySession {
 		r.contents(ops)
@@ -87,7 +87,7 @@ func (o *op) String() string {
 }
 
 // answer checks what the client was told.
-func (r *report) answer(o *op, rules rules) {
+func (r *report) answer(o *op) {
 	switch {
 	case o.err != nil:
 		r.problem("%v: %v", o, o.err)
@@ -98,7 +98,7 @@ func (r *report) answer(o *op, rules rules) {
 	switch {
 	case o.cookie && !(gives && o.ok()):
 		r.problem("%v, with status %d, touched the cookie", o, o.status)
-	case gives && o.ok() && !o.cookie && !(rules.mayLose && o.kind == regenerate):
+	case gives && o.ok() && !o.cookie && o.kind != regenerate: // for that see dropped
 		r.problem("%v did not touch the cookie", o)
 	}
 }
@@ -107,20 +107,18 @@ func (r *report) answer(o *op, rules rules) {
 // change is dropped, and there is nothing to give a cookie for. Nobody finds such a session again, unless at a server that
 // another proxy has not learned to be outdated.
 func (r *report) dropped(ops []*op, rules rules) {
-	if !rules.mayLose {
-		return
-	}
 	for _, o := range ops {
 		if o.kind != regenerate || !o.asked || !o.ok() || o.cookie {
 			continue
 		}
-		if slices.ContainsFunc(ops, func(later *op) bool {
+		there := slices.ContainsFunc(ops, func(later *op) bool {
 			return later.sent > o.done && (later.proxy == o.proxy || later.kind == final) && later.found != nil && later.found.Owner == o.session
-		}) {
+		})
+		if there || !rules.mayLose {
 			r.problem("%v did not touch the cookie, and its session was not lost", o)
-			continue
+		} else {
+			r.drops = append(r.drops, o.number)
 		}
-		r.drops = append(r.drops, o.number)
 	}
 }
 
