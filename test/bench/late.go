@@ -1,12 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"slices"
-	"sync"
 	"time"
 )
 
@@ -73,7 +71,7 @@ func (b *bench) medianTimes(addrs [2]string, path string) (medians [2]float64, e
 			return medians, err
 		}
 		defer proxy.stop()
-		if sides[i], err = dial(proxy.addr, createPath, path, lateConns); err != nil {
+		if sides[i], err = dial(proxy.addr, createPath, path, lateConns, lateConns); err != nil {
 			return medians, err
 		}
 		defer sides[i].close()
@@ -98,22 +96,18 @@ func (b *bench) medianTimes(addrs [2]string, path string) (medians [2]float64, e
 // how long each took, in milliseconds.
 func (l *load) times(n int) ([]float64, error) {
 	times := make([][]float64, len(l.conns))
-	errs := make([]error, len(l.conns))
-	var wg sync.WaitGroup
-	for i, c := range l.conns {
-		wg.Go(func() {
-			for range n {
-				start := time.Now()
-				if errs[i] = c.do(); errs[i] != nil {
-					return
-				}
-				times[i] = append(times[i], float64(time.Since(start))/float64(time.Millisecond))
-				time.Sleep(2 * time.Millisecond)
+	err := l.each(func(i int, c *conn) error {
+		for range n {
+			start := time.Now()
+			if err := c.do(); err != nil {
+				return err
 			}
-		})
-	}
-	wg.Wait()
-	return slices.Concat(times...), errors.Join(errs...)
+			times[i] = append(times[i], float64(time.Since(start))/float64(time.Millisecond))
+			time.Sleep(2 * time.Millisecond)
+		}
+		return nil
+	})
+	return slices.Concat(times...), err
 }
 
 // lateOf is how much later PING is answered through the first relay than through the second, in milliseconds.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -16,50 +17,63 @@ const otherCookie = "theme=dark"
 // load is a closed loop of connections that each send one request after another. It is
 // plain, so that the processor is the proxy's.
 type load struct {
-	addr  string
 	path  string
 	conns []*conn
 }
 
+// conn is a connection whose visitors take turns. Their cookies are what they send beside otherCookie.
 type conn struct {
 	net.Conn
-	r       *bufio.Reader
-	request []byte
-	cookie  string
-
-	// turns are requests that take turns, instead of the one request.
-	turns [][]byte
+	r        *bufio.Reader
+	cookies  []string
+	requests [][]byte
+	sent     int
 }
 
-// dial opens n connections, each with a session of its own if first is the path that makes one.
-func dial(addr, first, path string, n int) (*load, error) {
-	l := &load{addr: addr, path: path}
-	for range n {
+// dial opens connections. Where first is a path that gives cookies, that many visitors share them, each with a cookie
+// from there; otherwise nobody has one.
+func dial(addr, first, path string, conns, visitors int) (*load, error) {
+	l := &load{path: path}
+	for range conns {
 		nc, err := net.Dial("tcp", addr)
 		if err != nil {
 			return nil, err
 		}
-		c := &conn{Conn: nc, r: bufio.NewReader(nc)}
-		l.conns = append(l.conns, c)
-		if first != "" {
-			c.prepare(addr, first)
-			if err := c.do(); err != nil {
-				return nil, err
-			}
+		l.conns = append(l.conns, &conn{Conn: nc, r: bufio.NewReader(nc), cookies: []string{""}})
+	}
+	if first != "" {
+		if err := l.getCookies(addr, first, visitors); err != nil {
+			return nil, err
 		}
+	}
+	for _, c := range l.conns {
 		c.prepare(addr, path)
 	}
 	return l, nil
 }
 
+func (l *load) getCookies(addr, path string, visitors int) error {
+	return l.each(func(i int, c *conn) error {
+		c.cookies = nil
+		for n := i; n < visitors; n += len(l.conns) {
+			cookie, err := c.send(fmt.Appendf(nil, browser, addr, path, otherCookie))
+			if err != nil {
+				return err
+			}
+			c.cookies = append(c.cookies, "; "+cookie)
+		}
+		return nil
+	})
+}
+
 // copyTo opens as many connections to another proxy, which send the same requests.
 func (l *load) copyTo(addr string) (*load, error) {
-	other, err := dial(addr, "", l.path, len(l.conns))
+	other, err := dial(addr, "", l.path, len(l.conns), 0)
 	if err != nil {
 		return nil, err
 	}
 	for i, c := range other.conns {
-		c.cookie = l.conns[i].cookie
+		c.cookies = l.conns[i].cookies
 		c.prepare(addr, l.path)
 	}
 	return other, nil
@@ -86,74 +100,79 @@ const browser = "GET %[2]s HTTP/1.1\r\n" +
 	"Cookie: %[3]s\r\n\r\n"
 
 func (c *conn) prepare(addr, path string) {
-	c.request = fmt.Appendf(nil, browser, addr, path, otherCookie+c.cookie)
+	c.requests = nil
+	for _, cookie := range c.cookies {
+		c.requests = append(c.requests, fmt.Appendf(nil, browser, addr, path, otherCookie+cookie))
+	}
 }
 
-// do sends the request and reads the response.
+// do sends the request of the visitor whose turn it is, and reads the response.
 func (c *conn) do() error {
-	if len(c.turns) > 0 {
-		c.request = c.turns[0]
-		c.turns = append(c.turns[1:], c.request)
-	}
-	if _, err := c.Write(c.request); err != nil {
-		return err
+	c.sent++
+	_, err := c.send(c.requests[c.sent%len(c.requests)])
+	return err
+}
+
+// send sends a request and reads the response, and the cookie that it sets.
+func (c *conn) send(request []byte) (cookie string, err error) {
+	if _, err := c.Write(request); err != nil {
+		return "", err
 	}
 	status, err := c.r.ReadSlice('\n')
 	if err != nil {
-		return err
+		return "", err
 	}
 	if !strings.Contains(string(status), " 200 ") {
-		return fmt.Errorf("the proxy answered %q", status)
+		return "", fmt.Errorf("the proxy answered %q", status)
 	}
 	length := -1
 	for {
 		line, err := c.r.ReadSlice('\n')
 		if err != nil {
-			return err
+			return "", err
 		}
 		if len(line) <= len("\r\n") {
 			break
 		}
-		if cookie, found := strings.CutPrefix(string(line), "Set-Cookie: caddy_session="); found {
-			value, _, _ := strings.Cut(cookie, ";")
-			c.cookie = "; caddy_session=" + value
+		if text, found := strings.CutPrefix(string(line), "Set-Cookie: "); found {
+			cookie, _, _ = strings.Cut(text, ";")
 		}
 		if text, found := strings.CutPrefix(string(line), "Content-Length: "); found {
 			if _, err := fmt.Sscanf(text, "%d", &length); err != nil {
-				return err
+				return "", err
 			}
 		}
 	}
 	if length < 0 {
-		return fmt.Errorf("the response has no length")
+		return "", fmt.Errorf("the response has no length")
 	}
 	_, err = io.CopyN(io.Discard, c.r, int64(length))
-	return err
+	return cookie, err
 }
 
 // run sends n requests over all connections together.
 func (l *load) run(n int) error {
 	var left atomic.Int64
 	left.Store(int64(n))
-	errs := make(chan error, len(l.conns))
-	var wg sync.WaitGroup
-	for _, c := range l.conns {
-		wg.Go(func() {
-			for left.Add(-1) >= 0 {
-				if err := c.do(); err != nil {
-					errs <- err
-					return
-				}
+	return l.each(func(_ int, c *conn) error {
+		for left.Add(-1) >= 0 {
+			if err := c.do(); err != nil {
+				return err
 			}
-		})
+		}
+		return nil
+	})
+}
+
+// each calls use for all connections at once.
+func (l *load) each(use func(i int, c *conn) error) error {
+	errs := make([]error, len(l.conns))
+	var wg sync.WaitGroup
+	for i, c := range l.conns {
+		wg.Go(func() { errs[i] = use(i, c) })
 	}
 	wg.Wait()
-	select {
-	case err := <-errs:
-		return err
-	default:
-		return nil
-	}
+	return errors.Join(errs...)
 }
 
 func (l *load) close() {

@@ -109,16 +109,17 @@ func fill(path string, count int) ([]string, error) {
 // readAll reads the sessions again and again, and returns the processor time for each request in µs.
 func readAll(proxy *process, cookies []string) (cost, heap float64, err error) {
 	const conns = 8
-	l, err := dial(proxy.addr, "", anonymousPath, conns)
+	l, err := dial(proxy.addr, "", anonymousPath, conns, 0)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer l.close()
-	for i, cookie := range cookies {
-		c := l.conns[i%conns]
-		c.cookie = "; caddy_session=" + cookie
+	for i, c := range l.conns {
+		c.cookies = nil
+		for n := i; n < len(cookies); n += conns {
+			c.cookies = append(c.cookies, "; caddy_session="+cookies[n])
+		}
 		c.prepare(proxy.addr, anonymousPath)
-		c.turns = append(c.turns, c.request)
 	}
 	if err := l.run(*requests); err != nil {
 		return 0, 0, err
