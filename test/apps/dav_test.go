@@ -125,18 +125,18 @@ func TestDAV(t *testing.T) {
 			t.Errorf("the login leads to %q", back)
 		}
 		ada.known("ada")
-		ada.gets(http.StatusCreated, "MKCALENDAR", "/ada/work/", "")
-		ada.gets(http.StatusCreated, http.MethodPut, "/ada/work/1.ics", fmt.Sprintf(event, "Bob"), "Content-Type", "text/calendar")
+		ada.gets(http.StatusCreated, "MKCALENDAR", "/ada/diary/", "")
+		ada.gets(http.StatusCreated, http.MethodPut, "/ada/diary/1.ics", fmt.Sprintf(event, "Bob"), "Content-Type", "text/calendar")
 		ada.gets(http.StatusCreated, http.MethodPut, "/files/note.txt", "for all")
 
 		bob := newVisitor(t, site)
 		bob.logsIn("bob", "/")
 		bob.known("bob")
-		bob.gets(http.StatusForbidden, http.MethodGet, "/ada/work/1.ics", "")
+		bob.gets(http.StatusForbidden, http.MethodGet, "/ada/diary/1.ics", "")
 		if got := bob.gets(http.StatusOK, http.MethodGet, "/files/note.txt", ""); got != "for all" {
 			t.Errorf("the file holds %q", got)
 		}
-		if got := ada.gets(http.StatusOK, http.MethodGet, "/ada/work/1.ics", ""); !strings.Contains(got, "SUMMARY:Tea with Bob") {
+		if got := ada.gets(http.StatusOK, http.MethodGet, "/ada/diary/1.ics", ""); !strings.Contains(got, "SUMMARY:Tea with Bob") {
 			t.Errorf("the event is %q", got)
 		}
 		if got := ada.cookies(); len(got) != 1 || got[0] != "caddy_session" {
@@ -148,7 +148,7 @@ func TestDAV(t *testing.T) {
 		ada.gets(http.StatusSeeOther, http.MethodPost, "/logout", "")
 		for _, old := range [][]*http.Cookie{nil, kept} {
 			ada.client.Jar.SetCookies(u, old)
-			ada.gets(http.StatusFound, http.MethodGet, "/ada/work/1.ics", "")
+			ada.gets(http.StatusFound, http.MethodGet, "/ada/diary/1.ics", "")
 			ada.gets(http.StatusForbidden, "PROPFIND", "/", whoami)
 			ada.gets(http.StatusForbidden, http.MethodPut, "/files/note.txt", "mine")
 		}
