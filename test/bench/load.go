@@ -60,6 +60,9 @@ func (l *load) getCookies(addr, path string, visitors int) error {
 			if err != nil {
 				return err
 			}
+			if cookie == "" {
+				return fmt.Errorf("%s sets no cookie", path)
+			}
 			c.cookies = append(c.cookies, "; "+cookie)
 		}
 		return nil

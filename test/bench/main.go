@@ -208,7 +208,19 @@ func (b *bench) pair(s scenario, m *measured) error {
 		}
 		m.ratios = append(m.ratios, cost[0]/cost[1])
 	}
-	return errors.Join(stopWith(), stopWithout())
+	if err := errors.Join(stopWith(), stopWithout()); err != nil || s.first != createPath {
+		return err
+	}
+	return foundAll(with, (4+*rounds)**requests)
+}
+
+// foundAll makes sure that what was measured were requests with sessions.
+func foundAll(proxy *process, requests int) error {
+	hits, err := metric(proxy, `caddy_session_requests_total{outcome="hit"}`)
+	if err == nil && hits != float64(requests) {
+		err = fmt.Errorf("of %d requests with a session's cookie, %.0f found their session", requests, hits)
+	}
+	return err
 }
 
 func median(values []float64) float64 { return quantile(values, 1, 2) }
