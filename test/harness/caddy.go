@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,7 +107,8 @@ func (c *Caddy) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Reload loads another Caddyfile, as caddy reload does.
+// Reload loads another Caddyfile, as caddy reload does, and waits until the former configuration listens no more: Caddy closes
+// what still came in there unread.
 func (c *Caddy) Reload(caddyfile string) error {
 	c.tb.Helper()
 	c.Write(caddyfile)
@@ -123,7 +125,34 @@ func (c *Caddy) Reload(caddyfile string) error {
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("reload: %s: %s", resp.Status, body)
 	}
-	return nil
+	for range 500 {
+		n, err := listeners(c.Addr)
+		if err != nil || n <= 1 {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("reload: the former configuration still listens on %s", c.Addr)
+}
+
+// listeners returns how many sockets listen on an address: while it reloads, Caddy has one for each configuration.
+func listeners(addr string) (n int, err error) {
+	const listening = "0A"
+	at, err := netip.ParseAddrPort(addr)
+	if err != nil {
+		return 0, err
+	}
+	table, err := os.ReadFile("/proc/net/tcp") // a title, then: number, local address and port, remote ones, state
+	if os.IsNotExist(err) {
+		return 1, nil // this is no Linux: nothing can be said
+	}
+	port := fmt.Sprintf(":%04X", at.Port())
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) > 3 && strings.HasSuffix(f[1], port) && f[3] == listening {
+			n++
+		}
+	}
+	return n, err
 }
 
 // Kill ends the process with SIGKILL.
