@@ -142,7 +142,7 @@ type Handler struct {
 	secret  secret
 
 	// verified remembers what signed cookies say.
-	verified *verified
+	verified verified
 	vault    vault.Patterns
 	adopted  adoption
 

@@ -36,9 +36,12 @@ func mustSigner(tb testing.TB, keys ...string) *signer.Signer {
 	return s
 }
 
-func remembered(v *verified, value string) *verifiedCookie {
-	_, slot := v.slot(value)
-	return slot.cookie.Load()
+// privately returns what remembers cookies in a room of its own.
+func privately(slots int) verified { return verified{newVerifiedRoom(slots), 1} }
+
+func slotOf(v verified, value string) (slot *verifiedSlot, ref *string) {
+	i := v.hash(value) % uint64(len(v.room.slots))
+	return &v.room.slots[i], &v.room.refs[i]
 }
 
 func TestVerifiedCookiesAreRemembered(t *testing.T) {
@@ -49,7 +52,7 @@ func TestVerifiedCookiesAreRemembered(t *testing.T) {
 		cookies.Sign(fresh): {fresh, sessionstore.Ref(fresh), false},
 		old.Sign(stale):     {stale, sessionstore.Ref(stale), true},
 	} {
-		v := newVerified()
+		v := privately(verifiedSlots)
 		cookies.n = 0
 		for i := range 5 {
 			if got, ok := v.get(value, cookies, sessionstore.ValidID); !ok || got != want {
@@ -68,7 +71,7 @@ func TestVerifiedCookiesAreRemembered(t *testing.T) {
 // TestWhatDoesNotVerifyIsNotRemembered: neither by itself nor for looking like what is.
 func TestWhatDoesNotVerifyIsNotRemembered(t *testing.T) {
 	cookies := mustSigner(t, testSecret)
-	v := newVerified()
+	v := privately(verifiedSlots)
 	id := sessionstore.NewID()
 	good := cookies.Sign(id)
 	bad := map[string]string{
@@ -91,8 +94,9 @@ func TestWhatDoesNotVerifyIsNotRemembered(t *testing.T) {
 		}
 		for name, value := range bad {
 			// The slot of another value is no way in: have each meet what is remembered in it.
-			_, slot := v.slot(value)
-			slot.cookie.Store(remembered(v, good))
+			from, ref := slotOf(v, good)
+			to, toRef := slotOf(v, value)
+			to.cookie, *toRef = from.cookie, *ref
 			for range 3 {
 				if got, ok := v.get(value, cookies, sessionstore.ValidID); ok {
 					t.Errorf("%s: taken for %+v", name, got)
@@ -102,12 +106,61 @@ func TestWhatDoesNotVerifyIsNotRemembered(t *testing.T) {
 	}
 }
 
+// TestHandlersDoNotBelieveEachOther: what one has verified with its keys says nothing about those of another.
+func TestHandlersDoNotBelieveEachOther(t *testing.T) {
+	mine, others := mustSigner(t, testSecret), mustSigner(t, strings.Repeat("o", 32))
+	room := newVerifiedRoom(1) // where they meet
+	a, b := verified{room, 1}, verified{room, 2}
+	value := mine.Sign(sessionstore.NewID())
+	for range 3 {
+		if _, ok := a.get(value, mine, sessionstore.ValidID); !ok {
+			t.Fatal("a good cookie was refused")
+		}
+		if _, ok := b.get(value, others, sessionstore.ValidID); ok {
+			t.Fatal("a handler takes a cookie that only another has the key of")
+		}
+	}
+	if a, b := newVerified(), newVerified(); a.owner == b.owner || a.room != b.room {
+		t.Error("handlers do not share the room, or nobody can tell them apart in it")
+	}
+}
+
+// TestLongCookiesAreVerifiedEachTime: what has no room is not taken for the piece of it that has.
+func TestLongCookiesAreVerifiedEachTime(t *testing.T) {
+	cookies := &counting{Signer: mustSigner(t, testSecret)}
+	v := privately(1)
+	anyID := func(string) bool { return true }
+	longest := cookies.Sign(strings.Repeat("i", maxRemembered-len(cookies.Sign(""))))
+	if len(longest) != maxRemembered {
+		t.Fatalf("the value has %d bytes", len(longest))
+	}
+	for range 3 {
+		if _, ok := v.get(longest, cookies, anyID); !ok {
+			t.Fatal("a good cookie was refused")
+		}
+		if _, ok := v.get(longest+"A", cookies, anyID); ok {
+			t.Fatal("a longer cookie is taken for a remembered one")
+		}
+	}
+	long := cookies.Sign(strings.Repeat("i", maxRemembered+1-len(cookies.Sign(""))))
+	cookies.n = 0
+	for range 3 {
+		if got, ok := v.get(long, cookies, anyID); !ok || !strings.HasPrefix(long, got.id+".") {
+			t.Fatalf("a good cookie says %+v, %v", got, ok)
+		}
+	}
+	if cookies.n != 3 {
+		t.Errorf("3 requests verified the cookie %d times", cookies.n)
+	}
+}
+
 // TestMoreVisitorsThanAreRemembered: each is known for who it is, also while they drive each other out.
 func TestMoreVisitorsThanAreRemembered(t *testing.T) {
 	cookies := mustSigner(t, testSecret)
-	v := newVerified()
+	const slots = 1000
+	v := privately(slots)
 	visitors := make(map[string]string)
-	for range 2 * verifiedSlots {
+	for range 2 * slots {
 		id := sessionstore.NewID()
 		visitors[cookies.Sign(id)] = id
 	}
@@ -153,7 +206,7 @@ func TestARememberedCookieSaysNothingAboutTheSession(t *testing.T) {
 			t.Fatalf("the session holds %s", got)
 		}
 	}
-	if remembered(h.verified, cookie.Value) == nil {
+	if slot, _ := slotOf(h.verified, cookie.Value); slot.cookie.owner != h.verified.owner {
 		t.Fatal("the cookie is not remembered: this test shows nothing")
 	}
 	other := mustProvision(t, strings.Replace(options, testSecret, strings.Repeat("o", 32), 1))
