@@ -32,8 +32,8 @@ type scenario struct {
 	goal     float64
 }
 
-// site is how many live sessions the store of a site in use holds. Those that lie in the proxy's own memory make its heap three
-// times as large, and so Go's collector comes half as often: with the few of the other rows a read costs more.
+// site is how many live sessions the store of a site in use holds. Those that lie in the proxy's own memory cost the garbage
+// collector time, and save some, as it comes the more seldom the larger the heap is.
 const site = 10_000
 
 // lateOnly and manyOnly are the -only of the second and the third table.
