@@ -19,8 +19,8 @@ type signed struct {
 }
 
 // verified remembers cookies whose signature is right, so that the next request of a visitor pays for no HMAC and no
-// SHA-256: they are a sixth of what a read from memory adds to a request. It says nothing about the session, which may have
-// ended. It may be used by many goroutines at once. Each handler has its own, and all share the room.
+// SHA-256. It says nothing about the session, which may have ended. It may be used by many goroutines at once. Each
+// handler has its own, and all share the room.
 type verified struct {
 	room  *verifiedRoom
 	owner uint64
@@ -29,6 +29,7 @@ type verified struct {
 // verifiedSlots is how many cookies are remembered.
 const verifiedSlots = 1 << 14
 
+// The room belongs to the process, as the metrics do, and is made for the first handler.
 var (
 	sharedRoom = sync.OnceValue(func() *verifiedRoom { return newVerifiedRoom(verifiedSlots) })
 	owners     atomic.Uint64
@@ -36,8 +37,8 @@ var (
 
 func newVerified() verified { return verified{sharedRoom(), owners.Add(1)} }
 
-// verifiedRoom takes 272 bytes for each slot: 4.25 MiB. Nearly all is one block without pointers, which costs the garbage collector nothing, and no
-// cookie becomes garbage. In a proxy whose heap is hardly larger, that has the collector come half as often.
+// verifiedRoom takes 272 bytes for each slot: 4.25 MiB. Nearly all is one block without pointers, into which the garbage collector does not
+// look, and no cookie becomes garbage. In a proxy whose heap is hardly larger, that has the collector come half as often.
 type verifiedRoom struct {
 	seed  maphash.Seed
 	slots []verifiedSlot
