@@ -100,8 +100,7 @@ func (v verified) recall(hash uint64, value string) (signed, bool) {
 	if len(value) > maxRemembered {
 		return signed{}, false
 	}
-	i := hash % uint64(len(v.room.slots))
-	slot := &v.room.slots[i]
+	slot, ref := v.room.slot(hash)
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	c := &slot.cookie
@@ -109,15 +108,14 @@ func (v verified) recall(hash uint64, value string) (signed, bool) {
 	if c.owner != v.owner || subtle.ConstantTimeCompare(room[:copy(room[:], value)], c.value[:c.length]) == 0 {
 		return signed{}, false
 	}
-	return signed{value[:c.idLength], v.room.refs[i], c.stale}, true
+	return signed{value[:c.idLength], *ref, c.stale}, true
 }
 
 func (v verified) remember(hash uint64, value string, s signed) {
 	if len(value) > maxRemembered || !strings.HasPrefix(value, s.id) {
 		return
 	}
-	i := hash % uint64(len(v.room.slots))
-	slot := &v.room.slots[i]
+	slot, ref := v.room.slot(hash)
 	slot.mu.Lock()
 	defer slot.mu.Unlock()
 	if slot.missed != hash {
@@ -126,7 +124,12 @@ func (v verified) remember(hash uint64, value string, s signed) {
 	}
 	slot.cookie = verifiedCookie{owner: v.owner, length: uint8(len(value)), idLength: uint8(len(s.id)), stale: s.stale}
 	copy(slot.cookie.value[:], value)
-	v.room.refs[i] = s.ref
+	*ref = s.ref
+}
+
+func (r *verifiedRoom) slot(hash uint64) (slot *verifiedSlot, ref *string) {
+	i := hash % uint64(len(r.slots))
+	return &r.slots[i], &r.refs[i]
 }
 
 // hash gives handlers that are sent the same cookie a slot each.

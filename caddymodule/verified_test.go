@@ -39,11 +39,6 @@ func mustSigner(tb testing.TB, keys ...string) *signer.Signer {
 // privately returns what remembers cookies in a room of its own.
 func privately(slots int) verified { return verified{newVerifiedRoom(slots), 1} }
 
-func slotOf(v verified, value string) (slot *verifiedSlot, ref *string) {
-	i := v.hash(value) % uint64(len(v.room.slots))
-	return &v.room.slots[i], &v.room.refs[i]
-}
-
 func TestVerifiedCookiesAreRemembered(t *testing.T) {
 	old := mustSigner(t, testSecret)
 	cookies := &counting{Signer: mustSigner(t, strings.Repeat("new", 11), testSecret)}
@@ -94,8 +89,8 @@ func TestWhatDoesNotVerifyIsNotRemembered(t *testing.T) {
 		}
 		for name, value := range bad {
 			// The slot of another value is no way in: have each meet what is remembered in it.
-			from, ref := slotOf(v, good)
-			to, toRef := slotOf(v, value)
+			from, ref := v.room.slot(v.hash(good))
+			to, toRef := v.room.slot(v.hash(value))
 			to.cookie, *toRef = from.cookie, *ref
 			for range 3 {
 				if got, ok := v.get(value, cookies, sessionstore.ValidID); ok {
@@ -206,7 +201,7 @@ func TestARememberedCookieSaysNothingAboutTheSession(t *testing.T) {
 			t.Fatalf("the session holds %s", got)
 		}
 	}
-	if slot, _ := slotOf(h.verified, cookie.Value); slot.cookie.owner != h.verified.owner {
+	if slot, _ := h.verified.room.slot(h.verified.hash(cookie.Value)); slot.cookie.owner != h.verified.owner {
 		t.Fatal("the cookie is not remembered: this test shows nothing")
 	}
 	other := mustProvision(t, strings.Replace(options, testSecret, strings.Repeat("o", 32), 1))
