@@ -97,12 +97,12 @@ const clockSkew = time.Minute
 
 // adopt works out what the app has changed, against what it was given, and has just that happen. The last of its
 // cookies counts, as in a browser.
-func (x *exchange) adopt(lines []string, change *sessionstore.Change) error {
-	if len(lines) == 0 {
+func (x *exchange) adopt(c *collected, change *sessionstore.Change) error {
+	if len(c.adopted) == 0 {
 		return nil
 	}
 	before := x.given()
-	after, err := x.readAdopted(lines[len(lines)-1])
+	after, err := x.readAdopted(c.adopted[len(c.adopted)-1])
 	if err != nil {
 		return fmt.Errorf("Set-Cookie %s: %w", x.h.adopted.cookie, err)
 	}
@@ -117,6 +117,7 @@ func (x *exchange) adopt(lines []string, change *sessionstore.Change) error {
 	}
 	if d := jsondoc.Diff(was, is, x.h.adopted.Atom); !d.Empty() {
 		change.Edits = append(change.Edits, namedEdit{d, "Set-Cookie " + x.h.adopted.cookie})
+		change.Login = loggedIn(was, is, c.redirect)
 	}
 	change.Flashes, change.Shown = sessionstore.DiffFlashes(waiting, left)
 	if after.Permanent != before.Permanent {

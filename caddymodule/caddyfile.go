@@ -78,7 +78,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		}
 //		vault             <cookie name pattern>...
 //		adopt             <module> { ... }
-//		regenerate_on     <field>...
+//		regenerate_on     <field>... | vault
 //		idle_timeout      <duration>
 //		absolute_timeout  <duration>
 //		touch_interval    <duration>

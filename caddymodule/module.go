@@ -101,7 +101,8 @@ type Handler struct {
 	// The app's own session cookie, which ours takes the place of. Default: none
 	AdoptRaw json.RawMessage `json:"adopt,omitempty" caddy:"namespace=http.session.adopters inline_key=kind"`
 
-	// The fields whose change gives the session a new id. Default: those of capture, and with adopt those that say who is logged in
+	// What gives the session a new id when it changes, beside the fields of capture and what looks like a login in the app's own
+	// session (adopt) or cookies (vault): fields, by their dotted paths. "vault" stands for every cookie of the vault, in every response
 	RegenerateOn []string `json:"regenerate_on,omitempty"`
 
 	// How long a session lives after the last request. Default: 24h
@@ -163,6 +164,10 @@ type Handler struct {
 	inject       []injection
 	conditional  bool // some captures are not for all responses
 	regenerateOn []jsondoc.Path
+
+	// vaultRegenerates says that every change of a cookie in the vault calls for a new id.
+	vaultRegenerates bool
+
 	placeholders string
 	mark         string
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,8 @@ const (
 
 	onErrorFail      = "fail"
 	onErrorAnonymous = "anonymous"
+
+	regenerateOnVault = "vault"
 
 	forwardAll  = "*"
 	forwardNone = "none"
@@ -105,9 +108,15 @@ func (h *Handler) provisionFields() error {
 	if err != nil {
 		return err
 	}
-	fields = append(fields, h.adopted.Users...)
-	if h.RegenerateOn != nil {
-		fields = h.RegenerateOn
+	for _, field := range h.RegenerateOn {
+		switch {
+		case field != regenerateOnVault:
+			fields = append(fields, field)
+		case h.vault.Empty():
+			return errors.New("regenerate_on vault: no cookies are kept in the session; say which: vault <cookie name>")
+		default:
+			h.vaultRegenerates = true
+		}
 	}
 	if h.regenerateOn, err = parseFields("regenerate_on", fields); err != nil {
 		return err

@@ -27,6 +27,9 @@ type collected struct {
 	// adopted are the Set-Cookie lines with the app's own session, vault those that belong into the vault.
 	adopted, vault []string
 
+	// redirect says that the response sends the browser to another page.
+	redirect bool
+
 	// foreign are cookies that the backend sets under our cookie's name.
 	foreign []string
 }
@@ -41,7 +44,7 @@ func (c *collected) lines() int {
 
 // collect takes our headers out of the response.
 func (x *exchange) collect(h http.Header, status int) collected {
-	var c collected
+	c := collected{redirect: redirects(status, h)}
 	names, leftOut := &x.h.names, x.h.leftOut(status, h)
 	for name, values := range h {
 		found := names.response.find(name)
@@ -150,8 +153,8 @@ func (x *exchange) dropForeign(h http.Header, name string) {
 // change makes one change of all that the response asks for. Its errors name
 // the header and hold none of the data.
 func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
-	change := &sessionstore.Change{Vault: x.received(c.vault)}
-	if err := x.adopt(c.adopted, change); err != nil {
+	change := &sessionstore.Change{Vault: x.received(c)}
+	if err := x.adopt(c, change); err != nil {
 		return nil, err
 	}
 	names := &x.h.names

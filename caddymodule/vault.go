@@ -120,13 +120,14 @@ func (x *exchange) ignoreCookies(h http.Header, name string) {
 }
 
 // received reads the cookies that the vault takes. Those that a browser would refuse, it refuses.
-func (x *exchange) received(lines []string) (set []vault.Received) {
-	if len(lines) == 0 {
+func (x *exchange) received(c *collected) (set []vault.Received) {
+	if len(c.vault) == 0 {
 		return nil
 	}
 	req, now := x.vaultRequest(), time.Now()
-	for _, line := range lines {
+	for _, line := range c.vault {
 		if r, ok := vault.Receive(line, req, now); ok {
+			r.NewID = x.newIDFor(&r, c.redirect)
 			set = append(set, r)
 		} else {
 			x.h.logger.Debug("a cookie of the vault is not kept: a browser would refuse it")

@@ -41,6 +41,10 @@ type Change struct {
 	// Regenerate gives the session a new id.
 	Regenerate bool
 
+	// Login says that the edits come from the app's own session, and that they look like a login: if they
+	// change the data, the session gets a new id.
+	Login bool
+
 	// Destroy ends the session. Edits and flashes beside it begin a new one.
 	Destroy bool
 
@@ -67,9 +71,21 @@ type applied struct {
 	// changed says that the record must be saved.
 	changed bool
 
-	// elevated says that something changed that calls for a new id: a field, or the value of a cookie in the vault.
-	elevated bool
+	// elevated says whether something changed that calls for a new id.
+	elevated elevation
 }
+
+// elevation is why a change calls for a new id, beside [Change.Regenerate]. The larger one counts.
+type elevation uint8
+
+const (
+	notElevated elevation = iota
+	// elevatedByVault means that nothing but the app's own cookies looks like a login: those of the vault, or an
+	// adopted session. Apps write them anew for other reasons too, so the old id must not end with a lost response.
+	elevatedByVault
+	// elevatedByField means that a field of [Options.RegenerateOn] has changed.
+	elevatedByField
+)
 
 // apply makes the change on a copy of rec. given are the messages that the request was given.
 func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
@@ -91,6 +107,9 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 			return a, fmt.Errorf("%w: the data would be %d bytes, at most %d are kept", ErrTooLarge, len(next.Data), m.opts.MaxSize)
 		}
 		a.elevated = m.elevated(before, after)
+		if c.Login && !after.Equal(before) {
+			a.elevated = max(a.elevated, elevatedByVault)
+		}
 	}
 
 	err := m.applyVault(&a, c)
@@ -141,13 +160,13 @@ func (m *Manager) edit(doc jsondoc.Value, edits []Edit) (jsondoc.Value, error) {
 	return doc, nil
 }
 
-func (m *Manager) elevated(before, after jsondoc.Value) bool {
+func (m *Manager) elevated(before, after jsondoc.Value) elevation {
 	for _, path := range m.opts.RegenerateOn {
 		was, had := before.Lookup(path)
 		is, has := after.Lookup(path)
 		if had != has || had && !was.Equal(is) {
-			return true
+			return elevatedByField
 		}
 	}
-	return false
+	return notElevated
 }

@@ -9,7 +9,7 @@ import (
 // regenerates reports whether the change gives its session a new id. One that
 // empties the session ends it instead, and a client whose id is an old one already gets no other.
 func (m *Manager) regenerates(a *applied, p *pending) bool {
-	return (p.change.Regenerate || a.elevated) && !p.former && a.next.State == Live
+	return (p.change.Regenerate || a.elevated != notElevated) && !p.former && a.next.State == Live
 }
 
 // regenerate moves the session under key to a new id, with the change of p made to it.

@@ -17,8 +17,8 @@ func openVault(stored []byte) (vault.Vault, error) {
 	return v, nil
 }
 
-// applyVault makes the change to the cookies of a. A cookie that gets another value may be that of
-// a login, by an app that knows nothing of this session's id.
+// applyVault makes the change to the cookies of a. Some of them may be those of a login, by an app that knows
+// nothing of this session's id.
 func (m *Manager) applyVault(a *applied, c *Change) error {
 	if len(c.Vault) == 0 {
 		return nil
@@ -30,12 +30,14 @@ func (m *Manager) applyVault(a *applied, c *Change) error {
 	if err != nil {
 		return err
 	}
-	v, replaced, err := v.Apply(c.Vault, m.opts.Now())
+	v, newID, err := v.Apply(c.Vault, m.opts.Now())
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
 	a.next.Vault = v.Encode()
-	a.elevated = a.elevated || replaced
+	if newID {
+		a.elevated = max(a.elevated, elevatedByVault)
+	}
 	return nil
 }
 

@@ -14,14 +14,18 @@ import (
 
 var page = vault.Request{Host: "example.org", Path: "/", Secure: true}
 
-// cookies are Set-Cookie lines for the vault.
-func cookies(lines ...string) part {
+// cookies are Set-Cookie lines for the vault that call for no new id, loginCookies some that do.
+func cookies(lines ...string) part      { return received(vault.NewIDNever, lines) }
+func loginCookies(lines ...string) part { return received(vault.NewIDIfChanged, lines) }
+
+func received(newID vault.NewID, lines []string) part {
 	return func(c *sessionstore.Change) {
 		for _, line := range lines {
 			r, ok := vault.Receive(line, page, time.Now())
 			if !ok {
 				panic("no cookie: " + line)
 			}
+			r.NewID = newID
 			c.Vault = append(c.Vault, r)
 		}
 	}
@@ -78,23 +82,53 @@ func TestParallelResponsesSetDifferentCookies(t *testing.T) {
 }
 
 // The attacker has made the victim use an id that the attacker knows. The app knows nothing of that
-// id: it gives the victim another cookie of its own at the login.
-func TestAPlantedIDDoesNotSeeAnotherCookie(t *testing.T) {
+// id: it gives the victim another cookie of its own at the login, or one more.
+func TestAPlantedIDDoesNotSeeALogin(t *testing.T) {
+	for name, tt := range map[string]struct {
+		login         part
+		victim, theft string
+	}{
+		"another value":           {loginCookies("sid=victim"), "sid=victim; lang=en", "sid=attacker; lang=en"},
+		"one more":                {loginCookies("auth=victim"), "sid=attacker; lang=en; auth=victim", "sid=attacker; lang=en"},
+		"on another path":         {loginCookies("sid=victim; Path=/app"), "sid=attacker; lang=en", "sid=attacker; lang=en"},
+		"deleted and added":       {loginCookies("sid=; Max-Age=0", "sid=victim"), "lang=en; sid=victim", "sid=attacker; lang=en"},
+		"beside one that is none": {both(cookies("theme=dark"), loginCookies("auth=victim")), "sid=attacker; lang=en; theme=dark; auth=victim", "sid=attacker; lang=en"},
+		"an adopted session's":    {both(update(`{"name":"victim"}`), looksLikeALogin), "sid=attacker; lang=en", "sid=attacker; lang=en"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+				planted := r.begin(loginCookies("sid=attacker", "lang=en"))
+				r.outcome(r.do(r.exists(planted), loginCookies("sid=attacker; Max-Age=60")), sessionstore.Saved, sessionstore.CookieKept)
+				victim := r.do(r.exists(planted), tt.login)
+				r.outcome(victim, sessionstore.Saved, sessionstore.CookieSet)
+				r.keeps(planted, tt.theft)
+				r.want(planted, "{}")
+				r.keeps(victim.ID, tt.victim)
+			})
+		})
+	}
+}
+
+// What has not changed anything calls for no new id: apps set their cookies again with every response.
+func TestALoginThatIsThereAlreadyKeepsTheID(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
-		planted := r.begin(cookies("sid=attacker", "lang=en"))
-		r.outcome(r.do(r.exists(planted), cookies("sid=attacker; Max-Age=60", "theme=dark")), sessionstore.Saved, sessionstore.CookieKept)
-		victim := r.do(r.exists(planted), cookies("sid=victim"))
-		r.outcome(victim, sessionstore.Saved, sessionstore.CookieSet)
-		r.keeps(victim.ID, "sid=victim; lang=en; theme=dark")
-		for range 3 {
-			r.keeps(planted, "sid=attacker; lang=en; theme=dark")
-			out := r.do(r.exists(planted), cookies("lang=fr"))
-			r.outcome(out, out.Result, sessionstore.CookieKept)
-		}
-		r.keeps(victim.ID, "sid=victim; lang=fr; theme=dark")
-		time.Sleep(sessionstore.DefaultRegenerateGrace)
-		r.gone(planted)
+		id := r.begin(loginCookies("sid=1"), update(`{"user":"zoe"}`))
+		r.outcome(r.do(r.exists(id), loginCookies("sid=1")), sessionstore.Unchanged, sessionstore.CookieKept)
+		r.outcome(r.do(r.exists(id), update(`{"user":"zoe"}`), looksLikeALogin), sessionstore.Unchanged, sessionstore.CookieKept)
+		r.outcome(r.do(r.exists(id), loginCookies("sid=; Max-Age=0")), sessionstore.Saved, sessionstore.CookieKept)
+		r.want(id, `{"user":"zoe"}`)
+		r.keeps(id, "")
 	})
+}
+
+func looksLikeALogin(c *sessionstore.Change) { c.Login = true }
+
+func both(parts ...part) part {
+	return func(c *sessionstore.Change) {
+		for _, p := range parts {
+			p(c)
+		}
+	}
 }
 
 func TestDestroyDropsCookies(t *testing.T) {

@@ -33,7 +33,4 @@ type Form struct {
 
 	// Check returns an error if the app could not read a session with these data. It is asked at each change.
 	Check func(jsondoc.Value) error
-
-	// Users are the fields that say who is logged in, so that a change of one calls for a new id.
-	Users []string
 }

@@ -31,10 +31,42 @@ type Cookie struct {
 // Received is a cookie that a response sets, or deletes by setting one that has expired. It is
 // independent of what is in a vault, so that it can be applied to whatever is there.
 type Received struct {
+	// NewID says when the cookie calls for a new id of the session.
+	NewID NewID
+
 	cookie Cookie
 
 	// insecure says that it came in answer to a request that was not secure.
 	insecure bool
+}
+
+// Cookie returns the cookie as it will be kept.
+func (r *Received) Cookie() Cookie { return r.cookie }
+
+// NewID says when a cookie that is set calls for a new id of the session, since it may be that of a login: whoever
+// knows the old id must not get it.
+type NewID uint8
+
+// The values of NewID. A cookie that is deleted, or set again with the value that it has, never calls for a new id.
+const (
+	// NewIDNever is the zero value.
+	NewIDNever NewID = iota
+	// NewIDIfAdded means: if there is no such cookie.
+	NewIDIfAdded
+	// NewIDIfChanged means: if there is none, or one with another value.
+	NewIDIfChanged
+)
+
+// callsForNewID reports whether the cookie, which was set when before became next, calls for a new id.
+func (r *Received) callsForNewID(before, next *Vault) bool {
+	i := next.index(&r.cookie)
+	if i < 0 || next.cookies[i].Value != r.cookie.Value {
+		return false // it was ignored, or overwritten by the same response
+	}
+	if was := before.index(&r.cookie); was >= 0 {
+		return r.NewID >= NewIDIfChanged && before.cookies[was].Value != r.cookie.Value
+	}
+	return r.NewID >= NewIDIfAdded
 }
 
 // NameOf returns the name of the cookie in the value of a Set-Cookie line, whether it is kept or not.

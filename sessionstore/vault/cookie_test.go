@@ -165,21 +165,15 @@ func TestWhichRequestsCarryACookie(t *testing.T) {
 // jar applies the lines of a response to req, all of which must be cookies.
 func jar(tb testing.TB, v Vault, req Request, lines ...string) Vault {
 	tb.Helper()
-	v, _ = apply(tb, v, req, lines...)
-	return v
-}
-
-func apply(tb testing.TB, v Vault, req Request, lines ...string) (Vault, bool) {
-	tb.Helper()
 	before := slices.Clone(v.cookies)
-	next, replaced, err := v.Apply(received(tb, req, lines...), now)
+	next, _, err := v.Apply(received(tb, req, lines...), now)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	if !slices.Equal(before, v.cookies) {
 		tb.Error("the vault before has changed")
 	}
-	return next, replaced
+	return next
 }
 
 func received(tb testing.TB, req Request, lines ...string) (set []Received) {

@@ -38,16 +38,16 @@ type Vault struct {
 func (v Vault) Cookies() []Cookie { return v.cookies }
 
 // Apply returns the vault with the cookies that a response has set, and without those that it
-// has deleted or that have expired by now. replaced says that a cookie which was there has another value now. An
+// has deleted or that have expired by now. newID says that one of them calls for a new id of the session. An
 // error wraps [ErrTooLarge].
-func (v Vault) Apply(set []Received, now time.Time) (next Vault, replaced bool, err error) {
+func (v Vault) Apply(set []Received, now time.Time) (next Vault, newID bool, err error) {
 	next.cookies = make([]Cookie, 0, len(v.cookies)+len(set))
 	for i := range v.cookies {
 		if !v.cookies[i].expired(now) {
 			next.cookies = append(next.cookies, v.cookies[i])
 		}
 	}
-	before := slices.Clone(next.cookies)
+	before := Vault{slices.Clone(next.cookies)}
 	for i := range set {
 		next.receive(&set[i], now)
 		if len(next.cookies) > MaxCookies {
@@ -60,12 +60,8 @@ func (v Vault) Apply(set []Received, now time.Time) (next Vault, replaced bool, 
 	if size := next.longest(); size > MaxHeader {
 		return v, false, fmt.Errorf("%w: %d bytes of cookies for one request, at most %d are sent", ErrTooLarge, size, MaxHeader)
 	}
-	for i := range before {
-		if j := next.index(&before[i]); j >= 0 && next.cookies[j].Value != before[i].Value {
-			replaced = true
-		}
-	}
-	return next, replaced, nil
+	newID = slices.ContainsFunc(set, func(r Received) bool { return r.callsForNewID(&before, &next) })
+	return next, newID, nil
 }
 
 // receive is what remains of section 5.7 when the other cookies are known: steps 16, 23 and 24.

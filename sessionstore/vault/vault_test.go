@@ -12,34 +12,33 @@ func TestApply(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, lines []string
 		want          string
-		replaced      bool
 	}{
-		"a first one":                     {nil, []string{"a=1"}, "a=1", false},
-		"another":                         {[]string{"a=1"}, []string{"b=2"}, "a=1; b=2", false},
-		"another value":                   {[]string{"a=1", "b=2"}, []string{"a=3"}, "a=3; b=2", true},
-		"the same value":                  {[]string{"a=1"}, []string{"a=1; Max-Age=60"}, "a=1", false},
-		"twice in a response":             {nil, []string{"a=1", "a=2"}, "a=2", false},
-		"changed and changed back":        {[]string{"a=1"}, []string{"a=2", "a=1"}, "a=1", false},
-		"deleted by an age":               {[]string{"a=1", "b=2"}, []string{"a=x; Max-Age=0"}, "b=2", false},
-		"deleted by a date":               {[]string{"a=1", "b=2"}, []string{"a=deleted; Expires=Thu, 01 Jan 1970 00:00:01 GMT"}, "b=2", false},
-		"deleted, with another path":      {[]string{"a=1"}, []string{"a=; Max-Age=0; Path=/"}, "a=1", false},
-		"deleted, with a domain":          {[]string{"a=1"}, []string{"a=; Max-Age=0; Domain=www.example.org"}, "a=1", false},
-		"deleted and set":                 {[]string{"a=1", "b=2"}, []string{"a=; Max-Age=0", "a=3"}, "b=2; a=3", true},
-		"set and deleted":                 {[]string{"b=2"}, []string{"a=1", "a=; Max-Age=0"}, "b=2", false},
-		"what is not there is deleted":    {nil, []string{"a=; Max-Age=0"}, "", false},
-		"longer paths first":              {nil, []string{"a=1; Path=/", "a=2; Path=/app/page", "a=3; Path=/app"}, "a=2; a=3; a=1", false},
-		"one name, two paths, one change": {[]string{"a=1; Path=/", "a=2; Path=/app"}, []string{"a=3; Path=/"}, "a=2; a=3", true},
-		"one name, host and domain":       {[]string{"a=1", "a=2; Domain=example.org"}, []string{"a=3; Domain=example.org"}, "a=1; a=3", true},
-		"a host and its own domain":       {[]string{"a=1"}, []string{"a=2; Domain=www.example.org"}, "a=1; a=2", false},
-		"names are told apart by case":    {[]string{"a=1"}, []string{"A=2"}, "a=1; A=2", false},
-		"no name":                         {nil, []string{"=1", "b=2", "=3"}, "3; b=2", false},
-		"no value":                        {nil, []string{"a="}, "a=", false},
-		"a secure one by a secure page":   {[]string{"a=1; Secure"}, []string{"a=2"}, "a=2", true},
+		"a first one":                     {nil, []string{"a=1"}, "a=1"},
+		"another":                         {[]string{"a=1"}, []string{"b=2"}, "a=1; b=2"},
+		"another value":                   {[]string{"a=1", "b=2"}, []string{"a=3"}, "a=3; b=2"},
+		"the same value":                  {[]string{"a=1"}, []string{"a=1; Max-Age=60"}, "a=1"},
+		"twice in a response":             {nil, []string{"a=1", "a=2"}, "a=2"},
+		"changed and changed back":        {[]string{"a=1"}, []string{"a=2", "a=1"}, "a=1"},
+		"deleted by an age":               {[]string{"a=1", "b=2"}, []string{"a=x; Max-Age=0"}, "b=2"},
+		"deleted by a date":               {[]string{"a=1", "b=2"}, []string{"a=deleted; Expires=Thu, 01 Jan 1970 00:00:01 GMT"}, "b=2"},
+		"deleted, with another path":      {[]string{"a=1"}, []string{"a=; Max-Age=0; Path=/"}, "a=1"},
+		"deleted, with a domain":          {[]string{"a=1"}, []string{"a=; Max-Age=0; Domain=www.example.org"}, "a=1"},
+		"deleted and set":                 {[]string{"a=1", "b=2"}, []string{"a=; Max-Age=0", "a=3"}, "b=2; a=3"},
+		"set and deleted":                 {[]string{"b=2"}, []string{"a=1", "a=; Max-Age=0"}, "b=2"},
+		"what is not there is deleted":    {nil, []string{"a=; Max-Age=0"}, ""},
+		"longer paths first":              {nil, []string{"a=1; Path=/", "a=2; Path=/app/page", "a=3; Path=/app"}, "a=2; a=3; a=1"},
+		"one name, two paths, one change": {[]string{"a=1; Path=/", "a=2; Path=/app"}, []string{"a=3; Path=/"}, "a=2; a=3"},
+		"one name, host and domain":       {[]string{"a=1", "a=2; Domain=example.org"}, []string{"a=3; Domain=example.org"}, "a=1; a=3"},
+		"a host and its own domain":       {[]string{"a=1"}, []string{"a=2; Domain=www.example.org"}, "a=1; a=2"},
+		"names are told apart by case":    {[]string{"a=1"}, []string{"A=2"}, "a=1; A=2"},
+		"no name":                         {nil, []string{"=1", "b=2", "=3"}, "3; b=2"},
+		"no value":                        {nil, []string{"a="}, "a="},
+		"a secure one by a secure page":   {[]string{"a=1; Secure"}, []string{"a=2"}, "a=2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v, replaced := apply(t, jar(t, Vault{}, site, tt.before...), site, tt.lines...)
-			if got := v.Header(site, now); got != tt.want || replaced != tt.replaced {
-				t.Errorf("%q, replaced: %v; want %q, %v", got, replaced, tt.want, tt.replaced)
+			v := jar(t, jar(t, Vault{}, site, tt.before...), site, tt.lines...)
+			if got := v.Header(site, now); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
 			}
 			again, err := Decode(v.Encode())
 			if err != nil || again.Header(site, now) != tt.want {
@@ -48,6 +47,61 @@ func TestApply(t *testing.T) {
 		})
 	}
 }
+
+// Whoever has planted the session's id knows what is under it. What another response brings must not get there.
+func TestCookiesThatCallForANewID(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before, lines []string
+		want          NewID // how little must be asked for
+	}{
+		"a first one":                     {nil, []string{"a=1"}, NewIDIfAdded},
+		"another":                         {[]string{"a=1"}, []string{"b=2"}, NewIDIfAdded},
+		"another value":                   {[]string{"a=1", "b=2"}, []string{"a=3"}, NewIDIfChanged},
+		"the same value":                  {[]string{"a=1"}, []string{"a=1; Max-Age=60"}, never},
+		"changed and changed back":        {[]string{"a=1"}, []string{"a=2", "a=1"}, never},
+		"deleted":                         {[]string{"a=1"}, []string{"a=x; Max-Age=0"}, never},
+		"set and deleted":                 {nil, []string{"a=1", "a=; Max-Age=0"}, never},
+		"deleted and set":                 {[]string{"a=1"}, []string{"a=; Max-Age=0", "a=3"}, NewIDIfChanged},
+		"deleted and set as it was":       {[]string{"a=1"}, []string{"a=; Max-Age=0", "a=1"}, never},
+		"after a deletion":                {[]string{"a=1", "a=; Max-Age=0"}, []string{"a=1"}, NewIDIfAdded},
+		"after its end":                   {[]string{"a=1; Max-Age=-1"}, []string{"a=1"}, NewIDIfAdded},
+		"on another path":                 {[]string{"a=1; Path=/"}, []string{"a=1; Path=/app"}, NewIDIfAdded},
+		"for a domain":                    {[]string{"a=1"}, []string{"a=1; Domain=example.org"}, NewIDIfAdded},
+		"for the host's own domain":       {[]string{"a=1"}, []string{"a=1; Domain=www.example.org"}, NewIDIfAdded},
+		"on one of two paths":             {[]string{"a=1; Path=/", "a=2; Path=/app"}, []string{"a=3; Path=/"}, NewIDIfChanged},
+		"in another case":                 {[]string{"a=1"}, []string{"A=1"}, NewIDIfAdded},
+		"one that is not kept, secretly":  {[]string{"a=1; Path=/"}, []string{"a=1", "a=1; Path=/"}, NewIDIfAdded},
+		"one of several":                  {[]string{"a=1", "b=2"}, []string{"a=1", "b=2", "c=3"}, NewIDIfAdded},
+		"no name":                         {nil, []string{"=1"}, NewIDIfAdded},
+		"two at once, one of them before": {[]string{"a=1"}, []string{"a=2", "b=2"}, NewIDIfAdded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := Vault{}
+			for _, line := range tt.before {
+				before = jar(t, before, site, line)
+			}
+			for _, asked := range []NewID{NewIDNever, NewIDIfAdded, NewIDIfChanged} {
+				set := received(t, site, tt.lines...)
+				for i := range set {
+					set[i].NewID = asked
+				}
+				if _, got, err := before.Apply(set, now); err != nil || got != (asked >= tt.want) {
+					t.Errorf("asked for %d, it calls for a new id: %v, %v", asked, got, err)
+				}
+			}
+		})
+	}
+	// What an insecure page cannot overlay, it has not set.
+	before := jar(t, Vault{}, site, "a=1; Secure")
+	set := received(t, Request{Host: site.Host, Path: site.Path}, "a=2")
+	set[0].NewID = NewIDIfChanged
+	if next, got, err := before.Apply(set, now); err != nil || got || next.Header(site, now) != "a=1" {
+		t.Errorf("a cookie that is ignored calls for a new id: %v, %v", got, err)
+	}
+}
+
+// never is more than can be asked for.
+const never = NewIDIfChanged + 1
 
 // Section 5.7, step 16: whoever sits between the browser and an insecure page must not replace what a secure one has set.
 func TestSecureCookiesAreLeftAlone(t *testing.T) {
@@ -89,13 +143,10 @@ func TestExpiry(t *testing.T) {
 		if got := v.Header(site, tt.at); got != tt.want {
 			t.Errorf("at %v: %q, want %q", tt.at, got, tt.want)
 		}
-		next, replaced, err := v.Apply(nil, tt.at)
-		if err != nil || replaced || next.Header(site, now) != tt.want {
-			t.Errorf("at %v, cleaned up: %q, %v, %v", tt.at, next.Header(site, now), replaced, err)
+		next, newID, err := v.Apply(nil, tt.at)
+		if err != nil || newID || next.Header(site, now) != tt.want {
+			t.Errorf("at %v, cleaned up: %q, %v, %v", tt.at, next.Header(site, now), newID, err)
 		}
-	}
-	if _, replaced, _ := v.Apply(received(t, site, "a=3"), now.Add(time.Hour)); replaced {
-		t.Error("a cookie that had expired was replaced")
 	}
 }
 

@@ -49,10 +49,7 @@ func (a *Adopter) CookieName() string { return cmp.Or(a.Cookie, flask.CookieName
 
 // Form implements [adopters.Adopter].
 func (a *Adopter) Form() adopters.Form {
-	return adopters.Form{
-		Codec: flask.Codec{}, Client: a.signer, Atom: flask.Tagged, Check: flask.Check,
-		Users: []string{"_user_id", "user_id", "user"}, // Flask-Login's, and what tutorials use
-	}
+	return adopters.Form{Codec: flask.Codec{}, Client: a.signer, Atom: flask.Tagged, Check: flask.Check}
 }
 
 // UnmarshalCaddyfile sets up the adopter from Caddyfile tokens. Syntax:
