@@ -43,7 +43,7 @@ func (h *Handler) provisionAdopt(ctx caddy.Context) error {
 		return fmt.Errorf("adopt does not go with a dialect that the app shares: there, its session is ours already")
 	case !httpguts.ValidHeaderFieldName(name) || strings.Contains(name, "*"):
 		return fmt.Errorf("adopt: %q is not a cookie's name", name)
-	case name == h.cookie.name:
+	case h.cookie.names.own(name):
 		return fmt.Errorf("adopt: %s is the session's own cookie; name it otherwise: cookie name", name)
 	}
 	// The app says which sessions outlive the browser.

@@ -23,8 +23,8 @@ type Clean struct {
 	// The names of cookies to remove, as in the session handler's vault
 	Vault []string `json:"vault,omitempty"`
 
-	// The name of the session's own cookie, which vault never means
-	Cookie string `json:"cookie,omitempty"`
+	// The names of the session's own cookie, which vault never means
+	Cookies []string `json:"cookies,omitempty"`
 
 	names nameSet
 	vault vault.Patterns
@@ -42,7 +42,7 @@ func (c *Clean) Provision(caddy.Context) error {
 	}
 	c.names = guard(c.Headers)
 	var err error
-	if c.vault, err = vault.NewPatterns(c.Vault, c.Cookie); err != nil {
+	if c.vault, err = vault.NewPatterns(c.Vault, c.Cookies...); err != nil {
 		return fmt.Errorf("session_clean: vault: %w", err)
 	}
 	return nil

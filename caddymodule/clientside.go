@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -70,15 +71,18 @@ func (x *exchange) pack(h http.Header, c *collected, change *sessionstore.Change
 	}
 	if out.Cookie == sessionstore.CookieSet {
 		out.ID = x.h.format.Client.Seal(payload, time.Now())
-		if size := len(x.h.cookie.name) + len(out.ID); size > maxClientCookie {
+		if size := len(x.cookieName()) + len(out.ID); size > maxClientCookie {
 			return x.refusal(fmt.Errorf("%w: the cookie would be %d bytes, browsers keep %d", sessionstore.ErrTooLarge, size, maxClientCookie))
 		}
 	}
 	if out.Cookie != sessionstore.CookieKept && len(c.foreign) > 0 {
 		// Ours says what the app's does, and the change beside it.
-		for name := range h {
+		for name, lines := range h {
 			if strings.EqualFold(name, "Set-Cookie") {
-				x.dropForeign(h, name)
+				setLines(h, name, slices.DeleteFunc(lines, func(line string) bool {
+					set, _ := sets(line)
+					return x.h.cookie.names.own(set)
+				}))
 			}
 		}
 		c.foreign = nil

@@ -135,10 +135,10 @@ func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 		} else if o.Cookie == sessionstore.CookieKept {
 			value = x.h.format.Client.Seal(x.payload, time.Now())
 		}
-		x.setCookie(h, x.h.cookie.set(x.r, value, permanent, end))
+		x.setCookie(h, x.h.cookie.set(x.secure, value, permanent, end))
 	case sessionstore.CookieExpired:
 		if len(x.cookies) > 0 {
-			x.setCookie(h, x.h.cookie.expire(x.r))
+			x.setCookie(h, x.h.cookie.expire(x.secure))
 		}
 	}
 }

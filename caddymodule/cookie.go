@@ -17,7 +17,8 @@ import (
 
 // cookieJar makes and reads our cookie.
 type cookieJar struct {
-	name        string
+	names       cookieNames
+	hostOnTLS   bool // over TLS, the second of the names is used
 	domain      string
 	path        string
 	sameSite    http.SameSite
@@ -37,15 +38,12 @@ const (
 func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, error) {
 	foreign := format.Foreign()
 	j := cookieJar{
-		name: c.Name, domain: strings.ToLower(strings.TrimPrefix(c.Domain, ".")), path: c.Path, secure: c.Secure,
+		names: c.namesIn(handlerName), domain: strings.ToLower(strings.TrimPrefix(c.Domain, ".")), path: c.Path, secure: c.Secure,
 		httpOnly: isTrue(c.HTTPOnly, true), permanent: isTrue(c.Permanent, format.Permanent || !foreign),
 		partitioned: c.Partitioned, passThrough: isTrue(c.PassThrough, foreign),
 	}
-	if j.name == "" {
-		j.name = format.CookieName
-	}
-	if j.name == "" {
-		j.name = c.nameIn(handlerName)
+	if c.Name == "" && format.CookieName != "" {
+		j.names = cookieNames{format.CookieName}
 	}
 	if j.path == "" {
 		j.path = "/"
@@ -63,19 +61,8 @@ func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, er
 	default:
 		return j, fmt.Errorf("cookie same_site: %q is not lax, strict or none", c.SameSite)
 	}
+	j.hostOnTLS = len(j.names) > 1 && j.domain == "" && j.path == "/" && j.secure != secureOff && !j.passThrough
 	return j, j.check()
-}
-
-// nameIn returns the name of the cookie in a handler of this name.
-func (c *Cookie) nameIn(handlerName string) string {
-	switch {
-	case c != nil && c.Name != "":
-		return c.Name
-	case handlerName != "":
-		return "caddy_session_" + handlerName
-	default:
-		return "caddy_session"
-	}
 }
 
 // check holds the cookie to what browsers demand (RFC 6265bis, CHIPS): they would
@@ -86,8 +73,8 @@ func (j *cookieJar) check() error {
 	default:
 		return fmt.Errorf("cookie secure: %q is not auto, on or off", j.secure)
 	}
-	if !httpguts.ValidHeaderFieldName(j.name) {
-		return fmt.Errorf("cookie name: %q is not a cookie's name", j.name)
+	if name := j.names[0]; !httpguts.ValidHeaderFieldName(name) {
+		return fmt.Errorf("cookie name: %q is not a cookie's name", name)
 	}
 	if !strings.HasPrefix(j.path, "/") || strings.ContainsAny(j.path, ";,") || !printable(j.path) {
 		return fmt.Errorf("cookie path: %q must begin with / and hold no semicolon or comma", j.path)
@@ -95,22 +82,7 @@ func (j *cookieJar) check() error {
 	if j.domain != "" && (!validDomain(j.domain)) {
 		return fmt.Errorf("cookie domain: %q is not a domain name", j.domain)
 	}
-	lower := strings.ToLower(j.name)
-	hostPrefix, securePrefix := strings.HasPrefix(lower, "__host-"), strings.HasPrefix(lower, "__secure-")
-	if j.secure != secureOn {
-		switch {
-		case hostPrefix || securePrefix:
-			return fmt.Errorf("cookie name: browsers take %s only with: secure on", j.name)
-		case j.sameSite == http.SameSiteNoneMode:
-			return errors.New("cookie same_site: browsers take none only with: secure on")
-		case j.partitioned:
-			return errors.New("cookie partitioned: browsers take it only with: secure on")
-		}
-	}
-	if hostPrefix && (j.domain != "" || j.path != "/") {
-		return fmt.Errorf("cookie name: browsers take %s only without a domain, and with path /", j.name)
-	}
-	return nil
+	return errors.Join(j.checkPrefix(), j.checkSecure())
 }
 
 func validDomain(domain string) bool {
@@ -134,10 +106,10 @@ func printable(s string) bool {
 	return true
 }
 
-// set returns the Set-Cookie value that gives the client the value until end, or, if
+// set returns the Set-Cookie value that gives a client, which came over TLS or did not, the value until end, or, if
 // the cookie is not permanent, until the browser closes.
-func (j *cookieJar) set(r *http.Request, value string, permanent bool, end time.Time) string {
-	c := j.bare(r)
+func (j *cookieJar) set(secure bool, value string, permanent bool, end time.Time) string {
+	c := j.bare(secure)
 	c.Value = value
 	if permanent {
 		c.MaxAge = max(int((time.Until(end)+time.Second-1)/time.Second), 1)
@@ -146,18 +118,18 @@ func (j *cookieJar) set(r *http.Request, value string, permanent bool, end time.
 }
 
 // expire returns the Set-Cookie value that takes the cookie back.
-func (j *cookieJar) expire(r *http.Request) string {
-	c := j.bare(r)
+func (j *cookieJar) expire(secure bool) string {
+	c := j.bare(secure)
 	c.MaxAge = -1
 	c.Expires = time.Unix(1, 0) // for browsers that do not know Max-Age
 	return c.String()
 }
 
-func (j *cookieJar) bare(r *http.Request) http.Cookie {
+func (j *cookieJar) bare(secure bool) http.Cookie {
 	return http.Cookie{
-		Name: j.name, Path: j.path, Domain: j.domain, SameSite: j.sameSite,
+		Name: j.nameFor(secure), Path: j.path, Domain: j.domain, SameSite: j.sameSite,
 		HttpOnly: j.httpOnly, Partitioned: j.partitioned,
-		Secure: j.secure == secureOn || j.secure == secureAuto && cameOverTLS(r),
+		Secure: j.secure == secureOn || j.secure == secureAuto && secure,
 	}
 }
 
@@ -169,15 +141,16 @@ func cameOverTLS(r *http.Request) bool {
 	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
 }
 
-// take appends the values of all cookies of our name to values, in their order, and if
-// strip says so removes them from the header. Their neighbours stay byte for byte.
-func (j *cookieJar) take(h http.Header, values []string, strip bool) []string {
+// take appends the values of all cookies of this one of our names to values, in their order. It removes the cookies of
+// all our names from the header, if the backend does not get those of this one. Their neighbours stay byte for byte.
+func (j *cookieJar) take(h http.Header, name string, values []string) []string {
 	removeCookies(h, func(pair string) bool {
-		value, ours := j.match(pair)
-		if ours {
-			values = append(values, value)
+		found, value := parseCookie(pair)
+		if found != name {
+			return j.names.own(found)
 		}
-		return ours && strip
+		values = append(values, value)
+		return !j.passThrough
 	})
 	return values
 }
@@ -203,12 +176,9 @@ func removeCookies(h http.Header, drop func(pair string) bool) {
 	}
 }
 
-func (j *cookieJar) match(pair string) (value string, ours bool) {
-	name, value, _ := strings.Cut(pair, "=")
-	if textproto.TrimString(name) != j.name {
-		return "", false
-	}
-	return textproto.TrimString(value), true
+func parseCookie(pair string) (name, value string) {
+	name, value, _ = strings.Cut(pair, "=")
+	return textproto.TrimString(name), textproto.TrimString(value)
 }
 
 // without returns the line without the cookies that drop names, or nothing if it held no others, and reports whether there

@@ -8,7 +8,9 @@ import (
 )
 
 func TestTakeCookie(t *testing.T) {
-	jar := cookieJar{name: "caddy_session"}
+	const name = "caddy_session"
+	jar := cookieJar{names: cookieNames{name, "__Host-" + name}}
+	passing := cookieJar{names: jar.names, passThrough: true}
 	tests := []struct {
 		name   string
 		lines  []string
@@ -35,14 +37,14 @@ func TestTakeCookie(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := http.Header{"Cookie": slices.Clone(test.lines)}
-			if got := jar.take(h, nil, true); !slices.Equal(got, test.values) {
+			if got := jar.take(h, name, nil); !slices.Equal(got, test.values) {
 				t.Errorf("values %q, want %q", got, test.values)
 			}
 			if got := h["Cookie"]; !slices.Equal(got, test.kept) {
 				t.Errorf("kept %q, want %q", got, test.kept)
 			}
 			h = http.Header{"Cookie": slices.Clone(test.lines)}
-			jar.take(h, nil, false)
+			passing.take(h, name, nil)
 			if got := h["Cookie"]; !slices.Equal(got, test.lines) {
 				t.Errorf("passed through %q, want %q", got, test.lines)
 			}
@@ -55,15 +57,15 @@ func FuzzTakeCookie(f *testing.F) {
 	for _, seed := range []string{"a=1; caddy_session=x; b=2", "caddy_session=x;;a=\"b\"", ";caddy_session", "=caddy_session; caddy_session=;"} {
 		f.Add(seed)
 	}
-	jar := cookieJar{name: "caddy_session"}
+	jar := cookieJar{names: cookieNames{"caddy_session", "__Host-caddy_session"}}
 	f.Fuzz(func(t *testing.T, line string) {
 		h := http.Header{"Cookie": {line}}
 		before := (&http.Request{Header: h.Clone()}).Cookies()
-		jar.take(h, nil, true)
+		jar.take(h, jar.names[0], nil)
 		after := (&http.Request{Header: h}).Cookies()
 		var neighbours []string
 		for _, c := range before {
-			if c.Name != jar.name {
+			if !jar.names.own(c.Name) {
 				neighbours = append(neighbours, c.Name+"="+c.Value)
 			}
 		}
@@ -76,7 +78,7 @@ func FuzzTakeCookie(f *testing.F) {
 		}
 		for _, rest := range h["Cookie"] {
 			for pair := range strings.SplitSeq(rest, ";") {
-				if _, ours := jar.match(pair); ours {
+				if name, _ := parseCookie(pair); jar.names.own(name) {
 					t.Errorf("%q: our cookie is still in %q", line, rest)
 				}
 			}
@@ -97,6 +99,15 @@ func TestCookieRules(t *testing.T) {
 		{"__host- in lower case", "name __host-s", "__host-s"},
 		{"__Secure- without Secure", "name __Secure-s", "__Secure-s"},
 		{"__Secure-", "name __Secure-s\nsecure on\npath /app", ""},
+		{"__Http-", "name __Http-s\nsecure on\npath /app\ndomain example.com", ""},
+		{"__Http- without Secure", "name __Http-s", "__Http-s"},
+		{"__Http- for scripts", "name __http-s\nsecure on\nhttp_only off", "http_only on"},
+		{"__Host-Http-", "name __Host-Http-s\nsecure on", ""},
+		{"__Host-Http- without Secure", "name __Host-Http-s\nsecure auto", "__Host-Http-s"},
+		{"__Host-Http- for scripts", "name __HOST-HTTP-s\nsecure on\nhttp_only off", "http_only on"},
+		{"__Host-Http- with a domain", "name __Host-Http-s\nsecure on\ndomain example.com", "without a domain"},
+		{"__Host-Http- with a path", "name __Host-Http-s\nsecure on\npath /app", "with path /"},
+		{"__Host- for scripts", "name __Host-s\nsecure on\nhttp_only off", ""},
 		{"a name that no cookie can have", `name "a b"`, "name"},
 		{"a path that is none", "path app", "path"},
 		{"a path that adds an attribute", `path "/;domain=x"`, "path"},

@@ -53,10 +53,11 @@ type exchange struct {
 	// session is what was loaded, and nobody as long as nothing was: it is never nil.
 	session *sessionstore.Session
 
-	// host is the one that the client named, since handlers behind may rewrite it, and
-	// virtual says that the request is templates' own.
+	// host is the one that the client named, since handlers behind may rewrite it,
+	// virtual says that the request is templates' own, and secure that it came over TLS.
 	host    string
 	virtual bool
+	secure  bool
 
 	// stale says that an older key had signed the cookie which names the session, id
 	// is what that cookie says, and cookies are all values that came under its name.
@@ -127,11 +128,12 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*exchange, erro
 	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	outer, _ := vars[exchangeVar].(*exchange)
 	x := &exchange{h: h, r: r, outer: outer, session: &nobody, host: r.Host, virtual: isVirtual(r)}
+	x.secure = h.isSecure(r, x.virtual)
 	x.ResponseWriter = w
 	for o := x.outer; o != nil; o = o.outer {
-		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.name == h.cookie.name) {
+		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.names.meet(h.cookie.names)) {
 			h.logger.Error("two session handlers in one request have the same header prefix or cookie name; give one of them a name",
-				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", h.cookie.name))
+				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", x.cookieName()))
 			return nil, caddyhttp.Error(http.StatusInternalServerError, errTwoHandlers)
 		}
 	}
@@ -184,11 +186,11 @@ const maxIdentities = 3
 
 func (x *exchange) identify(ref string) identity {
 	h := x.h
-	x.cookies = h.cookie.take(x.r.Header, x.cookieRoom[:0], !h.cookie.passThrough)
+	x.cookies = h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
 	if len(x.cookies) == 0 {
 		// In an error route, the handler that failed before has taken the cookies.
 		for o := x.outer; o != nil; o = o.outer {
-			if o.h.cookie.name == h.cookie.name {
+			if o.cookieName() == x.cookieName() {
 				x.cookies = o.cookies
 				break
 			}

@@ -188,7 +188,8 @@ func (h *Handler) Cleanup() error {
 
 // Cookie is how the browser keeps the session's id.
 type Cookie struct {
-	// Default: caddy_session, or caddy_session_name with a name
+	// Default: caddy_session, or caddy_session_name with a name. For requests that came over TLS it has __Host- in front,
+	// unless there is a domain, another path, secure off, pass_through or a dialect with a name of its own
 	Name string `json:"name,omitempty"`
 
 	// The domain that shares the cookie with its subdomains. Default: none, the host alone gets it

@@ -117,36 +117,35 @@ func (x *exchange) ours(name string) bool {
 // takeForeign takes out cookies that the backend sets under our cookie's name: only
 // the proxy names a session, unless the backend shares its own with it.
 func (x *exchange) takeForeign(h http.Header, name string, values []string, c *collected) {
+	var kept []string
 	for _, v := range values {
-		if value, ours := x.sets(v); ours {
+		switch set, value := sets(v); {
+		case !x.h.cookie.names.own(set):
+			kept = append(kept, v)
+		case x.h.cookie.passThrough && set == x.cookieName():
+			kept = append(kept, v)
 			c.foreign = append(c.foreign, value)
 		}
 	}
-	if len(c.foreign) == 0 || x.h.cookie.passThrough {
-		return
+	if len(kept) < len(values) {
+		x.h.logger.Warn("the backend set a cookie with the session cookie's name; it is dropped")
+		setLines(h, name, kept)
 	}
-	x.h.logger.Warn("the backend set a cookie with the session cookie's name; it is dropped")
-	x.dropForeign(h, name)
 }
 
-// sets returns the value that a Set-Cookie line gives our cookie, if it is about that.
-func (x *exchange) sets(line string) (value string, ours bool) {
+// sets returns the name and the value of the cookie that a Set-Cookie line is about.
+func sets(line string) (name, value string) {
 	pair, _, _ := strings.Cut(line, ";")
 	// A cookie without a name, "=a=b", comes back as a cookie a.
-	return x.h.cookie.match(strings.TrimLeft(pair, " \t="))
+	return parseCookie(strings.TrimLeft(pair, " \t="))
 }
 
-func (x *exchange) dropForeign(h http.Header, name string) {
-	var kept []string
-	for _, v := range h[name] {
-		if _, ours := x.sets(v); !ours {
-			kept = append(kept, v)
-		}
-	}
-	if len(kept) == 0 {
+// setLines gives a header these lines, or none.
+func setLines(h http.Header, name string, lines []string) {
+	if len(lines) == 0 {
 		delete(h, name)
 	} else {
-		h[name] = kept
+		h[name] = lines
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 )
 
 func (h *Handler) provisionVault() (err error) {
-	if h.disowned, err = vault.NewPatterns(disownedNames(h.Vault, h.adopted.cookie), h.cookie.name); err != nil {
+	if h.disowned, err = vault.NewPatterns(disownedNames(h.Vault, h.adopted.cookie), h.cookie.names...); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
 	if len(h.Vault) == 0 {
 		return nil
 	}
-	if h.vault, err = vault.NewPatterns(h.Vault, h.cookie.name); err != nil {
+	if h.vault, err = vault.NewPatterns(h.Vault, h.cookie.names...); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
 	// Most cookies of old apps end with the browser, and do so in the vault only if its own does.
@@ -31,7 +31,7 @@ func (h *Handler) provisionVault() (err error) {
 func (h *Handler) clean() *Clean {
 	c := &Clean{Headers: h.names.guarded(h.Inject)}
 	if names := disownedNames(h.Vault, h.adopted.cookie); len(names) > 0 {
-		c.Vault, c.Cookie = names, h.Cookie.nameIn(h.Name)
+		c.Vault, c.Cookies = names, h.Cookie.namesIn(h.Name)
 	}
 	return c
 }
@@ -69,7 +69,7 @@ func (x *exchange) vaultRequest() vault.Request {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		req.Safe = true
 	}
-	req.Secure = cameOverTLS(r) || vault.Local(req.Host) ||
+	req.Secure = x.secure || vault.Local(req.Host) ||
 		x.virtual && slices.Contains(r.Header[markHeader], x.h.mark+secureMark)
 	if req.Path, _, _ = strings.Cut(original.RequestURI, "?"); !strings.HasPrefix(req.Path, "/") && original.URL != nil {
 		req.Path = original.URL.EscapedPath() // of a proxy's client, or of templates
@@ -100,11 +100,7 @@ func (x *exchange) takeCookies(h http.Header, name string) (adopted, vaulted []s
 	if len(adopted)+len(vaulted) == 0 {
 		return nil, nil
 	}
-	if len(kept) == 0 {
-		delete(h, name)
-	} else {
-		h[name] = kept
-	}
+	setLines(h, name, kept)
 	uncacheable(h)
 	if x.virtual {
 		return nil, nil // as without us: where the response headers go to, no browser sees a cookie

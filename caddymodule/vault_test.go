@@ -22,6 +22,7 @@ func TestVaultOptions(t *testing.T) {
 		{`vault ""`, "vault: "},
 		{"vault caddy_session", "the session's own cookie"},
 		{"name shop\nvault caddy_session_shop", "the session's own cookie"},
+		{"name shop\nvault __Host-caddy_session_shop", "the session's own cookie"},
 		{"vault sid\ncookie {\nname sid\n}", "the session's own cookie"},
 	} {
 		if _, err := provision(t, inMemory(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.complaint) {
@@ -50,7 +51,7 @@ func TestVaultIsKnownToTheCleaner(t *testing.T) {
 		t.Fatal(err)
 	}
 	want, _ := json.Marshal([]string{"*", "sid"})
-	cleaner := `"cookie":"caddy_session_shop","handler":"session_clean","headers":`
+	cleaner := `"cookies":["caddy_session_shop","__Host-caddy_session_shop"],"handler":"session_clean","headers":`
 	if got := string(config); !strings.Contains(got, cleaner) || strings.Count(got, `"vault":`+string(want)) != 2 {
 		t.Error(got)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -15,13 +16,13 @@ type Patterns struct {
 	// folded are the patterns in lower case, php the same as PHP spells names.
 	folded, php []string
 
-	// own is the name of the cookie that leads to the vault, which never belongs into it.
-	own string
+	// own are the names of the cookie that leads to the vault, which never belongs into it.
+	own []string
 }
 
-// NewPatterns checks the patterns. None may be own, the name of the cookie that leads to the vault; those
+// NewPatterns checks the patterns. None may be one of own, the names of the cookie that leads to the vault; those
 // with a "*" leave it out.
-func NewPatterns(patterns []string, own string) (Patterns, error) {
+func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 	p := Patterns{own: own}
 	for _, pattern := range patterns {
 		switch {
@@ -29,7 +30,7 @@ func NewPatterns(patterns []string, own string) (Patterns, error) {
 			return p, errors.New("an empty pattern")
 		case strings.ContainsAny(pattern, "=; ,\t\"") || strings.ContainsFunc(pattern, isControl):
 			return p, fmt.Errorf("%q is not a cookie's name, with * for any characters", pattern)
-		case pattern == own:
+		case slices.Contains(own, pattern):
 			return p, fmt.Errorf("%s is the session's own cookie", pattern)
 		}
 		p.patterns = append(p.patterns, pattern)
@@ -44,7 +45,7 @@ func (p *Patterns) Empty() bool { return len(p.patterns) == 0 }
 
 // Match reports whether a cookie of this name belongs into the vault.
 func (p *Patterns) Match(name string) bool {
-	return name != p.own && matchAny(p.patterns, name)
+	return !slices.Contains(p.own, name) && matchAny(p.patterns, name)
 }
 
 // Forges reports whether a server could take a part of a Cookie header, what stands between two
@@ -58,7 +59,7 @@ func (p *Patterns) Forges(pair string) bool {
 		part, pair, more = strings.Cut(pair, ",")
 		name, _, named := strings.Cut(strings.TrimLeft(part, "= \t"), "=")
 		switch {
-		case strings.Trim(name, whitespace) == p.own:
+		case slices.Contains(p.own, strings.Trim(name, whitespace)):
 		case p.forged(name) || !named && matchAny(p.patterns, ""):
 			return true
 		}

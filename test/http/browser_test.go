@@ -300,10 +300,17 @@ func parseInfo(t *testing.T, text string) (i info) {
 	return i
 }
 
-// cookie returns our Set-Cookie, or nil, and fails the test if there are more.
+// cookie returns our Set-Cookie, by its name with TLS or without, or nil, and fails the test if there are more.
 func (r *reply) cookie() *http.Cookie {
 	r.t.Helper()
-	return r.cookieNamed("caddy_session")
+	plain, host := r.cookieNamed("caddy_session"), r.cookieNamed("__Host-caddy_session")
+	switch {
+	case host == nil:
+		return plain
+	case plain != nil || !host.Secure || host.Path != "/" || host.Domain != "":
+		r.t.Fatalf("Set-Cookie %q", r.Header["Set-Cookie"])
+	}
+	return host
 }
 
 func (r *reply) cookieNamed(name string) (found *http.Cookie) {

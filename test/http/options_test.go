@@ -69,8 +69,8 @@ func TestSecureBehindAProxy(t *testing.T) {
 			t.Parallel()
 			b := visit(t, start(t, globals(options)+"http://$ADDR {\n session {\n store memory\n secret $SECRET\n }\n reverse_proxy $BACKEND\n}\n"))
 			for proto, secure := range map[string]bool{"https": trusted, "HTTPS": trusted, "http": false, "": false, "https, http": false} {
-				if c := b.bare().with("X-Forwarded-Proto", proto).change("update", `{"a":1}`).issues(); c.Secure != secure {
-					t.Errorf("X-Forwarded-Proto: %q: Secure %t", proto, c.Secure)
+				if c := b.bare().with("X-Forwarded-Proto", proto).change("update", `{"a":1}`).issues(); c.Secure != secure || strings.HasPrefix(c.Name, "__Host-") != secure {
+					t.Errorf("X-Forwarded-Proto: %q: %s", proto, c)
 				}
 			}
 		})
@@ -100,8 +100,8 @@ func TestHTTP3(t *testing.T) {
 	if r.ProtoMajor != 3 {
 		t.Fatalf("HTTP/%d", r.ProtoMajor)
 	}
-	if c := r.want(http.StatusOK).hides().issues(); !c.Secure {
-		t.Error("not Secure")
+	if c := r.want(http.StatusOK).hides().issues(); !c.Secure || c.Name != "__Host-caddy_session" {
+		t.Errorf("cookie %s", c)
 	}
 	b.with("X-Session-Data", forgery).with("Connection", "X-Session-Data").look().holds(`{"a":1}`)
 	for _, size := range []int{0, 10, 1 << 20} {

@@ -180,7 +180,7 @@ func TestTLS(t *testing.T) {
 	if c == nil || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteNoneMode || !c.Partitioned || c.Path != "/" {
 		t.Errorf("cookie %+v", c)
 	}
-	if c := r.cookieNamed("caddy_session_shop"); c == nil || !c.Secure {
+	if c := r.cookieNamed("__Host-caddy_session_shop"); c == nil || !c.Secure {
 		t.Errorf("with secure auto: %+v", c)
 	}
 	b.look().holds(`{"a":1}`)
