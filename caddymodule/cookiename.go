@@ -45,8 +45,8 @@ func (j *cookieJar) nameFor(secure bool) string {
 // cookieName is the name that counts in this request: a cookie of our other name says nothing.
 func (x *exchange) cookieName() string { return x.h.cookie.nameFor(x.secure) }
 
-// hostCookie reports whether the cookie of this request is one that nobody but this host can have set.
-func (x *exchange) hostCookie() bool { return hasPrefixFold(x.cookieName(), hostPrefix) }
+// cannotBePlanted reports whether our cookie in this request is one that no other host can have set.
+func (x *exchange) cannotBePlanted() bool { return hasPrefixFold(x.cookieName(), hostPrefix) }
 
 // isSecure reports whether the client came over TLS. A sub-request of templates does not say; there,
 // a cookie tells that browsers send only over TLS.

@@ -80,14 +80,14 @@ func TestHostCookieNames(t *testing.T) {
 					t.Errorf("%s: the session is not found again: %s", url, data)
 				}
 				x := &exchange{h: h, secure: url == overTLS}
-				if x.hostCookie() != strings.HasPrefix(name, trusted) {
-					t.Errorf("%s: hostCookie says %t", url, x.hostCookie())
+				if x.cannotBePlanted() != strings.HasPrefix(name, trusted) {
+					t.Errorf("%s: cannotBePlanted says %t", url, x.cannotBePlanted())
 				}
 			}
 		})
 	}
 	h := mustProvision(t, inMemory(t, "cookie {\nname __HOST-x\nsecure on\n}"))
-	if x := (&exchange{h: h}); !x.hostCookie() {
+	if x := (&exchange{h: h}); !x.cannotBePlanted() {
 		t.Error("a cookie whose configured name has the prefix is none of a neighbour's")
 	}
 	h = mustProvision(t, "dialect flask {\nsecret dev\n}\ncookie {\npass_through off\n}")

@@ -70,8 +70,3 @@ func (x *exchange) newIDFor(c *vault.Received, redirect bool) vault.NewID {
 		return vault.NewIDIfChanged
 	}
 }
-
-// cannotBePlanted reports whether our cookie in this request is one that no other host can have set.
-func (x *exchange) cannotBePlanted() bool {
-	return strings.HasPrefix(strings.ToLower(x.h.cookie.name), "__host-")
-}
