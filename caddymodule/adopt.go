@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
@@ -82,7 +81,7 @@ func (x *exchange) adoptedCookie() (string, error) {
 	rec := x.given()
 	payload, err := x.h.adopted.Codec.Encode(&rec)
 	if err != nil {
-		return "", caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("session %s: the app's cookie: %w", x.session.Ref(), err))
+		return "", x.forwarding(http.StatusInternalServerError, fmt.Errorf("the app's cookie: %w", err))
 	}
 	return x.h.adopted.cookie + "=" + x.h.adopted.Client.Seal(payload, x.asked), nil
 }

@@ -125,7 +125,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		x = x.outer
 	}
 	if x == nil {
-		return caddyhttp.Error(http.StatusInternalServerError, errNoHandler)
+		return fail(w, r, http.StatusInternalServerError, errNoHandler)
 	}
 	asked := asAsked(r)
 	if g.loginPath != "" && asked.URL.EscapedPath() == g.loginPath {
@@ -136,11 +136,12 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	}
 	if x.unavailable || x.failure != nil {
 		// Who is logged in must not be asked to do so again because a store is out of reach.
-		return notAsked(w, errNotLoaded)
+		mayRepeat(w)
+		return fail(w, r, http.StatusServiceUnavailable, errNotLoaded)
 	}
 	if asked.Method != http.MethodGet && asked.Method != http.MethodHead {
 		// It is no 401, which calls for an HTTP authentication scheme (RFC 9110, section 15.5.2).
-		return caddyhttp.Error(http.StatusForbidden, errGated)
+		return fail(w, r, http.StatusForbidden, errGated)
 	}
 	w.Header().Set("Location", g.location(wayBack(asked.URL)))
 	w.Header().Set("Cache-Control", "no-store")

@@ -30,13 +30,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	clean(r, &h.names.request, nil)
 	disown(r, &h.disowned, x.outer)
 	if err := x.load(x.identify(included)); err != nil {
-		return x.fail(err)
+		return err
 	}
 	if err := x.forward(); err != nil {
-		return x.fail(err)
+		return err
 	}
 	if err := x.forwardCookies(); err != nil {
-		return x.fail(err)
+		return err
 	}
 	return x.serve(next)
 }
@@ -134,13 +134,15 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*exchange, erro
 		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.names.meet(h.cookie.names)) {
 			h.logger.Error("two session handlers in one request have the same header prefix or cookie name; give one of them a name",
 				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", x.cookieName()))
-			return nil, caddyhttp.Error(http.StatusInternalServerError, errTwoHandlers)
+			return nil, x.fail(http.StatusInternalServerError, errTwoHandlers)
 		}
 	}
 	var err error
 	if x.manager, err = h.store.acquire(); err != nil {
 		requests[requestUnavailable].Inc()
-		return nil, notAsked(w, err)
+		h.loggerFor(err).Error("session store not opened", zap.Error(err))
+		mayRepeat(w)
+		return nil, x.fail(http.StatusServiceUnavailable, err)
 	}
 	if vars != nil {
 		vars[exchangeVar] = x
@@ -239,13 +241,15 @@ func (x *exchange) load(id identity) error {
 		}
 		return nil
 	case x.r.Context().Err() != nil:
-		return caddyhttp.Error(statusClientClosed, x.r.Context().Err())
-	case x.h.anonymous:
+		return x.fail(statusClientClosed, x.r.Context().Err()) // which says nothing about the store
+	}
+	x.h.loggerFor(err).Error("session not loaded", zap.String("ref", id.ref), zap.Error(err))
+	if x.h.anonymous {
 		x.unavailable = true
 		return nil
-	default:
-		return notAsked(x.ResponseWriter, err)
 	}
+	mayRepeat(x.ResponseWriter)
+	return x.fail(http.StatusServiceUnavailable, err)
 }
 
 // lookUp asks the store for the sessions that the cookies name, until there is one.
@@ -255,24 +259,12 @@ func (x *exchange) lookUp(id *identity) (err error) {
 		x.session, err = x.manager.LoadKnown(x.r.Context(), c.id, c.ref, x.scope())
 		x.session.NoCookie = x.virtual
 		if err != nil || x.session.Exists() {
-			x.id, x.stale = c.id, c.stale
-			if err != nil {
-				x.h.loggerFor(err).Error("session not loaded", zap.String("ref", c.ref), zap.Error(err))
-			}
+			x.id, x.stale, id.ref = c.id, c.stale, c.ref
 			break
 		}
 	}
 	return err
 }
-
-// notAsked is the error of a request that the backend has not seen, so that the client may repeat it.
-func notAsked(w http.ResponseWriter, err error) error {
-	w.Header().Set("Retry-After", "1")
-	return caddyhttp.Error(http.StatusServiceUnavailable, err)
-}
-
-// statusClientClosed is what Caddy uses for a client that hung up.
-const statusClientClosed = 499
 
 // cookies returns what reads and makes the values of our cookie.
 func (h *Handler) cookies(ctx context.Context) (dialects.Cookies, error) {
@@ -307,7 +299,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 		}
 		x.header.restore(x.Header())
 		x.removeForwarded()
-		err = x.failure
+		err = fail(x.ResponseWriter, x.r, 0, x.failure)
 	}()
 	err = next.ServeHTTP(x, x.r)
 	if err == nil && x.progress == waiting {
@@ -317,12 +309,6 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	if err != nil && x.progress == waiting {
 		x.withdraw()
 	}
-	return err
-}
-
-// fail remembers why the request failed, for {http.session.error}.
-func (x *exchange) fail(err error) error {
-	x.failure = err
 	return err
 }
 

@@ -49,7 +49,7 @@ func init() {
 // `{http.session.created}` | When it began, in Unix seconds
 // `{http.session.data}` | Its data, as JSON
 // `{http.session.data.<field>}` | A field of its data, by its dotted path
-// `{http.session.error}` | In error routes: why the session could not be loaded or saved
+// `{http.session.error}` | In error routes: why the handler has refused the request, without details of the store
 //
 // With a `name`, it stands behind `http.session.`, as in `{http.session.shop.exists}`.
 type Handler struct {

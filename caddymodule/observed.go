@@ -78,7 +78,7 @@ func (o *observed) Get(ctx context.Context, key string) (sessionstore.Entry, err
 	if entry.Found() {
 		success = opFound
 	}
-	o.done(opGet, began, span, success, err)
+	o.done(ctx, opGet, began, span, success, err)
 	return entry, err
 }
 
@@ -87,7 +87,7 @@ func (o *observed) CompareAndSet(ctx context.Context, key string, old, value []b
 	ctx, span := o.trace(ctx, opSet)
 	began := elapsed()
 	entry, err := o.Store.CompareAndSet(ctx, key, old, value, ttl)
-	o.done(opSet, began, span, opOK, err)
+	o.done(ctx, opSet, began, span, opOK, err)
 	return entry, err
 }
 
@@ -96,7 +96,7 @@ func (o *observed) CompareAndDelete(ctx context.Context, key string, old []byte)
 	ctx, span := o.trace(ctx, opDelete)
 	began := elapsed()
 	entry, err := o.Store.CompareAndDelete(ctx, key, old)
-	o.done(opDelete, began, span, opOK, err)
+	o.done(ctx, opDelete, began, span, opOK, err)
 	return entry, err
 }
 
@@ -105,7 +105,7 @@ func (o *observed) Touch(ctx context.Context, key string, old []byte, ttl time.D
 	ctx, span := o.trace(ctx, opTouch)
 	began := elapsed()
 	err := o.Store.Touch(ctx, key, old, ttl)
-	o.done(opTouch, began, span, opOK, err)
+	o.done(ctx, opTouch, began, span, opOK, err)
 	return err
 }
 
@@ -115,14 +115,14 @@ var started = time.Now()
 func elapsed() time.Duration { return time.Since(started) }
 
 // done counts an operation, and ends its span if it has one.
-func (o *observed) done(op int, began time.Duration, span trace.Span, success int, err error) {
+func (o *observed) done(ctx context.Context, op int, began time.Duration, span trace.Span, success int, err error) {
 	o.seconds[op].Observe((elapsed() - began).Seconds())
 	outcome := success
 	switch {
 	case err == nil:
 	case errors.Is(err, sessionstore.ErrConflict):
 		outcome = opConflict
-	case errors.Is(err, context.Canceled):
+	case errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled: // a driver may call that a timeout
 		outcome = opCanceled
 	default:
 		outcome = opError

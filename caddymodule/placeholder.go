@@ -41,10 +41,10 @@ func (x *exchange) placeholder(name string) (any, bool) {
 	case "data":
 		return s.Data(), true
 	case "error":
-		if x.failure == nil {
-			return "", true
+		if failure, failed := x.failure.(caddyhttp.HandlerError); failed {
+			return publicText(failure), true
 		}
-		return errorText(x.failure), true
+		return "", true
 	}
 	field, isField := strings.CutPrefix(name, "data.")
 	if !isField {
@@ -103,12 +103,4 @@ func native(v jsondoc.Value) any {
 	default:
 		return string(v.AppendASCII(nil))
 	}
-}
-
-// errorText is what an error page may know.
-func errorText(err error) string {
-	if h, ok := err.(caddyhttp.HandlerError); ok && h.Err != nil {
-		return h.Err.Error()
-	}
-	return err.Error()
 }

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
@@ -36,13 +36,12 @@ func (x *exchange) forward() error {
 
 	data := s.Data()
 	if limit := max(maxForward, x.h.store.opts.MaxSize); len(data) > limit {
-		return caddyhttp.Error(http.StatusInternalServerError,
-			fmt.Errorf("session %s: its data are %d bytes, at most %d are forwarded", s.Ref(), len(data), limit))
+		return x.forwarding(http.StatusInternalServerError, fmt.Errorf("its data are %d bytes, at most %d are forwarded", len(data), limit))
 	}
 	if !x.h.forwardAll || len(x.h.inject) > 0 {
 		doc, err := jsondoc.Parse(data, sessionstore.MaxDepth)
 		if err != nil {
-			return caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("session %s: %w", s.Ref(), sessionstore.ErrRecord))
+			return x.forwarding(http.StatusServiceUnavailable, sessionstore.ErrRecord)
 		}
 		x.inject(doc)
 		if !x.h.forwardAll {
@@ -61,6 +60,13 @@ func (x *exchange) forward() error {
 	}
 	x.forwarded = true
 	return nil
+}
+
+// forwarding is the error of a session that the backend cannot be told of.
+func (x *exchange) forwarding(status int, err error) error {
+	ref := x.session.Ref()
+	x.h.logger.Error("session not forwarded", zap.String("ref", ref), zap.Error(err))
+	return x.fail(status, fmt.Errorf("session %s: %w", ref, err))
 }
 
 // line makes a header's value in the i-th place of the exchange.

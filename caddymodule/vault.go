@@ -43,7 +43,7 @@ func (x *exchange) vaultCookies() (string, error) {
 	}
 	cookies, err := x.session.Vault()
 	if err != nil {
-		return "", caddyhttp.Error(http.StatusServiceUnavailable, fmt.Errorf("session %s: %w", x.session.Ref(), err))
+		return "", x.forwarding(http.StatusServiceUnavailable, err)
 	}
 	req := x.vaultRequest()
 	if req.Secure && x.forwarded {

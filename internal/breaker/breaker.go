@@ -120,6 +120,9 @@ func (b *Breaker) Settle(probe bool, v Verdict, err error) {
 // isUnreachable reports whether the error says that the server is dead or hangs. A connection that has broken says
 // nothing about the server: the next one may work. Nor does a timeout that was short, if only because this process is starved.
 func (b *Breaker) isUnreachable(ctx context.Context, start time.Time, err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return false // the client hung up, perhaps while it was being connected
+	}
 	var ne net.Error
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
 	if !timedOut {

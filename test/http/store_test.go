@@ -70,7 +70,7 @@ func TestStoreOutOfReach(t *testing.T) {
 	if r.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	if !strings.HasPrefix(string(r.body), "503 loading session: session store unavailable") {
+	if !strings.HasPrefix(string(r.body), "503 session store unavailable") {
 		t.Errorf("error page: %s", r.body)
 	}
 	// Without a cookie, and with one that does not verify, the store is not asked.
