@@ -3,6 +3,7 @@ package memcached
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -23,6 +24,24 @@ type bounded struct {
 	// line is what has come of the first line of a reply. Then there is no more to look at.
 	line  []byte
 	begun bool
+
+	// answered says that something has ever come.
+	answered bool
+}
+
+// hungUpError says that the server has accepted a connection and ended it without a word, as a load balancer without servers does. What
+// was sent may have been executed all the same.
+type hungUpError struct{ error }
+
+func (e hungUpError) Unwrap() error { return e.error }
+
+// ended is the error of a connection.
+func (c *bounded) ended(err error) error {
+	var network net.Error
+	if err == nil || c.answered || errors.As(err, &network) && network.Timeout() {
+		return err
+	}
+	return hungUpError{err}
 }
 
 func dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -36,12 +55,15 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 // Write implements [net.Conn]. A command is followed by its reply, which is for one key.
 func (c *bounded) Write(p []byte) (int, error) {
 	c.line, c.begun = c.line[:0], false
-	return c.Conn.Write(p)
+	n, err := c.Conn.Write(p)
+	return n, c.ended(err)
 }
 
 // Read implements [net.Conn].
 func (c *bounded) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
+	c.answered = c.answered || n > 0
+	err = c.ended(err)
 	if c.begun {
 		return n, err
 	}

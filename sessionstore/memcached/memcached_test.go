@@ -312,6 +312,36 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
+// A load balancer without servers accepts, and hangs up: that is a server out of reach.
+func TestBalancerWithoutServers(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	var connections, states atomic.Int64
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+			connections.Add(1)
+		}
+	}()
+	s := open(t, memcached.Options{Addrs: []string{l.Addr().String()}, OnState: func(string, error) { states.Add(1) }})
+	for range 200 {
+		if _, err := s.Get(t.Context(), "key"); !errors.Is(err, sessionstore.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	if n := connections.Load(); n > 50 || states.Load() != 1 {
+		t.Errorf("200 requests took %d connections, and %d states were told", n, states.Load())
+	}
+}
+
 func BenchmarkGet(b *testing.B) {
 	s := open(b, memcached.Options{Addrs: []string{memcachedtest.Start(b).Addr}})
 	for i := range 1000 {

@@ -133,6 +133,10 @@ func (sv *server) send(command func(*memcache.Client) error) (result error, err 
 	default:
 		err = readable(sv.addr, err)
 	}
-	sv.breaker.Leave(context.Background(), probe, start, isReply(err), err)
+	if errors.As(err, new(hungUpError)) {
+		sv.breaker.Settle(probe, breaker.Unreachable, err)
+	} else {
+		sv.breaker.Leave(context.Background(), probe, start, isReply(err), err)
+	}
 	return result, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"strings"
 	"sync"
@@ -236,4 +237,27 @@ func TestNoServer(t *testing.T) {
 			t.Errorf("it does not say what is not found: %v", err)
 		}
 	}
+}
+
+// TestBalancerWithoutServers is about a load balancer that accepts, and hangs up.
+func TestBalancerWithoutServers(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = conn.Close()
+		}
+	}()
+	var states states
+	s := open(t, "mongodb://"+l.Addr().String()+"/", mongodb.Options{DialTimeout: 100 * time.Millisecond, OnState: states.on})
+	cheap(t, s)
+	states.want(t, 1)
 }

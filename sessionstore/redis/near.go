@@ -4,25 +4,35 @@ import (
 	"bytes"
 	"context"
 	"hash/maphash"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	goredis "github.com/redis/go-redis/v9"
-
+	"github.com/caddy-session/caddy-session/internal/breaker"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// nearCache knows of which records the copies may be used. The copies themselves are in go-redis's cache, which drops
+// nearCache knows of which records the copies may be used. The copies themselves are in go-redis's cache, see copies, which drops
 // those that the server says have changed. It learns of that some milliseconds late, and it keeps no times to live.
 // So a copy counts only if it is the record that was last seen or written here: a request always sees what was
 // written through this process before it.
 type nearCache struct {
-	*goredis.LocalCache
+	opts    *Options
+	breaker *breaker.Breaker
 
 	seed   maphash.Seed
 	shards [nearShards]nearShard
 	limit  int
+
+	// now are the copies in use, nil while there are none.
+	now atomic.Pointer[copies]
+
+	mu      sync.Mutex
+	closed  bool
+	off     bool // it has been said that the near cache does not work
+	pause   time.Duration
+	retryAt time.Time
+	closing sync.WaitGroup
 }
 
 const nearShards = 16
@@ -45,13 +55,11 @@ type nearRecord struct {
 	copy string
 }
 
-func newNearCache(o *NearCache) *nearCache {
+func newNearCache(o *Options, b *breaker.Breaker) *nearCache {
 	n := &nearCache{
-		LocalCache: goredis.NewLocalCache(goredis.ClientSideCacheConfig{
-			MaxEntries: o.MaxEntries, MaxMemoryBytes: o.MaxBytes, MaxStaleness: MaxStaleness,
-		}),
+		opts: o, breaker: b,
 		seed:  maphash.MakeSeed(),
-		limit: max(o.MaxEntries/nearShards, 1),
+		limit: max(o.NearCache.MaxEntries/nearShards, 1),
 	}
 	for i := range n.shards {
 		n.shards[i].known = make(map[string]nearRecord)
@@ -110,52 +118,49 @@ func (n *nearCache) set(s *nearShard, key string, e sessionstore.Entry) {
 	s.known[key] = r
 }
 
-// Reserve implements [goredis.Cache]. It is called when a copy is about to be fetched, and learns where it will be.
-func (n *nearCache) Reserve(name string, keys []string) (token uint64, fetch bool) {
-	if len(keys) == 1 {
-		key := keyOf(keys[0])
-		s := n.shard(key)
-		s.mu.Lock()
-		if r, ok := s.known[key]; ok {
-			r.copy = name
-			s.known[key] = r
-		}
-		s.mu.Unlock()
-	}
-	return n.LocalCache.Reserve(name, keys)
-}
-
-// keyOf returns the key in what go-redis's cache calls it: before it stands whose cache it is.
-func keyOf(name string) string { return name[strings.LastIndexByte(name, 0)+1:] }
-
-// DeleteByRedisKey implements [goredis.Cache]. It is called when the server says that a record has changed, or has
-// been touched.
-func (n *nearCache) DeleteByRedisKey(name string) int {
-	key := keyOf(name)
+// fetched notes where the copy of a record will be.
+func (n *nearCache) fetched(key, copy string) {
 	s := n.shard(key)
 	s.mu.Lock()
-	delete(s.known, key)
-	s.mu.Unlock()
-	return n.LocalCache.DeleteByRedisKey(name)
+	defer s.mu.Unlock()
+	if r, ok := s.known[key]; ok {
+		r.copy = copy
+		s.known[key] = r
+	}
 }
 
-// getNear returns the copy of a record if there is one that counts. What it asks the server for, if there is none, has
+// changed notes that a record has changed, or has been touched.
+func (n *nearCache) changed(key string) {
+	s := n.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.known, key)
+}
+
+// get returns the copy of a record if there is one that counts. What it asks the server for, if there is none, has
 // the server tell of changes from then on.
-func (s *Store) getNear(ctx context.Context, key string, known nearRecord) (sessionstore.Entry, bool) {
+func (n *nearCache) get(ctx context.Context, key string, known nearRecord) (sessionstore.Entry, bool) {
 	left := time.Until(known.until)
 	if left <= 0 {
 		return sessionstore.Entry{}, false // it may have been touched elsewhere
 	}
+	c := n.copies()
+	if c == nil {
+		return sessionstore.Entry{}, false
+	}
 	// To have go-redis look for the copy costs several times what the copy does: a command is made, and has its hooks.
 	if known.copy != "" {
-		reply, _ := s.near.LocalCache.Get(ctx, known.copy)
-		if value, ok := bulkString(reply, known.size); ok && maphash.Bytes(s.near.seed, value) == known.sum {
+		reply, _ := c.LocalCache.Get(ctx, known.copy)
+		if value, ok := bulkString(reply, known.size); ok && maphash.Bytes(n.seed, value) == known.sum {
 			return sessionstore.Entry{Value: value, TTL: left}, true
 		}
 	}
 	// By now it may be larger than any record: one byte more than there was shows that.
-	value, err := s.client.GetRange(ctx, key, 0, int64(known.size)).Result()
-	if err != nil || value == "" || maphash.String(s.near.seed, value) != known.sum {
+	value, err := c.client.GetRange(ctx, key, 0, int64(known.size)).Result()
+	if err == nil {
+		n.works(c)
+	}
+	if err != nil || value == "" || maphash.String(n.seed, value) != known.sum {
 		return sessionstore.Entry{}, false
 	}
 	return sessionstore.Entry{Value: bytesOf(value), TTL: left}, true
@@ -169,6 +174,3 @@ func bulkString(reply []byte, size int) (value []byte, ok bool) {
 	}
 	return reply[start : start+size : start+size], true
 }
-
-// Interface guard
-var _ goredis.Cache = (*nearCache)(nil)

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -84,6 +85,10 @@ type Options struct {
 	// OnState is called when a server is found to be out of reach, with the error, and when it is back, with nil.
 	// It must not block.
 	OnState func(addr string, err error)
+
+	// OnNearCache is called when the near cache is found not to work, since the server will not tell of changes, with its error, and
+	// when it works again, with nil. It must not block.
+	OnNearCache func(addr string, err error)
 }
 
 // NearCache bounds the copies of records that the server tells this process to drop when they change.
@@ -130,6 +135,7 @@ func (o *Options) complete() error {
 		}
 	}
 	o.Endless = cmp.Or(o.Endless, DefaultEndless)
+	o.PoolSize = cmp.Or(o.PoolSize, 10*runtime.GOMAXPROCS(0))
 	if o.NearCache == nil {
 		return nil
 	}

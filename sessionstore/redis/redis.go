@@ -8,6 +8,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -23,6 +24,9 @@ type Store struct {
 
 	pipelines pipelines
 	near      *nearCache
+
+	// replicasUntil is until when all connections are taken to lead to replicas, on the clock of now.
+	replicasUntil atomic.Int64
 }
 
 // Open makes the store. It does no I/O: a server that is out of reach is an error of
@@ -32,10 +36,11 @@ func Open(opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{opts: opts}
+	client, guard := opts.client()
+	s.client = client
 	if opts.NearCache != nil {
-		s.near = newNearCache(opts.NearCache)
+		s.near = newNearCache(&s.opts, guard.breaker)
 	}
-	s.client = opts.client(s.near)
 	return s, nil
 }
 
@@ -47,7 +52,7 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 		var known nearRecord
 		var ok bool
 		if known, ok, writes = s.near.begin(key); ok {
-			if e, ok := s.getNear(ctx, key, known); ok {
+			if e, ok := s.near.get(ctx, key, known); ok {
 				return e, nil
 			}
 		}
@@ -112,7 +117,10 @@ func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Dura
 
 // Close implements [sessionstore.Store].
 func (s *Store) Close() error {
-	return s.client.Close()
+	if s.near == nil {
+		return s.client.Close()
+	}
+	return errors.Join(s.near.close(), s.client.Close())
 }
 
 // milliseconds rounds up: a record lives at least for as long as was asked.

@@ -48,7 +48,7 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 		return nil, unavailable(err)
 	}
 	name, body := "evalsha", script.sha
-	uncertain := false
+	uncertain, replicas := false, 0
 	for attempt := 1; ; attempt++ {
 		c := newCommand(ctx, name, body, key, args)
 		reply, err := s.send(ctx, script, key, c, attempt)
@@ -65,6 +65,9 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 			name, body = "eval", script.text
 			attempt--
 			continue
+		case goredis.IsReadOnlyError(err) && s.mayLeadElsewhere(&replicas):
+			attempt--
+			continue
 		case attempt == attempts || !passing(err):
 			s.lookAround(ctx, err)
 			return nil, unavailable(err)
@@ -75,6 +78,19 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 			return nil, unavailable(err)
 		}
 	}
+}
+
+// mayLeadElsewhere reports whether another connection may lead to a master, when one leads to what has become a replica. go-redis has
+// closed that one; as many others may be as old. If all lead to a replica, this is not tried again for a second.
+func (s *Store) mayLeadElsewhere(replicas *int) bool {
+	if now() < s.replicasUntil.Load() {
+		return false
+	}
+	if *replicas++; *replicas <= s.opts.PoolSize {
+		return true
+	}
+	s.replicasUntil.Store(now() + int64(time.Second))
+	return false
 }
 
 // send sends a command once and returns the reply. In a Cluster that may mean to several servers, until it is the right one.

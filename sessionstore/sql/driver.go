@@ -95,4 +95,7 @@ const (
 	Lost
 	// NoTable means that there is no such table.
 	NoTable
+	// ReadOnly statements have done nothing: the server at this connection may only be read, as after a failover. Another connection
+	// may lead to the one that has taken its place.
+	ReadOnly
 )

@@ -16,12 +16,16 @@ import (
 // pool is a set of connections. It has no more users than connections, so that who waits for one waits here, and is not taken
 // for one whom the database keeps waiting.
 type pool struct {
-	db    *sql.DB
-	slots chan struct{}
+	connector driver.Connector
+	opts      *Options
+	slots     chan struct{}
+	prepare   bool
 
-	prepare  bool
 	mu       sync.Mutex
+	now      *sql.DB
 	prepared map[string]*sql.Stmt
+	renewed  time.Time
+	closing  sync.WaitGroup
 }
 
 func newPool(c driver.Connector, d *Driver, o *Options, single bool) *pool {
@@ -30,14 +34,54 @@ func newPool(c driver.Connector, d *Driver, o *Options, single bool) *pool {
 		size = 1
 	}
 	p := &pool{
-		db:    sql.OpenDB(&connector{c, o.DialTimeout}),
-		slots: make(chan struct{}, size), prepare: d.Prepare, prepared: make(map[string]*sql.Stmt),
+		connector: &connector{c, o.DialTimeout}, opts: o,
+		slots: make(chan struct{}, size), prepare: d.Prepare,
 	}
-	p.db.SetMaxOpenConns(size)
-	p.db.SetMaxIdleConns(size)
-	p.db.SetConnMaxIdleTime(o.MaxIdleTime)
-	p.db.SetConnMaxLifetime(o.MaxLifetime)
+	p.open()
 	return p
+}
+
+// open begins without a connection.
+func (p *pool) open() {
+	p.now, p.prepared = sql.OpenDB(p.connector), make(map[string]*sql.Stmt)
+	p.now.SetMaxOpenConns(cap(p.slots))
+	p.now.SetMaxIdleConns(cap(p.slots))
+	p.now.SetConnMaxIdleTime(p.opts.MaxIdleTime)
+	p.now.SetConnMaxLifetime(p.opts.MaxLifetime)
+}
+
+// db returns the connections in use.
+func (p *pool) db() *sql.DB {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+// renewInterval is how often all connections are given up at most, when new ones lead to a server that is no better.
+const renewInterval = time.Second
+
+// renew gives all connections up that lead where this one did, and reports whether there are others now.
+func (p *pool) renew(old *sql.DB) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.now != old {
+		return true
+	}
+	if time.Since(p.renewed) < renewInterval {
+		return false
+	}
+	p.renewed = time.Now()
+	statements := p.prepared
+	p.open()
+	p.closing.Go(func() { closeAll(old, statements) }) // it waits for what is under way
+	return true
+}
+
+func closeAll(db *sql.DB, statements map[string]*sql.Stmt) error {
+	for _, statement := range statements {
+		_ = statement.Close()
+	}
+	return db.Close()
 }
 
 // acquire waits for a connection to be free.
@@ -55,10 +99,8 @@ func (p *pool) release() { <-p.slots }
 func (p *pool) close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, statement := range p.prepared {
-		_ = statement.Close()
-	}
-	return p.db.Close()
+	p.closing.Wait()
+	return closeAll(p.now, p.prepared)
 }
 
 // errTooLarge says that a value is larger than a record may be, and was not sent.
@@ -138,21 +180,26 @@ func (e unsent) Unwrap() error { return e.error }
 // statement prepares a statement if it is to be and has not been yet.
 func (p *pool) statement(ctx context.Context, text string) (statement, error) {
 	if !p.prepare {
-		return unprepared{p.db, text}, nil
+		return unprepared{p.db(), text}, nil
 	}
 	p.mu.Lock()
-	former := p.prepared[text]
+	former, db := p.prepared[text], p.now
 	p.mu.Unlock()
 	if former != nil {
 		return former, nil
 	}
-	made, err := p.db.PrepareContext(ctx, text)
+	made, err := db.PrepareContext(ctx, text)
 	if err != nil {
 		return nil, unsent{err}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if other := p.prepared[text]; other != nil {
+	other := p.prepared[text]
+	switch {
+	case p.now != db: // it is closed by now
+		defer made.Close()
+		return nil, unsent{driver.ErrBadConn}
+	case other != nil:
 		defer made.Close()
 		return other, nil
 	}

@@ -84,7 +84,7 @@ func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) er
 	if err != nil {
 		return Fault{Kind: Refused}, err
 	}
-	start := time.Now()
+	start, db := time.Now(), p.db()
 	own, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 	defer cancel()
 	err = f(own)
@@ -93,6 +93,9 @@ func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) er
 		return Fault{}, nil
 	}
 	fault, is := s.judge(own, err, start)
+	if fault.Kind == ReadOnly && !p.renew(db) {
+		fault.Kind = Refused
+	}
 	err = shown{fault.Text, cause(err, own)}
 	s.guard.Settle(probe, is, err)
 	return fault, err

@@ -57,12 +57,13 @@ func (s *Store) sweepSome() (int64, error) {
 		return 0, err
 	}
 	defer s.writers.release()
+	db := s.writers.db()
 	n, err := s.writers.exec(ctx, s.texts.sweep, sweepBatch)
 	if err == nil {
 		return n, nil
 	}
 	fault, _ := s.judge(ctx, err, time.Now())
-	if fault.Kind == Passing {
+	if fault.Kind == Passing || fault.Kind == ReadOnly && s.writers.renew(db) {
 		return 0, nil // the others are more important
 	}
 	return 0, shown{fault.Text, cause(err, ctx)}

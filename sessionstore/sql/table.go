@@ -55,7 +55,7 @@ func (s *Store) find(ctx context.Context) error {
 		return unusable{Refused, fmt.Sprintf(`there is no table %s: make it, or have it made with "create_table on"`, s.opts.Table)}
 	}
 	for _, statement := range s.texts.table {
-		if _, err := s.writers.db.ExecContext(ctx, statement); err != nil {
+		if _, err := s.writers.db().ExecContext(ctx, statement); err != nil {
 			if s.inspect(ctx) != nil { // another may have made it at the same time
 				return err
 			}
@@ -66,7 +66,7 @@ func (s *Store) find(ctx context.Context) error {
 
 // inspect looks at the columns of the table.
 func (s *Store) inspect(ctx context.Context) error {
-	rows, err := s.writers.db.QueryContext(ctx, s.texts.columns)
+	rows, err := s.writers.db().QueryContext(ctx, s.texts.columns)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (s *Store) inspect(ctx context.Context) error {
 
 // inspectKey looks whether two records could have the same key.
 func (s *Store) inspectKey(ctx context.Context) error {
-	rows, err := s.writers.db.QueryContext(ctx, s.texts.unique)
+	rows, err := s.writers.db().QueryContext(ctx, s.texts.unique)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ func StartMariaDB(tb testing.TB, settings ...string) *Server {
 			var text string
 			for _, host := range []string{"%", "localhost"} {
 				who := fmt.Sprintf("'%s'@'%s'", User, host)
-				text += fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO %s;\n", who, Password, who)
+				text += fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO %s WITH GRANT OPTION;\n", who, Password, who)
 			}
 			text += "CREATE DATABASE IF NOT EXISTS " + Database + ";\n"
 			if err := os.WriteFile(filepath.Join(s.dir, "init.sql"), []byte(text), 0o644); err != nil {

@@ -17,17 +17,32 @@ import (
 // nothing is synced, since a process that is killed leaves what it has written to the kernel.
 func StartPostgres(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
-	initdb, postgres := program(tb, "initdb"), program(tb, "postgres")
+	initdb := program(tb, "initdb")
+	return startPostgres(tb, settings, func(s *Server) error {
+		password := filepath.Join(s.dir, "password")
+		if err := os.WriteFile(password, []byte(Password), 0o644); err != nil {
+			return err
+		}
+		return run(s, initdb, "-D", filepath.Join(s.dir, "data"), "-U", User, "--pwfile", password,
+			"-A", "scram-sha-256", "--no-sync", "--no-instructions", "-E", "UTF8", "--locale", "C")
+	})
+}
+
+// StartStandby runs a PostgreSQL server that follows another, and can only be read.
+func StartStandby(tb testing.TB, primary *Server) *Server {
+	tb.Helper()
+	basebackup := program(tb, "pg_basebackup")
+	return startPostgres(tb, nil, func(s *Server) error {
+		return run(s, basebackup, "-D", filepath.Join(s.dir, "data"), "-d", primary.DSN(), "-R", "-X", "stream", "-c", "fast", "--no-sync")
+	})
+}
+
+func startPostgres(tb testing.TB, settings []string, prepare func(*Server) error) *Server {
+	tb.Helper()
+	postgres := program(tb, "postgres")
 	return start(tb, kind{
 		name: "postgres", user: "postgres",
-		prepare: func(s *Server) error {
-			password := filepath.Join(s.dir, "password")
-			if err := os.WriteFile(password, []byte(Password), 0o644); err != nil {
-				return err
-			}
-			return run(s, initdb, "-D", filepath.Join(s.dir, "data"), "-U", User, "--pwfile", password,
-				"-A", "scram-sha-256", "--no-sync", "--no-instructions", "-E", "UTF8", "--locale", "C")
-		},
+		prepare: prepare,
 		command: func(s *Server) *exec.Cmd {
 			args := []string{"-D", filepath.Join(s.dir, "data"), "-p", strconv.Itoa(s.Port)}
 			for _, setting := range append([]string{

@@ -11,9 +11,10 @@ type Proxy struct {
 	// Addr is where it listens (host:port).
 	Addr string
 
-	target string
+	mu       sync.Mutex
+	target   string
+	accepted int
 
-	mu    sync.Mutex
 	loses func(request []byte) bool
 	then  func()
 	lost  int
@@ -50,6 +51,20 @@ func (p *Proxy) Lose(is func(request []byte) bool, then func()) {
 	p.loses, p.then = is, then
 }
 
+// Lead has new connections lead to another server. Those that there are stay, as after a failover of a database.
+func (p *Proxy) Lead(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
+// Accepted is how many connections there have been.
+func (p *Proxy) Accepted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.accepted
+}
+
 // Break ends all connections.
 func (p *Proxy) Break() {
 	p.mu.Lock()
@@ -68,7 +83,11 @@ func (p *Proxy) Lost() int {
 
 func (p *Proxy) serve(client net.Conn) {
 	defer client.Close()
-	server, err := net.Dial("tcp", p.target)
+	p.mu.Lock()
+	target := p.target
+	p.accepted++
+	p.mu.Unlock()
+	server, err := net.Dial("tcp", target)
 	if err != nil {
 		return
 	}

@@ -2,9 +2,12 @@
 package redis
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	goredis "github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
@@ -12,7 +15,21 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() {
+	caddy.RegisterModule(new(Store))
+	goredis.SetLogger(clientLog{})
+}
+
+// clientLog is where go-redis logs to. By itself it prints to standard error. What matters of that is reported by the store, once; the
+// rest comes with every request while a server is out of reach.
+type clientLog struct{}
+
+// Printf implements go-redis's logger.
+func (clientLog) Printf(_ context.Context, format string, v ...any) {
+	if c := caddy.Log().Named(stores.Namespace+".redis").Check(zap.DebugLevel, "redis client"); c != nil {
+		c.Write(zap.String("says", fmt.Sprintf(format, v...)))
+	}
+}
 
 // Store keeps the sessions in Redis 6.2 or later, or in Valkey: on one server, behind Sentinel, or in a Cluster. Caddy starts
 // without it, and recovers by itself when it returns.
@@ -100,7 +117,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	opts.OnState = s.report
+	opts.OnState, opts.OnNearCache = s.report, s.reportNear
 	if err := opts.Check(); err != nil {
 		return err
 	}
@@ -133,4 +150,14 @@ func (s *Store) report(addr string, err error) {
 		return
 	}
 	s.logger.Info("redis is back", zap.String("server", addr))
+}
+
+// reportNear logs that the near cache does not work, or works again.
+func (s *Store) reportNear(addr string, err error) {
+	if err != nil {
+		s.logger.Warn("near_cache is off, as redis refuses to tell of changes; it is tried again until it works",
+			zap.String("server", addr), zap.Error(err))
+		return
+	}
+	s.logger.Info("near_cache works again", zap.String("server", addr))
 }

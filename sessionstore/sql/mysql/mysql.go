@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -109,45 +108,4 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 	}
 	return conn, nil
-}
-
-// The numbers of errors that mean something to us.
-const (
-	tooManyConnections = 1040
-	accessDenied       = 1045
-	noDatabase         = 1049
-	shuttingDown       = 1053
-	noColumn           = 1054
-	notReady           = 1047
-	noTable            = 1146
-	commandDenied      = 1142
-	commitFailed       = 1180
-	lockTimeout        = 1205
-	deadlock           = 1213
-	interrupted        = 1317
-	recordChanged      = 1020 // MariaDB, with innodb_snapshot_isolation
-	valueTooLong       = 1406
-	killed             = 1927
-)
-
-// fault reads the error's number. What the server says may hold a key or a value, and is not shown.
-func fault(err error) (sql.Fault, bool) {
-	var answer *mysql.MySQLError
-	if !errors.As(err, &answer) {
-		return sql.Fault{}, false
-	}
-	f := sql.Fault{Text: fmt.Sprintf("error %d", answer.Number)}
-	switch answer.Number {
-	case tooManyConnections, shuttingDown, notReady, deadlock, lockTimeout, accessDenied, noDatabase, commandDenied, noTable, noColumn, valueTooLong:
-		f.Text = answer.Message + " (" + f.Text + ")"
-	}
-	switch answer.Number {
-	case noTable:
-		f.Kind = sql.NoTable
-	case deadlock, lockTimeout, recordChanged, notReady:
-		f.Kind = sql.Passing
-	case shuttingDown, commitFailed, interrupted, killed:
-		f.Kind = sql.Lost
-	}
-	return f, true
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	stdsql "database/sql"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +18,82 @@ import (
 func TestStore(t *testing.T) {
 	s := sqltest.StartMariaDB(t)
 	suite.Run(t, mysql.Driver, "mysql", s.DSN(), s)
+}
+
+// TestFailover has a primary become read-only, to a user who is bound by that.
+func TestFailover(t *testing.T) {
+	first, second := sqltest.StartMariaDB(t), sqltest.StartMariaDB(t)
+	for _, server := range []*sqltest.Server{first, second} {
+		admin := administer(t, server)
+		for _, statement := range []string{
+			"CREATE USER bound IDENTIFIED BY '" + sqltest.Password + "'",
+			"GRANT ALL ON " + sqltest.Database + ".* TO bound",
+		} {
+			if _, err := admin.Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	dsnAt := func(addr string) string { return strings.Replace(first.DSNAt(addr), sqltest.User, "bound", 1) }
+	suite.Failover(t, mysql.Driver, first, second, dsnAt, func() {
+		if _, err := administer(t, first).Exec("SET GLOBAL read_only = 1"); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// TestErrorsInWords has the server refuse what is then told in words, without what the server quotes.
+func TestErrorsInWords(t *testing.T) {
+	server := sqltest.StartMariaDB(t)
+	admin := administer(t, server)
+	exec := func(statement string) {
+		t.Helper()
+		if _, err := admin.Exec(statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := sql.Open(mysql.Driver, server.DSN(), sql.Options{CreateTable: true, PoolSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	set := func(value string) error {
+		_, err := s.CompareAndSet(t.Context(), "key-to-find", nil, []byte(value), time.Hour)
+		return err
+	}
+	says := func(err error, want string) {
+		t.Helper()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "to-find") {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	if err := set("v"); err != nil {
+		t.Fatal(err)
+	}
+	exec("CREATE TRIGGER slow BEFORE INSERT ON sessions FOR EACH ROW SET @slept = SLEEP(0.5)")
+	exec("SET GLOBAL max_statement_time = 0.1")
+	slow, err := sql.Open(mysql.Driver, server.DSN(), sql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer slow.Close()
+	_, err = slow.CompareAndSet(t.Context(), "other-to-find", nil, []byte("v"), time.Hour)
+	says(err, "the statement took longer than max_statement_time (error 1969)")
+	exec("SET GLOBAL max_statement_time = 0")
+	exec("DROP TRIGGER slow")
+	exec("CREATE TRIGGER refuses BEFORE UPDATE ON sessions FOR EACH ROW SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 1366, MESSAGE_TEXT = 'to-find'")
+	_, err = s.CompareAndSet(t.Context(), "key-to-find", []byte("v"), []byte("w"), time.Hour)
+	says(err, "the value does not fit into the column (error 1366)")
+}
+
+func administer(t *testing.T, server *sqltest.Server) *stdsql.DB {
+	t.Helper()
+	db, err := stdsql.Open("mysql", server.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
 }
 
 // TestNothingIsCutOff uses a server that stores what fits of a value, by default.

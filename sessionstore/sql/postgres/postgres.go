@@ -88,6 +88,8 @@ func fault(err error) (sql.Fault, bool) {
 	switch {
 	case answer.Code == "42P01", answer.Code == "3F000":
 		f.Kind = sql.NoTable
+	case answer.Code == "25006":
+		f.Kind = sql.ReadOnly
 	case class == "40" && answer.Code != "40003", // deadlock, serialization failure
 		answer.Code == "55P03", // lock not available
 		answer.Code == "0A000": // the table has been made anew, and the plan is of the former

@@ -22,6 +22,56 @@ func TestStore(t *testing.T) {
 	suite.Run(t, postgres.Driver, "pgx", s.DSN(), s)
 }
 
+// TestFailover has a primary become read-only.
+func TestFailover(t *testing.T) {
+	first, second := sqltest.StartPostgres(t), sqltest.StartPostgres(t)
+	admin, err := stdsql.Open("pgx", first.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	suite.Failover(t, postgres.Driver, first, second, first.DSNAt, func() {
+		for _, statement := range []string{"ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()"} {
+			if _, err := admin.Exec(statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(500 * time.Millisecond) // the connections that there are notice it when they are next used
+	})
+}
+
+// TestStandby is connected to a standby, until the name or the balancer leads to the primary.
+func TestStandby(t *testing.T) {
+	primary := sqltest.StartPostgres(t)
+	direct, err := sql.Open(postgres.Driver, primary.DSN(), sql.Options{CreateTable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer direct.Close()
+	if _, err := direct.CompareAndSet(t.Context(), "k", nil, []byte("one"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	standby := sqltest.StartStandby(t, primary)
+	p := sqltest.StartProxy(t, standby.Addr())
+	s, err := sql.Open(postgres.Driver, primary.DSNAt(p.Addr), sql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if e, err := s.Get(t.Context(), "k"); err != nil || string(e.Value) != "one" {
+		t.Fatalf("%q, %v", e.Value, err)
+	}
+	_, err = s.CompareAndSet(t.Context(), "k", []byte("one"), []byte("two"), time.Hour)
+	if !errors.Is(err, sessionstore.ErrUnavailable) || !strings.Contains(err.Error(), "read-only") {
+		t.Errorf("at a standby: %v", err)
+	}
+	time.Sleep(time.Second)
+	p.Lead(primary.Addr())
+	if _, err := s.CompareAndSet(t.Context(), "k", []byte("one"), []byte("two"), time.Hour); err != nil {
+		t.Errorf("at the primary: %v", err)
+	}
+}
+
 func TestNoTLS(t *testing.T) {
 	server := sqltest.StartPostgres(t)
 	s, err := sql.Open(postgres.Driver, strings.Replace(server.DSN(), "disable", "require", 1), sql.Options{})

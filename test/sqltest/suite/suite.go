@@ -63,6 +63,7 @@ func (db *database) test(t *testing.T) {
 		}
 		if db.server != nil {
 			t.Run("wrong password", func(t *testing.T) { t.Parallel(); db.wrongPassword(t) })
+			t.Run("balancer without servers", func(t *testing.T) { t.Parallel(); db.balancer(t) })
 			t.Run("lost answers", func(t *testing.T) { t.Parallel(); db.lostAnswers(t) })
 			t.Run("broken connections", func(t *testing.T) { t.Parallel(); db.brokenConnections(t) })
 		}
