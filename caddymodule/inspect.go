@@ -28,8 +28,8 @@ func inspectCommand() *cobra.Command {
 (redis-cli --raw GET, a file of the app's, ...), and prints what is in it. It
 writes nothing, and asks no store.
 
-Secrets are those of the configuration or of the app, the first one that signs
-first; without them no signature is checked. Each file holds one, and a line
+Secrets are those of the configuration, of the file session/secret.key in Caddy's
+storage, or of the app, the first one that signs first; without them no signature is checked. Each file holds one, and a line
 break at its end is no part of it. Nothing secret is printed, but the data are.
 
 The exit code is 1 if something is wrong with the cookie or the record.`,

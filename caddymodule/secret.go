@@ -12,10 +12,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/certmagic"
 
 	nativedialect "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
+	"github.com/caddy-session/caddy-session/internal/placeholders"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/signer"
 )
@@ -51,12 +51,11 @@ func (s *secret) provision(configured []string, storage certmagic.Storage) error
 	if len(configured) == 0 {
 		return nil
 	}
-	repl := caddy.NewReplacer()
 	var keys [][]byte
 	for i, text := range configured {
-		key, err := repl.ReplaceOrErr(text, true, true)
+		key, err := placeholders.Resolve(text)
 		if err != nil {
-			return fmt.Errorf("secret: key %d of %d resolves to nothing: %w", i+1, len(configured), err)
+			return fmt.Errorf("secret: key %d of %d: %w", i+1, len(configured), err)
 		}
 		if len(key) < minSecret {
 			return fmt.Errorf("secret: key %d of %d is %d bytes long, at least %d are needed (openssl rand -base64 32 makes one)",

@@ -6,6 +6,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/internal/placeholders"
 )
 
 // Resolve returns an app's secrets with their placeholders replaced. They may be as short as the app allows, and never
@@ -14,11 +16,13 @@ func Resolve(configured []string) ([]string, error) {
 	if len(configured) == 0 {
 		return nil, errors.New("secret: give the app's own, such as {file./run/secrets/app-key}")
 	}
-	repl := caddy.NewReplacer()
 	secrets := make([]string, len(configured))
 	for i, text := range configured {
-		secret, err := repl.ReplaceOrErr(text, true, true)
-		if err != nil || secret == "" {
+		secret, err := placeholders.Resolve(text)
+		if err != nil {
+			return nil, fmt.Errorf("secret: key %d of %d: %w", i+1, len(configured), err)
+		}
+		if secret == "" {
 			return nil, fmt.Errorf("secret: key %d of %d resolves to nothing", i+1, len(configured))
 		}
 		secrets[i] = secret

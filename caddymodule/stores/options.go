@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/internal/placeholders"
 )
 
 // Block calls read with the name of each option in the block that follows. An option that stands there twice is an error of
@@ -101,10 +103,9 @@ func OnOff(d *caddyfile.Dispenser, to *bool) error {
 	}
 }
 
-// Resolve replaces the placeholders of an option. One that leads nowhere is an error, and so is one that leads to nothing: a
-// password that a file lacks must not become none.
-func Resolve(repl *caddy.Replacer, option, from string) (string, error) {
-	value, err := repl.ReplaceOrErr(from, true, true)
+// Resolve replaces the placeholders of an option. No error holds its text.
+func Resolve(option, from string) (string, error) {
+	value, err := placeholders.Resolve(from)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", option, err)
 	}
@@ -112,4 +113,11 @@ func Resolve(repl *caddy.Replacer, option, from string) (string, error) {
 		return "", fmt.Errorf("%s: what is configured resolves to nothing", option)
 	}
 	return value, nil
+}
+
+// Socket returns the path of a Unix socket if that is what an address is: a path that begins with "/", or Caddy's own form,
+// "unix//path".
+func Socket(address string) (path string, ok bool) {
+	path = strings.TrimPrefix(address, "unix/")
+	return path, strings.HasPrefix(path, "/")
 }

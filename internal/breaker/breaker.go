@@ -4,6 +4,7 @@ package breaker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -22,6 +23,7 @@ type Breaker struct {
 	probing bool
 	retryAt time.Time
 	pause   time.Duration
+	open    error // what [Breaker.Enter] returns
 }
 
 const (
@@ -32,7 +34,7 @@ const (
 	minPause, maxPause = 25 * time.Millisecond, 250 * time.Millisecond
 )
 
-// ErrOpen means that nothing was sent.
+// ErrOpen means that nothing was sent. Its text says why the server was out of reach.
 var ErrOpen = errors.New("the server has been out of reach, and is tried again soon")
 
 // New returns a breaker whose circuit is closed. A server that has not answered within slow counts as hanging; a request that
@@ -53,7 +55,7 @@ func (b *Breaker) Enter() (probe bool, err error) {
 		return false, nil
 	}
 	if b.probing || time.Now().Before(b.retryAt) {
-		return false, ErrOpen
+		return false, b.open
 	}
 	b.probing = true
 	return true, nil
@@ -105,6 +107,9 @@ func (b *Breaker) Settle(probe bool, v Verdict, err error) {
 	if after == tolerated && (probe || before < tolerated) {
 		b.pause = min(max(2*b.pause, minPause), maxPause)
 		b.retryAt = time.Now().Add(b.pause)
+		if v == Unreachable {
+			b.open = fmt.Errorf("%w: %s", ErrOpen, err.Error()) // only its text: a driver that finds a network error in it tries again
+		}
 	}
 	b.failing.Store(after)
 	b.mu.Unlock()

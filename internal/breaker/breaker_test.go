@@ -42,7 +42,7 @@ func TestBreaker(t *testing.T) {
 		for _, pause := range []time.Duration{25, 50, 100, 200, 250, 250} {
 			pause *= time.Millisecond
 			time.Sleep(pause - time.Millisecond)
-			if try(true, nil) != ErrOpen {
+			if !errors.Is(try(true, nil), ErrOpen) {
 				t.Fatalf("closed within %s", pause)
 			}
 			time.Sleep(time.Millisecond)
@@ -53,7 +53,7 @@ func TestBreaker(t *testing.T) {
 		// One probe at a time.
 		time.Sleep(maxPause)
 		probe, err := b.Enter()
-		if !probe || err != nil || try(true, nil) != ErrOpen {
+		if !probe || err != nil || !errors.Is(try(true, nil), ErrOpen) {
 			t.Fatal("more than one probe")
 		}
 		b.Leave(t.Context(), probe, time.Now(), true, errors.New("an answer"))
@@ -83,7 +83,7 @@ func TestNoBlame(t *testing.T) {
 			time.Sleep(time.Second)
 			b.Leave(t.Context(), false, start, false, context.DeadlineExceeded)
 		}
-		if _, err := b.Enter(); err != ErrOpen {
+		if _, err := b.Enter(); !errors.Is(err, ErrOpen) {
 			t.Error("closed")
 		}
 	})

@@ -7,9 +7,9 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// copies are go-redis's cache and the client that fills it, on connections of its own on which the server tells of changes. When the
-// server refuses that to one connection, as it does when it has too many clients, go-redis goes on without for good: the near
-// cache is then off for a time, and makes others.
+// copies are go-redis's cache and the client that fills it, on whose connections the server tells of changes. When the server
+// refuses that to one connection, as it does when it has too many clients, go-redis goes on without for good: the near
+// cache is then off for a time, in which the store has another client, and makes others.
 type copies struct {
 	*goredis.LocalCache
 	client *goredis.Client
@@ -44,14 +44,14 @@ func (n *nearCache) copies() *copies {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if c := n.now.Load(); c != nil || n.closed || time.Now().Before(n.retryAt) {
+	if c := n.now.Load(); c != nil || time.Now().Before(n.retryAt) {
 		return c
 	}
-	limits := n.opts.NearCache
+	limits := n.store.opts.NearCache
 	c := &copies{near: n, LocalCache: goredis.NewLocalCache(goredis.ClientSideCacheConfig{
 		MaxEntries: limits.MaxEntries, MaxMemoryBytes: limits.MaxBytes, MaxStaleness: MaxStaleness,
 	})}
-	c.client = n.opts.nearClient(c, &guard{breaker: n.breaker, refused: func(err error) { n.refused(c, err) }})
+	c.client = n.store.opts.nearClient(c, &guard{breaker: n.breaker, refused: func(err error) { n.refused(c, err) }})
 	n.now.Store(c)
 	return c
 }
@@ -65,11 +65,22 @@ func (n *nearCache) refused(c *copies, err error) {
 	}
 	n.pause = min(max(2*n.pause, minOff), maxOff)
 	n.retryAt = time.Now().Add(n.pause)
-	if !n.off && n.opts.OnNearCache != nil {
-		n.opts.OnNearCache(n.opts.Addrs[0], err)
+	if !n.off && n.store.opts.OnNearCache != nil {
+		n.store.opts.OnNearCache(n.store.opts.Addrs[0], err)
 	}
 	n.off = true
-	n.closing.Go(func() { _ = c.client.Close() })
+	n.closing.Go(func() { n.retire(c) })
+}
+
+// retire ends the connections of copies that are no longer used, once what is under way there has ended.
+func (n *nearCache) retire(c *copies) {
+	o := &n.store.opts
+	select {
+	case <-time.After(o.DialTimeout + o.WriteTimeout + o.ReadTimeout):
+	case <-n.done:
+	}
+	n.store.pipelines.forget(c.client)
+	_ = c.client.Close()
 }
 
 // works is called after every read into copies.
@@ -80,21 +91,18 @@ func (n *nearCache) works(c *copies) {
 		return
 	}
 	n.off, n.pause = false, 0
-	if n.opts.OnNearCache != nil {
-		n.opts.OnNearCache(n.opts.Addrs[0], nil)
+	if n.store.opts.OnNearCache != nil {
+		n.store.opts.OnNearCache(n.store.opts.Addrs[0], nil)
 	}
 }
 
 func (n *nearCache) close() error {
-	n.mu.Lock()
-	n.closed = true
-	c := n.now.Swap(nil)
-	n.mu.Unlock()
+	close(n.done)
 	n.closing.Wait()
-	if c == nil {
-		return nil
+	if c := n.now.Load(); c != nil {
+		return c.client.Close()
 	}
-	return c.client.Close()
+	return nil
 }
 
 // Interface guard

@@ -17,7 +17,7 @@ import (
 // So a copy counts only if it is the record that was last seen or written here: a request always sees what was
 // written through this process before it.
 type nearCache struct {
-	opts    *Options
+	store   *Store
 	breaker *breaker.Breaker
 
 	seed   maphash.Seed
@@ -28,11 +28,11 @@ type nearCache struct {
 	now atomic.Pointer[copies]
 
 	mu      sync.Mutex
-	closed  bool
 	off     bool // it has been said that the near cache does not work
 	pause   time.Duration
 	retryAt time.Time
 	closing sync.WaitGroup
+	done    chan struct{}
 }
 
 const nearShards = 16
@@ -55,11 +55,11 @@ type nearRecord struct {
 	copy string
 }
 
-func newNearCache(o *Options, b *breaker.Breaker) *nearCache {
+func newNearCache(s *Store, b *breaker.Breaker) *nearCache {
 	n := &nearCache{
-		opts: o, breaker: b,
+		store: s, breaker: b, done: make(chan struct{}),
 		seed:  maphash.MakeSeed(),
-		limit: max(o.NearCache.MaxEntries/nearShards, 1),
+		limit: max(s.opts.NearCache.MaxEntries/nearShards, 1),
 	}
 	for i := range n.shards {
 		n.shards[i].known = make(map[string]nearRecord)

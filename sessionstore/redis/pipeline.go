@@ -118,6 +118,8 @@ func (ps *pipelines) to(node *goredis.Client) *pipeline {
 	return p.(*pipeline)
 }
 
+func (ps *pipelines) forget(node *goredis.Client) { ps.byNode.Delete(node) }
+
 var started = time.Now()
 
 // now is a clock that costs half of [time.Now]. It never shows 0.

@@ -39,9 +39,19 @@ func Open(opts Options) (*Store, error) {
 	client, guard := opts.client()
 	s.client = client
 	if opts.NearCache != nil {
-		s.near = newNearCache(&s.opts, guard.breaker)
+		s.near = newNearCache(s, guard.breaker)
 	}
 	return s, nil
+}
+
+// conn returns the client to use: that of the near cache, while there is one.
+func (s *Store) conn() goredis.UniversalClient {
+	if s.near != nil {
+		if c := s.near.copies(); c != nil {
+			return c.client
+		}
+	}
+	return s.client
 }
 
 // Get implements [sessionstore.Store]. The record and its time to live are read together.

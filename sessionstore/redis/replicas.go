@@ -76,7 +76,7 @@ func (s *Store) master(ctx context.Context, key string) (*goredis.Client, error)
 	if cluster, ok := s.client.(*goredis.ClusterClient); ok {
 		return cluster.MasterForKey(ctx, key)
 	}
-	return s.client.(*goredis.Client), nil
+	return s.conn().(*goredis.Client), nil
 }
 
 // node returns the client of the node that a master has named.

@@ -101,7 +101,7 @@ func (s *Store) send(ctx context.Context, script *script, key string, c *command
 	case script.writes && s.opts.WaitReplicas > 0:
 		err = s.replicated(ctx, key, c)
 	case !s.opts.Pipelining || attempt > 1: // the first may have failed with one that had less time, and led the round trip
-		err = s.client.Process(ctx, c)
+		err = s.conn().Process(ctx, c)
 	default:
 		var master *goredis.Client
 		if master, err = s.master(ctx, key); err == nil {

@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/signer"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
@@ -21,6 +23,16 @@ const (
 	pickled      = "\x80\x04\x95\x22\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\n_permanent\x94\x88\x8c\x03uid\x94\x8c\x06bmakan\x94u."
 	withMessages = `{"_permanent":false,"_flashes":[["info","hi"]],"a":"` + "\x1b" + `"}`
 )
+
+// signed is a cookie of ours.
+func signed(t *testing.T, key string) string {
+	t.Helper()
+	s, err := signer.New(signer.Options{Keys: [][]byte{[]byte(key)}, Salt: "caddy-session"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Sign(sessionstore.NewID())
+}
 
 func TestInspect(t *testing.T) {
 	c := harness.Start(t, "http://$ADDR {\n session {\n secret \"the secret of the inspected\"\n }\n respond ok\n}\n")
@@ -56,14 +68,25 @@ func TestInspect(t *testing.T) {
 		"JSON with messages":         {[]string{"--dialect", "flask_session"}, strings.ReplaceAll(withMessages, "\x1b", ""), []string{`messages: [["info","hi"]]`, "permanent: false"}, false},
 		"a record of ours":           {nil, string(native), []string{"state: live", "created: ", "idle timeout: 1h0m0s", `data: {"a":1}`}, false},
 		"a damaged record of ours":   {nil, string(native[:len(native)-1]), []string{"problem: the stored record cannot be read: it is damaged"}, true},
-		"a forged cookie of ours":    {[]string{"--secret-file", right}, "caddy_session=abc.def", []string{"problem: none of the secrets"}, true},
+		"a cookie of ours":           {[]string{"--secret-file", right}, "caddy_session=" + signed(t, appSecret), []string{"signature: valid\n", "ref: "}, false},
+		"by our second key":          {[]string{"--secret-file", wrong, "--secret-file", right}, signed(t, appSecret), []string{"signature: valid, by a secret that is not the first"}, false},
+		"by the key of its base64":   {[]string{"--secret-env", "ENCODED"}, signed(t, appSecret), []string{"problem: none of the secrets"}, true},
+		"a forged cookie of ours":    {[]string{"--secret-file", right}, signed(t, "another secret!!"), []string{"problem: none of the secrets"}, true},
+		"no cookie of ours":          {[]string{"--secret-file", right}, "caddy_session=abc.def", []string{"problem: it is neither a cookie of ours"}, true},
+		"aaa":                        {nil, "aaa", []string{"problem: it is neither a cookie of ours"}, true},
+		"aaa of Flask":               {[]string{"--dialect", "flask"}, "aaa", []string{"problem: "}, true},
+		"aaa of Flask-Session":       {[]string{"--dialect", "flask_session"}, "aaa", []string{"problem: it is neither a record nor a cookie"}, true},
+		"a cut signature":            {[]string{"--dialect", "flask_session"}, signedSID[:len(signedSID)-1], []string{"problem: it is neither a record nor a cookie"}, true},
+		"by the app's second key":    {[]string{"--dialect", "flask_session", "--secret-file", wrong, "--secret-file", right}, signedSID, []string{"signature: valid, by a secret that is not the first"}, false},
+		"without its signature":      {[]string{"--dialect", "flask_session", "--secret-file", right}, signedSID[:36], []string{"problem: it has no signature"}, true},
+		"an unsigned id":             {[]string{"--dialect", "flask_session"}, signedSID[:36], []string{"use_signer off"}, false},
 		"nothing":                    {[]string{"--dialect", "flask_session"}, "", []string{"problem: "}, true},
 		"no such dialect":            {[]string{"--dialect", "php"}, "", []string{"there is no dialect"}, true},
 		"a secret that is not there": {[]string{"--secret-env", "NO_SUCH"}, "", []string{"NO_SUCH is not set"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cmd := c.Command(append([]string{"session", "inspect"}, test.args...)...)
-			cmd.Env = append(cmd.Env, "APP_SECRET="+appSecret)
+			cmd.Env = append(cmd.Env, "APP_SECRET="+appSecret, "ENCODED="+base64.StdEncoding.EncodeToString([]byte(appSecret)))
 			cmd.Stdin = strings.NewReader(test.input)
 			out, err := cmd.CombinedOutput()
 			if (err != nil) != test.fails {

@@ -14,17 +14,33 @@ import (
 func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects.Report {
 	r := new(dialects.Report)
 	id, signature, signed := strings.Cut(string(input), ".")
-	if codec := flasksession.New(flasksession.Options{}); codec.ValidID(id) && (!signed || codec.ValidID(signature)) {
-		inspectCookie(r, string(input), secrets, signed)
-	} else {
+	switch codec := flasksession.New(flasksession.Options{}); {
+	case !codec.ValidID(id) || signed && !codec.ValidID(signature):
 		inspectRecord(r, input, now)
+	case len(id) < minID:
+		r.Wrong("it is neither a record nor a cookie of Flask-Session's: an id of %d characters is not one that it makes", len(id))
+	case signed && len(signature) != signatureLen:
+		r.Wrong("it is neither a record nor a cookie of Flask-Session's: a signature has %d characters, and not %d", signatureLen, len(signature))
+	default:
+		inspectCookie(r, string(input), secrets, signed)
 	}
 	return r
 }
 
+const (
+	// minID is the length of the shortest id: SESSION_ID_LENGTH is 32 bytes, and may be set to fewer.
+	minID = 8
+
+	// signatureLen is that of SHA-1 in base64url.
+	signatureLen = 27
+)
+
 func inspectCookie(r *dialects.Report, value string, secrets []string, signed bool) {
 	if !signed {
 		r.Add("kind", "cookie without a signature (use_signer off)")
+		if len(secrets) > 0 {
+			r.Wrong("it has no signature: with use_signer on, it is nobody's")
+		}
 		return
 	}
 	r.Add("kind", "signed cookie (use_signer on)")

@@ -1,7 +1,7 @@
 package native
 
 import (
-	"encoding/base64"
+	"strings"
 	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
@@ -9,6 +9,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
 	"github.com/caddy-session/caddy-session/signer"
 )
+
+// signatureLen is the length of a signature: SHA-256 in base64url, as an id.
+const signatureLen = sessionstore.IDLen
 
 // Salt is what tells our signatures from others made with the same key.
 const Salt = "caddy-session"
@@ -25,31 +28,29 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 }
 
 func inspectCookie(r *dialects.Report, value string, secrets []string) {
-	r.Add("kind", "cookie")
-	var keys [][]byte
-	for _, secret := range secrets {
-		keys = append(keys, []byte(secret))
-		if generated, err := base64.StdEncoding.DecodeString(secret); err == nil { // as Caddy's storage has one
-			keys = append(keys, generated)
-		}
+	if id, signature, signed := strings.Cut(value, "."); !signed || !sessionstore.ValidID(id) || len(signature) != signatureLen {
+		r.Wrong("it is neither a cookie of ours, <id>.<signature> with %d characters each, nor a record", sessionstore.IDLen)
+		return
 	}
-	if len(keys) == 0 {
+	r.Add("kind", "cookie")
+	if len(secrets) == 0 {
 		r.Signature(0, false, false)
 		return
+	}
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		keys[i] = []byte(secret)
 	}
 	s, err := signer.New(signer.Options{Keys: keys, Salt: Salt})
 	if err != nil {
 		r.Wrong("%v", err)
 		return
 	}
-	id, _, ok := s.Verify(value)
-	r.Signature(len(keys), false, ok)
-	switch {
-	case ok && sessionstore.ValidID(id):
+	id, stale, ok := s.Verify(value)
+	r.Signature(len(keys), stale, ok)
+	if ok {
 		r.Add("ref", "%s", sessionstore.Ref(id))
 		r.Add("key in the store", "%s", sessionstore.Ref(id))
-	case ok:
-		r.Wrong("what was signed is no id of a session")
 	}
 }
 

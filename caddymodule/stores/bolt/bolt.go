@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/placeholders"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/bolt"
 )
@@ -41,7 +42,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	s.logger = ctx.Logger()
 	s.path = DefaultPath()
 	if s.Path != "" {
-		path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
+		path, err := placeholders.Resolve(s.Path)
 		if err != nil {
 			return fmt.Errorf("path of the bolt store: %w", err)
 		}

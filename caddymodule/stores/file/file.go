@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/placeholders"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/cachelib"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
@@ -60,7 +61,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	}
 	s.dir = DefaultDirectory()
 	if s.Directory != "" {
-		dir, err := caddy.NewReplacer().ReplaceOrErr(s.Directory, true, true)
+		dir, err := placeholders.Resolve(s.Directory)
 		if err != nil {
 			return fmt.Errorf("store file: directory: %w", err)
 		}

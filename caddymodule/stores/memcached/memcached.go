@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -24,7 +25,7 @@ func init() { caddy.RegisterModule(new(Store)) }
 // Store keeps the sessions in memcached, on one server or spread over several. Memcached is a cache: a server that is
 // restarted, or whose memory is full, loses sessions. Caddy starts without it, and recovers by itself when it returns.
 type Store struct {
-	// The addresses, host:port or the path of a Unix socket. All proxies that share sessions name the same servers, in any
+	// The addresses, host:port or the path of a Unix socket, also as unix//path. All proxies that share sessions name the same servers, in any
 	// order. An app's sessions can be shared on one server only. Placeholders such as {env.*} work here and in the prefix.
 	// Default: localhost:11211
 	Addresses []string `json:"addresses,omitempty"`
@@ -60,7 +61,7 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.logger = ctx.Logger()
 	var err error
-	if s.opts, err = s.options(caddy.NewReplacer()); err != nil {
+	if s.opts, err = s.options(); err != nil {
 		return fmt.Errorf("store memcached: %w", err)
 	}
 	s.opts.OnState = s.report
@@ -72,11 +73,11 @@ func (s *Store) Provision(ctx caddy.Context) error {
 }
 
 // options resolves the placeholders.
-func (s *Store) options(repl *caddy.Replacer) (memcached.Options, error) {
+func (s *Store) options() (memcached.Options, error) {
 	opts := memcached.Options{Timeout: time.Duration(s.Timeout), PoolSize: s.PoolSize, KeyPrefix: defaultPrefix}
 	if s.KeyPrefix != nil {
 		var err error
-		if opts.KeyPrefix, err = stores.Resolve(repl, "key_prefix", *s.KeyPrefix); err != nil {
+		if opts.KeyPrefix, err = stores.Resolve("key_prefix", *s.KeyPrefix); err != nil {
 			return opts, err
 		}
 	}
@@ -85,7 +86,7 @@ func (s *Store) options(repl *caddy.Replacer) (memcached.Options, error) {
 		addresses = []string{defaultAddress}
 	}
 	for _, from := range addresses {
-		address, err := stores.Resolve(repl, "address", from)
+		address, err := stores.Resolve("address", from)
 		if err != nil {
 			return opts, err
 		}
@@ -98,15 +99,16 @@ func (s *Store) options(repl *caddy.Replacer) (memcached.Options, error) {
 }
 
 func hostPort(address string) (string, error) {
-	if strings.HasPrefix(address, "/") {
-		return address, nil // a Unix socket
+	if path, ok := stores.Socket(address); ok {
+		return path, nil
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		host, port = strings.Trim(address, "[]"), defaultPort
 	}
 	if host == "" || port == "" || strings.ContainsAny(host+port, " /@") || strings.Count(host, ":") == 1 {
-		return "", fmt.Errorf("address: %q is neither host:port nor the path of a socket", address)
+		// It is not quoted: it may hold a password, which memcached does not have.
+		return "", errors.New("address: neither host:port nor the path of a socket; memcached has no users and passwords")
 	}
 	return net.JoinHostPort(host, port), nil
 }

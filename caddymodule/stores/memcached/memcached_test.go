@@ -61,6 +61,7 @@ func TestProvision(t *testing.T) {
 		"memcached":                       {"localhost:11211"},
 		"memcached {env.CACHE} b":         {"cache.invalid:1", "b:11211"},
 		"memcached [::1]:5 ::1 /run/sock": {"[::1]:5", "[::1]:11211", "/run/sock"},
+		"memcached unix//run/sock":        {"/run/sock"},
 	} {
 		s, err := parse(text)
 		if err != nil {
@@ -76,13 +77,16 @@ func TestProvision(t *testing.T) {
 		release()
 	}
 	for text, want := range map[string]string{
-		"memcached {env.NO_SUCH_VARIABLE}":   "address",
-		"memcached {env.EMPTY}":              "address",
-		"memcached a:1 a:1":                  "twice",
-		"memcached memcached://a":            "neither host:port",
-		"memcached a@b":                      "neither host:port",
-		"memcached :11211":                   "neither host:port",
-		"memcached {\nkey_prefix \"a b\"\n}": "printable",
+		"memcached {env.NO_SUCH_VARIABLE}":                           "address",
+		"memcached {env.EMPTY}":                                      "address",
+		"memcached a:1 a:1":                                          "twice",
+		"memcached memcached://a":                                    "neither host:port",
+		"memcached a@b":                                              "neither host:port",
+		"memcached user:to-find@host":                                "memcached has no users and passwords",
+		"memcached user:to-find@host:11211":                          "memcached has no users and passwords",
+		"memcached {\nkey_prefix {sess}:\n}":                         `write braces that belong to the text as \{ and \}`,
+		"memcached :11211":                                           "neither host:port",
+		"memcached {\nkey_prefix \"a b\"\n}":                         "printable",
 		"memcached {\nkey_prefix " + strings.Repeat("x", 51) + "\n}": "51 bytes",
 		"memcached {\nkey_prefix {env.NO_SUCH_VARIABLE}\n}":          "key_prefix",
 	} {
@@ -90,7 +94,7 @@ func TestProvision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := provision(t, s); err == nil || !strings.Contains(err.Error(), want) {
+		if err := provision(t, s); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "to-find") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

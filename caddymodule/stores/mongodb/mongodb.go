@@ -65,7 +65,6 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		PoolSize:    s.PoolSize, DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
 		OnState: s.report, OnIndexError: s.reportIndex,
 	}
-	repl := caddy.NewReplacer()
 	for _, o := range []struct {
 		name string
 		from string
@@ -76,7 +75,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		{"collection", s.Collection, &s.opts.Collection},
 		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
 	} {
-		value, err := stores.Resolve(repl, o.name, o.from)
+		value, err := stores.Resolve(o.name, o.from)
 		if err != nil {
 			return fmt.Errorf("store mongodb: %w", err)
 		}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
@@ -21,7 +20,7 @@ import (
 const defaultAddress = "localhost"
 
 // options resolves the placeholders, and the URL if there is one. No error names what may hold a secret.
-func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
+func (s *Store) options() (redis.Options, error) {
 	opts := redis.Options{
 		DB: s.DB, Cluster: s.Cluster, PoolSize: s.PoolSize, WaitReplicas: s.WaitReplicas,
 		DialTimeout: time.Duration(s.DialTimeout), ReadTimeout: time.Duration(s.ReadTimeout), WriteTimeout: time.Duration(s.WriteTimeout),
@@ -43,7 +42,7 @@ func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
 		{"master", s.Master, &opts.Master},
 		{"key_prefix", orDefault(s.KeyPrefix, defaultPrefix), &opts.KeyPrefix},
 	} {
-		value, err := stores.Resolve(repl, o.name, o.from)
+		value, err := stores.Resolve(o.name, o.from)
 		if err != nil {
 			return opts, fmt.Errorf("store redis: %w", err)
 		}
@@ -55,7 +54,7 @@ func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
 		}
 	}
 	if s.TLS != nil {
-		config, err := s.TLS.config(repl)
+		config, err := s.TLS.config()
 		if err != nil {
 			return opts, fmt.Errorf("store redis: tls: %w", err)
 		}
@@ -66,7 +65,7 @@ func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
 		addresses = []string{defaultAddress}
 	}
 	for _, from := range addresses {
-		address, err := stores.Resolve(repl, "address", from)
+		address, err := stores.Resolve("address", from)
 		if err != nil {
 			return opts, fmt.Errorf("store redis: %w", err)
 		}
@@ -85,8 +84,8 @@ func (s *Store) options(repl *caddy.Replacer) (redis.Options, error) {
 }
 
 func hostPort(address string, sentinel bool) (string, error) {
-	if strings.HasPrefix(address, "/") {
-		return address, nil // a Unix socket
+	if path, ok := stores.Socket(address); ok {
+		return path, nil
 	}
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {

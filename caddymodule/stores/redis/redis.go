@@ -36,7 +36,8 @@ func (clientLog) Printf(_ context.Context, format string, v ...any) {
 type Store struct {
 	// The addresses, host:port: of the server, of the Sentinels if there is a master, or of some nodes of the Cluster;
 	// several without a master mean a Cluster. One may be a URL: redis://, rediss:// (TLS) or unix://, as
-	// "redis://user:password@host:6379/0". Placeholders such as {env.*} work here and in the other strings.
+	// "redis://user:password@host:6379/0", or the path of a Unix socket, also as unix//path. Placeholders such as {env.*} work here
+	// and in the other strings; braces that are none are written \{ and \}.
 	// Default: localhost:6379; with a master, localhost:26379
 	Addresses []string `json:"addresses,omitempty"`
 
@@ -112,8 +113,7 @@ const defaultPrefix = "session:"
 // Provision implements [caddy.Provisioner]. It connects to nothing.
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.logger = ctx.Logger()
-	repl := caddy.NewReplacer()
-	opts, err := s.options(repl)
+	opts, err := s.options()
 	if err != nil {
 		return err
 	}

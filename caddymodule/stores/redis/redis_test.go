@@ -22,7 +22,7 @@ import (
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 	got := mustProvision(t, "redis").opts
-	got.OnState = nil
+	got.OnState, got.OnNearCache = nil, nil
 	want := redis.Options{Addrs: []string{"localhost:6379"}, KeyPrefix: "session:", Pipelining: true}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -39,6 +39,7 @@ func TestAddresses(t *testing.T) {
 		"redis [::1]":                                    {"[::1]:6379"},
 		"redis [::1]:7000":                               {"[::1]:7000"},
 		"redis /run/redis.sock":                          {"/run/redis.sock"},
+		"redis unix//run/redis.sock":                     {"/run/redis.sock"},
 		"redis {env.TEST_HOST}":                          {"from.env:1"},
 		"redis a b {\nmaster m\n}":                       {"a:26379", "b:26379"},
 		"redis {\nmaster m\n}":                           {"localhost:26379"},
@@ -83,6 +84,9 @@ func TestURL(t *testing.T) {
 		"redis {\nsentinel_password {env.TEST_MISSING}\nmaster m\n}":  "sentinel_password",
 		"redis {env.TEST_MISSING}":                                    "address",
 		"redis {\nkey_prefix \"a b\"\n}":                              "printable ASCII",
+		"redis {\nkey_prefix {sess}:\n}":                              `key_prefix: what stands in braces is no placeholder; write braces that belong to the text as \{ and \}`,
+		"redis {\npassword x{" + secret + "}\n}":                      "password: what stands in braces",
+		"redis unix/run/" + secret + "@h":                             "neither host:port",
 		"redis {\nkey_prefix é\n}":                                    "printable ASCII",
 		"redis a b {\nnear_cache\n}":                                  "redis: near_cache does not work with a Cluster",
 		"redis a {\ncluster\nnear_cache\n}":                           "redis: near_cache does not work with a Cluster",

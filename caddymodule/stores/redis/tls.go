@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 )
 
@@ -28,11 +26,11 @@ type TLS struct {
 	read []byte
 }
 
-func (t *TLS) config(repl *caddy.Replacer) (*tls.Config, error) {
+func (t *TLS) config() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	paths := make(map[string]string)
 	for option, from := range map[string]string{"ca": t.CA, "certificate": t.Certificate, "key": t.Key, "server_name": t.ServerName} {
-		value, err := stores.Resolve(repl, option, from)
+		value, err := stores.Resolve(option, from)
 		if err != nil {
 			return nil, err
 		}

@@ -104,7 +104,6 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		MaxIdleTime: time.Duration(s.MaxIdleTime), MaxLifetime: time.Duration(s.MaxLifetime), SweepInterval: time.Duration(s.SweepInterval),
 		OnState: s.report, OnSweepError: s.reportSweep,
 	}
-	repl := caddy.NewReplacer()
 	for _, o := range []struct {
 		name string
 		from string
@@ -115,7 +114,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		{"sequence", s.Sequence, &s.opts.Sequence},
 		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
 	} {
-		if *o.to, err = stores.Resolve(repl, o.name, o.from); err != nil {
+		if *o.to, err = stores.Resolve(o.name, o.from); err != nil {
 			return fmt.Errorf("store sql: %w", err)
 		}
 	}
