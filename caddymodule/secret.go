@@ -55,7 +55,7 @@ func (s *secret) provision(configured []string, storage certmagic.Storage) error
 	for i, text := range configured {
 		key, err := placeholders.Resolve(text)
 		if err != nil {
-			return fmt.Errorf("secret: key %d of %d: %w", i+1, len(configured), err)
+			return fmt.Errorf("secret: key %d of %d resolves to nothing: %w", i+1, len(configured), err)
 		}
 		if len(key) < minSecret {
 			return fmt.Errorf("secret: key %d of %d is %d bytes long, at least %d are needed (openssl rand -base64 32 makes one)",

@@ -20,7 +20,7 @@ func Resolve(configured []string) ([]string, error) {
 	for i, text := range configured {
 		secret, err := placeholders.Resolve(text)
 		if err != nil {
-			return nil, fmt.Errorf("secret: key %d of %d: %w", i+1, len(configured), err)
+			return nil, fmt.Errorf("secret: key %d of %d resolves to nothing: %w", i+1, len(configured), err)
 		}
 		if secret == "" {
 			return nil, fmt.Errorf("secret: key %d of %d resolves to nothing", i+1, len(configured))
