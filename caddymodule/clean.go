@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -54,6 +55,9 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	clean(r, &c.names, latest(r))
 	disown(r, &c.vault, latest(r))
+	if err := refuseTrace(w, r); err != nil {
+		return err
+	}
 	return next.ServeHTTP(w, r)
 }
 
@@ -81,21 +85,30 @@ func guard(headers []string) nameSet {
 		set.add(name, dataHeader, 0)
 	}
 	set.add("Connection", connectionHeader, 0)
+	set.add("Upgrade", upgradeHeader, 0)
+	set.add("HTTP2-Settings", tunnelHeader, 0)
 	set.add("Cookie", cookieHeader, 0)
 	return set
 }
 
 // clean removes the guarded names from the request: as headers, as trailers, and as
 // tokens of Connection, by which a client could have a proxy remove what we set. Names that a
-// handler of outer guards are its own by now: it has cleaned them before it set them.
+// handler of outer guards are its own by now: it has cleaned them before it set them. It also removes
+// what would open a tunnel to the backend, in which nobody cleans anything.
 func clean(r *http.Request, guarded *nameSet, outer *exchange) {
 	for name, values := range r.Header {
 		switch guarded.find(name).means {
 		case none, cookieHeader:
 		case connectionHeader:
 			if kept, removed := removeTokens(values, guarded.forgeable); removed {
-				r.Header[name] = kept
+				setLines(r.Header, name, kept)
 			}
+		case upgradeHeader:
+			if kept, removed := removeTokens(values, carriesHTTP); removed {
+				setLines(r.Header, name, kept)
+			}
+		case tunnelHeader:
+			delete(r.Header, name)
 		default:
 			if !outer.guards(name) {
 				delete(r.Header, name)
@@ -123,9 +136,40 @@ func (x *exchange) guards(name string) bool {
 
 // forgeable reports whether a token of Connection would have a proxy remove what we set, or the cookies.
 func (s *nameSet) forgeable(token string) bool {
-	means := s.find(token).means
-	return means != none && means != connectionHeader
+	switch s.find(token).means {
+	case none, connectionHeader, upgradeHeader:
+		return false
+	default:
+		return true
+	}
 }
+
+// carriesHTTP reports whether a token of Upgrade names a protocol that carries further requests, which no handler
+// here would see: HTTP/2 in clear text (RFC 7540, section 3.2), TLS (RFC 2817) and another version of HTTP.
+func carriesHTTP(token string) bool {
+	protocol, _, _ := strings.Cut(token, "/")
+	switch strings.ToLower(strings.TrimSpace(protocol)) {
+	case "h2c", "tls", "http":
+		return true
+	default:
+		return false
+	}
+}
+
+// methods are those that RFC 9110 and RFC 5789 define, without TRACE and CONNECT.
+const methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
+
+// refuseTrace refuses TRACE: a backend that answers it shows its headers to the client, what is in the session and in
+// the vault among them. Some backends read methods in any case.
+func refuseTrace(w http.ResponseWriter, r *http.Request) error {
+	if !strings.EqualFold(r.Method, http.MethodTrace) {
+		return nil
+	}
+	w.Header().Set("Allow", methods) // RFC 9110, section 15.5.6
+	return fail(w, r, http.StatusMethodNotAllowed, errTrace)
+}
+
+var errTrace = errors.New("TRACE would show the headers of the session to the client")
 
 // trailerCleaner removes guarded names from the trailers. The server adds what
 // came in when the body ends, whatever was announced.
@@ -145,9 +189,7 @@ func (t *trailerCleaner) Read(p []byte) (int, error) {
 
 func (t *trailerCleaner) clean() {
 	for name := range t.r.Trailer {
-		switch t.guarded.find(name).means {
-		case none, cookieHeader, connectionHeader:
-		default:
+		if t.guarded.find(name).means != none {
 			delete(t.r.Trailer, name)
 		}
 	}

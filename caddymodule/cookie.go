@@ -138,7 +138,14 @@ func cameOverTLS(r *http.Request) bool {
 		return true
 	}
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	return trusted && strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https")
+	lines := r.Header["X-Forwarded-Proto"]
+	if !trusted || len(lines) == 0 {
+		return false
+	}
+	// Of several lines, the last is the one that reverse_proxy believes and tells the backend. Proxies that make a list
+	// append to it, so that its first value is what the client came by.
+	proto, _, _ := strings.Cut(lines[len(lines)-1], ",")
+	return strings.EqualFold(textproto.TrimString(proto), "https")
 }
 
 // take appends the values of all cookies of this one of our names to values, in their order. It removes the cookies of

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
-// Gate lets those requests through whose session has a field, and sends the others to log in:
+// Gate lets those requests through whose session has a field, and sends browsers to log in with the others:
 //
 //	session
 //	session_gate user /login
@@ -24,9 +24,12 @@ import (
 //
 // The login URL gets the way back in a parameter: the path and query that were asked for, such as
 // /login?next=%2Forders%3Fpage%3D2. It names no host, so that nobody is sent elsewhere by it; what
-// somebody could read as another host is left out. Requests other than GET and HEAD
-// are not sent anywhere, since they could not be repeated: they are a 403. The login
-// path itself is let through, by any method; a matcher leaves out what else its page needs.
+// somebody could read as another host is left out. Only navigations by GET and HEAD are sent there: others could
+// not be repeated, and are a 403. What is no navigation, such as a fetch or a WebSocket, has no use for a page:
+// it is a 401 with `WWW-Authenticate: Session`.
+//
+// The login path itself is let through, by any method; a matcher leaves out what else its page needs. A login URL
+// with a query is let through with exactly that query, or with that and the way back at its end.
 //
 // It is a handler and not a request matcher because Caddy orders redir before session, where a matcher
 // would see no session yet.
@@ -40,13 +43,17 @@ type Gate struct {
 	// The parameter of the login URL that holds the way back. Default: next
 	Parameter string `json:"parameter,omitempty"`
 
+	// What becomes of CORS preflights, which carry no cookies: gate (as of any request) or pass. Default: gate
+	Preflight string `json:"preflight,omitempty"`
+
 	// The name of the session handler, if it has one. Default: none
 	Name string `json:"name,omitempty"`
 
 	field jsondoc.Path
 
-	// loginPath is the login URL's, if that is of this site.
-	loginPath string
+	// loginPath is the login URL's, if that is of this site, loginQuery its query, and backQuery what precedes the way
+	// back in the query.
+	loginPath, loginQuery, backQuery string
 
 	// The way back stands between these.
 	before, after string
@@ -57,7 +64,12 @@ func (*Gate) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.session_gate", New: func() caddy.Module { return new(Gate) }}
 }
 
-const defaultParameter = "next"
+const (
+	defaultParameter = "next"
+
+	preflightGate = "gate"
+	preflightPass = "pass"
+)
 
 // Provision implements [caddy.Provisioner].
 func (g *Gate) Provision(caddy.Context) error {
@@ -69,8 +81,13 @@ func (g *Gate) Provision(caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("session_gate: login: %w", err)
 	}
+	switch g.Preflight {
+	case "", preflightGate, preflightPass:
+	default:
+		return fmt.Errorf("session_gate: preflight: %q is not gate or pass", g.Preflight)
+	}
 	if login.Host == "" {
-		g.loginPath = login.EscapedPath()
+		g.loginPath, g.loginQuery = login.EscapedPath(), login.RawQuery
 	}
 	parameter := g.Parameter
 	if parameter == "" {
@@ -87,7 +104,8 @@ func (g *Gate) Provision(caddy.Context) error {
 	if login.RawQuery != "" {
 		separator = "&"
 	}
-	g.before = login.String() + separator + url.QueryEscape(parameter) + "="
+	way := url.QueryEscape(parameter) + "="
+	g.before, g.backQuery = login.String()+separator+way, login.RawQuery+"&"+way
 	return nil
 }
 
@@ -128,10 +146,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return fail(w, r, http.StatusInternalServerError, errNoHandler)
 	}
 	asked := asAsked(r)
-	if g.loginPath != "" && asked.URL.EscapedPath() == g.loginPath {
-		return next.ServeHTTP(w, r)
-	}
-	if passes(x.lookup(g.field)) {
+	if g.isLogin(asked.URL) || g.Preflight == preflightPass && isPreflight(r) || passes(x.lookup(g.field)) {
 		return next.ServeHTTP(w, r)
 	}
 	if x.unavailable || x.failure != nil {
@@ -139,14 +154,31 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		mayRepeat(w)
 		return fail(w, r, http.StatusServiceUnavailable, errNotLoaded)
 	}
+	if !isNavigation(r) {
+		w.Header().Set("WWW-Authenticate", "Session") // RFC 9110, section 15.5.2
+		return fail(w, r, http.StatusUnauthorized, errGated)
+	}
 	if asked.Method != http.MethodGet && asked.Method != http.MethodHead {
-		// It is no 401, which calls for an HTTP authentication scheme (RFC 9110, section 15.5.2).
+		// It is no 401: a browser shows that to the user, and knows no way to log in with it.
 		return fail(w, r, http.StatusForbidden, errGated)
 	}
 	w.Header().Set("Location", g.location(wayBack(asked.URL)))
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusFound)
 	return nil
+}
+
+// isLogin reports whether a URL is the login page's. A query of the login URL may choose the page, so that one with
+// anything else in it may be another: apps differ in what they do about a parameter that comes twice.
+func (g *Gate) isLogin(u *url.URL) bool {
+	if g.loginPath == "" || u.EscapedPath() != g.loginPath {
+		return false
+	}
+	if g.loginQuery == "" || u.RawQuery == g.loginQuery {
+		return true
+	}
+	back, found := strings.CutPrefix(u.RawQuery, g.backQuery)
+	return found && !strings.ContainsAny(back, "&;")
 }
 
 // asAsked is the request as the browser sent it: handlers before may have changed its path and method.
@@ -182,6 +214,7 @@ func (g *Gate) location(back string) string {
 //
 //	session_gate [<matcher>] <field> <login> {
 //		parameter <name>
+//		preflight gate | pass
 //		name      <session name>
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
@@ -193,6 +226,8 @@ func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		switch option {
 		case "parameter":
 			return true, word(d, &g.Parameter)
+		case "preflight":
+			return true, oneOf(d, &g.Preflight, preflightGate, preflightPass)
 		case "name":
 			return true, word(d, &g.Name)
 		default:

@@ -29,6 +29,7 @@ func TestGateErrors(t *testing.T) {
 		{"unknown option", "session_gate user /login {\nstatus 303\n}", "unrecognized option of session_gate: status"},
 		{"option given twice", "session_gate user /login {\nname a\nname b\n}", "name is given twice"},
 		{"option of nothing", "session_gate user /login {\nparameter\n}", "wrong argument count"},
+		{"preflights that do something else", "session_gate user /login {\npreflight allow\n}", "preflight must be one of [gate pass]"},
 		{"field that is none", "session_gate a..b /login", "session_gate: field:"},
 		{"login of another host by two slashes", "session_gate user //evil.example", "session_gate: login:"},
 		{"login with a backslash", `session_gate user /\evil.example`, "session_gate: login:"},
@@ -55,6 +56,7 @@ func TestGateLocation(t *testing.T) {
 		{"session_gate user /login", "", "/login"},
 		{"session_gate user /login?", "/", "/login?next=%2F"},
 		{"session_gate user /login?from=gate#form", "/", "/login?from=gate&next=%2F#form"},
+		{"session_gate user /login?from=gate", "", "/login?from=gate"},
 		{"session_gate user /login?next=/ {\nparameter back[to]\n}", "/", "/login?next=/&back%5Bto%5D=%2F"},
 		{"session_gate user https://login.example.com", "/a", "https://login.example.com?next=%2Fa"},
 		{"session_gate user https://login.example.com/in?site=a", "/a", "https://login.example.com/in?site=a&next=%2Fa"},
@@ -135,6 +137,7 @@ func TestGateMethods(t *testing.T) {
 		{http.MethodOptions, "/a", http.StatusForbidden},
 		{http.MethodGet, "/login", 0},
 		{http.MethodPost, "/login?next=%2Fa", 0},
+		{http.MethodPost, "/login?page=admin", 0},
 		{http.MethodPost, "/login/", http.StatusForbidden},
 		{http.MethodPost, "/%6Cogin", http.StatusForbidden},
 		{http.MethodPost, "/login/../a", http.StatusForbidden},
@@ -142,7 +145,7 @@ func TestGateMethods(t *testing.T) {
 		{http.MethodPost, "//login", http.StatusForbidden},
 		{http.MethodPost, "/a?/login", http.StatusForbidden},
 	} {
-		w, through, err := gated(t, "", "session_gate user /login?from=gate", "", httptest.NewRequest(test.method, test.target, nil))
+		w, through, err := gated(t, "", "session_gate user /login", "", httptest.NewRequest(test.method, test.target, nil))
 		if test.status == http.StatusForbidden {
 			var refused caddyhttp.HandlerError
 			if !errors.As(err, &refused) || refused.StatusCode != test.status || through || w.Header()["Location"] != nil {
@@ -152,6 +155,103 @@ func TestGateMethods(t *testing.T) {
 		}
 		if err != nil || through != (test.status == 0) || !through && w.Code != test.status {
 			t.Errorf("%s %s: status %d, let through: %t, %v", test.method, test.target, w.Code, through, err)
+		}
+	}
+}
+
+// TestAttackLoginQuery shows that a login page which its query chooses opens no other page.
+func TestAttackLoginQuery(t *testing.T) {
+	for target, want := range map[string]bool{
+		"/index.php?page=login":                           true,
+		"/index.php?page=login&next=%2Forders%3Fpage%3D2": true,
+		"/index.php?page=login&next=":                     true,
+		"/index.php?page=admin":                           false,
+		"/index.php":                                      false,
+		"/index.php?":                                     false,
+		"/index.php?page=login&page=admin":                false,
+		"/index.php?page=login;page=admin":                false,
+		"/index.php?page=login%26page=admin":              false,
+		"/index.php?page=login&":                          false,
+		"/index.php?page=login&next":                      false,
+		"/index.php?page=login&Next=%2F":                  false,
+		"/index.php?page=login&nex%74=%2F":                false,
+		"/index.php?page=login&next=%2F&page=admin":       false,
+		"/index.php?page=login&next=%2F;page=admin":       false,
+		"/index.php?page=login&next=%2F&next=%2F":         false,
+		"/index.php?next=%2F&page=login":                  false,
+		"/index.php?page=admin&page=login":                false,
+		"/index.php?page=%6cogin":                         false,
+		"/index.php?PAGE=login":                           false,
+		"/index.php?page=login#x":                         false, // no browser sends that
+		"/index.php/?page=login":                          false,
+		"/index.php/admin?page=login":                     false,
+		"/admin.php?page=login":                           false,
+	} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			r := httptest.NewRequest(method, "/", nil)
+			path, query, _ := strings.Cut(target, "?")
+			r.URL.Path, r.URL.RawQuery = path, query
+			_, through, err := gated(t, "", "session_gate user /index.php?page=login", "", r)
+			if through != want || through && err != nil {
+				t.Errorf("%s %s: let through: %t, %v", method, target, through, err)
+			}
+		}
+	}
+}
+
+// TestGateNavigations shows who is sent to the login page, who is told by a status, and what becomes of preflights.
+func TestGateNavigations(t *testing.T) {
+	const found, unauthorized, forbidden = http.StatusFound, http.StatusUnauthorized, http.StatusForbidden
+	const chrome = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+	for _, test := range []struct {
+		name, method string
+		header       []string
+		status       int
+	}{
+		{"navigation", "GET", []string{"Sec-Fetch-Mode", "navigate", "Accept", chrome}, found},
+		{"navigation by HEAD", "HEAD", []string{"Sec-Fetch-Mode", "navigate"}, found},
+		{"form", "POST", []string{"Sec-Fetch-Mode", "navigate", "Accept", chrome}, forbidden},
+		{"navigation of an old browser", "GET", []string{"Accept", chrome}, found},
+		{"form of an old browser", "POST", []string{"Accept", "text/html"}, forbidden},
+		{"XHTML, with blanks", "GET", []string{"Accept", "image/png , Application/XHTML+xml ; q=0.9"}, found},
+		{"no sign at all", "GET", nil, found},
+		{"no sign at all, POST", "POST", nil, forbidden},
+		{"fetch", "GET", []string{"Sec-Fetch-Mode", "cors", "Accept", chrome}, unauthorized},
+		{"fetch of the same origin", "POST", []string{"Sec-Fetch-Mode", "same-origin"}, unauthorized},
+		{"image", "GET", []string{"Sec-Fetch-Mode", "no-cors"}, unauthorized},
+		{"fetch of an old browser", "GET", []string{"Accept", "*/*"}, unauthorized},
+		{"JSON", "GET", []string{"Accept", "application/json, text/plain"}, unauthorized},
+		{"nothing accepted", "GET", []string{"Accept", ""}, unauthorized},
+		{"what only looks like HTML", "GET", []string{"Accept", "text/html-sandboxed"}, unauthorized},
+		{"XMLHttpRequest", "GET", []string{"X-Requested-With", "XMLHttpRequest", "Accept", chrome}, unauthorized},
+		{"the browser knows better than a script", "GET", []string{"Sec-Fetch-Mode", "navigate", "X-Requested-With", "XMLHttpRequest"}, found},
+		{"WebSocket", "GET", []string{"Sec-Fetch-Mode", "websocket", "Upgrade", "websocket"}, unauthorized},
+		{"WebSocket of an old browser", "GET", []string{"Connection", "Upgrade", "Upgrade", "WebSocket"}, unauthorized},
+		{"WebSocket over HTTP/2", "CONNECT", []string{":protocol", "websocket"}, unauthorized},
+		{"preflight", "OPTIONS", []string{"Sec-Fetch-Mode", "cors", "Origin", "https://a.example", "Access-Control-Request-Method", "PUT", "Accept", "*/*"}, unauthorized},
+		{"OPTIONS without a sign", "OPTIONS", []string{"Origin", "https://a.example"}, forbidden},
+	} {
+		for _, gate := range []string{"session_gate user /login", "session_gate user /login {\npreflight gate\n}", "session_gate user /login {\npreflight pass\n}"} {
+			r := httptest.NewRequest(test.method, "/", nil)
+			for i := 0; i < len(test.header); i += 2 {
+				r.Header[test.header[i]] = []string{test.header[i+1]}
+			}
+			w, through, err := gated(t, "", gate, "", r)
+			if passes := test.name == "preflight" && strings.Contains(gate, "pass"); passes || through {
+				if through != passes {
+					t.Errorf("%s, %s: let through: %t, %v", gate, test.name, through, err)
+				}
+				continue
+			}
+			status := w.Code
+			var refused caddyhttp.HandlerError
+			if errors.As(err, &refused) {
+				status = refused.StatusCode
+			}
+			challenge := w.Header().Get("WWW-Authenticate")
+			if status != test.status || (challenge == "Session") != (status == unauthorized) || (w.Header()["Location"] != nil) != (status == found) {
+				t.Errorf("%s: status %d, want %d; %v", test.name, status, test.status, w.Header())
+			}
 		}
 	}
 }

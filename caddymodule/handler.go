@@ -20,15 +20,17 @@ import (
 // clean, identify, load, forward, next, commit. The commit is made by the exchange, as the
 // response writer, before the first byte of the response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	x, err := h.begin(w, r)
-	if err != nil {
-		return err
-	}
-	defer x.end()
-
+	x := h.enter(w, r)
 	included := x.included()
 	clean(r, &h.names.request, nil)
 	disown(r, &h.disowned, x.outer)
+	if err := refuseTrace(w, r); err != nil {
+		return err
+	}
+	if err := x.begin(); err != nil {
+		return err
+	}
+	defer x.end()
 	if err := x.load(x.identify(included)); err != nil {
 		return err
 	}
@@ -84,6 +86,9 @@ type exchange struct {
 	failure   error
 	header    headerSnapshot
 
+	// vars are the request's variables: finding them in a context takes time.
+	vars map[string]any
+
 	// outer is the exchange of the handler that was there before in this request.
 	outer *exchange
 	ended bool
@@ -122,38 +127,43 @@ func latest(r *http.Request) *exchange {
 // has no scope, so that what a change begins is another, see [exchange.target].
 var nobody sessionstore.Session
 
-// begin makes the exchange and enters it in the request's variables.
-func (h *Handler) begin(w http.ResponseWriter, r *http.Request) (*exchange, error) {
-	// This is latest and SetVar in one: finding something in a context takes time.
-	vars, _ := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	outer, _ := vars[exchangeVar].(*exchange)
-	x := &exchange{h: h, r: r, outer: outer, session: &nobody, host: r.Host, virtual: isVirtual(r)}
+// enter makes the exchange.
+func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
+	x := &exchange{h: h, r: r, session: &nobody, host: r.Host, virtual: isVirtual(r)}
 	x.secure = h.isSecure(r, x.virtual)
+	x.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	x.outer, _ = x.vars[exchangeVar].(*exchange)
 	x.ResponseWriter = w
+	return x
+}
+
+// begin acquires the store, and enters the exchange in the request's variables.
+func (x *exchange) begin() error {
+	h := x.h
 	for o := x.outer; o != nil; o = o.outer {
 		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.names.meet(h.cookie.names)) {
 			h.logger.Error("two session handlers in one request have the same header prefix or cookie name; give one of them a name",
 				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", x.cookieName()))
-			return nil, x.fail(http.StatusInternalServerError, errTwoHandlers)
+			return x.fail(http.StatusInternalServerError, errTwoHandlers)
 		}
 	}
 	var err error
 	if x.manager, err = h.store.acquire(); err != nil {
 		requests[requestUnavailable].Inc()
 		h.loggerFor(err).Error("session store not opened", zap.Error(err))
-		mayRepeat(w)
-		return nil, x.fail(http.StatusServiceUnavailable, err)
+		mayRepeat(x.ResponseWriter)
+		return x.fail(http.StatusServiceUnavailable, err)
 	}
-	if vars != nil {
-		vars[exchangeVar] = x
+	if x.vars != nil {
+		x.vars[exchangeVar] = x
 	}
-	if x.outer == nil {
+	if r := x.r; x.outer == nil {
 		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 			repl.Map(func(key string) (any, bool) { return placeholder(r, key) })
 		}
 	}
-	x.header.take(w.Header())
-	return x, nil
+	x.header.take(x.ResponseWriter.Header())
+	return nil
 }
 
 var errTwoHandlers = errors.New("two session handlers in one request have the same header prefix or cookie name")

@@ -19,14 +19,16 @@ const (
 	injectedHeader
 	capturedHeader
 	connectionHeader
+	upgradeHeader
+	tunnelHeader
 	cookieHeader
 	setCookieHeader
 	trailerHeader
 )
 
-// nameSet finds header names as a server on the way may spell them: with "_"
-// or "." for "-" (CGI makes no difference), in any case. It is asked for every header of every
-// request, so it looks at the length first.
+// nameSet finds header names as a server on the way may read them: in any case, and with "_" for whatever is
+// no letter or digit, as CGI has it in lighttpd and BusyBox. It is asked for every header of every request, so it
+// looks at the length first.
 type nameSet struct {
 	lengths uint64
 	names   []foldedName
@@ -81,10 +83,10 @@ func foldByte(c byte) byte {
 	switch {
 	case 'A' <= c && c <= 'Z':
 		return c + 'a' - 'A'
-	case c == '_' || c == '.':
-		return '-'
-	default:
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
 		return c
+	default:
+		return '-'
 	}
 }
 

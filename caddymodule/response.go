@@ -66,7 +66,7 @@ func (x *exchange) collect(h http.Header, status int) collected {
 			continue
 		}
 		delete(h, name)
-		if strings.ContainsAny(name, "_.") && !strings.EqualFold(name, x.canonical(found)) {
+		if !strings.EqualFold(name, x.canonical(found)) {
 			x.h.logger.Warn("a session header was misspelt and is ignored", nameField(x.canonical(found)))
 			continue
 		}

@@ -188,7 +188,8 @@ func TestGateWithinARoute(t *testing.T) {
 	location("/app/a?b", "/app/login?from=gate&back=%2Fapp%2Fa%3Fb")
 	location("/app/x", "/app/login?from=gate&back=%2Fapp%2Fx")
 	location("/app/static/../a", "/app/login?from=gate")
-	for path, want := range map[string]string{"/app/static/logo": "/static/logo", "/app/login": "/login"} {
+	location("/app/login", "/app/login?from=gate&back=%2Fapp%2Flogin")
+	for path, want := range map[string]string{"/app/static/logo": "/static/logo", "/app/login?from=gate": "/login", "/app/login?from=gate&back=%2F": "/login"} {
 		if got := b.get(path).want(http.StatusOK).sent(); got.Path != want {
 			t.Errorf("%s: the backend got %s", path, got.Path)
 		}

@@ -1,0 +1,45 @@
+package caddymodule
+
+import (
+	"mime"
+	"net/http"
+	"strings"
+)
+
+// isNavigation reports whether a browser shows the answer to a request as a page. Where the browser does not say so (over
+// HTTP without TLS, none does), a request is one unless a sign says that a script or a program has sent it.
+func isNavigation(r *http.Request) bool {
+	if mode := r.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
+		return mode[0] == "navigate"
+	}
+	accept, accepts := r.Header["Accept"]
+	return r.Header["X-Requested-With"] == nil && !isWebSocket(r) && (!accepts || namesHTML(accept))
+}
+
+// isPreflight reports whether a request asks by CORS what another may do.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil
+}
+
+// isWebSocket reports whether a request is the handshake of a WebSocket: by HTTP/1.1, HTTP/2 or HTTP/3.
+func isWebSocket(r *http.Request) bool {
+	for _, line := range r.Header["Upgrade"] {
+		if anyToken(line, func(token string) bool { return strings.EqualFold(token, "websocket") }) {
+			return true
+		}
+	}
+	return r.Method == http.MethodConnect && (r.Header.Get(":protocol") == "websocket" || r.Proto == "websocket")
+}
+
+// namesHTML reports whether there is a kind of HTML in Accept.
+func namesHTML(accept []string) bool {
+	for _, line := range accept {
+		if anyToken(line, func(token string) bool {
+			kind, _, _ := mime.ParseMediaType(token)
+			return kind == "text/html" || kind == "application/xhtml+xml"
+		}) {
+			return true
+		}
+	}
+	return false
+}
