@@ -31,7 +31,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return err
 	}
 	defer x.end()
-	if err := x.load(x.identify(included)); err != nil {
+	id := x.identify(included)
+	if early(r) && (len(x.cookies) > 0 || !safe(r.Method)) {
+		return x.fail(http.StatusTooEarly, errEarly)
+	}
+	if err := x.load(id); err != nil {
 		return err
 	}
 	if err := x.forward(); err != nil {

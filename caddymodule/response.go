@@ -59,7 +59,7 @@ func (x *exchange) collect(h http.Header, status int) collected {
 			}
 			continue
 		case trailerHeader:
-			if kept, removed := removeTokens(values, x.ours); removed {
+			if kept, removed := removeTokens(values, x.notInTrailers); removed {
 				h[name] = kept
 				x.h.logger.Warn("session headers in trailers are ignored")
 			}
@@ -112,6 +112,12 @@ func (x *exchange) ours(name string) bool {
 	default:
 		return false
 	}
+}
+
+// notInTrailers reports whether a name must not reach the client in the trailers: one of ours, or Set-Cookie, which no
+// browser obeys there.
+func (x *exchange) notInTrailers(name string) bool {
+	return x.ours(name) || strings.EqualFold(name, "Set-Cookie")
 }
 
 // takeForeign takes out cookies that the backend sets under our cookie's name: only

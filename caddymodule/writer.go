@@ -116,12 +116,10 @@ func (x *exchange) stripTrailers() {
 		return
 	}
 	for name := range h {
-		switch trailer := strings.TrimPrefix(name, http.TrailerPrefix); {
-		case x.ours(trailer):
+		trailer, isTrailer := strings.CutPrefix(name, http.TrailerPrefix)
+		if x.ours(trailer) || isTrailer && x.notInTrailers(trailer) {
 			delete(h, name)
-			x.h.logger.Warn("a session header in the trailers is ignored")
-		case strings.EqualFold(trailer, "Set-Cookie"):
-			x.ignoreCookies(h, name)
+			x.h.logger.Warn("a session header or a cookie in the trailers is ignored")
 		}
 	}
 }

@@ -39,6 +39,8 @@ programs=(
 	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql" # Debian keeps it out of PATH
 	"mariadb-install-db:mariadb-server"
 	"chromium chromium-browser google-chrome:chromium"
+	"lighttpd /usr/sbin/lighttpd:lighttpd"
+	"busybox:busybox"
 )
 
 have_one() {

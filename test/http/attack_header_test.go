@@ -27,7 +27,7 @@ func spellings(name string) []string {
 	under, dots := strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", ".")
 	return []string{
 		name, strings.ToLower(name), strings.ToUpper(name), under, strings.ToLower(under), strings.ToUpper(under), dots, strings.ToLower(dots),
-		strings.Replace(name, "-", "_", 1), strings.Replace(name, "-", ".", 1), string(mixed),
+		strings.Replace(name, "-", "_", 1), strings.Replace(name, "-", ".", 1), string(mixed), strings.ReplaceAll(name, "-", "^"),
 	}
 }
 
@@ -151,6 +151,8 @@ func TestAttackForgedTrailers(t *testing.T) {
 					fmt.Fprintf(&trailers, "%s: %s\r\n", spelling, forgery)
 				}
 			}
+			announce.WriteString("Trailer: Cookie\r\n")
+			trailers.WriteString("Cookie: caddy_session=" + forgery + "\r\n")
 			if !announced {
 				announce.Reset()
 				announce.WriteString("Trailer: X-Checksum\r\n")

@@ -196,7 +196,7 @@ func TestGateWithinARoute(t *testing.T) {
 	}
 	// Before the session's handler has seen a request there is nothing to decide by.
 	b.get("/other").want(http.StatusInternalServerError)
-	b.get(ask("/app/login", "X-Session-Shop-Update", `{"user":{"id":0}}`)).want(http.StatusOK)
+	b.get(ask("/app/static/in", "X-Session-Shop-Update", `{"user":{"id":0}}`)).want(http.StatusOK)
 	if got := b.get("/app/x").want(http.StatusOK).sent(); got.Path != "/rewritten" || got.Method != http.MethodPost {
 		t.Errorf("the backend got %s %s", got.Method, got.Path)
 	}
