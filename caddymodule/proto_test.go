@@ -39,3 +39,34 @@ func TestForwardedProto(t *testing.T) {
 		}
 	}
 }
+
+// TestForwardedProtoOfTheVault shows that the vault keeps a Secure cookie where a browser would.
+func TestForwardedProtoOfTheVault(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "vault app"))
+	for proto, want := range map[string]string{"https, http": "app=1", "http, https": "", "http": ""} {
+		ask := func(cookies []*http.Cookie, next caddyhttp.HandlerFunc) []*http.Cookie {
+			w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("X-Forwarded-Proto", proto)
+			for _, c := range cookies {
+				r.AddCookie(c)
+			}
+			r = prepare(w, r)
+			caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, true)
+			if err := h.ServeHTTP(w, r, next); err != nil {
+				t.Fatal(err)
+			}
+			return w.Result().Cookies()
+		}
+		cookies := ask(nil, func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("X-Session-Update", `{"a":1}`)
+			w.Header().Set("Set-Cookie", "app=1; Secure")
+			return nil
+		})
+		ask(cookies, func(_ http.ResponseWriter, r *http.Request) error {
+			if got := r.Header.Get("Cookie"); got != want {
+				t.Errorf("%q: the backend gets %q, want %q", proto, got, want)
+			}
+			return nil
+		})
+	}
+}

@@ -68,9 +68,16 @@ func TestSecureBehindAProxy(t *testing.T) {
 		t.Run(fmt.Sprint("trusted ", trusted), func(t *testing.T) {
 			t.Parallel()
 			b := visit(t, start(t, globals(options)+"http://$ADDR {\n session {\n store memory\n secret $SECRET\n }\n reverse_proxy $BACKEND\n}\n"))
-			for proto, secure := range map[string]bool{"https": trusted, "HTTPS": trusted, "http": false, "": false, "https, http": false} {
-				if c := b.bare().with("X-Forwarded-Proto", proto).change("update", `{"a":1}`).issues(); c.Secure != secure || strings.HasPrefix(c.Name, "__Host-") != secure {
-					t.Errorf("X-Forwarded-Proto: %q: %s", proto, c)
+			for protos, secure := range map[string]bool{
+				"https": trusted, "HTTPS": trusted, "http": false, "": false, "https, http": trusted, "http, https": false,
+				"http\nhttps": trusted, "https\nhttp": false, "http\nhttps, http": trusted,
+			} {
+				b := b.bare()
+				for proto := range strings.SplitSeq(protos, "\n") { // a line each
+					b = b.with("X-Forwarded-Proto", proto)
+				}
+				if c := b.change("update", `{"a":1}`).issues(); c.Secure != secure || strings.HasPrefix(c.Name, "__Host-") != secure {
+					t.Errorf("X-Forwarded-Proto: %q: %s", protos, c)
 				}
 			}
 		})
