@@ -74,7 +74,9 @@ func TestErrorsHaveABodyForPeople(t *testing.T) {
 		if err := g.Provision(caddy.Context{}); err != nil {
 			t.Fatal(err)
 		}
-		return chain{h, g}, httptest.NewRequest(http.MethodPost, "/", nil)
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		return chain{h, g}, r
 	}
 	invalid := func(t *testing.T) (caddyhttp.MiddlewareHandler, *http.Request) {
 		h := mustProvision(t, inMemory(t, ""))

