@@ -134,13 +134,13 @@ type Handler struct {
 
 	logger *zap.Logger
 
-	// outages is the logger for a store that is out of reach, see loggerFor.
-	outages *zap.Logger
-	format  dialects.Format
-	store   *lease
-	cookie  cookieJar
-	names   names
-	secret  secret
+	// outages is the logger for a store that is out of reach, and unreadable that for its damaged records, see loggerFor.
+	outages, unreadable *zap.Logger
+	format              dialects.Format
+	store               *lease
+	cookie              cookieJar
+	names               names
+	secret              secret
 
 	// verified remembers what signed cookies say.
 	verified verified

@@ -20,11 +20,15 @@ func outageLogger(l *zap.Logger) *zap.Logger {
 	}))
 }
 
-// loggerFor returns the logger for an error of the store: one for what concerns a single session, and one that drops
-// lines for what concerns all of them.
+// loggerFor returns the logger for an error of the store. Those of a store that is out of reach and of records that cannot be read drop
+// lines, each on their own: where ids are not signed, a client can ask for such a record as often as it likes.
 func (h *Handler) loggerFor(err error) *zap.Logger {
-	if errors.Is(err, sessionstore.ErrUnavailable) && !errors.Is(err, sessionstore.ErrRecord) {
+	switch {
+	case errors.Is(err, sessionstore.ErrRecord):
+		return h.unreadable
+	case errors.Is(err, sessionstore.ErrUnavailable):
 		return h.outages
+	default:
+		return h.logger
 	}
-	return h.logger
 }

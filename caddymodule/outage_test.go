@@ -10,25 +10,26 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// A store that is out of reach for minutes does not fill the disk with log lines; what concerns one session is always logged.
+// A store that is out of reach for minutes does not fill the disk with log lines, nor does a client that asks for a damaged record all the
+// time. Neither drives out the lines of the other, and what concerns one change is always logged.
 func TestOutagesAreLoggedSparingly(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	h := &Handler{logger: zap.New(core)}
-	h.outages = outageLogger(h.logger)
-	for range 1000 {
-		err := fmt.Errorf("loading session: %w", sessionstore.ErrUnavailable)
-		h.loggerFor(err).Error("session not loaded", zap.Error(err))
+	h.outages, h.unreadable = outageLogger(h.logger), outageLogger(h.logger)
+	log := func(err error) int {
+		for range 1000 {
+			err := fmt.Errorf("loading session: %w", err)
+			h.loggerFor(err).Error("session not loaded", zap.Error(err))
+		}
+		return len(logs.TakeAll())
 	}
-	// The second may end between two of them.
-	if n := logs.Len(); n < outageLines || n > 2*outageLines {
-		t.Errorf("%d lines", n)
+	for _, err := range []error{sessionstore.ErrUnavailable, sessionstore.ErrRecord} {
+		// The second may end between two of them.
+		if n := log(err); n < outageLines || n > 2*outageLines {
+			t.Errorf("%v: %d lines", err, n)
+		}
 	}
-	logs.TakeAll()
-	for range 100 {
-		err := fmt.Errorf("loading session: %w", sessionstore.ErrRecord)
-		h.loggerFor(err).Error("session not loaded", zap.Error(err))
-	}
-	if n := logs.Len(); n != 100 {
-		t.Errorf("%d of 100 lines", n)
+	if n := log(sessionstore.ErrInvalid); n != 1000 {
+		t.Errorf("%d of 1000 lines", n)
 	}
 }

@@ -35,7 +35,7 @@ const (
 // it runs for "caddy validate" too.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	h.outages = outageLogger(h.logger)
+	h.outages, h.unreadable = outageLogger(h.logger), outageLogger(h.logger)
 	if err := h.provisionDialect(ctx); err != nil {
 		return err
 	}

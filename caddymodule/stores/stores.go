@@ -3,10 +3,14 @@
 package stores
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -44,34 +48,98 @@ type Identity struct{ Driver, Resource string }
 
 var pool = caddy.NewUsagePool()
 
-type pooled struct{ sessionstore.Store }
+// shared is a store that outlives configurations.
+type shared struct {
+	sessionstore.Store
+	logger atomic.Pointer[zap.Logger]
 
-func (p pooled) Destruct() error { return p.Close() }
+	mu      sync.Mutex
+	joined  int // how often it was shared
+	present int // whose settings it has
+	closed  bool
+	probing sync.WaitGroup
+}
 
-// Share returns the store with this identity, which open makes if nobody has it
-// open. The release function closes it when nobody else uses it any more.
-func Share[S sessionstore.Store](id Identity, open func() (S, error)) (S, func(), error) {
-	value, _, err := pool.LoadOrNew(id, func() (caddy.Destructor, error) {
-		s, err := open()
+// join returns the number of one more who shares the store.
+func (s *shared) join() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.joined++
+	return s.joined
+}
+
+// Destruct implements [caddy.Destructor].
+func (s *shared) Destruct() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.probing.Wait()
+	return s.Close()
+}
+
+// Log returns the logger of the present configuration.
+type Log func() *zap.Logger
+
+// Share returns the store with this identity, which open makes if nobody has it open. The release function closes it when
+// nobody else uses it any more. It is for stores that log nothing and have no settings, see [ShareFor].
+func Share(id Identity, open func() (sessionstore.Store, error)) (sessionstore.Store, func(), error) {
+	return ShareFor(Alone(caddy.Log().Named(Namespace)), id, func(Log) (sessionstore.Store, error) { return open() }, nil)
+}
+
+// ShareFor is [Share] for a configuration. What the store reports, it logs with the logger that log returns at that moment. Settle
+// gives it the settings of the configuration, and may be nil: it is called when the store is made, or else when the configuration
+// has won.
+//
+// Once the configuration has won, it is found out in the background whether the store can be used, see [Prober].
+func ShareFor(h *Holder, id Identity, open func(log Log) (sessionstore.Store, error), settle func(sessionstore.Store)) (sessionstore.Store, func(), error) {
+	value, loaded, err := pool.LoadOrNew(id, func() (caddy.Destructor, error) {
+		s := new(shared)
+		s.logger.Store(h.logger)
+		store, err := open(s.logger.Load)
 		if err != nil {
 			return nil, err
 		}
-		return pooled{s}, nil
+		s.Store = store
+		if settle != nil {
+			settle(store)
+		}
+		return s, nil
 	})
 	if err != nil {
-		var none S
-		return none, nil, fmt.Errorf("opening session store: %w", err)
+		return nil, nil, fmt.Errorf("opening session store: %w", err)
 	}
 	release := func() {
 		if _, err := pool.Delete(id); err != nil {
 			caddy.Log().Named(Namespace).Error("closing session store: " + err.Error())
 		}
 	}
-	return value.(pooled).Store.(S), release, nil
+	s := value.(*shared)
+	number := s.join()
+	h.whenWon(func(ctx context.Context) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.closed || number < s.present {
+			return // of several handlers of a configuration, the last counts
+		}
+		s.present = number
+		s.logger.Store(h.logger)
+		if loaded && settle != nil {
+			settle(s.Store)
+		}
+		if ctx != nil && number == s.joined {
+			s.probing.Go(func() { s.probe(ctx) })
+		}
+	})
+	return s.Store, release, nil
 }
 
-// Open reports whether somebody has the store with this identity open.
-func Open(id Identity) bool {
-	n, exists := pool.References(id)
-	return exists && n > 0
+// Find returns the store with this identity, if somebody has it open.
+func Find(id Identity) (found sessionstore.Store) {
+	pool.Range(func(key, value any) bool {
+		if key == id {
+			found = value.(*shared).Store
+		}
+		return found == nil
+	})
+	return found
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // OpenFlags follow no link that was put in the place of a file, and do not wait for the other end of a pipe.
@@ -37,4 +39,15 @@ func Again(call func() (int, error)) (int, error) {
 			return n, err
 		}
 	}
+}
+
+// access returns an error if files in a folder cannot be read, made and removed.
+func access(dir string) error { return unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK) }
+
+// CanWrite returns what keeps this process from reading and writing a file. It does not open it.
+func CanWrite(path string) error {
+	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
+		return &fs.PathError{Op: "writing to", Path: path, Err: err}
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -39,9 +40,9 @@ type Options struct {
 	SweepInterval time.Duration
 
 	// OnError is told what goes wrong while nobody waits for it: the file cannot
-	// be opened (once for each new reason), touches could not be written, expired
+	// be opened (once for each new reason) or has gone, touches could not be written, expired
 	// sessions not be removed. It is told nil when the file could be opened after
-	// all. It must not block, and may be called by several goroutines at once.
+	// all, or is back. It must not block, and may be called by several goroutines at once.
 	// Default: nobody is told.
 	OnError func(error)
 
@@ -59,8 +60,12 @@ type Options struct {
 // operations wait for that as long as their contexts allow. While it cannot be
 // opened they fail at once, with an error that is [sessionstore.ErrUnavailable]
 // and says why, and the store goes on trying.
+//
+// A file that is removed or replaced while it is open is out of reach until it is back, and no other is made:
+// changes fail at once, reads within a second.
 type Store struct {
 	o       Options
+	place   *folder.Place
 	touches touches
 	opening opening
 	current atomic.Pointer[file]
@@ -86,8 +91,13 @@ func Open(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{o: o, quit: make(chan struct{})}
+	s := &Store{o: o, quit: make(chan struct{})}
+	s.place = folder.NewPlace(o.Path, func(err error) { s.o.OnError(s.report(err)) })
+	return s
 }
+
+// InUse reports whether the file is open.
+func (s *Store) InUse() bool { return s.current.Load() != nil }
 
 // Close writes what is still to be written and gives the file back. It waits for
 // operations under way; later ones fail. It may be called more than once.

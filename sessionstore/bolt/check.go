@@ -7,26 +7,36 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 // Check reports whether the file under path could be used. It is nil for one that
-// is fine and for one that is not there; else it is [ErrDamaged], [ErrForeign] or
+// is fine, for one that is empty, and for one that is not there and could be made; else it is [ErrDamaged], [ErrForeign] or
 // what the operating system says. It reads a few pages, creates nothing, and
 // neither takes a lock nor minds one; see [Held].
 func Check(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return folder.Usable(filepath.Dir(path))
+	case err != nil:
 		return err
-	}
-	if !regular(path) { // opening a pipe would not return
+	case !info.Mode().IsRegular(): // opening a pipe would not return
 		return fmt.Errorf("%s: %w: it is not a regular file", path, ErrForeign)
+	}
+	if err := folder.CanWrite(path); err != nil {
+		return err
 	}
 	fd, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer fd.Close()
+	if info.Size() == 0 {
+		return nil
+	}
 	if _, err := check(fd); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

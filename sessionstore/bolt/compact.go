@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -41,7 +42,7 @@ func compact(ctx context.Context, path string, now int64) (before, after int64, 
 	if !regular(path) {
 		return 0, 0, fmt.Errorf("%w: it is not a regular file", ErrForeign)
 	}
-	fd, err := lockFile(path, DefaultFileMode)
+	fd, err := lockFile(path, func() error { return fs.ErrNotExist })
 	if err != nil {
 		return 0, 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	bbolt "go.etcd.io/bbolt"
@@ -49,6 +50,33 @@ func initialize(path string, mode fs.FileMode) error {
 		return info.Put(formatKey, []byte(format))
 	})
 	return errors.Join(err, db.Close())
+}
+
+// replaceEmpty puts a file without sessions in the place of an empty one, which is locked, and closes it.
+func replaceEmpty(path string, fd *os.File, old fs.FileInfo) error {
+	defer fd.Close()
+	path, err := filepath.EvalSymlinks(path) // the file itself is replaced, not a link to it
+	if err != nil {
+		return err
+	}
+	temp, err := newTemp(path, old.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	if err := initialize(temp, old.Mode().Perm()); err != nil {
+		return err
+	}
+	if err := sameOwner(temp, old); err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" {
+		_ = fd.Close() // an open file cannot be replaced there
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return err
+	}
+	return folder.Sync(filepath.Dir(path))
 }
 
 // place moves temp to path, where nothing may be.

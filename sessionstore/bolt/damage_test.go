@@ -85,7 +85,6 @@ func unusable(tb testing.TB) map[string]struct {
 		content []byte
 		is      error
 	}{
-		"empty":                   {nil, ErrDamaged},
 		"text":                    {[]byte("not a bolt file"), ErrForeign},
 		"zeros":                   {make([]byte, 64<<10), ErrForeign},
 		"noise":                   {bytes.Repeat([]byte("noise"), 20000), ErrForeign},
@@ -215,6 +214,33 @@ func TestAnUnusableFileIsLeftAlone(t *testing.T) {
 			})
 			want(t, s, "key100", sessionValue(100))
 		})
+	}
+}
+
+// TestEmptyFileIsInitialized is what a crash has left, or an operator: it becomes a file without sessions, of the same owner and mode.
+func TestEmptyFileIsInitialized(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "sessions.db"), filepath.Join(dir, "link")
+	if err := os.WriteFile(path, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(path); err != nil {
+		t.Error(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("looking at it has changed it: %v", err)
+	}
+	s := openTemp(t, Options{Path: link})
+	save(t, s, "key", nil, []byte("one"))
+	want(t, s, "key", []byte("one"))
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 || info.Mode() != 0o640 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if info, err := os.Lstat(link); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("the link was replaced: %v", err)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/caddy-session/caddy-session/internal/combiner"
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 // maxSyncedFree is up to how many free pages their list is written with every
@@ -39,6 +40,7 @@ type file struct {
 	fd      *os.File // the one that db uses and that holds the lock
 	commits *combiner.Combiner[*op]
 	cache   *cache
+	place   *folder.Place
 
 	// alive ends when the file has become unusable and must be opened anew.
 	alive context.Context
@@ -101,6 +103,10 @@ func (f *file) update(do func(*bbolt.Bucket) ([]written, error)) (err error) {
 	}
 	changes, err = do(b)
 	if err != nil || len(changes) == 0 && !f.unsaved {
+		return err
+	}
+	// What is written to a file that has no name any more is lost with the process.
+	if err := f.place.Check(); err != nil {
 		return err
 	}
 	f.cache.hold(changes)

@@ -13,6 +13,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/caddy-session/caddy-session/internal/combiner"
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 var (
@@ -29,9 +30,19 @@ var (
 
 // openFile makes one attempt to open the file, and creates it if it is not there.
 func (s *Store) openFile() (*file, error) {
-	fd, err := lockFile(s.o.Path, s.o.FileMode)
+	make := s.create
+	if s.place.Seen() {
+		make = func() error { return folder.ErrGone }
+	}
+	fd, err := lockFile(s.o.Path, make)
 	if err != nil {
 		return nil, err
+	}
+	if s.place.Seen() {
+		if err := s.place.Check(); err != nil {
+			_ = fd.Close()
+			return nil, err
+		}
 	}
 	// What follows may take long with a large file, but not for ever.
 	s.opening.wait()
@@ -44,25 +55,33 @@ func (s *Store) openFile() (*file, error) {
 	synced, err := verify(fd, s.quit)
 	if err != nil {
 		_ = fd.Close()
+		s.place.Forget() // a good one that comes in its place is welcome
 		return nil, err
 	}
 	db, err := openBolt(s.o.Path, fd, s.o.tune)
 	if err != nil {
 		return nil, err
 	}
+	if err := s.place.Check(); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
 	// Whoever had the file before may have been killed before it was on disk.
-	f := &file{fd: fd, db: db, cache: newCache(), synced: synced, unsaved: true}
+	f := &file{fd: fd, db: db, cache: newCache(), place: s.place, synced: synced, unsaved: true}
 	f.alive, f.lose = context.WithCancel(context.Background())
 	f.commits = combiner.NewDetached(maxBatch, gather, func(batch []*op) { s.commit(f, batch) })
 	return f, nil
 }
 
-// lockFile opens the file for this process alone.
-func lockFile(path string, mode fs.FileMode) (*os.File, error) {
+func (s *Store) create() error { return create(s.o.Path, s.o.FileMode) }
+
+// lockFile opens the file for this process alone. If it is not there, make is to make it; if it is empty, as a crash or an
+// operator has left it, it becomes one without sessions.
+func lockFile(path string, make func() error) (*os.File, error) {
 	for range 5 {
 		fd, err := os.OpenFile(path, os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrNotExist) {
-			if err = create(path, mode); err != nil {
+			if err = make(); err != nil {
 				return nil, fmt.Errorf("creating it: %w", err)
 			}
 			continue
@@ -81,7 +100,14 @@ func lockFile(path string, mode fs.FileMode) (*os.File, error) {
 			_ = fd.Close()
 			continue
 		default:
-			return fd, nil
+			info, err := fd.Stat()
+			if err != nil || info.Size() > 0 {
+				return fd, err
+			}
+			if err := replaceEmpty(path, fd, info); err != nil {
+				return nil, fmt.Errorf("initializing it, as it is empty: %w", err)
+			}
+			continue
 		}
 		_ = fd.Close()
 		return nil, err

@@ -226,7 +226,7 @@ func TestAnotherFileInItsPlace(t *testing.T) {
 	if err := create(path, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fd, err := lockFile(path, 0o600)
+	fd, err := lockFile(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

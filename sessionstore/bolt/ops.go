@@ -20,6 +20,9 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 	if err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
+	if err := s.place.Glance(); err != nil {
+		return sessionstore.Entry{}, s.unavailable(err)
+	}
 	now := s.now()
 	r, known, ends := f.cache.get(key)
 	if known {

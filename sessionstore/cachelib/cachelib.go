@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -36,6 +37,9 @@ type Options struct {
 	// Endless is what the time to live is said to be of a session that does not expire. Default: 100 years.
 	Endless time.Duration
 
+	// OnError is told that the folder is out of reach, and nil when it is there again. It must not block. Default: nobody is told.
+	OnError func(error)
+
 	// OnEvict is called when sessions that were still valid had to make room, with their number. It must not block.
 	OnEvict func(n int)
 
@@ -48,11 +52,15 @@ type Options struct {
 //
 // A file that is not of cachelib's making, or larger than any session, is left alone: an operation that comes upon it
 // fails with an error that is [sessionstore.ErrRecord] and names the file.
+//
+// When the folder is no more the one that was there when the store was first used, as when its volume is not mounted, nothing is made in
+// its place, and all fails with an error that is [sessionstore.ErrUnavailable] until it is back.
 type Store struct {
 	o         Options
 	mode      atomic.Uint32
 	threshold atomic.Int64
 
+	place      *folder.Place
 	turn       chan struct{} // of who changes names in the folder, among the goroutines of this process
 	slots      chan struct{}
 	background sync.WaitGroup
@@ -63,6 +71,9 @@ func Open(o Options) *Store {
 	if o.Endless <= 0 {
 		o.Endless = 100 * 365 * 24 * time.Hour
 	}
+	if o.OnError == nil {
+		o.OnError = func(error) {}
+	}
 	if o.OnEvict == nil {
 		o.OnEvict = func(int) {}
 	}
@@ -70,8 +81,29 @@ func Open(o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{o: o, turn: make(chan struct{}, 1), slots: make(chan struct{}, maxAtWork)}
+	s.place = folder.NewPlace(o.Dir, s.report)
 	s.Set(o.FileMode, o.Threshold)
 	return s
+}
+
+// report tells that the folder has gone, or is back.
+func (s *Store) report(err error) {
+	if err != nil {
+		err = s.unavailable(err)
+	}
+	s.o.OnError(err)
+}
+
+// Probe finds out whether the store could be used. It writes nothing.
+func (s *Store) Probe(context.Context) error {
+	err := s.place.Check()
+	if err == nil {
+		err = folder.Usable(s.o.Dir)
+	}
+	if err != nil {
+		return s.unavailable(err)
+	}
+	return nil
 }
 
 // Set changes [Options.FileMode] and [Options.Threshold], for what is written from then on.
@@ -139,7 +171,7 @@ func (s *Store) do(ctx context.Context, key string, makes bool, work func(path s
 	}
 	done := make(chan result, 1)
 	s.background.Go(func() {
-		found, err := work(s.locate(key, makes))
+		found, err := s.within(func() (sessionstore.Entry, error) { return work(s.locate(key, makes)) })
 		<-s.slots
 		done <- result{found, err}
 	})
@@ -152,6 +184,18 @@ func (s *Store) do(ctx context.Context, key string, makes bool, work func(path s
 	case <-ctx.Done():
 		return sessionstore.Entry{}, s.unavailable(ctx.Err())
 	}
+}
+
+// within has something done, and makes sure that it was done in the folder: it may have gone meanwhile.
+func (s *Store) within(work func() (sessionstore.Entry, error)) (sessionstore.Entry, error) {
+	if err := s.place.Check(); err != nil {
+		return sessionstore.Entry{}, err
+	}
+	found, err := work()
+	if gone := s.place.Check(); gone != nil {
+		return sessionstore.Entry{}, gone
+	}
+	return found, err
 }
 
 // unavailable makes an error of this store out of err.

@@ -134,7 +134,7 @@ func (s *Store) writeTemp(raw []byte, durable bool) (string, error) {
 func (s *Store) open(path string, flag int) (*os.File, error) {
 	mode := fs.FileMode(s.mode.Load())
 	file, err := os.OpenFile(path, flag|folder.OpenFlags, mode)
-	if !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, fs.ErrNotExist) || s.place.Seen() {
 		return file, err
 	}
 	if err := folder.Make(s.o.Dir, 0o700|mode&0o444>>2|mode&0o666); err != nil {

@@ -6,10 +6,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,8 +47,8 @@ type Options struct {
 	// all it rests 240 times that long. Default: 250ms.
 	SweepInterval time.Duration
 
-	// OnError is told what goes wrong while nobody waits for it: expired sessions could not be looked for. It must not block.
-	// Default: nobody is told.
+	// OnError is told what goes wrong while nobody waits for it: the folder has gone, or expired sessions could not be looked for.
+	// It is told nil when the folder is back. It must not block. Default: nobody is told.
 	OnError func(error)
 
 	// OnEvict is called when sessions that were still valid had to make room, with their number. It must not block.
@@ -64,6 +62,9 @@ type Options struct {
 //
 // What it finds in the folder that is no session of its own, or a damaged one, it leaves alone: an operation that comes upon it
 // fails with an error that is [sessionstore.ErrUnavailable] and names the file.
+//
+// When the folder is no more the one that was there when the store was first used, as when its volume is not mounted, nothing is made in
+// its place, and all fails with such an error until it is back: changes and reads of what is not there at once, other reads within a second.
 type Store struct {
 	o Options
 
@@ -71,6 +72,7 @@ type Store struct {
 	threshold atomic.Int64
 	census    census
 
+	place *folder.Place
 	keys  keys
 	slots chan struct{}
 	syncs *combiner.Combiner[*syncing]
@@ -101,6 +103,7 @@ func Open(o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{o: o, slots: make(chan struct{}, maxAtWork), full: make(chan struct{}, 1)}
+	s.place = folder.NewPlace(o.Dir, s.report)
 	s.alive, s.end = context.WithCancel(context.Background())
 	s.syncs = combiner.New(0, s.sync)
 	s.Set(o.FileMode, o.Threshold)
@@ -130,23 +133,34 @@ func (s *Store) Close() error {
 }
 
 // Check returns the error that a store in this folder would meet at once. It changes nothing.
-func Check(dir string) error {
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
-		return err
-	case !info.IsDir():
-		return fmt.Errorf("%s is not a directory", dir)
-	default:
-		return nil
+func Check(dir string) error { return folder.Usable(dir) }
+
+// Probe finds out whether the store could be used. It writes nothing.
+func (s *Store) Probe(context.Context) error {
+	err := s.place.Check()
+	if err == nil {
+		err = Check(s.o.Dir)
 	}
+	if err != nil {
+		return s.unavailable(err)
+	}
+	return nil
 }
 
-// begin starts the sweeper, once the store is used.
+// begin learns which folder it is and starts the sweeper, once the store is used.
 func (s *Store) begin() {
-	s.begun.Do(func() { s.background.Go(s.sweep) })
+	s.begun.Do(func() {
+		_ = s.place.Check()
+		s.background.Go(s.sweep)
+	})
+}
+
+// report tells that the folder has gone, or is back.
+func (s *Store) report(err error) {
+	if err != nil {
+		err = s.unavailable(err)
+	}
+	s.o.OnError(err)
 }
 
 func (s *Store) now() int64 { return s.o.Now().UnixMilli() }

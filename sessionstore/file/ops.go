@@ -27,11 +27,18 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 	if err := ctx.Err(); err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
+	if err := s.place.Glance(); err != nil {
+		return sessionstore.Entry{}, s.unavailable(err)
+	}
 	path := s.path(key)
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	raw, err := readFile(path, *buf)
 	if errors.Is(err, fs.ErrNotExist) {
+		// No session, or no folder.
+		if err := s.place.Check(); err != nil {
+			return sessionstore.Entry{}, s.unavailable(err)
+		}
 		return sessionstore.Entry{}, nil
 	}
 	var r record
@@ -167,7 +174,7 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 	}
 	done := make(chan result, 1)
 	s.background.Go(func() {
-		found, err := work(path)
+		found, err := s.within(path, work)
 		<-s.slots
 		s.keys.unlock(path)
 		done <- result{found, err}
@@ -181,4 +188,16 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 	case <-ctx.Done():
 		return sessionstore.Entry{}, s.unavailable(ctx.Err())
 	}
+}
+
+// within has something done, and makes sure that it was done in the folder: it may have gone meanwhile.
+func (s *Store) within(path string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
+	if err := s.place.Check(); err != nil {
+		return sessionstore.Entry{}, err
+	}
+	found, err := work(path)
+	if gone := s.place.Check(); gone != nil {
+		return sessionstore.Entry{}, gone
+	}
+	return found, err
 }

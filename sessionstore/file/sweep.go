@@ -73,6 +73,9 @@ func (s *Store) pass() error {
 // eachFile calls look for every file that may be a session, and removes what is left over of writing. It ends when rest,
 // which is called after some files, says so.
 func (s *Store) eachFile(look func(path string), rest func() bool) error {
+	if err := s.place.Check(); err != nil {
+		return err
+	}
 	dir, err := os.Open(s.o.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

@@ -57,7 +57,7 @@ func (s *Store) writeTemp(deadline int64, value []byte) (string, error) {
 	path := filepath.Join(s.o.Dir, tempPrefix+hex.EncodeToString(random[:]))
 	mode := fs.FileMode(s.mode.Load())
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && !s.place.Seen() {
 		if err := folder.Make(s.o.Dir, 0o700|mode&0o444>>2|mode&0o666); err != nil {
 			return "", err
 		}

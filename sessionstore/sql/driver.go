@@ -1,6 +1,11 @@
 package sql
 
-import "database/sql/driver"
+import (
+	"context"
+	"database/sql/driver"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
+)
 
 // Driver is what differs from one database to the next. Its statements and expressions are templates: {table}, {index},
 // {key}, {value} and {expires} stand for names, {now}, {after} and {begin} for the driver's own expressions, {id} and {next} for a
@@ -51,6 +56,9 @@ type Driver struct {
 	// Unique is a query that fails, or returns no row, if the key is not unique.
 	Unique string
 
+	// Inspect finds out whether a database that is a file could be used, without writing. Nil: the database is no file.
+	Inspect func(ctx context.Context, dsn string, opts *Options) error
+
 	// Fault says what an error means that the database has answered, or else reports false. Its text is shown: it holds
 	// neither keys nor values nor secrets.
 	Fault func(err error) (Fault, bool)
@@ -72,6 +80,9 @@ type Source struct {
 
 	// Server is its address or its file: what is shown of the dsn.
 	Server string
+
+	// Place is the file, if the database is one.
+	Place *folder.Place
 
 	// Secret is the password, if there is one: no error holds it.
 	Secret string

@@ -80,6 +80,9 @@ func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) er
 		return Fault{Kind: Refused}, err
 	}
 	defer p.release()
+	if err := s.inPlace(p, false); err != nil {
+		return Fault{Kind: Refused}, err
+	}
 	probe, err := s.guard.Enter()
 	if err != nil {
 		return Fault{Kind: Refused}, err
@@ -90,7 +93,7 @@ func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) er
 	err = f(own)
 	if err == nil {
 		s.guard.Settle(probe, breaker.Answers, nil)
-		return Fault{}, nil
+		return Fault{Kind: Lost}, s.inPlace(p, true)
 	}
 	fault, is := s.judge(own, err, start)
 	if fault.Kind == ReadOnly && !p.renew(db) {

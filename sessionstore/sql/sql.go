@@ -14,16 +14,19 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // Store is a [sessionstore.Store] in an SQL database. It is as durable as the database is.
 type Store struct {
 	driver *Driver
+	dsn    string
 	opts   Options
 	texts  texts
 	guard  *guard
 	secret string
+	place  *folder.Place // nil: the database is no file
 
 	// readers and writers are the same but where there is one writer at a time.
 	readers, writers *pool
@@ -49,8 +52,8 @@ func Open(d *Driver, dsn string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		driver: d, opts: opts, texts: newTexts(d, &opts),
-		guard: newGuard(source.Server, &opts), secret: source.Secret, checking: make(chan struct{}, 1),
+		driver: d, dsn: dsn, opts: opts, texts: newTexts(d, &opts),
+		guard: newGuard(source.Server, &opts), secret: source.Secret, place: source.Place, checking: make(chan struct{}, 1),
 	}
 	s.writers = newPool(source.Connector, d, &opts, d.OneWriter)
 	s.readers = s.writers

@@ -26,7 +26,7 @@ type Store struct {
 	Path string `json:"path,omitempty"`
 
 	path   string
-	logger *zap.Logger
+	holder *stores.Holder
 }
 
 // DefaultPath is the file of a store that names none.
@@ -39,7 +39,7 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements [caddy.Provisioner]. It looks at the file and leaves it as it is.
 func (s *Store) Provision(ctx caddy.Context) error {
-	s.logger = ctx.Logger()
+	s.holder = stores.NewHolder(ctx)
 	s.path = DefaultPath()
 	if s.Path != "" {
 		path, err := placeholders.Resolve(s.Path)
@@ -56,17 +56,15 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	} else if dir, err := filepath.EvalSymlinks(filepath.Dir(s.path)); err == nil {
 		s.path = filepath.Join(dir, filepath.Base(s.path))
 	}
-	if stores.Open(s.identity()) {
+	return s.holder.Unusable(s.check())
+}
+
+// check looks at the file, unless it is in use here.
+func (s *Store) check() error {
+	if open, ok := stores.Find(s.identity()).(*bolt.Store); ok && open.InUse() {
 		return nil
 	}
-	if err := bolt.Check(s.path); err != nil {
-		return err
-	}
-	if bolt.Held(s.path) {
-		s.logger.Warn("the session file is held by another process; sessions are out of reach until it is free",
-			zap.String("path", s.path))
-	}
-	return nil
+	return bolt.Check(s.path)
 }
 
 func (s *Store) identity() stores.Identity {
@@ -75,21 +73,20 @@ func (s *Store) identity() stores.Identity {
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
-	return stores.Share(s.identity(), func() (sessionstore.Store, error) {
-		return bolt.Open(bolt.Options{Path: s.path, OnError: s.report}), nil
-	})
+	return stores.ShareFor(s.holder, s.identity(), func(log stores.Log) (sessionstore.Store, error) {
+		return bolt.Open(bolt.Options{Path: s.path, OnError: func(err error) { report(log().With(zap.String("path", s.path)), err) }}), nil
+	}, nil)
 }
 
 // report logs what the store cannot tell anybody else.
-func (s *Store) report(err error) {
+func report(log *zap.Logger, err error) {
 	switch {
 	case err == nil:
-		s.logger.Info("the session file is in use", zap.String("path", s.path))
+		log.Info("the session file is in use")
 	case errors.Is(err, bolt.ErrHeld):
-		s.logger.Warn("the session file is held by another process; sessions are out of reach until it is free",
-			zap.String("path", s.path))
+		log.Warn("the session file is held by another process; sessions are out of reach until it is free")
 	default:
-		s.logger.Error("the session file cannot be used", zap.String("path", s.path), zap.Error(err))
+		log.Error("the session file cannot be used", zap.Error(err))
 	}
 }
 

@@ -38,7 +38,7 @@ type Store struct {
 
 	dir    string
 	mode   fs.FileMode
-	logger *zap.Logger
+	holder *stores.Holder
 }
 
 // DefaultDirectory is the folder of a store that names none.
@@ -51,7 +51,7 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements [caddy.Provisioner]. It looks at the folder and leaves it as it is.
 func (s *Store) Provision(ctx caddy.Context) error {
-	s.logger = ctx.Logger()
+	s.holder = stores.NewHolder(ctx)
 	var err error
 	if s.mode, err = parseMode(s.Mode); err != nil {
 		return fmt.Errorf("store file: %w", err)
@@ -69,14 +69,14 @@ func (s *Store) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("store file: directory: %w", err)
 		}
 	}
-	if err := file.Check(s.dir); err != nil {
-		return fmt.Errorf("store file: %w", err)
-	}
 	// Two ways to write the path of one folder share a store.
 	if real, err := filepath.EvalSymlinks(s.dir); err == nil {
 		s.dir = real
 	} else if parent, err := filepath.EvalSymlinks(filepath.Dir(s.dir)); err == nil {
 		s.dir = filepath.Join(parent, filepath.Base(s.dir))
+	}
+	if err := file.Check(s.dir); err != nil {
+		return s.holder.Unusable(fmt.Errorf("store file: %w", err))
 	}
 	return nil
 }
@@ -98,20 +98,29 @@ const warnEvery = time.Minute
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
-	store, release, err := stores.Share(stores.Identity{Driver: "file", Resource: s.dir}, func() (*file.Store, error) {
-		return file.Open(file.Options{
-			Dir: s.dir,
-			OnError: func(err error) {
-				s.logger.Error("the session folder is not in order", zap.String("path", s.dir), zap.Error(err))
-			},
-			OnEvict: s.warnOfEviction(),
-		}), nil
-	})
-	if err != nil {
-		return nil, nil, err
+	id := stores.Identity{Driver: "file", Resource: s.dir}
+	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
+		return file.Open(file.Options{Dir: s.dir, OnError: s.report(log), OnEvict: s.warnOfEviction(log)}), nil
+	}, s.settle)
+}
+
+// settings are those of a store that a newer configuration may change.
+type settings interface {
+	Set(mode fs.FileMode, threshold int)
+}
+
+func (s *Store) settle(store sessionstore.Store) { store.(settings).Set(s.mode, s.Threshold) }
+
+// report returns a function that logs what the store cannot tell anybody else.
+func (s *Store) report(log stores.Log) func(error) {
+	return func(err error) {
+		log := log().With(zap.String("path", s.dir))
+		if err == nil {
+			log.Info("the session folder is in use")
+			return
+		}
+		log.Error("the session folder is not in order", zap.Error(err))
 	}
-	store.Set(s.mode, s.Threshold)
-	return store, release, nil
 }
 
 // OpenShared implements [stores.Sharer]. Flask-Session keeps files as its library cachelib does.
@@ -123,23 +132,18 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 		return nil, nil, errors.New("store file: the folder of the app must be named here")
 	}
 	id := stores.Identity{Driver: "file " + string(layout), Resource: fmt.Sprint(s.dir, " ", lifetime)}
-	store, release, err := stores.Share(id, func() (*cachelib.Store, error) {
-		return cachelib.Open(cachelib.Options{Dir: s.dir, Endless: lifetime, OnEvict: s.warnOfEviction()}), nil
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	store.Set(s.mode, s.Threshold)
-	return store, release, nil
+	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
+		return cachelib.Open(cachelib.Options{Dir: s.dir, Endless: lifetime, OnError: s.report(log), OnEvict: s.warnOfEviction(log)}), nil
+	}, s.settle)
 }
 
 // warnOfEviction returns a function that says that valid sessions are dropped, but not every time.
-func (s *Store) warnOfEviction() func(int) {
+func (s *Store) warnOfEviction(log stores.Log) func(int) {
 	var warned atomic.Int64
 	return func(int) {
 		now := time.Now().UnixNano()
 		if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
-			s.logger.Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
+			log().Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
 		}
 	}
 }

@@ -41,7 +41,7 @@ type Store struct {
 
 	opts     memcached.Options
 	identity stores.Identity
-	logger   *zap.Logger
+	holder   *stores.Holder
 }
 
 const (
@@ -59,12 +59,11 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.
 func (s *Store) Provision(ctx caddy.Context) error {
-	s.logger = ctx.Logger()
+	s.holder = stores.NewHolder(ctx)
 	var err error
 	if s.opts, err = s.options(); err != nil {
 		return fmt.Errorf("store memcached: %w", err)
 	}
-	s.opts.OnState = s.report
 	if err := s.opts.Check(); err != nil {
 		return err
 	}
@@ -126,7 +125,14 @@ func fingerprint(o memcached.Options) string {
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
-	return stores.Share(s.identity, func() (sessionstore.Store, error) { return memcached.Open(s.opts) })
+	return s.share(s.identity, s.opts)
+}
+
+func (s *Store) share(id stores.Identity, opts memcached.Options) (sessionstore.Store, func(), error) {
+	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
+		opts.OnState = func(addr string, err error) { report(log(), addr, err) }
+		return memcached.Open(opts)
+	}, nil)
 }
 
 // OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key. There may be one server only: with
@@ -141,16 +147,16 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
 	id := stores.Identity{Driver: "memcached " + string(layout), Resource: fingerprint(opts)}
-	return stores.Share(id, func() (sessionstore.Store, error) { return memcached.Open(opts) })
+	return s.share(id, opts)
 }
 
 // report logs that a server has gone or come back.
-func (s *Store) report(addr string, err error) {
+func report(log *zap.Logger, addr string, err error) {
 	if err != nil {
-		s.logger.Error("memcached is out of reach; it is tried again until it is back", zap.String("server", addr), zap.Error(err))
+		log.Error("memcached is out of reach; it is tried again until it is back", zap.String("server", addr), zap.Error(err))
 		return
 	}
-	s.logger.Info("memcached is back", zap.String("server", addr))
+	log.Info("memcached is back", zap.String("server", addr))
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:

@@ -9,7 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/dustin/go-humanize"
-	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -32,7 +31,7 @@ type Store struct {
 	// How many bytes the sessions take at most, overhead included. Default: 512 MiB
 	MaxBytes int64 `json:"max_bytes,omitempty"`
 
-	logger *zap.Logger
+	holder *stores.Holder
 }
 
 // CaddyModule returns the Caddy module information.
@@ -42,7 +41,7 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements [caddy.Provisioner].
 func (s *Store) Provision(ctx caddy.Context) error {
-	s.logger = ctx.Logger()
+	s.holder = stores.NewHolder(ctx)
 	return nil
 }
 
@@ -51,20 +50,20 @@ const warnEvery = time.Minute
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
-	store, release, err := stores.Share(stores.Identity{Driver: "memory", Resource: s.Name}, func() (*memory.Store, error) {
-		var warned atomic.Int64
-		return memory.New(memory.Options{OnEvict: func() {
-			now := time.Now().UnixNano()
-			if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
-				s.logger.Warn("memory is full: sessions that are still valid are being dropped; raise max_sessions or max_bytes, or use another store")
-			}
-		}}), nil
+	id := stores.Identity{Driver: "memory", Resource: s.Name}
+	return stores.ShareFor(s.holder, id, open, func(store sessionstore.Store) {
+		store.(*memory.Store).SetLimits(s.MaxSessions, s.MaxBytes)
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	store.SetLimits(s.MaxSessions, s.MaxBytes)
-	return store, release, nil
+}
+
+func open(log stores.Log) (sessionstore.Store, error) {
+	var warned atomic.Int64
+	return memory.New(memory.Options{OnEvict: func() {
+		now := time.Now().UnixNano()
+		if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
+			log().Warn("memory is full: sessions that are still valid are being dropped; raise max_sessions or max_bytes, or use another store")
+		}
+	}}), nil
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:

@@ -49,7 +49,7 @@ type Store struct {
 
 	uri    string
 	opts   mongodb.Options
-	logger *zap.Logger
+	holder *stores.Holder
 }
 
 // CaddyModule returns the Caddy module information.
@@ -59,11 +59,10 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.
 func (s *Store) Provision(ctx caddy.Context) error {
-	s.logger = ctx.Logger()
+	s.holder = stores.NewHolder(ctx)
 	s.opts = mongodb.Options{
 		CreateIndex: s.CreateIndex == nil || *s.CreateIndex,
 		PoolSize:    s.PoolSize, DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
-		OnState: s.report, OnIndexError: s.reportIndex,
 	}
 	for _, o := range []struct {
 		name string
@@ -128,19 +127,21 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 
 func (s *Store) share(driver string, opts mongodb.Options) (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: driver, Resource: s.fingerprint(opts)}
-	return stores.Share(id, func() (sessionstore.Store, error) { return mongodb.Open(s.uri, opts) })
+	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
+		opts.OnState = func(server string, err error) { report(log(), server, err) }
+		opts.OnIndexError = func(err error) {
+			log().Warn("there is no index by which the server deletes expired sessions: they stay in the collection; make it, or set create_index off",
+				zap.Error(err))
+		}
+		return mongodb.Open(s.uri, opts)
+	}, nil)
 }
 
 // report logs that the server has gone or come back.
-func (s *Store) report(server string, err error) {
+func report(log *zap.Logger, server string, err error) {
 	if err != nil {
-		s.logger.Error("mongodb is out of reach; it is tried again until it is back", zap.String("server", server), zap.Error(err))
+		log.Error("mongodb is out of reach; it is tried again until it is back", zap.String("server", server), zap.Error(err))
 		return
 	}
-	s.logger.Info("mongodb is back", zap.String("server", server))
-}
-
-func (s *Store) reportIndex(err error) {
-	s.logger.Warn("there is no index by which the server deletes expired sessions: they stay in the collection; make it, or set create_index off",
-		zap.Error(err))
+	log.Info("mongodb is back", zap.String("server", server))
 }

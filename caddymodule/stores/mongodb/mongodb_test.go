@@ -196,7 +196,7 @@ func TestReports(t *testing.T) {
 	p.Answer(1, func(request []byte) bool { return bytes.Contains(request, []byte("createIndexes")) },
 		bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: 13}, {Key: "codeName", Value: "Unauthorized"}, {Key: "errmsg", Value: "to-find"}})
 	s := mustProvision(t, "mongodb "+p.URI()+" {\n dial_timeout 1s\n timeout 5s\n}")
-	s.logger = zap.New(logs)
+	s.holder = stores.Alone(zap.New(logs))
 	own, release, err := s.Open()
 	if err != nil {
 		t.Fatal(err)

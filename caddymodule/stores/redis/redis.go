@@ -90,7 +90,7 @@ type Store struct {
 
 	opts     redis.Options
 	identity stores.Identity
-	logger   *zap.Logger
+	holder   *stores.Holder
 }
 
 // NearCache bounds the copies.
@@ -112,12 +112,11 @@ const defaultPrefix = "session:"
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.
 func (s *Store) Provision(ctx caddy.Context) error {
-	s.logger = ctx.Logger()
+	s.holder = stores.NewHolder(ctx)
 	opts, err := s.options()
 	if err != nil {
 		return err
 	}
-	opts.OnState, opts.OnNearCache = s.report, s.reportNear
 	if err := opts.Check(); err != nil {
 		return err
 	}
@@ -128,7 +127,15 @@ func (s *Store) Provision(ctx caddy.Context) error {
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
-	return stores.Share(s.identity, func() (sessionstore.Store, error) { return redis.Open(s.opts) })
+	return s.share(s.identity, s.opts)
+}
+
+func (s *Store) share(id stores.Identity, opts redis.Options) (sessionstore.Store, func(), error) {
+	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
+		opts.OnState = func(addr string, err error) { report(log(), addr, err) }
+		opts.OnNearCache = func(addr string, err error) { reportNear(log(), addr, err) }
+		return redis.Open(opts)
+	}, nil)
 }
 
 // OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key, with an expiry, so that only the prefix
@@ -140,24 +147,24 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 	opts := s.opts
 	opts.KeyPrefix, opts.Endless = "", lifetime
 	id := stores.Identity{Driver: "redis " + string(layout), Resource: s.fingerprint(opts)}
-	return stores.Share(id, func() (sessionstore.Store, error) { return redis.Open(opts) })
+	return s.share(id, opts)
 }
 
 // report logs that a server has gone or come back.
-func (s *Store) report(addr string, err error) {
+func report(log *zap.Logger, addr string, err error) {
 	if err != nil {
-		s.logger.Error("redis is out of reach; it is tried again until it is back", zap.String("server", addr), zap.Error(err))
+		log.Error("redis is out of reach; it is tried again until it is back", zap.String("server", addr), zap.Error(err))
 		return
 	}
-	s.logger.Info("redis is back", zap.String("server", addr))
+	log.Info("redis is back", zap.String("server", addr))
 }
 
 // reportNear logs that the near cache does not work, or works again.
-func (s *Store) reportNear(addr string, err error) {
+func reportNear(log *zap.Logger, addr string, err error) {
 	if err != nil {
-		s.logger.Warn("near_cache is off, as redis refuses to tell of changes; it is tried again until it works",
+		log.Warn("near_cache is off, as redis refuses to tell of changes; it is tried again until it works",
 			zap.String("server", addr), zap.Error(err))
 		return
 	}
-	s.logger.Info("near_cache works again", zap.String("server", addr))
+	log.Info("near_cache works again", zap.String("server", addr))
 }

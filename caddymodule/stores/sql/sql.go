@@ -66,7 +66,7 @@ type Store struct {
 	driver *sql.Driver
 	dsn    string
 	opts   sql.Options
-	logger *zap.Logger
+	holder *stores.Holder
 }
 
 // CaddyModule returns the Caddy module information.
@@ -91,9 +91,9 @@ func find(database string) (*sql.Driver, error) {
 	return nil, fmt.Errorf("store sql %s is not compiled in; build with it: xcaddy build --with %s/sql/%s", database, stores.Package, database)
 }
 
-// Provision implements [caddy.Provisioner]. It connects to nothing.
+// Provision implements [caddy.Provisioner]. It connects to nothing. A file it looks at, and leaves it as it is.
 func (s *Store) Provision(ctx caddy.Context) error {
-	s.logger = ctx.Logger()
+	s.holder = stores.NewHolder(ctx)
 	var err error
 	if s.driver, err = find(s.Database); err != nil {
 		return err
@@ -102,7 +102,6 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		CreateTable: s.CreateTable, PoolSize: s.PoolSize,
 		DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
 		MaxIdleTime: time.Duration(s.MaxIdleTime), MaxLifetime: time.Duration(s.MaxLifetime), SweepInterval: time.Duration(s.SweepInterval),
-		OnState: s.report, OnSweepError: s.reportSweep,
 	}
 	for _, o := range []struct {
 		name string
@@ -125,6 +124,9 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	alone.Sequence = "" // whether it fits is not known before the table is opened, as ours or as an app's
 	if err := sql.Check(s.driver, s.dsn, alone); err != nil {
 		return fmt.Errorf("store %w", err)
+	}
+	if err := sql.Inspect(ctx, s.driver, s.dsn, alone); err != nil {
+		return s.holder.Unusable(fmt.Errorf("store %w", err))
 	}
 	return nil
 }
@@ -165,19 +167,21 @@ func (s *Store) open(driver string, opts sql.Options) (sessionstore.Store, func(
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
 	id := stores.Identity{Driver: driver, Resource: s.fingerprint(opts)}
-	return stores.Share(id, func() (sessionstore.Store, error) { return sql.Open(s.driver, s.dsn, opts) })
+	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
+		ours := func() *zap.Logger { return log().With(zap.String("database", s.Database)) }
+		opts.OnState = func(server string, err error) { report(ours(), server, err) }
+		opts.OnSweepError = func(err error) {
+			ours().Warn("expired sessions were not deleted; the next attempt follows", zap.Error(err))
+		}
+		return sql.Open(s.driver, s.dsn, opts)
+	}, nil)
 }
 
 // report logs that the database has gone or come back.
-func (s *Store) report(server string, err error) {
+func report(log *zap.Logger, server string, err error) {
 	if err != nil {
-		s.logger.Error("the database is out of reach; it is tried again until it is back",
-			zap.String("database", s.Database), zap.String("server", server), zap.Error(err))
+		log.Error("the database is out of reach; it is tried again until it is back", zap.String("server", server), zap.Error(err))
 		return
 	}
-	s.logger.Info("the database is back", zap.String("database", s.Database), zap.String("server", server))
-}
-
-func (s *Store) reportSweep(err error) {
-	s.logger.Warn("expired sessions were not deleted; the next attempt follows", zap.String("database", s.Database), zap.Error(err))
+	log.Info("the database is back", zap.String("server", server))
 }

@@ -17,6 +17,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
@@ -54,11 +55,12 @@ var Driver = &sql.Driver{
 	FlaskTable: []string{
 		`CREATE TABLE IF NOT EXISTS {table} (id integer NOT NULL PRIMARY KEY, {key} varchar(255) UNIQUE, {value} blob, {expires} datetime)`,
 	},
-	Key:    []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
-	Text:   []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
-	Value:  []string{"BLOB"},
-	Unique: `EXPLAIN INSERT INTO {table} ({key}, {value}, {expires}) VALUES ('', '', 0) ON CONFLICT ({key}) DO NOTHING`,
-	Fault:  fault,
+	Key:     []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
+	Text:    []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
+	Value:   []string{"BLOB"},
+	Unique:  `EXPLAIN INSERT INTO {table} ({key}, {value}, {expires}) VALUES ('', '', 0) ON CONFLICT ({key}) DO NOTHING`,
+	Inspect: inspect,
+	Fault:   fault,
 }
 
 // milliseconds is the clock of this machine, since 1970.
@@ -86,18 +88,24 @@ func connect(path string, opts *sql.Options) (sql.Source, error) {
 	if err != nil {
 		return sql.Source{}, errors.New("sqlite: the path cannot be used")
 	}
-	return sql.Source{Connector: &connector{inner, path, opts.CreateTable}, Server: path}, nil
+	place := folder.NewPlace(path, func(err error) {
+		if opts.OnState != nil {
+			opts.OnState(path, err)
+		}
+	})
+	return sql.Source{Connector: &connector{inner, path, opts.CreateTable, place}, Server: path, Place: place}, nil
 }
 
 type connector struct {
 	driver.Connector
 	path   string
 	create bool
+	place  *folder.Place
 }
 
 // Connect implements [driver.Connector]. The file is ours alone to read: it holds sessions.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	if c.create {
+	if c.create && !c.place.Seen() {
 		// A file that is there is not opened: closing it would end the locks that this process holds on it.
 		file, err := os.OpenFile(c.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		switch {
@@ -107,6 +115,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 			return nil, fileError{err}
 		}
 	} else if _, err := os.Stat(c.path); err != nil {
+		return nil, fileError{err}
+	}
+	if err := c.place.Check(); err != nil {
 		return nil, fileError{err}
 	}
 	return c.open(ctx)

@@ -1,0 +1,44 @@
+package folder
+
+import (
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// identity tells a file or a folder from all others: by when it was born, as the number of its device may be another when its
+// volume is mounted again, and by that number where the file system does not say when.
+type identity struct {
+	inode uint64
+	born  unix.StatxTimestamp
+	dev   [2]uint32
+}
+
+func identify(path string) (identity, error) {
+	var stat unix.Statx_t
+	_, err := Again(func() (int, error) {
+		return 0, unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_BTIME, &stat)
+	})
+	if err != nil {
+		return identity{}, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	return identity{stat.Ino, stat.Btime, [2]uint32{stat.Dev_major, stat.Dev_minor}}, nil
+}
+
+// same compares what was under path before with what is there now.
+func (i identity) same(now identity, path string) bool {
+	switch {
+	case i.inode != now.inode:
+		return false
+	case i.born != (unix.StatxTimestamp{}) && i.born == now.born:
+		return true
+	default:
+		return i.dev == now.dev && (i.born == (unix.StatxTimestamp{}) || isOverlay(path))
+	}
+}
+
+// isOverlay reports whether path is on an overlay, as in a container: there, what is changed for the first time is born anew.
+func isOverlay(path string) bool {
+	var stat unix.Statfs_t
+	return unix.Statfs(path, &stat) == nil && stat.Type == unix.OVERLAYFS_SUPER_MAGIC
+}

@@ -1,0 +1,15 @@
+//go:build !linux
+
+package folder
+
+import "os"
+
+// identity tells a file or a folder from all others.
+type identity struct{ info os.FileInfo }
+
+func identify(path string) (identity, error) {
+	info, err := os.Stat(path)
+	return identity{info}, err
+}
+
+func (i identity) same(now identity, _ string) bool { return os.SameFile(i.info, now.info) }

@@ -1,0 +1,87 @@
+package bolt
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// TestFileThatGoesAway removes the file, or puts another in its place, while it is open: what is written then would be lost with
+// the process. It is out of reach until it is back, and nothing is made in its place.
+func TestFileThatGoesAway(t *testing.T) {
+	for name, test := range map[string]struct {
+		other bool
+		is    error
+	}{
+		"renamed":  {false, folder.ErrGone},
+		"replaced": {true, folder.ErrOther},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			path, aside := filepath.Join(dir, "sessions.db"), filepath.Join(dir, "aside")
+			told := make(chan error, 100)
+			s := openTemp(t, Options{Path: path, OnError: func(err error) { told <- err }})
+			save(t, s, "key", nil, []byte("one"))
+			if err := os.Rename(path, aside); err != nil {
+				t.Fatal(err)
+			}
+			if test.other {
+				if err := create(path, DefaultFileMode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err := s.CompareAndSet(t.Context(), "key", []byte("one"), []byte("two"), time.Hour)
+			if !errors.Is(err, test.is) || !errors.Is(err, sessionstore.ErrUnavailable) {
+				t.Errorf("a change: %v", err)
+			}
+			if _, err := s.CompareAndDelete(t.Context(), "key", []byte("one")); !errors.Is(err, test.is) {
+				t.Errorf("a delete: %v", err)
+			}
+			if _, err := s.Get(t.Context(), "key"); !errors.Is(err, test.is) {
+				t.Errorf("a read after them: %v", err)
+			}
+			if _, err := os.Stat(path); test.other != (err == nil) {
+				t.Errorf("what is in its place: %v", err)
+			}
+			if err := os.Rename(aside, path); err != nil {
+				t.Fatal(err)
+			}
+			want(t, s, "key", []byte("one"))
+			if _, err := s.CompareAndSet(t.Context(), "key", []byte("one"), []byte("two"), time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			var all []error
+			for len(told) > 0 {
+				all = append(all, <-told)
+			}
+			if len(all) != 2 || !errors.Is(all[0], test.is) || all[1] != nil {
+				t.Errorf("told %v", all)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			want(t, openTemp(t, Options{Path: path}), "key", []byte("two"))
+		})
+	}
+}
+
+// TestReadsNoticeWithinASecond is the bound for a file that has gone, where nothing is changed.
+func TestReadsNoticeWithinASecond(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t, Options{})
+	save(t, s, "key", nil, []byte("one"))
+	want(t, s, "key", []byte("one"))
+	if err := os.Remove(s.o.Path); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1100 * time.Millisecond)
+	if _, err := s.Get(t.Context(), "key"); !errors.Is(err, folder.ErrGone) {
+		t.Errorf("after a second: %v", err)
+	}
+}
