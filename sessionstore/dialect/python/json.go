@@ -165,14 +165,14 @@ func (w *renderer) items(items []Value, depth int) {
 // dict writes a dict as an object, if that can be one. One that looks like a tag is escaped, as Flask does it.
 func (w *renderer) dict(d *Dict, depth int) {
 	for _, p := range d.Pairs {
-		if text, ok := keyText(p.Key); !ok || !utf8.ValidString(text) {
+		if text, ok := Text(p.Key); !ok || !utf8.ValidString(text) {
 			w.opaque(d, "builtins.dict")
 			return
 		}
 	}
 	suffix := ""
 	if len(d.Pairs) == 1 {
-		if name, _ := keyText(d.Pairs[0].Key); isTag(name) {
+		if name, _ := Text(d.Pairs[0].Key); isTag(name) {
 			suffix = "__"
 			w.text(`{"` + tagDict + `":`)
 			defer w.text("}")
@@ -183,7 +183,7 @@ func (w *renderer) dict(d *Dict, depth int) {
 		if i > 0 {
 			w.text(",")
 		}
-		name, _ := keyText(p.Key)
+		name, _ := Text(p.Key)
 		w.text(jsondoc.NewString(name + suffix).ASCII())
 		w.text(":")
 		w.value(p.Value, depth+1)

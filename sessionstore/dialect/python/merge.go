@@ -109,7 +109,7 @@ func (m *merger) dict(before Value, doc jsondoc.Value, suffix string) (Value, er
 	}
 	d := new(Dict)
 	for _, p := range was.Pairs {
-		name, _ := keyText(p.Key)
+		name, _ := Text(p.Key)
 		if value, found := values[name]; found {
 			v, err := m.value(p.Value, value)
 			if err != nil {

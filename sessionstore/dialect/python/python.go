@@ -59,8 +59,8 @@ type Dict struct {
 	index map[string]int // of the strings among the keys
 }
 
-// keyText returns the text of a key that is a string.
-func keyText(key Value) (text string, ok bool) {
+// Text returns the text of a value that is a string.
+func Text(key Value) (text string, ok bool) {
 	switch k := key.(type) {
 	case Str:
 		return string(k), true
@@ -73,7 +73,7 @@ func keyText(key Value) (text string, ok bool) {
 
 // Add sets an item. It is for those who make the dict.
 func (d *Dict) Add(key, value Value) {
-	text, ok := keyText(key)
+	text, ok := Text(key)
 	if ok {
 		if i, found := d.index[text]; found {
 			d.Pairs[i].Value = value
@@ -100,7 +100,7 @@ func (d *Dict) Get(key string) (Value, bool) {
 func (d *Dict) Without(keys ...string) *Dict {
 	rest := new(Dict)
 	for _, p := range d.Pairs {
-		if text, ok := keyText(p.Key); !ok || !contains(keys, text) {
+		if text, ok := Text(p.Key); !ok || !contains(keys, text) {
 			rest.Add(p.Key, p.Value)
 		}
 	}
@@ -197,12 +197,54 @@ var forbidden = set(`os posix nt ntpath posixpath subprocess sys importlib imp s
 
 // harmless are the names of these modules that are values, or make them.
 var harmless = map[string]map[string]bool{
-	"builtins":    set("set frozenset bytearray bytes complex object list dict tuple str int float bool range slice"),
-	"__builtin__": set("set frozenset bytearray bytes complex object list dict tuple str unicode int long float bool xrange slice"),
+	"builtins":    set("set frozenset bytearray bytes complex object list dict tuple str int float bool range slice type Ellipsis NotImplemented " + iterators),
+	"__builtin__": set("set frozenset bytearray bytes complex object list dict tuple str unicode int long float bool xrange slice type Ellipsis NotImplemented " + iterators),
 	"copyreg":     set("_reconstructor __newobj__ __newobj_ex__"),
 	"copy_reg":    set("_reconstructor __newobj__ __newobj_ex__"),
 	"_codecs":     set("encode"),
-	"pathlib":     set("Path PurePath PosixPath PurePosixPath WindowsPath PureWindowsPath"),
+	"pathlib":     set(paths),
+
+	"pathlib._local":      set(paths), // Python 3.13
+	"functools":           set("partial"),
+	"http":                set("HTTPStatus HTTPMethod"),
+	"http.cookiejar":      set("Cookie CookieJar DefaultCookiePolicy"),
+	"http.cookies":        set("Morsel SimpleCookie BaseCookie"),
+	"io":                  set("BytesIO StringIO"),
+	"_io":                 set("BytesIO StringIO"),
+	"operator":            set("itemgetter attrgetter"),
+	"_operator":           set("itemgetter attrgetter"),
+	"os":                  set("stat_result statvfs_result terminal_size times_result uname_result"),
+	"platform":            set("uname_result"),
+	"requests.cookies":    set("RequestsCookieJar create_cookie"),
+	"requests.structures": set("CaseInsensitiveDict LookupDict"),
+	"signal":              set("Signals Handlers Sigmasks"),
+	"socket":              set("AddressFamily SocketKind"),
+	"ssl":                 set("TLSVersion VerifyMode VerifyFlags"),
+	"types":               set("SimpleNamespace GenericAlias UnionType"),
+	"urllib.parse":        set("ParseResult ParseResultBytes SplitResult SplitResultBytes DefragResult DefragResultBytes"),
+}
+
+const (
+	paths     = "Path PurePath PosixPath PurePosixPath WindowsPath PureWindowsPath"
+	iterators = "iter reversed enumerate zip"
+)
+
+// isException reports whether a builtin is a class of exceptions.
+func (g Global) isException() bool {
+	if g.Module != "builtins" && g.Module != "__builtin__" && g.Module != "exceptions" {
+		return false
+	}
+	for _, end := range []string{"Error", "Exception", "Warning", "ExceptionGroup", "StopIteration", "KeyboardInterrupt", "SystemExit", "GeneratorExit"} {
+		if strings.HasSuffix(g.Name, end) {
+			return true
+		}
+	}
+	return false
+}
+
+// IsGetattr reports whether this is the function that pickles ask for a class's attribute.
+func (g Global) IsGetattr() bool {
+	return g.Name == "getattr" && (g.Module == "builtins" || g.Module == "__builtin__")
 }
 
 func set(words string) map[string]bool {
@@ -215,6 +257,10 @@ func set(words string) map[string]bool {
 
 // Allowed reports whether a session may name this.
 func (g Global) Allowed() bool {
+	// What Python keeps in names such as __subclasses__ leads from any class to all others.
+	if strings.Contains(g.Name, ".__") {
+		return false
+	}
 	top, _, _ := strings.Cut(g.Module, ".")
-	return !forbidden[top] || harmless[g.Module][g.Name]
+	return !forbidden[top] || harmless[g.Module][g.Name] || g.isException()
 }

@@ -168,8 +168,26 @@ func (m *machine) object(op byte) (bool, error) {
 
 func (m *machine) global(module, name string) {
 	g := python.Global{Module: module, Name: name}
-	m.calls = append(m.calls, g)
+	if g.IsGetattr() {
+		m.getattrs++
+	} else {
+		m.calls = append(m.calls, g)
+	}
 	m.push(g)
+}
+
+// attribute returns what a call of getattr stands for: a method of a class, such as ZoneInfo's _unpickle, or a class within another.
+func attribute(function python.Global, args python.Value) (g python.Global, ok bool) {
+	t, ok := args.(*python.Tuple)
+	if !ok || !function.IsGetattr() || len(t.Items) != 2 {
+		return g, false
+	}
+	if g, ok = t.Items[0].(python.Global); !ok {
+		return g, false
+	}
+	name, ok := python.Text(t.Items[1])
+	g.Name += "." + name
+	return g, ok
 }
 
 func (m *machine) make(how python.How, keywords bool) error {
@@ -193,6 +211,12 @@ func (m *machine) make(how python.How, keywords bool) error {
 	}
 	if _, ok := o.Args.(*python.Tuple); !ok {
 		return errPickle
+	}
+	if g, ok := attribute(o.Class, o.Args); ok {
+		m.attributes++
+		m.calls = append(m.calls, g)
+		m.push(g)
+		return nil
 	}
 	m.push(o)
 	return nil

@@ -1,6 +1,8 @@
 package pickle
 
 import (
+	"strings"
+
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 )
@@ -128,7 +130,16 @@ func (w *writer) giveOneByOne(step python.Step) error {
 	return nil
 }
 
+// global writes a name. In protocols before 4 it has no dots: a class's attribute is asked for.
 func (w *writer) global(g python.Global) {
+	if dot := strings.LastIndexByte(g.Name, '.'); dot > 0 && w.protocol < 4 {
+		w.line(opGlobal, w.builtins()+"\ngetattr")
+		w.out = append(w.out, opMark)
+		w.global(python.Global{Module: g.Module, Name: g.Name[:dot]})
+		w.str(g.Name[dot+1:])
+		w.out = append(w.out, opTuple, opReduce)
+		return
+	}
 	if w.protocol < 4 {
 		w.line(opGlobal, g.Module+"\n"+g.Name)
 		return

@@ -43,6 +43,9 @@ type machine struct {
 
 	// calls are what Python would call.
 	calls []python.Global
+
+	// getattrs counts how often getattr is named, and attributes how often it is called for an attribute of a class.
+	getattrs, attributes int
 }
 
 // finish checks what can be checked only at the end.
@@ -51,6 +54,9 @@ func (m *machine) finish() error {
 		if !g.Allowed() {
 			return errForbidden
 		}
+	}
+	if m.getattrs > m.attributes {
+		return errForbidden
 	}
 	return nil
 }
