@@ -250,6 +250,7 @@ func (x *exchange) load(id identity) error {
 	x.countRequest(&id, err)
 	switch {
 	case err == nil:
+		x.h.doubt.consider(x, id.n > 0)
 		if x.session.Exists() {
 			x.keepAlive()
 		}

@@ -144,6 +144,7 @@ type Handler struct {
 
 	// verified remembers what signed cookies say.
 	verified verified
+	doubt    doubt
 	vault    vault.Patterns
 	adopted  adoption
 

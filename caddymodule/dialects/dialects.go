@@ -38,6 +38,10 @@ type Format struct {
 	// Lifetime is how long a session lives after it was last saved or touched.
 	Lifetime time.Duration
 
+	// Doubt says which setting may be another than the app's when a request's cookie does not verify, or names no session: else its
+	// user is logged out without a word. It is empty where none may. It may be nil.
+	Doubt func(cookie string, verified bool) string
+
 	// Permanent says whether the cookies of new sessions outlive the browser, where the configuration does not say it.
 	Permanent bool
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -86,8 +87,29 @@ func (f *Dialect) provision() error {
 	f.format = dialects.Format{
 		Codec: flasksession.New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: flask.CookieName,
 		Lifetime: lifetime, Permanent: f.Permanent == nil || *f.Permanent,
+		Doubt: func(cookie string, verified bool) string { return doubt(cookie, verified, f.UseSigner, opts.KeyPrefix) },
 	}
 	return nil
+}
+
+// doubt says which setting may be another than the app's.
+func doubt(cookie string, verified, useSigner bool, prefix string) string {
+	codec := flasksession.New(flasksession.Options{})
+	id, signature, signed := strings.Cut(cookie, ".")
+	switch {
+	case verified:
+		return fmt.Sprintf("there is no record under its key: it has expired, or the app's SESSION_KEY_PREFIX is not %q (key_prefix)", prefix)
+	case !codec.ValidID(id) || len(id) < minID:
+		return ""
+	case !signed && useSigner:
+		return "it has no signature: use_signer must be off, unless the app has SESSION_USE_SIGNER"
+	case len(signature) != signatureLen:
+		return ""
+	case useSigner:
+		return "another secret has signed it: secret must be the app's SECRET_KEY"
+	default:
+		return "it is signed: use_signer must be on, as the app has SESSION_USE_SIGNER"
+	}
 }
 
 // maxKeyPrefix leaves room for the longest id in the keys that stores take.

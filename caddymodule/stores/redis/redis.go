@@ -2,12 +2,9 @@
 package redis
 
 import (
-	"context"
-	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	goredis "github.com/redis/go-redis/v9"
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
@@ -15,21 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
 
-func init() {
-	caddy.RegisterModule(new(Store))
-	goredis.SetLogger(clientLog{})
-}
-
-// clientLog is where go-redis logs to. By itself it prints to standard error. What matters of that is reported by the store, once; the
-// rest comes with every request while a server is out of reach.
-type clientLog struct{}
-
-// Printf implements go-redis's logger.
-func (clientLog) Printf(_ context.Context, format string, v ...any) {
-	if c := caddy.Log().Named(stores.Namespace+".redis").Check(zap.DebugLevel, "redis client"); c != nil {
-		c.Write(zap.String("says", fmt.Sprintf(format, v...)))
-	}
-}
+func init() { caddy.RegisterModule(new(Store)) }
 
 // Store keeps the sessions in Redis 6.2 or later, or in Valkey: on one server, behind Sentinel, or in a Cluster. Caddy starts
 // without it, and recovers by itself when it returns.

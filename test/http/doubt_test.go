@@ -1,0 +1,51 @@
+package http_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+// An app's sessions whose key_prefix, use_signer or secret is another here than the app's are nobody's. The log says so, once, and
+// until a session has been found.
+func TestWrongSettingsOfFlaskSession(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	bare, _, _ := strings.Cut(signedSID, ".")
+	record := func(key string) {
+		t.Helper()
+		if _, err := server.Do("set", key, `{"uid":"x"}`, "ex", 1000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record("app:" + bare)
+	for name, test := range map[string]struct{ options, cookie, want, right string }{
+		"key_prefix":     {"", bare, "SESSION_KEY_PREFIX is not", "key_prefix app:"},
+		"a signed one":   {"key_prefix app:", signedSID, "use_signer must be on", "key_prefix app:\n use_signer on\n secret \"" + appSecret + "\""},
+		"an unsigned":    {"key_prefix app:\n use_signer on\n secret \"" + appSecret + "\"", bare, "use_signer must be off", "key_prefix app:"},
+		"another secret": {"key_prefix app:\n use_signer on\n secret other", signedSID, "secret must be the app's SECRET_KEY", "key_prefix app:\n use_signer on\n secret \"" + appSecret + "\""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			at := func(options string) *harness.Caddy {
+				return start(t, fmt.Sprintf("http://$ADDR {\n session {\n store redis %s\n dialect flask_session {\n %s\n }\n }\n reverse_proxy $BACKEND\n}", server.Addr(), options))
+			}
+			wrong := at(test.options)
+			for range 5 {
+				visit(t, wrong).holding("session=" + test.cookie).look().holds("{}")
+			}
+			if log := wrong.Log(); strings.Count(log, test.want) != 1 || strings.Contains(log, bare) {
+				t.Errorf("it says %d times %q:\n%s", strings.Count(log, test.want), test.want, log)
+			}
+			right := at(test.right)
+			visit(t, right).holding("session=" + test.cookie).look().holds(`{"uid":"x"}`)
+			visit(t, right).holding("session=" + strings.Repeat("x", 43)).look().holds("{}")
+			if strings.Contains(right.Log(), "a cookie of the app's name is no session here") {
+				t.Error("it doubts what is right")
+			}
+		})
+	}
+}
