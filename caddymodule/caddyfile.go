@@ -83,6 +83,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		absolute_timeout  <duration>
 //		touch_interval    <duration>
 //		regenerate_grace  <duration>
+//		regenerate_unused <duration>
 //		max_size          <bytes>
 //		store_timeout     <duration>
 //		on_store_error    fail | anonymous
@@ -172,6 +173,8 @@ func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err
 		return true, duration(d, &h.TouchInterval)
 	case "regenerate_grace":
 		return true, duration(d, &h.RegenerateGrace)
+	case "regenerate_unused":
+		return true, duration(d, &h.RegenerateUnused)
 	case "max_size":
 		return true, number(d, &h.MaxSize)
 	case "store_timeout":

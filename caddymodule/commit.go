@@ -62,6 +62,9 @@ func (x *exchange) save(h http.Header, c *collected) error {
 		return x.refusal(err)
 	}
 	session, err := x.target(ctx, c.foreign, sgn)
+	if err == nil && change.Destroy {
+		err = x.endOthers(ctx)
+	}
 	if err != nil {
 		return x.refusal(err)
 	}
@@ -103,6 +106,30 @@ func (x *exchange) target(ctx context.Context, foreign []string, sgn dialects.Co
 	return x.session, nil
 }
 
+// endOthers ends the sessions of the other cookies that came. They come again with the next request, when
+// the one that has been looked at is gone.
+func (x *exchange) endOthers(ctx context.Context) error {
+	if x.virtual || len(x.signed) == 0 {
+		return nil // no cookie can be taken back there, so nothing is ended
+	}
+	ctx, cancel := context.WithTimeout(ctx, x.h.store.opts.StoreTimeout)
+	defer cancel()
+	for i := range x.signed {
+		c := &x.signed[i]
+		if c.id == x.id {
+			continue
+		}
+		session, err := x.manager.LoadKnown(ctx, c.id, c.ref, x.scope())
+		if err == nil && session.Exists() {
+			_, err = x.manager.Commit(ctx, session, &sessionstore.Change{Destroy: true})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // refusal logs why a commit was refused and makes the client's error of it.
 func (x *exchange) refusal(err error) error {
 	status, outcome := http.StatusServiceUnavailable, commitFailed
@@ -117,6 +144,9 @@ func (x *exchange) refusal(err error) error {
 // finish sets the cookie, if something about it has changed.
 func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 	x.countCommit(&o)
+	if x.session.FirstUse() && o.Result != sessionstore.Saved {
+		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session)
+	}
 	if o.Ref != "" {
 		x.logRef(o.Ref)
 	}

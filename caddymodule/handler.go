@@ -66,10 +66,11 @@ type exchange struct {
 	secure  bool
 
 	// stale says that an older key had signed the cookie which names the session, id
-	// is what that cookie says, and cookies are all values that came under its name.
+	// is what that cookie says, cookies are all values that came under its name, and signed those that verified.
 	stale   bool
 	id      string
 	cookies []string
+	signed  []signed
 
 	// payload is what a cookie held that is a session by itself.
 	payload []byte
@@ -99,6 +100,7 @@ type exchange struct {
 
 	// What every request needs lies here, so that it needs no memory of its own.
 	cookieRoom [1]string
+	signedRoom [1]signed
 	headerRoom [5]string
 
 	// These belong to the lease.
@@ -187,19 +189,19 @@ func (x *exchange) leave() {
 	x.manager = nil
 }
 
-// identify returns what names the session: a cookie of ours that verifies. In a sub-request of
+// identity is what names the session: n cookies of ours that verify. In a sub-request of
 // templates the outer request has taken the cookie, and ref is what it says.
 type identity struct {
-	signed [maxIdentities]signed
-	n      int
-	ref    string
-	err    error
+	n   int
+	ref string
+	err error
 }
 
 // maxIdentities is how many cookies that verify are looked up: another site of the
 // same domain may have added some of its own.
-const maxIdentities = 3
+const maxIdentities = 16
 
+// identify finds the cookies of ours that verify.
 func (x *exchange) identify(ref string) identity {
 	h := x.h
 	x.cookies = h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
@@ -222,17 +224,13 @@ func (x *exchange) identify(ref string) identity {
 	if err != nil {
 		return identity{err: err}
 	}
-	var id identity
+	x.signed = x.signedRoom[:0]
 	for _, value := range x.cookies {
-		if id.n == maxIdentities {
-			break
-		}
 		if s, ok := h.verified.get(value, sgn, x.manager.ValidID); ok {
-			id.signed[id.n] = s
-			id.n++
+			x.signed = append(x.signed, s)
 		}
 	}
-	return id
+	return identity{n: len(x.signed)}
 }
 
 // load finds the session. An error refuses the request.
@@ -267,18 +265,26 @@ func (x *exchange) load(id identity) error {
 	return x.fail(http.StatusServiceUnavailable, err)
 }
 
-// lookUp asks the store for the sessions that the cookies name, until there is one.
-func (x *exchange) lookUp(id *identity) (err error) {
-	for i := range id.n {
-		c := &id.signed[i]
-		x.session, err = x.manager.LoadKnown(x.r.Context(), c.id, c.ref, x.scope())
-		x.session.NoCookie = x.virtual
-		if err != nil || x.session.Exists() {
-			x.id, x.stale, id.ref = c.id, c.stale, c.ref
+// lookUp asks the store for the sessions that the cookies name, until there is one. Such that have a successor come
+// last: somebody may have planted an old id, with a path that browsers send first.
+func (x *exchange) lookUp(id *identity) error {
+	for i := range x.signed[:min(len(x.signed), maxIdentities)] {
+		c := &x.signed[i]
+		s, err := x.manager.LoadKnown(x.r.Context(), c.id, c.ref, x.scope())
+		if err != nil {
+			x.session, id.ref = &nobody, c.ref
+			return err
+		}
+		if !s.Exists() || s.Former() && x.session.Exists() {
+			continue
+		}
+		s.NoCookie = x.virtual
+		x.session, x.id, x.stale = s, c.id, c.stale
+		if !s.Former() {
 			break
 		}
 	}
-	return err
+	return nil
 }
 
 // cookies returns what reads and makes the values of our cookie.
@@ -298,7 +304,7 @@ func (x *exchange) keepAlive() {
 		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session)
 		x.touched = true
 	}
-	x.h.store.hold(x, x.manager.TouchInterval(x.session))
+	x.h.store.hold(x, x.manager.RefreshInterval(x.session))
 }
 
 // serve runs the next handler, and turns a refused commit into an error.

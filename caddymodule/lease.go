@@ -14,7 +14,8 @@ import (
 // requests of it are still under way, and some begin even later, so that the store is
 // given back only when nobody uses it, and opened again for a latecomer.
 //
-// It also keeps the sessions of the requests under way from idling out.
+// It also looks after the sessions of the requests under way, so that they do not idle out, and are found when they
+// get a new id.
 type lease struct {
 	opens  func() (sessionstore.Store, func(), error) // see [stores.Store]
 	name   string                                     // of the store's module
@@ -27,7 +28,7 @@ type lease struct {
 	users   int
 	cleaned bool
 
-	// held are the exchanges whose sessions are kept alive, and refresh is the
+	// held are the exchanges whose sessions are looked after, and refresh is the
 	// timer for the first of them that is due, at refreshAt.
 	held      *exchange
 	refresh   *time.Timer
@@ -107,7 +108,7 @@ func (l *lease) idle() func() {
 	return release
 }
 
-// hold keeps the session of x, which has just been loaded, from idling out until done.
+// hold looks after the session of x, which has just been loaded, until done.
 func (l *lease) hold(x *exchange, interval time.Duration) {
 	due := x.session.Loaded().Add(interval)
 	l.mu.Lock()
@@ -156,12 +157,20 @@ func (l *lease) refreshDue() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refreshAt = time.Time{}
-	var next time.Time
+	due := make(map[string]*exchange) // one for each session, by its ref
 	for x := l.held; x != nil; x = x.after {
 		if !now.Before(x.due) {
+			due[x.session.Ref()] = x
+		}
+	}
+	for _, x := range due {
+		l.users++
+		go l.touch(beyond(x.r.Context()), l.manager, x.session, (*sessionstore.Manager).Refresh)
+	}
+	var next time.Time
+	for x := l.held; x != nil; x = x.after {
+		if due[x.session.Ref()] != nil {
 			x.due = now.Add(x.interval)
-			l.users++
-			go l.touch(beyond(x.r.Context()), l.manager, x.session, (*sessionstore.Manager).Refresh)
 		}
 		if next.IsZero() || x.due.Before(next) {
 			next = x.due

@@ -114,8 +114,13 @@ type Handler struct {
 	// How often the use of a session is recorded at most. Default: a twentieth of the idle timeout
 	TouchInterval caddy.Duration `json:"touch_interval,omitempty"`
 
-	// How long an id that was regenerated is still known. Default: 10s
+	// How long a session that was emptied is still known to requests under way, and one whose new id is in use, but
+	// that one for 3m at least. Default: 10s
 	RegenerateGrace caddy.Duration `json:"regenerate_grace,omitempty"`
+
+	// How long the old id still works when the backend has asked for a new one and nobody uses that: the answer may have
+	// been lost. Default: 5m
+	RegenerateUnused caddy.Duration `json:"regenerate_unused,omitempty"`
 
 	// How many bytes the data take at most, as ASCII JSON. Default: 4000
 	MaxSize int `json:"max_size,omitempty"`

@@ -127,6 +127,9 @@ func (o *observed) done(ctx context.Context, op int, began time.Duration, span t
 	default:
 		outcome = opError
 	}
+	if o.counters[op][outcome] == nil {
+		outcome = opError // a conflict, say, of an operation that can have none
+	}
 	o.counters[op][outcome].Inc()
 	if span == nil {
 		return

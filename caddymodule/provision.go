@@ -211,15 +211,16 @@ func (h *Handler) provisionScope() error {
 
 func (h *Handler) options() (sessionstore.Options, error) {
 	opts := sessionstore.Options{
-		Codec:           h.format.Codec,
-		IdleTimeout:     orDefault(h.IdleTimeout, sessionstore.DefaultIdleTimeout),
-		AbsoluteTimeout: orDefault(h.AbsoluteTimeout, sessionstore.DefaultAbsoluteTimeout),
-		RegenerateGrace: orDefault(h.RegenerateGrace, sessionstore.DefaultRegenerateGrace),
-		StoreTimeout:    orDefault(h.StoreTimeout, sessionstore.DefaultStoreTimeout),
-		TouchInterval:   time.Duration(h.TouchInterval),
-		MaxSize:         h.MaxSize,
-		RegenerateOn:    h.regenerateOn,
-		Permanent:       h.cookie.permanent,
+		Codec:            h.format.Codec,
+		IdleTimeout:      orDefault(h.IdleTimeout, sessionstore.DefaultIdleTimeout),
+		AbsoluteTimeout:  orDefault(h.AbsoluteTimeout, sessionstore.DefaultAbsoluteTimeout),
+		RegenerateGrace:  orDefault(h.RegenerateGrace, sessionstore.DefaultRegenerateGrace),
+		RegenerateUnused: orDefault(h.RegenerateUnused, sessionstore.DefaultRegenerateUnused),
+		StoreTimeout:     orDefault(h.StoreTimeout, sessionstore.DefaultStoreTimeout),
+		TouchInterval:    time.Duration(h.TouchInterval),
+		MaxSize:          h.MaxSize,
+		RegenerateOn:     h.regenerateOn,
+		Permanent:        h.cookie.permanent,
 	}
 	if h.format.Lifetime > 0 {
 		opts.IdleTimeout = h.format.Lifetime
@@ -229,7 +230,8 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		value  time.Duration
 	}{
 		{"idle_timeout", opts.IdleTimeout}, {"absolute_timeout", opts.AbsoluteTimeout},
-		{"regenerate_grace", opts.RegenerateGrace}, {"store_timeout", opts.StoreTimeout},
+		{"regenerate_grace", opts.RegenerateGrace}, {"regenerate_unused", opts.RegenerateUnused},
+		{"store_timeout", opts.StoreTimeout},
 	} {
 		if d.value < time.Millisecond {
 			return opts, fmt.Errorf("%s: %s is too short", d.option, d.value)

@@ -30,7 +30,7 @@ func TestTheReadPathIsCheap(t *testing.T) {
 		"encode":                {1, func() { _, _ = sessionstore.Native{}.Encode(&rec) }},
 		"what it says": {0, func() {
 			_, _, _, _ = s.Data(), s.Flash(), s.Ref(), s.Expires()
-			_, _, _, _ = s.Exists(), s.Former(), s.TouchDue(), m.TouchInterval(s)
+			_, _, _, _ = s.Exists(), s.Former(), s.TouchDue(), m.RefreshInterval(s)
 		}},
 		"no change":      {0, func() { _, _ = m.Commit(context.Background(), s, none) }},
 		"valid id":       {0, func() { _ = sessionstore.ValidID(id) }},

@@ -129,9 +129,7 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 		next.OwnIdle, next.Idle = *c.IdleTimeout > 0, *c.IdleTimeout
 	}
 	next.Idle = m.idle(next)
-	if now := m.opts.Now(); next.Created.After(now) {
-		next.Created = now
-	}
+	next.notFromTheFuture(m.opts.Now())
 	if next.Empty() {
 		next.State = Ended
 	}

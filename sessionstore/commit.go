@@ -49,8 +49,8 @@ type Outcome struct {
 	// Ref names the session after the commit; it is empty if there is none.
 	Ref string
 
-	// Former says that the client has an old id, since before the request or since a response
-	// that overtook this one: it must not be given a cookie.
+	// Former says that the client's id has a successor, since before the request or since a response
+	// that overtook this one: it must not be given a cookie, which could take the place of the new one.
 	Former bool
 
 	// Conflicts counts how often the change was applied again because
@@ -146,23 +146,17 @@ func (m *Manager) put(ctx context.Context, key string, old []byte, rec *Record) 
 	return Entry{Value: value, TTL: m.ttl(rec)}, nil
 }
 
-// ttl returns how long a record is kept unless it is touched.
+// ttl returns how long a record is kept unless it is touched. What leads to a successor is kept for long
+// enough to do so, even if the session ends sooner.
 func (m *Manager) ttl(rec *Record) time.Duration {
-	switch rec.State {
-	case Live:
+	switch {
+	case rec.State == Live && rec.Until.IsZero():
 		return rec.Idle
-	case Alias:
-		return m.opts.aliasTTL()
+	case rec.Gen > 0:
+		return max(m.lead(), rec.Until.Sub(m.opts.Now()).Truncate(time.Millisecond))
 	default:
 		return m.opts.RegenerateGrace
 	}
-}
-
-// aliasTTL is how long an alias is kept: for the grace, but not so short that one which
-// insist has written is gone when insist looks again. That would look as if
-// the session had been destroyed.
-func (o *Options) aliasTTL() time.Duration {
-	return max(o.RegenerateGrace, o.StoreTimeout).Truncate(time.Millisecond)
 }
 
 // pending is a change that waits in the queue of a record. Whoever waits for it may
@@ -174,36 +168,43 @@ type pending struct {
 
 	// id is what the client holds, or empty.
 	id, ref  string
-	given    []byte
 	noCookie bool
 
-	// base is what the request had loaded from under this key, if anything.
-	base Entry
+	// loaded is the record that the request had loaded, and base how it was stored, if that was under this key.
+	loaded Record
+	base   Entry
 
-	// former says that the record was reached through an alias: the client
-	// has an old id, and must get no other.
+	// gen is the Gen that the change comes with to this key, and former says that it
+	// was led here from another: the client has an old id, and must get no other.
+	gen    uint64
 	former bool
+
+	// newID says that the change calls for a new id, once that is judged, and heir is the
+	// record that was made for it.
+	judged, newID bool
+	heir          heir
 
 	outcome Outcome
 	err     error
 
-	// next is the key to go on with, if an alias was found.
+	// next is the key to go on with, if the change is led on.
 	next string
 }
 
-// enqueue waits for its turn to change an existing session, and follows it when
-// its id is regenerated meanwhile.
+// maxHops is how many regenerations a change may be led through.
+const maxHops = 32
+
+var errHops = fmt.Errorf("%w: the session's id was regenerated too often at once", ErrUnavailable)
+
+// enqueue waits for its turn to change an existing session, and follows it to its successors.
 func (m *Manager) enqueue(ctx *deadline, s *Session, c *Change) (Outcome, error) {
 	p := &pending{
 		ctx: ctx.Context, until: ctx.at, change: c,
-		id: s.id, ref: s.ref, given: s.rec.Flash, noCookie: s.NoCookie,
-		base: s.entry,
+		id: s.id, ref: s.ref, noCookie: s.NoCookie,
+		loaded: s.rec, base: s.entry, gen: s.rec.Gen,
 	}
 	key := s.key
-	if s.Former() && !c.Destroy {
-		key, p.base, p.former = s.rec.Target, Entry{}, true
-	}
-	for range maxAliases {
+	for range maxHops {
 		q := m.enter(key)
 		err := q.changes.Do(ctx, p)
 		m.leave(key, q)
@@ -215,9 +216,9 @@ func (m *Manager) enqueue(ctx *deadline, s *Session, c *Change) (Outcome, error)
 		case p.next == "":
 			return p.outcome, nil
 		}
-		key, p.next, p.base, p.former = p.next, "", Entry{}, true
+		key, p.next, p.base, p.gen, p.former = p.next, "", Entry{}, 0, true
 	}
-	return Outcome{}, errAliases
+	return Outcome{}, errHops
 }
 
 // saveBatch runs as the only one in this process that writes this key.
@@ -247,38 +248,25 @@ func (m *Manager) saveBatch(key string, q *queue, batch []*pending) {
 // together, and returns how many these are.
 //
 // What becomes of a change is decided on the record that is there now. A compare-and-set proves
-// that it is; a verdict without one (nothing to save, not valid, no session) is
+// that it is; a verdict without one (nothing to save, not valid, no session, led on) is
 // only given on a record that was read for it.
 func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*pending) (int, error) {
-	cur, fresh, err := m.current(ctx, key, q, batch[0])
+	first := batch[0]
+	cur, fresh, err := m.current(ctx, key, q, first)
 	if err != nil {
 		return 0, err
 	}
+	if first.change.Destroy {
+		return 1, m.end(ctx, key, q, cur, first)
+	}
 	for conflicts := 0; ; conflicts++ {
 		q.known = &cur
-		if batch[0].change.Destroy {
-			batch[0].next = m.moves.to(key, m.opts.Now())
-			if err := m.remove(ctx, key, cur, 0); err != nil {
-				return 0, err
-			}
-			q.known = &Entry{}
-			return 1, nil
+		rec, err := m.found(key, cur)
+		if err != nil {
+			return 0, errors.Join(err, m.giveUp(ctx, first))
 		}
-		var rec Record
-		if cur.Found() {
-			if err := m.decode(cur.Value, &rec); err != nil {
-				return 0, err
-			}
-		}
-		gone := !cur.Found() || m.expired(&rec, cur.TTL, m.opts.Now())
-		if !gone && rec.State == Alias {
-			return each(batch, func(p *pending) { p.next = rec.Target }), nil
-		}
-		var pl plan
-		if !gone {
-			pl = m.plan(&rec, batch, conflicts)
-		}
-		if !fresh && (gone || !pl.regenerate && !pl.changed) {
+		pl := m.plan(&rec, batch, conflicts)
+		if !fresh && !pl.newID && !pl.changed {
 			now, err := m.store.Get(ctx, key)
 			if err != nil {
 				return 0, err
@@ -288,16 +276,15 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 				continue
 			}
 		}
-		switch {
-		case gone:
-			moved := m.moves.to(key, m.opts.Now())
-			return each(batch, func(p *pending) { p.outcome, p.next = Outcome{Result: Dropped}, moved }), nil
-		case pl.regenerate:
-			return 1, m.regenerate(ctx, key, q, cur, fresh, batch[0])
-		case !pl.changed:
+		var saved Entry
+		if pl.newID {
+			saved, err = m.regenerate(ctx, key, cur, &rec, &pl.made, first)
+			first.outcome.Conflicts = conflicts
+		} else if err = m.giveUp(ctx, first); err == nil && pl.changed {
+			saved, err = m.put(ctx, key, cur.Value, &pl.next)
+		} else if err == nil {
 			return pl.count, nil
 		}
-		saved, err := m.put(ctx, key, cur.Value, &pl.next)
 		switch {
 		case err == nil:
 			q.known = &saved
@@ -306,26 +293,13 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 			if pl.count > 1 {
 				return m.saveSome(ctx, key, q, batch[:1]) // to see whose fault it is
 			}
-			batch[0].err = err
-			return 1, nil
+			first.err = err
+			return 1, m.giveUp(ctx, first)
 		case !errors.Is(err, ErrConflict):
 			return 0, err
 		}
 		cur, fresh = saved, true
 	}
-}
-
-// each gives all changes at the front of the batch the same verdict, and returns how many these
-// are. One that destroys is not among them: it is done on its own.
-func each(batch []*pending, verdict func(*pending)) int {
-	for i, p := range batch {
-		if p.change.Destroy {
-			return i
-		}
-		p.err, p.outcome = nil, Outcome{}
-		verdict(p)
-	}
-	return len(batch)
 }
 
 // current returns what is under key, or was when it was last seen; fresh says that it is.
@@ -346,75 +320,82 @@ type plan struct {
 	count   int
 	changed bool
 
-	// regenerate says that the first change of the batch needs a new id.
-	regenerate bool
+	// newID says that the first change of the batch, and no other, is to be saved under a new id, as made.
+	newID bool
+	made  applied
 }
 
 func (m *Manager) plan(rec *Record, batch []*pending, conflicts int) plan {
 	pl := plan{next: *rec}
 	for _, p := range batch {
-		if p.change.Destroy {
+		if p.change.Destroy || pl.newID || !m.add(&pl, p, conflicts) {
 			break
 		}
-		p.err, p.outcome = nil, Outcome{}
-		before := pl.next.State
-		if p.former && before == Ended {
-			// The cookie that could show this session again has been taken back, and
-			// a client with an old id gets none.
-			p.outcome = Outcome{Result: Dropped}
-			pl.count++
-			continue
-		}
-		a, err := m.apply(&pl.next, p.change, p.given)
-		if err != nil {
-			p.err = err
-			pl.count++
-			continue
-		}
-		if m.regenerates(&a, p) {
-			if p.noCookie {
-				p.err = ErrNeedsCookie
-				pl.count++
-				continue
-			}
-			pl.regenerate = pl.count == 0
-			break
-		}
-		out := Outcome{Ref: p.ref, Former: p.former, Conflicts: conflicts}
-		if a.changed {
-			out.Result = Saved
-			out.Cookie = cookieAfter(before, pl.next.Permanent, &a.next)
-		}
-		if a.next.State == Ended {
-			out.Ref = ""
-		}
-		if out.Cookie != CookieKept {
-			switch {
-			case p.noCookie:
-				p.err = ErrNeedsCookie
-				pl.count++
-				continue
-			case p.former:
-				out.Cookie = CookieKept
-			case out.Cookie == CookieSet:
-				out.ID, out.Permanent = p.id, a.next.Permanent
-				out.CookieEnd = m.cookieEnd(&a.next)
-			}
-		}
-		p.outcome = out
-		pl.next = a.next
-		pl.changed = pl.changed || a.changed
 		pl.count++
 	}
 	return pl
 }
 
-// cookieAfter compares a session before and after a change as its cookie shows it.
-func cookieAfter(before State, permanent bool, next *Record) Cookie {
+// add adds the next change to a plan. It reports false if that cannot be saved with those before it.
+func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
+	rec := &pl.next
+	p.err, p.outcome, p.next = nil, Outcome{}, ""
+	switch m.meet(rec, p) {
+	case led:
+		p.next = rec.Target
+		return true
+	case dropped:
+		p.outcome = Outcome{Result: Dropped}
+		return true
+	}
+	change, err := p.changeFor(rec)
+	if err != nil {
+		p.err = err
+		return true
+	}
+	a, err := m.apply(rec, change, p.loaded.Flash)
+	newID := err == nil && regenerates(&a, p)
+	former := p.former || rec.Gen > 0
+	if !p.former { // by its load, the new id is no longer unused
+		a.next.Pred, a.next.Idx = "", 0
+	}
+	out := Outcome{Ref: p.ref, Former: former, Conflicts: conflicts}
+	if a.next.State == Ended {
+		out.Ref = ""
+	}
+	if a.changed && !former {
+		out.Cookie = cookieAfter(rec, &a.next)
+	}
 	switch {
-	case next.State == Ended && before != Ended:
+	case err != nil:
+		p.err = err
+	case newID && p.former:
+		p.outcome = Outcome{Result: Dropped}
+	case !newID && rec.Gen > p.gen: // it does not call for a new id any more
+		p.next = rec.Target
+	case p.noCookie && (newID || out.Cookie != CookieKept):
+		p.err = ErrNeedsCookie
+	case newID:
+		pl.newID, pl.made = pl.count == 0, a
+		return pl.newID
+	default:
+		if a.changed {
+			out.Result = Saved
+		}
+		if out.Cookie == CookieSet {
+			out.ID, out.Permanent, out.CookieEnd = p.id, a.next.Permanent, m.cookieEnd(&a.next)
+		}
+		p.outcome, pl.next, pl.changed = out, a.next, pl.changed || a.changed
+	}
+	return true
+}
+
+// cookieAfter says what a change does to the session's cookie.
+func cookieAfter(rec, next *Record) Cookie {
+	switch {
+	case next.State == Ended && rec.State != Ended:
 		return CookieExpired
-	case next.State == Live && (before == Ended || next.Permanent != permanent):
+	case next.State == Live && (rec.State == Ended || next.Permanent != rec.Permanent):
 		return CookieSet
 	default:
 		return CookieKept

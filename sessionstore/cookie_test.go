@@ -80,7 +80,9 @@ func TestWhoeverChangesThePermanenceSetsTheCookie(t *testing.T) {
 func TestAFormerIDGetsNoCookieOfAnotherPermanence(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	first := r.begin(update(`{"a":1}`))
+	under := r.exists(first)
 	second := r.do(r.exists(first), regenerate).ID
+	r.outcome(r.do(under, permanent(true)), sessionstore.Saved, sessionstore.CookieKept)
 	r.outcome(r.do(r.exists(first), permanent(true)), sessionstore.Saved, sessionstore.CookieKept)
 	if !r.exists(second).Permanent() {
 		t.Error("not saved")

@@ -7,19 +7,15 @@ import (
 
 // destroy ends the session, and begins a new one with what the change brings. The
 // new record is written first: when it cannot be, the client is told so, and is still logged in.
-// A client that came with an old id gets no new session: it must not be given a cookie.
 func (m *Manager) destroy(ctx *deadline, s *Session, c *Change) (Outcome, error) {
 	if s.NoCookie && (s.Exists() || c.fills()) {
 		return Outcome{}, ErrNeedsCookie
 	}
 	begin := *c
 	begin.Destroy, begin.Regenerate, begin.FlashSeen = false, false, false
-	var out Outcome
-	if !s.Former() { // or the client would be given another id
-		var err error
-		if out, err = m.create(ctx, &Session{Scope: s.Scope}, &begin); err != nil {
-			return out, err
-		}
+	out, err := m.create(ctx, &Session{Scope: s.Scope}, &begin)
+	if err != nil {
+		return out, err
 	}
 	if s.Exists() {
 		if _, err := m.enqueue(ctx, s, &Change{Destroy: true}); err != nil {
@@ -46,34 +42,39 @@ func (m *Manager) withdraw(ctx context.Context, begun Outcome) error {
 	return m.discard(ctx, key, entry)
 }
 
-// remove deletes the record under key, whatever it has become since cur was
-// read, and the one that it is an alias for before it.
-func (m *Manager) remove(ctx context.Context, key string, cur Entry, depth int) error {
-	if depth == maxAliases {
-		return errAliases
-	}
-	for cur.Found() {
-		var rec Record
-		if err := m.decode(cur.Value, &rec); err != nil {
-			return err
-		}
-		if rec.State == Alias {
-			target, err := m.store.Get(ctx, rec.Target)
-			if err != nil {
-				return err
-			}
-			if err := m.remove(ctx, rec.Target, target, depth+1); err != nil {
+// end ends the record under key, whatever it has become since cur was read: see succession.go for what that means.
+//
+// Where it leads on, the successor is ended afterwards. The other way round, somebody who repeats a logout that failed in
+// between would do it with the new id, which has ended, and the old one would live on.
+func (m *Manager) end(ctx context.Context, key string, q *queue, cur Entry, p *pending) error {
+	for {
+		rec := m.moves.mark(key, m.opts.Now())
+		if cur.Found() {
+			if err := m.decode(cur.Value, &rec); err != nil {
 				return err
 			}
 		}
-		found, err := m.store.CompareAndDelete(ctx, key, cur.Value)
-		if err == nil {
+		var found Entry
+		var err error
+		switch {
+		case rec.State == Mark:
+			found = cur
+		case rec.Gen > 0:
+			found, err = m.put(ctx, key, cur.Value, rec.mark(rec.Gen, rec.Target))
+		default:
+			found, err = m.store.CompareAndDelete(ctx, key, cur.Value)
+			rec = m.moves.mark(key, m.opts.Now()) // it may have been gone before
+		}
+		q.known = &found
+		switch {
+		case err == nil:
+			if rec.Gen > p.gen {
+				p.next = rec.Target
+			}
 			return nil
-		}
-		if !errors.Is(err, ErrConflict) {
+		case !errors.Is(err, ErrConflict):
 			return err
 		}
 		cur = found
 	}
-	return nil
 }

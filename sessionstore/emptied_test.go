@@ -153,27 +153,44 @@ func TestAFormerIDDoesNotFillAnEmptiedSession(t *testing.T) {
 	first := r.begin(update(`{"a":1}`))
 	under := r.exists(first)
 	second := r.do(r.exists(first), regenerate).ID
-	way, holder := r.exists(first), r.exists(second)
+	later, holder := r.exists(first), r.exists(second)
 	r.do(r.exists(second), update(`{"a":null}`))
-	for _, s := range []*sessionstore.Session{under, way} {
+	for _, s := range []*sessionstore.Session{under, later} {
 		r.outcome(r.do(s, update(`{"b":1}`)), sessionstore.Dropped, sessionstore.CookieKept)
 	}
 	r.gone(second)
 	// Who has the id may.
 	r.outcome(r.do(holder, update(`{"c":1}`)), sessionstore.Saved, sessionstore.CookieSet)
 	r.want(second, `{"c":1}`)
-	r.outcome(r.do(way, update(`{"d":1}`)), sessionstore.Saved, sessionstore.CookieKept)
+	r.outcome(r.do(under, update(`{"d":1}`)), sessionstore.Saved, sessionstore.CookieKept)
+	r.outcome(r.do(later, update(`{"e":1}`)), sessionstore.Dropped, sessionstore.CookieKept)
 	r.want(second, `{"c":1,"d":1}`)
 }
 
-// TestAFormerIDMayEmptyASession, and gets no cookie expired: it would take the new one.
-func TestAFormerIDMayEmptyASession(t *testing.T) {
-	r := newRig(t, sessionstore.Options{})
-	first := r.begin(update(`{"a":1}`))
-	second := r.do(r.exists(first), regenerate).ID
-	r.outcome(r.do(r.exists(first), update(`{"a":null}`)), sessionstore.Saved, sessionstore.CookieKept)
-	r.gone(second)
-	r.gone(first)
+// TestEmptyingAMarkedSession expires no cookie: that would take the new one. Nor does filling it again set one.
+func TestEmptyingAMarkedSession(t *testing.T) {
+	for name, underWay := range map[string]bool{"under way": true, "later": false} {
+		r := newRig(t, sessionstore.Options{})
+		first := r.begin(update(`{"a":1}`))
+		s := r.exists(first)
+		second := r.do(r.exists(first), regenerate).ID
+		if !underWay {
+			s = r.exists(first)
+		}
+		r.outcome(r.do(s, update(`{"a":null}`)), sessionstore.Saved, sessionstore.CookieKept)
+		if underWay {
+			r.gone(second)
+			r.want(first, `{"a":1}`)
+			continue
+		}
+		r.gone(first)
+		r.outcome(r.do(s, update(`{"b":1}`), permanent(true)), sessionstore.Saved, sessionstore.CookieKept)
+		r.want(first, `{"b":1}`)
+		r.want(second, `{"a":1}`)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
 }
 
 // TestEmptiedAndFilledInOneBatch: each response says to the client what its own change came to.

@@ -20,7 +20,13 @@ func (m *Manager) Queues() int {
 
 // The limits that tests stand on both sides of.
 const (
-	MaxAliases = maxAliases
-	MaxBatch   = maxBatch
-	Growth     = growth
+	MaxHops  = maxHops
+	MaxBatch = maxBatch
+	Growth   = growth
 )
+
+// LeadTime is how long what leads to a successor is kept at least.
+const LeadTime = leadTime
+
+// Gen is how many successors the session had when it was loaded.
+func (s *Session) Gen() uint64 { return s.rec.Gen }

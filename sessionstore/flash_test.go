@@ -201,12 +201,13 @@ func TestTwoRequestsThatAreGivenTheSameMessage(t *testing.T) {
 	}
 }
 
-// TestFlashSeenThroughAnAlias removes from the new record what the old id was given.
-func TestFlashSeenThroughAnAlias(t *testing.T) {
+// TestFlashSeenUnderWay removes from the successor what the request had been given by the old id.
+func TestFlashSeenUnderWay(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	first := r.begin(update(`{"x":1}`), flash(`"a"`))
+	under := r.exists(first)
 	second := r.do(r.exists(first), regenerate, flash(`"b"`)).ID
-	r.do(r.exists(first), seen)
+	r.do(under, seen)
 	if f := r.exists(second).Flash(); f != `[["message","b"]]` {
 		t.Error(f)
 	}

@@ -138,7 +138,7 @@ func TestForeignFormerIDIsForgotten(t *testing.T) {
 		id := r.login()
 		slow := r.exists(id)
 		out := r.do(r.exists(id), regenerate)
-		time.Sleep(sessionstore.DefaultRegenerateGrace)
+		time.Sleep(sessionstore.LeadTime)
 		r.outcome(r.do(slow, update(`{"b":2}`)), sessionstore.Dropped, sessionstore.CookieKept)
 		r.want(out.ID, `{"a":1}`)
 	})

@@ -6,15 +6,11 @@ import (
 	"time"
 )
 
-// maxAliases is how many regenerations a request may have slept through. Each takes
-// a response of the backend's within the grace of the one before.
-const maxAliases = 32
-
 // Load finds the session with this id. That it is missing, expired or of another
 // scope is not an error: the session is then anonymous.
 //
-// It takes one read of the store, or one more for each regeneration since, if the
-// id has been regenerated within the grace. An error wraps [ErrRecord] or
+// It takes one read of the store. If nobody has come with this id before, and it has taken the
+// place of another, that one has ended when Load returns. An error wraps [ErrRecord] or
 // [ErrUnavailable], or is the context's; the session beside it is anonymous.
 func (m *Manager) Load(ctx context.Context, id string, scope Scope) (*Session, error) {
 	return m.load(ctx, id, Ref(id), scope)
@@ -51,23 +47,16 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope) (*Sessi
 		return s, fmt.Errorf("loading session: %w", err)
 	}
 	live, err := m.read(s, entry)
+	if live && s.rec.Pred != "" {
+		if err = m.firstUse(dctx, key, &s.rec); err != nil {
+			err = fmt.Errorf("loading session: %w", err)
+		}
+	}
 	if err != nil || !live {
 		s.forget()
 		return s, err
 	}
 	s.id, s.ref, s.key = id, ref, key
-	if s.Former() {
-		// A session that ended after its id was regenerated has ended for the
-		// old id too, at once: not only when the grace is over.
-		_, _, target, err := m.follow(dctx, s.rec.Target)
-		if err != nil {
-			err = fmt.Errorf("loading session: %w", err)
-		}
-		if !target.Found() {
-			s.forget()
-			return s, err
-		}
-	}
 	return s, nil
 }
 
@@ -81,13 +70,12 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	}
 	s.entry = entry
 	s.loaded, s.absolute = m.opts.Now(), m.opts.AbsoluteTimeout
-	if s.rec.Created.After(s.loaded) {
-		s.rec.Created = s.loaded // a clock went wrong: it counts as now
-	}
-	s.idleLeft, s.touchDue = m.idleLeft(&s.rec, entry.TTL)
-	s.touchDue = s.touchDue || entry.TTLUnknown
+	s.idleLeft, s.touchDue = m.idleLeft(&s.rec, entry.TTL, s.loaded)
+	s.fromTheFuture = s.rec.Created.After(s.loaded)
+	s.touchDue = s.touchDue || entry.TTLUnknown || s.fromTheFuture
+	s.rec.notFromTheFuture(s.loaded)
 	inScope := m.foreign != nil || s.Scope.is(s.rec.Scope)
-	return s.rec.State != Ended && inScope && !m.expired(&s.rec, entry.TTL, s.loaded), nil
+	return s.rec.State == Live && inScope && !m.expired(&s.rec, entry.TTL, s.loaded), nil
 }
 
 // decode fills rec from a stored value.
@@ -99,38 +87,19 @@ func (m *Manager) decode(value []byte, rec *Record) error {
 	return err
 }
 
-// follow goes from the key that an alias leads to on to the record that is not an
-// alias, and returns it with its key. There is no entry if there is no live one.
-func (m *Manager) follow(ctx context.Context, key string) (string, Record, Entry, error) {
-	var rec Record
-	for range maxAliases {
-		entry, err := m.store.Get(ctx, key)
-		if err != nil || !entry.Found() {
-			return key, rec, Entry{}, err
-		}
-		if err := m.decode(entry.Value, &rec); err != nil {
-			return key, rec, Entry{}, err
-		}
-		if rec.State != Alias {
-			if rec.State == Ended || m.expired(&rec, entry.TTL, m.opts.Now()) {
-				entry = Entry{}
-			}
-			return key, rec, entry, nil
-		}
-		key = rec.Target
+// notFromTheFuture lets a creation time that a fast clock has made count as now, so that no session outlives the absolute timeout.
+func (r *Record) notFromTheFuture(now time.Time) {
+	if r.Created.After(now) {
+		r.Created = now
 	}
-	return key, rec, Entry{}, errAliases
 }
 
-var errAliases = fmt.Errorf("%w: the session's id was regenerated too often at once", ErrUnavailable)
-
-// expired computes both timeouts from the record with the present configuration.
+// expired computes the timeouts from the record with the present configuration.
 func (m *Manager) expired(rec *Record, ttl time.Duration, now time.Time) bool {
-	// A creation time in the future, of a clock that went wrong, counts as now.
-	if !rec.Created.IsZero() && rec.Created.Before(now) && now.Sub(rec.Created) >= m.opts.AbsoluteTimeout {
+	if !rec.Created.IsZero() && now.Sub(rec.Created) >= m.opts.AbsoluteTimeout {
 		return true
 	}
-	left, _ := m.idleLeft(rec, ttl)
+	left, _ := m.idleLeft(rec, ttl, now)
 	return left <= 0
 }
 
@@ -138,12 +107,11 @@ func (m *Manager) expired(rec *Record, ttl time.Duration, now time.Time) bool {
 //
 // The store lets a record live rec.Idle after its last use, so that time and
 // what is left of it tell when that was, whatever the configuration was then.
-func (m *Manager) idleLeft(rec *Record, ttl time.Duration) (left time.Duration, due bool) {
-	switch rec.State {
-	case Live:
-	case Alias:
-		return ttl - rec.Idle + m.opts.RegenerateGrace, false
-	default:
+func (m *Manager) idleLeft(rec *Record, ttl time.Duration, now time.Time) (left time.Duration, due bool) {
+	switch {
+	case !rec.Until.IsZero():
+		return rec.Until.Sub(now), false
+	case rec.State != Live:
 		return ttl, false
 	}
 	idle := m.idle(rec)

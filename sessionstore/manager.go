@@ -15,8 +15,10 @@ const (
 	DefaultIdleTimeout     = 24 * time.Hour
 	DefaultAbsoluteTimeout = 31 * 24 * time.Hour
 	DefaultRegenerateGrace = 10 * time.Second
-	DefaultStoreTimeout    = time.Second
-	DefaultMaxSize         = 4000
+	// DefaultRegenerateUnused is long enough for a user to notice that an answer was lost, and to try again.
+	DefaultRegenerateUnused = 5 * time.Minute
+	DefaultStoreTimeout     = time.Second
+	DefaultMaxSize          = 4000
 
 	// defaultTouchShare is the part of the idle timeout that passes, by
 	// default, before a session in use is touched again.
@@ -68,9 +70,13 @@ type Options struct {
 	// with a shorter idle timeout of its own.
 	TouchInterval time.Duration
 
-	// RegenerateGrace is how long a regenerated id, and a session that
-	// was emptied, stay known for requests under way. Default: 10 s.
+	// RegenerateGrace is how long a session that was emptied stays known for requests under way, and one that has ended
+	// by the first use of its new id, but that one for three minutes at least. Default: 10 s.
 	RegenerateGrace time.Duration
+
+	// RegenerateUnused is how long an old id goes on working after the backend has asked for a new one, if nobody uses
+	// that: the answer may have been lost. Default: 5 min.
+	RegenerateUnused time.Duration
 
 	// StoreTimeout bounds every [Manager.Load] and every [Manager.Commit],
 	// with all the store operations that each takes. Default: 1 s.
@@ -90,8 +96,8 @@ type Options struct {
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 
-	// Go runs what outlives the call that it comes from, and needs the store for some seconds more: a regeneration
-	// that must be taken back. Default: a goroutine.
+	// Go runs what outlives the call that it comes from, and needs the store for some minutes more at most: a
+	// regeneration of which nobody knows whether it has happened. Default: a goroutine.
 	Go func(func())
 }
 
@@ -104,7 +110,8 @@ type Manager struct {
 
 	// foreign is the codec, if it is of another program's format.
 	foreign ForeignCodec
-	moves   moves
+
+	moves moves
 
 	mu     sync.Mutex
 	queues map[string]*queue
@@ -128,6 +135,7 @@ func NewManager(store Store, opts Options) *Manager {
 	opts.AbsoluteTimeout = orDefault(opts.AbsoluteTimeout, DefaultAbsoluteTimeout)
 	opts.TouchInterval = orDefault(opts.TouchInterval, opts.IdleTimeout/defaultTouchShare)
 	opts.RegenerateGrace = orDefault(opts.RegenerateGrace, DefaultRegenerateGrace)
+	opts.RegenerateUnused = orDefault(opts.RegenerateUnused, DefaultRegenerateUnused)
 	opts.StoreTimeout = orDefault(opts.StoreTimeout, DefaultStoreTimeout)
 	opts.MaxSize = orDefault(opts.MaxSize, DefaultMaxSize)
 	foreign, _ := opts.Codec.(ForeignCodec)

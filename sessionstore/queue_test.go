@@ -183,9 +183,9 @@ func TestARecordTooLargeToKeepIsRefusedAlone(t *testing.T) {
 	})
 }
 
-// TestAnAliasTooLargeToKeep: a record may be as large as is allowed, but for the bytes that
-// an alias has more. Then its session cannot be regenerated, and nothing is left of the attempt.
-func TestAnAliasTooLargeToKeep(t *testing.T) {
+// TestAMarkTooLargeToKeep: a record may be as large as is allowed, but for the bytes that
+// one with a successor has more. Then its session cannot be regenerated, and nothing is left of the attempt.
+func TestAMarkTooLargeToKeep(t *testing.T) {
 	bubble(t, sessionstore.Options{MaxSize: sessionstore.MaxValue}, func(t *testing.T, r *rig) {
 		id := sessionstore.NewID()
 		rec := sessionstore.Record{Created: time.Now(), Idle: time.Hour, Scope: here.String(), Data: []byte("{}")}

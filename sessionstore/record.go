@@ -38,9 +38,9 @@ const (
 	// Ended is a session that a change has emptied. Whoever had loaded
 	// it before may still fill it; for everybody else it is not there.
 	Ended
-	// Alias stands under an id that has been regenerated. It holds the data
-	// as they stood before, and the key of the record that has them now.
-	Alias
+	// Mark stands where a session has ended that had got a new id. It has no data. It leads requests
+	// that were under way before to the record of the new id; for everybody else it is not there.
+	Mark
 )
 
 // Record is a session as it is kept.
@@ -54,7 +54,7 @@ type Record struct {
 	Created time.Time
 
 	// Idle is the idle timeout in force when the record was last saved: the store
-	// lets it live that long, as it does an alias. To the millisecond.
+	// lets it live that long, unless it has an Until. To the millisecond.
 	Idle time.Duration
 
 	// OwnIdle says that Idle was asked for by this session's backend,
@@ -64,8 +64,19 @@ type Record struct {
 	// Scope says where the session counts: see [Scope].
 	Scope string
 
-	// Target is the key that an alias leads to.
+	// Gen is how often the session has got a new id, each time in a record of its own that succeeds
+	// this one, and Target is the key of the latest. A mark has those of the successor that it leads to. Gen
+	// never falls: a change that was loaded with a smaller one comes from before Target.
+	Gen    uint64
 	Target string
+
+	// Until is when the session ends because it has a successor, whether that is ever used or not. To the millisecond.
+	Until time.Time
+
+	// Pred is the key of the record that this one succeeds, as long as nobody has used the id of
+	// this one, and Idx is the Gen that the other one got with it.
+	Pred string
+	Idx  uint64
 
 	// Data is the session's data: a JSON object in ASCII, without spaces.
 	Data []byte
@@ -106,10 +117,10 @@ type Codec interface {
 // ForeignCodec is the [Codec] of a format that another program reads and writes too, in the same place.
 //
 // Such a record has no creation time, so that there is no absolute timeout, and no scope: the program's own secret
-// says whose it is. It has no place for an alias, so that a former id ends at once, and an emptied session is deleted. Nor
+// says whose it is. It has no place for what leads to a successor, so that a former id ends at once, and an emptied session is deleted. Nor
 // has it an idle timeout of its own: all live for [Options.IdleTimeout]. And it has no version: a save of the very bytes
-// that another has saved meanwhile cannot be told from its own. Decode leaves Created, Idle, OwnIdle, Scope and
-// Target alone, and Encode may give the same bytes for the same record.
+// that another has saved meanwhile cannot be told from its own. Decode leaves Created, Idle, OwnIdle, Scope and all
+// that is about successors alone, and Encode may give the same bytes for the same record.
 type ForeignCodec interface {
 	Codec
 
@@ -139,7 +150,9 @@ const (
 	flagsKnown    = flagState | flagPermanent | flagOwnIdle
 
 	sectionScope  = 's'
-	sectionTarget = 't'
+	sectionTarget = 't' // uvarint Gen, Target
+	sectionUntil  = 'u' // varint Unix milliseconds
+	sectionPred   = 'p' // uvarint Idx, Pred
 	sectionData   = 'd'
 	sectionFlash  = 'f'
 	sectionVault  = 'v'
@@ -155,7 +168,8 @@ func (Native) Key(_, ref string) string { return ref }
 // Encode implements [Codec].
 func (Native) Encode(r *Record) ([]byte, error) {
 	size := VersionLen + 1 + 2*binary.MaxVarintLen64 + checksumLen +
-		len(r.Scope) + len(r.Target) + len(r.Data) + len(r.Flash) + len(r.Vault) + 5*(1+binary.MaxVarintLen32)
+		len(r.Scope) + len(r.Target) + len(r.Pred) + len(r.Data) + len(r.Flash) + len(r.Vault) +
+		7*(1+binary.MaxVarintLen32) + 3*binary.MaxVarintLen64
 	b := make([]byte, VersionLen, size)
 	b[0] = FormatNative
 	_, _ = rand.Read(b[1:VersionLen])
@@ -171,7 +185,11 @@ func (Native) Encode(r *Record) ([]byte, error) {
 	b = binary.AppendVarint(b, r.Created.UnixMilli())
 	b = binary.AppendUvarint(b, uint64(max(r.Idle, 0).Milliseconds()))
 	b = appendSection(b, sectionScope, r.Scope)
-	b = appendSection(b, sectionTarget, r.Target)
+	b = appendLink(b, sectionTarget, r.Gen, r.Target)
+	if !r.Until.IsZero() {
+		b = appendSection(b, sectionUntil, binary.AppendVarint(nil, r.Until.UnixMilli()))
+	}
+	b = appendLink(b, sectionPred, r.Idx, r.Pred)
 	b = appendSection(b, sectionData, r.Data)
 	b = appendSection(b, sectionFlash, r.Flash)
 	b = appendSection(b, sectionVault, r.Vault)
@@ -189,6 +207,14 @@ func appendSection[T string | []byte](b []byte, tag byte, content T) []byte {
 	b = append(b, tag)
 	b = binary.AppendUvarint(b, uint64(len(content)))
 	return append(b, content...)
+}
+
+// appendLink adds a section with the key of another record, if there is one.
+func appendLink(b []byte, tag byte, n uint64, key string) []byte {
+	if key == "" {
+		return b
+	}
+	return appendSection(b, tag, append(binary.AppendUvarint(nil, n), key...))
 }
 
 // Decode implements [Codec].
@@ -209,7 +235,7 @@ func (Native) Decode(value []byte, r *Record) error {
 	}
 	b = b[n:]
 	idle, n := binary.Uvarint(b)
-	if n <= 0 || flags&^flagsKnown != 0 || State(flags&flagState) > Alias || idle > maxIdleMillis {
+	if n <= 0 || flags&^flagsKnown != 0 || State(flags&flagState) > Mark || idle > maxIdleMillis {
 		return errNewer
 	}
 	b = b[n:]
@@ -241,7 +267,15 @@ func (r *Record) decodeSections(b []byte) error {
 		case sectionScope:
 			r.Scope = borrow(content)
 		case sectionTarget:
-			r.Target = borrow(content)
+			r.Gen, r.Target = readLink(content)
+		case sectionUntil:
+			until, n := binary.Varint(content)
+			if n <= 0 || n != len(content) {
+				return errNewer
+			}
+			r.Until = time.UnixMilli(until)
+		case sectionPred:
+			r.Idx, r.Pred = readLink(content)
 		case sectionData:
 			r.Data = content
 		case sectionFlash:
@@ -252,8 +286,15 @@ func (r *Record) decodeSections(b []byte) error {
 			return errNewer
 		}
 	}
-	if len(r.Data) == 0 || (r.State == Alias) != (r.Target != "") {
+	linked := (r.Gen == 0) == (r.Target == "") && (r.Idx == 0) == (r.Pred == "")
+	if len(r.Data) == 0 || !linked || r.State == Mark && r.Gen == 0 {
 		return errNewer
 	}
 	return nil
+}
+
+// readLink reads what appendLink has added. What cannot be read is a link to nothing, which is none.
+func readLink(content []byte) (n uint64, key string) {
+	n, size := binary.Uvarint(content)
+	return n, borrow(content[max(size, 0):])
 }

@@ -16,7 +16,8 @@ import (
 // same reports whether two records say the same.
 func same(a, b *sessionstore.Record) bool {
 	return a.State == b.State && a.Permanent == b.Permanent && a.Created.Equal(b.Created) && a.Idle == b.Idle &&
-		a.OwnIdle == b.OwnIdle && a.Scope == b.Scope && a.Target == b.Target &&
+		a.OwnIdle == b.OwnIdle && a.Scope == b.Scope && a.Gen == b.Gen && a.Target == b.Target && a.Until.Equal(b.Until) &&
+		a.Pred == b.Pred && a.Idx == b.Idx &&
 		bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Flash, b.Flash) && bytes.Equal(a.Vault, b.Vault)
 }
 
@@ -28,7 +29,10 @@ var examples = map[string]sessionstore.Record{
 	"no scope":      {Created: created, Data: []byte("{}")},
 	"all of it":     {Permanent: true, OwnIdle: true, Created: created, Idle: time.Second, Scope: "name |example.org", Data: []byte(`{"a":1}`), Flash: []byte(`[["a","b"]]`)},
 	"ended":         {State: sessionstore.Ended, Created: created, Idle: time.Hour, Scope: "s|h", Data: []byte("{}")},
-	"alias":         {State: sessionstore.Alias, Created: created, Idle: time.Hour, Scope: "s|h", Target: sessionstore.Ref("x"), Data: []byte(`{"a":1}`), Flash: []byte(`[["a","b"]]`)},
+	"mark":          {State: sessionstore.Mark, Created: created, Scope: "s|h", Gen: 1, Target: sessionstore.Ref("x"), Data: []byte("{}")},
+	"marked":        {Created: created, Idle: time.Hour, Scope: "s|h", Gen: 300, Target: sessionstore.Ref("x"), Until: created.Add(time.Minute), Data: []byte(`{"a":1}`)},
+	"marked, ended": {State: sessionstore.Ended, Created: created, Idle: time.Hour, Scope: "s|h", Gen: 1, Target: sessionstore.Ref("x"), Data: []byte("{}")},
+	"unused":        {Created: created, Idle: time.Hour, Scope: "s|h", Pred: sessionstore.Ref("x"), Idx: 2, Data: []byte(`{"a":1}`)},
 	"flash alone":   {Created: created, Data: []byte("{}"), Flash: []byte(`[["a","b"]]`)},
 	"vault alone":   {Created: created, Data: []byte("{}"), Vault: []byte("\x01x")},
 	"before 1970":   {Created: time.UnixMilli(-1), Data: []byte("{}")},
@@ -44,7 +48,7 @@ func TestRecordsComeBack(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		got := sessionstore.Record{State: sessionstore.Alias, Target: "left over", Flash: []byte("left over"), Permanent: true}
+		got := sessionstore.Record{State: sessionstore.Mark, Gen: 7, Target: "left over", Until: created, Pred: "left over", Idx: 7, Flash: []byte("left over"), Permanent: true}
 		if err := (sessionstore.Native{}).Decode(value, &got); err != nil || !same(&got, &rec) {
 			t.Errorf("%s: %v\n%+v\n%+v", name, err, rec, got)
 		}

@@ -1,103 +1,100 @@
 package sessionstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
 )
 
-// regenerates reports whether the change gives its session a new id. One that
-// empties the session ends it instead, and a client whose id is an old one already gets no other.
-func (m *Manager) regenerates(a *applied, p *pending) bool {
-	return (p.change.Regenerate || a.elevated != notElevated) && !p.former && a.next.State == Live
+// heir is a record that was made for an id which nobody has been given yet.
+type heir struct {
+	id, ref, key string
+	entry        Entry
 }
 
-// regenerate moves the session under key to a new id, with the change of p made to it.
+// regenerate saves under a new id what the change of p has made of the session under key, and marks the old record. It
+// returns what is under key then, with [ErrConflict] if that is not what the change was made to.
 //
-// The new record comes first, so that there is no moment without the session; nobody
-// knows its id yet. Then the old record is turned into an alias, if it is still
-// what the change was made to. Until that has happened, nothing has. fresh says
-// that cur was read for this change: see saveSome.
-func (m *Manager) regenerate(ctx context.Context, key string, q *queue, cur Entry, fresh bool, p *pending) error {
-	id := m.newID()
-	ref := Ref(id)
-	newKey := m.opts.Codec.Key(id, ref)
-	var moved Entry
+// The heir comes first, so that nobody is led to nothing. Before another attempt it is saved anew.
+func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Record, made *applied, p *pending) (Entry, error) {
+	next := made.next
+	next.Gen, next.Target, next.Until = 0, "", time.Time{}
+	if m.foreign == nil {
+		next.Pred, next.Idx = key, old.Gen+1
+	}
+	if err := m.begin(ctx, &p.heir, &next); err != nil {
+		return cur, err
+	}
+	marked := *old
+	marked.Gen, marked.Target = old.Gen+1, p.heir.key
+	marked.Pred, marked.Idx = "", 0
+	if p.change.Regenerate || made.elevated == elevatedByField {
+		marked.Until = m.endUnused(old)
+	}
+	found, err := m.markOld(ctx, key, cur.Value, &marked)
+	switch {
+	case err == nil:
+		p.outcome = m.given(p.heir.id, p.heir.ref, &made.next)
+	case !errors.Is(err, ErrConflict):
+		if m.foreign != nil || !marked.Until.Equal(old.Until) {
+			d := doubt{key: key, former: cur, rec: *old, heir: p.heir}
+			m.opts.Go(func() { m.settle(&d) })
+		}
+	}
+	return found, err
+}
 
-	for conflicts := 0; ; conflicts++ {
-		var rec Record
-		if cur.Found() {
-			if err := m.decode(cur.Value, &rec); err != nil {
-				return errors.Join(err, m.discard(ctx, newKey, moved))
+// begin saves the record of a new id, or saves it again.
+func (m *Manager) begin(ctx context.Context, h *heir, rec *Record) error {
+	for {
+		if h.id == "" {
+			h.id = m.newID()
+			h.ref = Ref(h.id)
+			h.key = m.opts.Codec.Key(h.id, h.ref)
+		}
+		entry, err := m.put(ctx, h.key, h.entry.Value, rec)
+		if !errors.Is(err, ErrConflict) {
+			if err == nil {
+				h.entry = entry
 			}
-		}
-		q.known = &cur
-		gone := !cur.Found() || m.expired(&rec, cur.TTL, m.opts.Now())
-		if !gone && rec.State == Alias {
-			p.next = rec.Target
-			return m.discard(ctx, newKey, moved)
-		}
-		var a applied
-		var err error
-		if !gone {
-			a, err = m.apply(&rec, p.change, p.given)
-		}
-		if gone || err != nil || !m.regenerates(&a, p) {
-			if !fresh {
-				if cur, err = m.store.Get(ctx, key); err != nil {
-					return err
-				}
-				fresh = true
-				continue
-			}
-			return m.withoutRegenerating(ctx, key, q, newKey, moved, p)
-		}
-		written, err := m.put(ctx, newKey, moved.Value, &a.next)
-		switch {
-		case err == nil:
-			moved = written
-		case errors.Is(err, ErrTooLarge):
-			p.err = err
-			return m.discard(ctx, newKey, moved)
-		default:
 			return err
 		}
-
-		aliased, err := m.aliasOf(&rec, newKey)
-		if err != nil {
-			p.err = err // it is too large
-			return m.discard(ctx, newKey, moved)
-		}
-		saved, err := m.insist(ctx, key, cur.Value, aliased, m.opts.aliasTTL())
-		switch {
-		case err == nil:
-			q.known = &saved
-			if aliased == nil {
-				m.moves.add(key, newKey, m.opts.Now(), m.opts.RegenerateGrace)
-			}
-			p.outcome = m.given(id, ref, &a.next)
-			p.outcome.Conflicts = conflicts
-			return nil
-		case !errors.Is(err, ErrConflict):
-			doubtful := regeneration{key: key, former: cur, alias: aliased, newKey: newKey, moved: moved}
-			m.opts.Go(func() { m.undo(doubtful) })
-			return err
-		}
-		cur, fresh = saved, true
+		// Somebody was led there. So the old record had been marked, though nobody knew, and it has another successor by now.
+		*h = heir{}
 	}
 }
 
-// aliasOf returns what takes the place of rec when its session has moved: nothing, in a format without aliases.
-//
-// The old id goes on showing what it showed before this response: whoever planted it must not
-// see the login that the response may be.
-func (m *Manager) aliasOf(rec *Record, newKey string) ([]byte, error) {
+// markOld replaces the old record by the marked one, or deletes it where the format has no place for marks.
+func (m *Manager) markOld(ctx context.Context, key string, old []byte, marked *Record) (Entry, error) {
 	if m.foreign != nil {
-		return nil, nil
+		found, err := m.insist(ctx, key, old, nil, 0)
+		if err == nil {
+			m.moves.add(key, marked.Gen, marked.Target, m.opts.Now(), m.lead())
+		}
+		return found, err
 	}
-	alias := *rec
-	alias.State, alias.Target, alias.Idle = Alias, newKey, m.opts.aliasTTL()
-	return m.opts.Codec.Encode(&alias)
+	value, err := m.opts.Codec.Encode(marked)
+	if err != nil {
+		return Entry{}, err
+	}
+	found, err := m.insist(ctx, key, old, value, m.ttl(marked))
+	if errors.Is(err, ErrConflict) && found.Found() {
+		var rec Record
+		if m.decode(found.Value, &rec) == nil && rec.Target == marked.Target {
+			return found, nil // an attempt had succeeded, and another change has come since
+		}
+	}
+	return found, err
+}
+
+// endUnused returns when the old record ends if its successor is never used.
+func (m *Manager) endUnused(rec *Record) time.Time {
+	end := time.UnixMilli(m.opts.Now().Add(min(m.opts.RegenerateUnused, m.idle(rec))).UnixMilli())
+	if !rec.Until.IsZero() && rec.Until.Before(end) {
+		return rec.Until
+	}
+	return end
 }
 
 // insistPause is how long to wait before a save is tried again that must not stay in doubt.
@@ -137,21 +134,77 @@ func wait(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// withoutRegenerating commits a change that called for a new id on the data as they
-// were, and does so no more on what is there now.
-func (m *Manager) withoutRegenerating(ctx context.Context, key string, q *queue, newKey string, moved Entry, p *pending) error {
-	if err := m.discard(ctx, newKey, moved); err != nil {
-		return err
-	}
-	_, err := m.saveSome(ctx, key, q, []*pending{p})
-	return err
+// giveUp removes the heir of a change that will not be given its id.
+func (m *Manager) giveUp(ctx context.Context, p *pending) error {
+	h := p.heir
+	p.heir = heir{}
+	return m.discard(ctx, h.key, h.entry)
 }
 
-// discard removes a record that was written for an id that nobody will be given.
+// discard removes a record whose id nobody will be given, unless others have been led there.
 func (m *Manager) discard(ctx context.Context, key string, entry Entry) error {
 	if !entry.Found() {
 		return nil
 	}
 	_, err := m.store.CompareAndDelete(ctx, key, entry.Value)
+	if errors.Is(err, ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// doubt is a regeneration of which nobody knows whether it has happened: the answer to its last step was lost, and the client
+// was told that the store is out of reach. The client goes on with the old id.
+type doubt struct {
+	key    string
+	former Entry // what was under key before
+	rec    Record
+	heir   heir
+}
+
+// settlePause is how long to wait before another attempt to settle, at first and at most.
+const settlePause, maxSettlePause = 50 * time.Millisecond, 10 * time.Second
+
+// settle sees to it, off the request's path, that the doubtful regeneration ends no session. After
+// RegenerateUnused, there is nothing left to save.
+func (m *Manager) settle(d *doubt) {
+	end := m.opts.Now().Add(m.opts.RegenerateUnused)
+	for pause := settlePause; m.opts.Now().Before(end); pause = min(2*pause, maxSettlePause) {
+		ctx := &deadline{Context: context.Background(), at: time.Now().Add(m.opts.StoreTimeout)}
+		err := m.trySettle(ctx, d)
+		ctx.stop()
+		if err == nil {
+			return
+		}
+		time.Sleep(pause)
+	}
+}
+
+func (m *Manager) trySettle(ctx context.Context, d *doubt) error {
+	now, err := m.store.Get(ctx, d.key)
+	if err != nil {
+		return err
+	}
+	next := d.rec
+	switch {
+	case bytes.Equal(now.Value, d.former.Value):
+		// It has not happened. Saved in a new version, the record is not what a write expects that is still on its way.
+		if _, err := m.put(ctx, d.key, now.Value, &next); err != nil {
+			return err
+		}
+		return m.discard(ctx, d.heir.key, d.heir.entry)
+	case m.foreign != nil && !now.Found():
+		// It has happened, and took the old record away.
+		if _, err := m.store.CompareAndDelete(ctx, d.heir.key, d.heir.entry.Value); errors.Is(err, ErrConflict) {
+			return nil // somebody has been led there, and was answered
+		} else if err != nil {
+			return err
+		}
+	case m.decode(now.Value, &next) == nil && next.State != Mark && next.Target == d.heir.key:
+		next.Until = d.rec.Until
+	default:
+		return nil
+	}
+	_, err = m.put(ctx, d.key, now.Value, &next)
 	return err
 }

@@ -63,7 +63,7 @@ func TestASessionIsNotEnteredFromAnotherScope(t *testing.T) {
 	}
 }
 
-func TestAnAliasIsNotEnteredFromAnotherScope(t *testing.T) {
+func TestAMarkedSessionIsNotEnteredFromAnotherScope(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	id := r.begin(update(`{"a":1}`))
 	r.do(r.exists(id), regenerate)

@@ -43,11 +43,15 @@ type Session struct {
 	NoCookie bool
 
 	touchDue bool
-	id       string
-	ref      string
-	key      string
-	entry    Entry
-	rec      Record
+
+	// fromTheFuture says that the stored record has another creation time.
+	fromTheFuture bool
+
+	id    string
+	ref   string
+	key   string
+	entry Entry
+	rec   Record
 
 	// idleLeft is how long the session would go on living if nobody used it any more.
 	idleLeft time.Duration
@@ -114,9 +118,13 @@ func (s *Session) Flash() string { return borrow(shown(s.rec.Flash)) }
 // Flashes returns the waiting messages. An error wraps [ErrRecord].
 func (s *Session) Flashes() ([]Flash, error) { return ParseFlashes(s.rec.Flash) }
 
-// Former reports whether the session was reached by an id that has been
-// regenerated since: a client that still uses it must not be given a cookie.
-func (s *Session) Former() bool { return s.rec.State == Alias }
+// Former reports whether the session has a successor under another id: a client must not be
+// given the cookie of this one any more, which could take the place of the other.
+func (s *Session) Former() bool { return s.rec.Gen > 0 }
+
+// FirstUse reports whether nobody had come with the session's id before. A request
+// that saves no change must then call [Manager.Touch], or every later one takes longer.
+func (s *Session) FirstUse() bool { return s.rec.Pred != "" }
 
 // forget makes s anonymous.
 func (s *Session) forget() { *s = Session{Scope: s.Scope, NoCookie: s.NoCookie} }

@@ -47,13 +47,16 @@ func (t *touches) release(key string) {
 // this use of it should be recorded, with [Manager.Touch].
 func (s *Session) TouchDue() bool { return s.touchDue }
 
-// TouchInterval returns how often a request that takes long must [Manager.Refresh] its session
-// so that it does not idle out meanwhile. It is zero if there is no session.
-func (m *Manager) TouchInterval(s *Session) time.Duration {
+// lookInterval is how often a request that takes long looks at least where its session is.
+const lookInterval = time.Minute
+
+// RefreshInterval returns how often a request that takes long must [Manager.Refresh] its session, so that it does not
+// idle out meanwhile and is found when it gets a new id. It is zero if there is no session.
+func (m *Manager) RefreshInterval(s *Session) time.Duration {
 	if !s.Exists() {
 		return 0
 	}
-	return m.touchInterval(m.idle(&s.rec))
+	return min(m.touchInterval(m.idle(&s.rec)), lookInterval)
 }
 
 // Touch records that the session was used, by letting its record live for another
@@ -66,41 +69,59 @@ func (m *Manager) Touch(ctx context.Context, s *Session) error {
 	}
 	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
 	defer dctx.stop()
-	return m.touchRecord(dctx, s.key, s.entry, s.rec)
+	rec := s.rec
+	rec.Pred, rec.Idx = "", 0
+	return m.touchRecord(dctx, s.key, s.entry, rec, s.FirstUse() || s.fromTheFuture)
 }
 
-// Refresh is [Manager.Touch] for a session that was loaded long ago: it reads
-// the record first.
+// Refresh is [Manager.Touch] for a session that was loaded long ago: it reads the record first. If the session
+// has got a new id, its successor is touched too, and Refresh remembers where that is: what leads there does not stay for ever.
 func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	if !s.Exists() {
 		return nil
 	}
 	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
 	defer dctx.stop()
-	key, rec, entry, err := m.follow(dctx, s.key)
-	if err != nil {
-		return fmt.Errorf("touching session: %w", err)
+	key := s.key
+	for range maxHops {
+		entry, err := m.store.Get(dctx, key)
+		var rec Record
+		if err == nil {
+			rec, err = m.found(key, entry)
+		}
+		if err == nil {
+			err = m.touchRecord(dctx, key, entry, rec, false)
+		}
+		if err != nil {
+			return fmt.Errorf("touching session: %w", err)
+		}
+		if rec.Gen == 0 {
+			return nil
+		}
+		m.moves.add(key, rec.Gen, rec.Target, m.opts.Now(), m.lead())
+		key = rec.Target
 	}
-	if !entry.Found() {
-		return nil
-	}
-	return m.touchRecord(dctx, key, entry, rec)
+	return nil
 }
 
-func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec Record) error {
-	if rec.State != Live {
+// touchRecord touches a record that was loaded as entry. With save, it is saved even if it was touched a moment ago. A session
+// that has an end does not live longer by being used.
+func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec Record, save bool) error {
+	if rec.State != Live || !rec.Until.IsZero() {
 		return nil
 	}
+	now := m.opts.Now()
+	save = save || rec.Created.After(now)
+	rec.notFromTheFuture(now)
 	idle := m.idle(&rec)
-	if !m.touches.claim(key, m.opts.Now(), m.touchInterval(idle)) {
+	if !m.touches.claim(key, now, m.touchInterval(idle)) && !save {
 		return nil
 	}
 	var err error
-	if rec.Idle == idle {
+	if rec.Idle == idle && !save {
 		err = m.store.Touch(ctx, key, entry.Value, idle)
 	} else {
-		// The configuration has changed since the record was saved. It must
-		// say what it is kept for: see idleLeft.
+		// The record must say what it is kept for, see idleLeft: the configuration may have changed since it was saved.
 		rec.Idle = idle
 		if _, err = m.put(ctx, key, entry.Value, &rec); errors.Is(err, ErrConflict) {
 			err = nil

@@ -42,3 +42,22 @@ func (m *Manager) applyVault(a *applied, c *Change) error {
 }
 
 var errNoVault = fmt.Errorf("%w: the format of another program has no place for the backend's cookies", ErrInvalid)
+
+// changeFor returns the change of p as it is made to rec. Of the vaulted cookies, one that was led here sets only those that are
+// still as its request was given them: it must not bring back what the successor's login or logout has replaced.
+func (p *pending) changeFor(rec *Record) (*Change, error) {
+	if !p.former || len(p.change.Vault) == 0 {
+		return p.change, nil
+	}
+	given, err := openVault(p.loaded.Vault)
+	if err != nil {
+		return nil, err
+	}
+	now, err := openVault(rec.Vault)
+	if err != nil {
+		return nil, err
+	}
+	c := *p.change
+	c.Vault = now.Unchanged(given, c.Vault)
+	return &c, nil
+}

@@ -64,6 +64,27 @@ func (v Vault) Apply(set []Received, now time.Time) (next Vault, newID bool, err
 	return next, newID, nil
 }
 
+// Unchanged returns those of the cookies in set whose present value, or absence, is the same in v as in given.
+func (v Vault) Unchanged(given Vault, set []Received) (unchanged []Received) {
+	for i := range set {
+		if v.value(&set[i].cookie) == given.value(&set[i].cookie) {
+			unchanged = append(unchanged, set[i])
+		}
+	}
+	return unchanged
+}
+
+// value returns the value of the cookie in the place of c, and whether there is one.
+func (v *Vault) value(c *Cookie) (value struct {
+	text  string
+	found bool
+}) {
+	if i := v.index(c); i >= 0 {
+		value.text, value.found = v.cookies[i].Value, true
+	}
+	return value
+}
+
 // receive is what remains of section 5.7 when the other cookies are known: steps 16, 23 and 24.
 func (v *Vault) receive(r *Received, now time.Time) {
 	if r.insecure && !r.cookie.Secure && slices.ContainsFunc(v.cookies, r.overlays) {

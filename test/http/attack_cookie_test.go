@@ -105,7 +105,7 @@ func TestAttackReplayedCookie(t *testing.T) {
 	first := b.cookies()
 	b.change("control", "regenerate")
 	second := b.cookies()
-	eventually(t, "the grace is over", func() bool { return !b.holding(first).look().info().exists })
+	eventually(t, "the old id is unknown", func() bool { return !b.holding(first).look().info().exists })
 	anonymous(b, first)
 	b.holding(first).change("control", "destroy").expires() // of what is gone
 	b.look().holds(`{"a":1}`)

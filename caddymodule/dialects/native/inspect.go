@@ -61,7 +61,7 @@ func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
 		r.Wrong("%v", err)
 		return
 	}
-	r.Add("state", "%s", [...]string{"live", "ended", "alias of a regenerated session"}[rec.State])
+	r.Add("state", "%s", [...]string{"live", "ended", "ended; leads to a successor"}[rec.State])
 	r.Add("created", "%s, %s ago", rec.Created.UTC().Format(time.RFC3339), now.Sub(rec.Created).Round(time.Second))
 	r.Add("idle timeout", "%s", rec.Idle)
 	r.Add("scope", "%q", rec.Scope)
