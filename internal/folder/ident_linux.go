@@ -9,20 +9,21 @@ import (
 // identity tells a file or a folder from all others: by when it was born, as the number of its device may be another when its
 // volume is mounted again, and by that number where the file system does not say when.
 type identity struct {
-	inode uint64
-	born  unix.StatxTimestamp
-	dev   [2]uint32
+	folder bool
+	inode  uint64
+	born   unix.StatxTimestamp
+	dev    [2]uint32
 }
 
 func identify(path string) (identity, error) {
 	var stat unix.Statx_t
 	_, err := Again(func() (int, error) {
-		return 0, unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_INO|unix.STATX_BTIME, &stat)
+		return 0, unix.Statx(unix.AT_FDCWD, path, 0, unix.STATX_TYPE|unix.STATX_INO|unix.STATX_BTIME, &stat)
 	})
 	if err != nil {
 		return identity{}, &fs.PathError{Op: "stat", Path: path, Err: err}
 	}
-	return identity{stat.Ino, stat.Btime, [2]uint32{stat.Dev_major, stat.Dev_minor}}, nil
+	return identity{stat.Mode&unix.S_IFMT == unix.S_IFDIR, stat.Ino, stat.Btime, [2]uint32{stat.Dev_major, stat.Dev_minor}}, nil
 }
 
 // same compares what was under path before with what is there now.

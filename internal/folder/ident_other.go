@@ -5,11 +5,14 @@ package folder
 import "os"
 
 // identity tells a file or a folder from all others.
-type identity struct{ info os.FileInfo }
+type identity struct {
+	folder bool
+	info   os.FileInfo
+}
 
 func identify(path string) (identity, error) {
 	info, err := os.Stat(path)
-	return identity{info}, err
+	return identity{err == nil && info.IsDir(), info}, err
 }
 
 func (i identity) same(now identity, _ string) bool { return os.SameFile(i.info, now.info) }

@@ -26,6 +26,7 @@ const glanceEvery = time.Second
 // from, or made in, what has come in its place. A copy is not the same.
 type Place struct {
 	path   string
+	folder bool
 	report func(error)
 
 	looked atomic.Int64 // when it was last found to be in order, since epoch; 0: it was not
@@ -38,9 +39,14 @@ type Place struct {
 
 var epoch = time.Now()
 
-// NewPlace returns the place under a path. Report is told when it is found to have gone, with [ErrGone] or [ErrOther], and
+// NewFile returns the place of a file, and NewFolder that of a folder: what is there and is none is left out of account. Report is told when it is found to have gone, with [ErrGone] or [ErrOther], and
 // when it is there again, with nil.
-func NewPlace(path string, report func(error)) *Place { return &Place{path: path, report: report} }
+func NewFile(path string, report func(error)) *Place { return &Place{path: path, report: report} }
+
+// NewFolder is [NewFile] for a folder.
+func NewFolder(path string, report func(error)) *Place {
+	return &Place{path: path, folder: true, report: report}
+}
 
 // Seen reports whether anything has been there. If not, it may be made.
 func (p *Place) Seen() bool {
@@ -60,6 +66,14 @@ func (p *Place) Forget() {
 // Glance is [Place.Check] that goes by what was found within the last second.
 func (p *Place) Glance() error {
 	if looked := p.looked.Load(); looked != 0 && time.Since(epoch)-time.Duration(looked) < glanceEvery {
+		return nil
+	}
+	return p.Check()
+}
+
+// Same is [Place.Check] that learns nothing: what is there first may not be the one yet.
+func (p *Place) Same() error {
+	if !p.Seen() {
 		return nil
 	}
 	return p.Check()
@@ -88,7 +102,7 @@ func (p *Place) Check() error {
 func (p *Place) look() error {
 	is, err := identify(p.path)
 	switch {
-	case err != nil && !p.seen:
+	case !p.seen && (err != nil || is.folder != p.folder):
 		return nil // its own operations say what is wrong
 	case errors.Is(err, fs.ErrNotExist):
 		return ErrGone

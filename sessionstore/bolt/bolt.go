@@ -92,7 +92,7 @@ func Open(o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{o: o, quit: make(chan struct{})}
-	s.place = folder.NewPlace(o.Path, func(err error) { s.o.OnError(s.report(err)) })
+	s.place = folder.NewFile(o.Path, func(err error) { s.o.OnError(s.report(err)) })
 	return s
 }
 

@@ -38,11 +38,9 @@ func (s *Store) openFile() (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.place.Seen() {
-		if err := s.place.Check(); err != nil {
-			_ = fd.Close()
-			return nil, err
-		}
+	if err := s.place.Same(); err != nil {
+		_ = fd.Close()
+		return nil, err
 	}
 	// What follows may take long with a large file, but not for ever.
 	s.opening.wait()

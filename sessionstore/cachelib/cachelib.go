@@ -81,7 +81,7 @@ func Open(o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{o: o, turn: make(chan struct{}, 1), slots: make(chan struct{}, maxAtWork)}
-	s.place = folder.NewPlace(o.Dir, s.report)
+	s.place = folder.NewFolder(o.Dir, s.report)
 	s.Set(o.FileMode, o.Threshold)
 	return s
 }

@@ -103,7 +103,7 @@ func Open(o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{o: o, slots: make(chan struct{}, maxAtWork), full: make(chan struct{}, 1)}
-	s.place = folder.NewPlace(o.Dir, s.report)
+	s.place = folder.NewFolder(o.Dir, s.report)
 	s.alive, s.end = context.WithCancel(context.Background())
 	s.syncs = combiner.New(0, s.sync)
 	s.Set(o.FileMode, o.Threshold)

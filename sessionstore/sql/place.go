@@ -6,7 +6,7 @@ import "context"
 // end, and none is made in its place. Writers look before and after, readers once a second.
 func (s *Store) inPlace(p *pool, after bool) error {
 	switch {
-	case s.place == nil || after && p != s.writers:
+	case s.place == nil || !s.place.Seen() || after && p != s.writers:
 		return nil
 	case p != s.writers:
 		return s.place.Glance()

@@ -30,6 +30,11 @@ func (s *Store) check(ctx context.Context) error {
 	if _, err := s.repeat(ctx, s.writers, s.find); err != nil {
 		return err
 	}
+	if s.place != nil {
+		if err := s.place.Check(); err != nil { // from here on, it is this file and no other
+			return s.unavailable(err)
+		}
+	}
 	s.ready.Store(true)
 	if s.opts.Layout == Own {
 		s.sweeping.Do(func() { s.background.Go(s.sweepOften) })

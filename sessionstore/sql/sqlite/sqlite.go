@@ -88,7 +88,7 @@ func connect(path string, opts *sql.Options) (sql.Source, error) {
 	if err != nil {
 		return sql.Source{}, errors.New("sqlite: the path cannot be used")
 	}
-	place := folder.NewPlace(path, func(err error) {
+	place := folder.NewFile(path, func(err error) {
 		if opts.OnState != nil {
 			opts.OnState(path, err)
 		}
@@ -117,7 +117,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	} else if _, err := os.Stat(c.path); err != nil {
 		return nil, fileError{err}
 	}
-	if err := c.place.Check(); err != nil {
+	if err := c.place.Same(); err != nil {
 		return nil, fileError{err}
 	}
 	return c.open(ctx)

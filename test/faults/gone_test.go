@@ -1,0 +1,121 @@
+package faults
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// TestStoreGoesAway takes away what a store uses while it is in use, by a rename and, where this process may, by unmounting it.
+// Sessions are out of reach until it is back, no cookie is touched, nothing is made in its place, and who has logged out stays so.
+func TestStoreGoesAway(t *testing.T) {
+	t.Parallel()
+	for _, store := range []string{"file $DIR/vol/files", "bolt $DIR/vol/s.db"} {
+		for name, volume := range volumes() {
+			t.Run(strings.Fields(store)[0]+" "+name, func(t *testing.T) {
+				t.Parallel()
+				var away, back func() error
+				caddy := harness.StartWith(t, func(c *harness.Caddy) string {
+					away, back = volume(t, filepath.Join(c.Dir, "vol"))
+					return site(t, "store "+store)
+				})
+				leaves, stays := harness.Client(t), harness.Client(t)
+				for _, client := range []*http.Client{leaves, stays} {
+					if _, err := get(client, caddy.URL, update, `{"user":"a"}`); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := away(); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(1100 * time.Millisecond) // the bound for reads
+				for what, headers := range map[string][]string{
+					"read": nil, "change": {update, `{"b":1}`}, "destroy": {"X-Session-Control", "destroy"},
+				} {
+					if _, err := get(leaves, caddy.URL, headers...); err == nil || !strings.Contains(err.Error(), "503") {
+						t.Errorf("%s: %v", what, err)
+					}
+				}
+				if _, err := get(harness.Client(t), caddy.URL, update, `{"b":1}`); err == nil || !strings.Contains(err.Error(), "503") {
+					t.Errorf("a new session: %v", err)
+				}
+				entries, err := os.ReadDir(filepath.Join(caddy.Dir, "vol"))
+				if len(entries) != 0 {
+					t.Errorf("in its place there is %v, %v", entries, err)
+				}
+				if !caddy.WaitLog("it has gone") && !caddy.WaitLog("another one is in its place") {
+					t.Errorf("the log does not say so:\n%s", caddy.Log())
+				}
+				if err := back(); err != nil {
+					t.Fatal(err)
+				}
+				for _, client := range []*http.Client{leaves, stays} {
+					if data, err := get(client, caddy.URL); err != nil || data != `{"user":"a"}` {
+						t.Errorf("afterwards: %s, %v", data, err)
+					}
+				}
+				if _, err := get(leaves, caddy.URL, "X-Session-Control", "destroy"); err != nil {
+					t.Fatal(err)
+				}
+				if data, err := get(leaves, caddy.URL); err != nil || data != "{}" {
+					t.Errorf("logged out: %s, %v", data, err)
+				}
+			})
+		}
+	}
+}
+
+// volumes make a folder that can be taken away and brought back.
+func volumes() map[string]func(t *testing.T, path string) (away, back func() error) {
+	all := map[string]func(t *testing.T, path string) (away, back func() error){
+		"renamed": func(t *testing.T, path string) (away, back func() error) {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			return func() error { return os.Rename(path, path+".aside") }, func() error { return os.Rename(path+".aside", path) }
+		},
+	}
+	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
+		all["unmounted"] = func(t *testing.T, path string) (away, back func() error) { return mounted(t, path, false) }
+		all["another device"] = func(t *testing.T, path string) (away, back func() error) { return mounted(t, path, true) }
+	}
+	return all
+}
+
+// TestUnlinkedSessionFile is a session file that is removed while it is open: what would be lost at the restart is not answered as saved.
+func TestUnlinkedSessionFile(t *testing.T) {
+	t.Parallel()
+	caddy := harness.Start(t, site(t, "store bolt $DIR/s.db"))
+	client := harness.Client(t)
+	if _, err := get(client, caddy.URL, update, `{"a":1}`); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(caddy.Dir, "s.db")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(client, caddy.URL, update, `{"a":2}`); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a change: %v", err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("another was made: %v", err)
+	}
+	if !caddy.WaitLog("it has gone") {
+		t.Errorf("the log does not say so:\n%s", caddy.Log())
+	}
+	if err := caddy.Reload(site(t, "store bolt $DIR/s.db\nmax_size 3000")); err != nil {
+		t.Error(err)
+	}
+	if _, err := get(client, caddy.URL, update, `{"a":2}`); err == nil {
+		t.Error("a reload makes another")
+	}
+	caddy.Stop()
+	caddy.Run()
+	eventually(t, caddy)
+}

@@ -1,0 +1,40 @@
+package faults
+
+import (
+	"os"
+	"syscall"
+	"testing"
+)
+
+// mounted mounts a file system in memory at path. It goes away as one does that is unplugged, for another one if so asked.
+func mounted(t *testing.T, path string, another bool) (away, back func() error) {
+	source := t.TempDir()
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	memory := func(at string) error { return syscall.Mount("none", at, "tmpfs", 0, "size=64m") }
+	unmount := func(at string) error { return syscall.Unmount(at, syscall.MNT_DETACH) }
+	back = func() error {
+		if another {
+			_ = unmount(path)
+		}
+		return syscall.Mount(source, path, "", syscall.MS_BIND, "")
+	}
+	err := memory(source)
+	if err == nil {
+		err = back()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = unmount(path)
+		_ = unmount(source)
+	})
+	return func() error {
+		if err := unmount(path); err != nil || !another {
+			return err
+		}
+		return memory(path)
+	}, back
+}

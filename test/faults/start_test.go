@@ -1,0 +1,117 @@
+package faults
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// eventually waits until a client can change its session.
+func eventually(t *testing.T, c *harness.Caddy) {
+	t.Helper()
+	client := harness.Client(t)
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, err := get(client, c.URL, update, `{"a":1}`)
+		if err == nil {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("it does not recover: %v", err)
+		}
+	}
+}
+
+// TestCaddyStartsWhateverStateAStoreIsIn starts Caddy with a store that cannot be used: sessions are a 503, everything else works, and it
+// recovers when that is mended. A validation is refused, and so is a reload; neither they nor the start change what is there.
+func TestCaddyStartsWhateverStateAStoreIsIn(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		store, path string
+		content     []byte
+		says        string
+	}{
+		"bolt foreign":         {"bolt $DIR/s.db", "s.db", []byte("the notes of somebody else, which nobody deletes"), "holds something else"},
+		"bolt zeros":           {"bolt $DIR/s.db", "s.db", make([]byte, 64<<10), "holds something else"},
+		"bolt below a file":    {"bolt $DIR/x/s.db", "x", []byte("x"), "not a directory"},
+		"file is no folder":    {"file $DIR/files", "files", []byte("x"), "not a directory"},
+		"file below no folder": {"file $DIR/x/files", "x", []byte("x"), "not a directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var path string
+			config := func(rest string) string {
+				return fmt.Sprintf("http://$ADDR {\n\trespond /plain plain\n\tsession {\n\t\tstore %s\n%s\n\t}\n\treverse_proxy %s\n}\n",
+					test.store, rest, harness.Backend(t, harness.Echo))
+			}
+			caddy := harness.StartWith(t, func(c *harness.Caddy) string {
+				path = filepath.Join(c.Dir, test.path)
+				if err := os.WriteFile(path, test.content, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				return config("")
+			})
+			if !caddy.WaitLog("the session store cannot be used") || !strings.Contains(caddy.Log(), test.says) {
+				t.Errorf("the log does not say why:\n%s", caddy.Log())
+			}
+			if _, err := get(harness.Client(t), caddy.URL, update, `{"a":1}`); err == nil || !strings.Contains(err.Error(), "503") {
+				t.Errorf("a change: %v", err)
+			}
+			if resp, err := http.Get(caddy.URL + "/plain"); err != nil || resp.StatusCode != http.StatusOK {
+				t.Errorf("what needs no session: %v", err)
+			}
+			out, err := caddy.Command("validate", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput()
+			if err == nil || !bytes.Contains(out, []byte(test.says)) {
+				t.Errorf("validate: %v\n%s", err, out)
+			}
+			if err := caddy.Reload(config("max_size 3000")); err == nil || !strings.Contains(err.Error(), test.says) {
+				t.Errorf("reload: %v", err)
+			}
+			if is, err := os.ReadFile(path); err != nil || !bytes.Equal(is, test.content) {
+				t.Errorf("it was changed: %v", err)
+			}
+			if err := os.Rename(path, path+".aside"); err != nil {
+				t.Fatal(err)
+			}
+			eventually(t, caddy)
+			if err := caddy.Reload(config("max_size 3001")); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestCaddyStartsBesideWhoHoldsTheFile has another process hold an empty session file: that is no reason to refuse anything. It is
+// initialized as soon as it is free.
+func TestCaddyStartsBesideWhoHoldsTheFile(t *testing.T) {
+	t.Parallel()
+	var holder *os.File
+	caddy := harness.StartWith(t, func(c *harness.Caddy) string {
+		var err error
+		if holder, err = os.Create(filepath.Join(c.Dir, "s.db")); err == nil {
+			err = syscall.Flock(int(holder.Fd()), syscall.LOCK_EX)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return site(t, "store bolt $DIR/s.db")
+	})
+	if _, err := get(harness.Client(t), caddy.URL, update, `{"a":1}`); err == nil || !strings.Contains(err.Error(), "503") {
+		t.Errorf("a change: %v", err)
+	}
+	if out, err := caddy.Command("validate", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput(); err != nil {
+		t.Errorf("validate: %v\n%s", err, out)
+	}
+	if !caddy.WaitLog("held by another process") {
+		t.Errorf("the log does not say so:\n%s", caddy.Log())
+	}
+	_ = holder.Close()
+	eventually(t, caddy)
+}
