@@ -54,7 +54,7 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 		c.keepAside(r)
 	}
 	clean(r, &c.names, latest(r))
-	disown(r, &c.vault, latest(r))
+	disown(r, &c.vault, latest(r), false)
 	if err := refuseTrace(w, r); err != nil {
 		return err
 	}

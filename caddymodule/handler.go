@@ -23,7 +23,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	x := h.enter(w, r)
 	included := x.included()
 	clean(r, &h.names.request, nil)
-	disown(r, &h.disowned, x.outer)
+	disown(r, &h.disowned, x.outer, false)
 	if err := refuseTrace(w, r); err != nil {
 		return err
 	}

@@ -9,13 +9,15 @@ import (
 )
 
 // disown removes the cookies from the request that a client sends under names of the vault or of the app's session, which
-// are the backend's alone. Those that a handler of outer has put there are none of the client's.
-func disown(r *http.Request, patterns *vault.Patterns, outer *exchange) {
-	if patterns.Empty() || r.Header["Cookie"] == nil {
+// are the backend's alone, or under ours as only some servers read it. Those that a handler of outer has put there are
+// none of the client's. For broken, see [vault.Patterns.Reader].
+func disown(r *http.Request, patterns *vault.Patterns, outer *exchange, broken bool) {
+	if r.Header["Cookie"] == nil {
 		return
 	}
+	reader := patterns.Reader(broken)
 	removeCookies(r.Header, func(pair string) bool {
-		return patterns.Forges(pair) && !outer.disowns(pair)
+		return reader.Forges(pair) && !outer.disowns(pair)
 	})
 }
 
@@ -23,7 +25,7 @@ func disown(r *http.Request, patterns *vault.Patterns, outer *exchange) {
 // this cookie.
 func (x *exchange) disowns(pair string) bool {
 	for ; x != nil; x = x.outer {
-		if !x.ended && x.h.disowned.Forges(pair) {
+		if reader := x.h.disowned.Reader(false); !x.ended && reader.Forges(pair) {
 			return true
 		}
 	}
@@ -48,6 +50,9 @@ func (x *exchange) forwardCookies() error {
 		x.added += "; " + adopted
 	}
 	if h := x.r.Header; x.added != "" {
+		if strings.ContainsAny(x.added, `"\`) {
+			disown(x.r, &x.h.disowned, x.outer, true)
+		}
 		h["Cookie"] = []string{strings.Join(append([]string{x.added}, h["Cookie"]...), "; ")}
 	}
 	return nil

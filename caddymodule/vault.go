@@ -13,7 +13,11 @@ import (
 )
 
 func (h *Handler) provisionVault() (err error) {
-	if h.disowned, err = vault.NewPatterns(disownedNames(h.Vault, h.adopted.cookie), h.cookie.names...); err != nil {
+	names := disownedNames(h.Vault, h.adopted.cookie)
+	if len(names) == 0 && h.cookie.passThrough {
+		return nil // the app reads our cookie as it likes
+	}
+	if h.disowned, err = vault.NewPatterns(names, h.cookie.names...); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
 	if len(h.Vault) == 0 {

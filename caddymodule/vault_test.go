@@ -72,7 +72,7 @@ func TestDisown(t *testing.T) {
 		if tt.sent != nil {
 			r.Header["Cookie"] = tt.sent
 		}
-		disown(r, &patterns, nil)
+		disown(r, &patterns, nil, false)
 		if got := r.Header["Cookie"]; strings.Join(got, "|") != strings.Join(tt.left, "|") || (got == nil) != (tt.left == nil) {
 			t.Errorf("of %q, %q is left", tt.sent, got)
 		}

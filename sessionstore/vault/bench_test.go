@@ -57,6 +57,7 @@ func BenchmarkForges(b *testing.B) {
 	p := patterns(b, "adminer_*", "PHPSESSID")
 	b.ReportAllocs()
 	for b.Loop() {
-		p.Forges(" _ga=GA1.1.123456789.1795318769")
+		r := p.Reader(false)
+		r.Forges(" _ga=GA1.1.123456789.1795318769")
 	}
 }

@@ -3,7 +3,6 @@ package vault
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -13,11 +12,17 @@ import (
 type Patterns struct {
 	patterns []string
 
-	// folded are the patterns in lower case, php the same as PHP spells names.
-	folded, php []string
-
 	// own are the names of the cookie that leads to the vault, which never belongs into it.
 	own []string
+
+	// folded are the patterns and the own names in lower case, php the same as PHP spells names.
+	folded, php []string
+
+	// shortest is the length of the shortest name that there is in folded.
+	shortest int
+
+	// empty says that a cookie without a name belongs into the vault, and mangled that PHP spells some of the names otherwise.
+	empty, mangled bool
 }
 
 // NewPatterns checks the patterns. None may be one of own, the names of the cookie that leads to the vault; those
@@ -34,9 +39,15 @@ func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 			return p, fmt.Errorf("%s is the session's own cookie", pattern)
 		}
 		p.patterns = append(p.patterns, pattern)
-		p.folded = append(p.folded, lower(pattern))
-		p.php = append(p.php, phpNames.Replace(lower(pattern)))
 	}
+	for i, name := range slices.Concat(patterns, own) {
+		if length := len(name) - strings.Count(name, "*"); i == 0 || length < p.shortest {
+			p.shortest = length
+		}
+		p.folded = append(p.folded, lower(name))
+		p.php = append(p.php, phpNames.Replace(lower(name)))
+	}
+	p.empty, p.mangled = matchAny(patterns, ""), !slices.Equal(p.folded, p.php)
 	return p, nil
 }
 
@@ -46,52 +57,6 @@ func (p *Patterns) Empty() bool { return len(p.patterns) == 0 }
 // Match reports whether a cookie of this name belongs into the vault.
 func (p *Patterns) Match(name string) bool {
 	return !slices.Contains(p.own, name) && matchAny(p.patterns, name)
-}
-
-// Forges reports whether a server could take a part of a Cookie header, what stands between two
-// semicolons, for a cookie of the vault. It is stricter than [Patterns.Match], since servers read
-// names in many ways: in any case (ASP.NET), with white space of Unicode around them
-// (Python), percent-decoded (Rack and PHP, once), with "." and " " for "_" and a list's index behind
-// (PHP), without a "=", or separated by commas (RFC 2965).
-func (p *Patterns) Forges(pair string) bool {
-	for more := true; more; {
-		var part string
-		part, pair, more = strings.Cut(pair, ",")
-		name, _, named := strings.Cut(strings.TrimLeft(part, "= \t"), "=")
-		switch {
-		case slices.Contains(p.own, strings.Trim(name, whitespace)):
-		case p.forged(name) || !named && matchAny(p.patterns, ""):
-			return true
-		}
-	}
-	return false
-}
-
-func (p *Patterns) forged(name string) bool {
-	if matchAny(p.folded, lower(strings.Trim(name, whitespace))) {
-		return true
-	}
-	name = lower(trimName(name))
-	if strings.IndexByte(name, '%') >= 0 {
-		if decoded, err := url.PathUnescape(name); err == nil {
-			name = lower(trimName(decoded))
-		}
-	}
-	list, _, _ := strings.Cut(name, "[")
-	return matchAny(p.folded, name) || matchAny(p.php, phpNames.Replace(name)) || matchAny(p.php, phpNames.Replace(list))
-}
-
-var phpNames = strings.NewReplacer(".", "_", " ", "_", "[", "_")
-
-// trimName removes all that is not visible ASCII from the ends.
-func trimName(name string) string {
-	for name != "" && (name[0] <= ' ' || name[0] > '~') {
-		name = name[1:]
-	}
-	for name != "" && (name[len(name)-1] <= ' ' || name[len(name)-1] > '~') {
-		name = name[:len(name)-1]
-	}
-	return name
 }
 
 func matchAny(patterns []string, name string) bool {

@@ -49,7 +49,7 @@ func TestForgedNames(t *testing.T) {
 		{"my.sid", "my_sid=x"}, {"my.sid", "my.sid=x"}, {"data[*", "data[x]=1"}, {"s*", "S.x=1"}, {"*", "x"}, {"*", ""},
 	} {
 		p := patterns(t, tt.pattern)
-		if !p.Forges(tt.pair) {
+		if r := p.Reader(false); !r.Forges(tt.pair) {
 			t.Errorf("%s: %q is left", tt.pattern, tt.pair)
 		}
 	}
@@ -58,7 +58,7 @@ func TestForgedNames(t *testing.T) {
 		{"*", own + "=x"}, {"*", " " + own + " =x"}, {"my_sid", "mysid=x"}, {"sid", "x=[sid]"},
 	} {
 		p := patterns(t, tt.pattern)
-		if p.Forges(tt.pair) {
+		if r := p.Reader(false); r.Forges(tt.pair) {
 			t.Errorf("%s: %q is removed", tt.pattern, tt.pair)
 		}
 	}
