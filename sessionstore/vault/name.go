@@ -1,6 +1,9 @@
 package vault
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // reads reports whether some server takes a name for one of the vault, or for one of our own.
 func (p *Patterns) reads(name string) bool {
@@ -63,7 +66,7 @@ func (p *Patterns) couldBe(text string) bool {
 			return true
 		}
 	}
-	return false
+	return slices.Contains(p.own, text)
 }
 
 // hasFolded reports whether a text begins with a prefix that is in lower case.
@@ -90,10 +93,12 @@ func (p *Patterns) matchesFolded(name string) bool {
 	if name == "" {
 		return p.empty
 	}
-	return matchAny(p.folded, lower(name))
+	return matchAny(p.folded, lower(name)) || slices.Contains(p.own, name)
 }
 
-func (p *Patterns) matchesPHP(name string) bool { return matchAny(p.php, lower(name)) }
+func (p *Patterns) matchesPHP(name string) bool {
+	return matchAny(p.php, lower(name)) || slices.Contains(p.ownPHP, name)
+}
 
 // decode decodes what is percent-encoded, and leaves alone what is not well so. A "+" becomes plus.
 func decode(s string, plus byte) string {

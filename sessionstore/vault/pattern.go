@@ -15,10 +15,10 @@ type Patterns struct {
 	// own are the names of the cookie that leads to the vault, which never belongs into it.
 	own []string
 
-	// folded are the patterns and the own names in lower case, php the same as PHP spells names.
-	folded, php []string
+	// folded are the patterns in lower case. php are the same, and ownPHP the own names, as PHP spells names.
+	folded, php, ownPHP []string
 
-	// shortest is the length of the shortest name that there is in folded.
+	// shortest is the length of the shortest name of the vault or of our own.
 	shortest int
 
 	// empty says that a cookie without a name belongs into the vault, and mangled that PHP spells some of the names otherwise.
@@ -44,10 +44,14 @@ func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 		if length := len(name) - strings.Count(name, "*"); i == 0 || length < p.shortest {
 			p.shortest = length
 		}
-		p.folded = append(p.folded, lower(name))
-		p.php = append(p.php, phpNames.Replace(lower(name)))
+		if i < len(patterns) {
+			p.folded = append(p.folded, lower(name))
+			p.php = append(p.php, phpNames.Replace(lower(name)))
+		} else {
+			p.ownPHP = append(p.ownPHP, phpNames.Replace(name))
+		}
 	}
-	p.empty, p.mangled = matchAny(patterns, ""), !slices.Equal(p.folded, p.php)
+	p.empty, p.mangled = matchAny(patterns, ""), !slices.Equal(p.folded, p.php) || !slices.Equal(p.own, p.ownPHP)
 	return p, nil
 }
 

@@ -8,10 +8,10 @@ import (
 // Reader tells of the parts of a request's Cookie headers, what stands between two semicolons, which of them a server could take for a
 // cookie of the vault, or for the one that leads to it in another spelling. Servers read cookies in many ways:
 //
-//   - in any case (ASP.NET), with white space of Unicode around the name (Python, Node), without a "=";
+//   - in any case, but our own (ASP.NET), with white space of Unicode around the name (Python, Node), without a "=";
 //   - percent-decoded, where a plus sign may be a space (Rack, PHP before 7.2.34, 7.3.23 and 7.4.11), and up to a NUL (PHP);
 //   - with "_" for ".", " " and "[", and with a list's index behind the name (PHP);
-//   - separated by commas (RFC 2965, Rack 1, Undertow), or by white space (http.cookies of Python, aiohttp);
+//   - separated by commas (RFC 2965, Rack 1, Undertow), or by white space (http.cookies of Python, and aiohttp without a "=" too);
 //   - behind whatever is no part of a value: a quoted string that has ended (Undertow, WebOb), a date (WebOb), any other character
 //     that they do not know (WebOb, older http.cookies, Tomcat's legacy parser).
 //
@@ -31,7 +31,7 @@ func (p *Patterns) Reader(broken bool) Reader { return Reader{p, broken} }
 // [Patterns.Match].
 func (r *Reader) Forges(pair string) bool {
 	p, quoted := r.patterns, false
-	if len(p.folded) == 0 {
+	if len(p.folded)+len(p.own) == 0 {
 		return false
 	}
 	if strings.ContainsAny(pair, `"\`) {
@@ -48,7 +48,7 @@ func (r *Reader) Forges(pair string) bool {
 	} else if name, _, _ := strings.Cut(trimJunk(pair), "="); p.reads(name) {
 		return true
 	}
-	return p.listed(pair) || (!quoted || r.broken) && p.inside(pair)
+	return p.listed(pair) || (!quoted || r.broken) && (p.inside(pair) || p.words(pair))
 }
 
 // isQuoted reports whether all parsers that know quoted strings see one name and one such string as its value.
@@ -100,6 +100,19 @@ func (p *Patterns) inside(pair string) bool {
 		begins = begins && region == "" || end > 0 && isBoundary(pair[end-1]) && pair[end-1] > ' '
 		from = end + 1
 	}
+}
+
+// words looks at the words without a "=" that stand between white space.
+func (p *Patterns) words(pair string) bool {
+	if strings.IndexByte(strings.Trim(pair, whitespace), ' ') < 0 && strings.IndexByte(pair, '\t') < 0 {
+		return false
+	}
+	for word := range strings.FieldsFuncSeq(pair, func(c rune) bool { return c == ' ' || c == '\t' }) {
+		if strings.IndexByte(word, '=') < 0 && p.couldBe(word) {
+			return true
+		}
+	}
+	return false
 }
 
 // beginsName reports whether a parser may be done with all that is before pair[i].
