@@ -140,6 +140,9 @@ var tests = []test{
 	{"no lost updates", "", false, noLostUpdates},
 	{"one creates", "", false, oneCreates},
 	{"delete or replace", "", false, deleteOrReplace},
+	{"regenerate or destroy", "", false, regenerateOrDestroy},
+	{"two regenerates", "", false, twoRegenerates},
+	{"regenerate and changes", "", false, regenerateAndChanges},
 
 	{"an ended context", "", false, endedContext},
 	{"contexts that end under way", "", false, endingContexts},

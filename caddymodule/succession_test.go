@@ -1,0 +1,163 @@
+package caddymodule
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memory"
+)
+
+// ask sends a request with cookies, answered with headers given in pairs. It returns the data that the app was given and the response.
+func ask(t *testing.T, h *Handler, cookies []*http.Cookie, pairs ...string) (data string, w *httptest.ResponseRecorder) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for _, c := range cookies {
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	w, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+		data = r.Header.Get("X-Session-Data")
+		for i := 0; i < len(pairs); i += 2 {
+			w.Header().Add(pairs[i], pairs[i+1])
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data, w
+}
+
+// TestAttackC10APlantedOldIDBeforeTheNewOne: the attacker's cookie has a longer path, so browsers send it first. Its session has
+// a successor, the victim's login.
+func TestAttackC10APlantedOldIDBeforeTheNewOne(t *testing.T) {
+	for name, vaulted := range map[string]bool{"regenerate": false, "the vault alone": true} {
+		h := mustProvision(t, inMemory(t, "vault sid"))
+		planted := create(t, h, `{"planted":1}`)
+		pairs := []string{"X-Session-Update", `{"user":"victim"}`, "X-Session-Control", "regenerate"}
+		if vaulted {
+			pairs = []string{"X-Session-Update", `{"user":"victim"}`, "Set-Cookie", "sid=1; HttpOnly"}
+		}
+		_, w := ask(t, h, []*http.Cookie{planted}, pairs...)
+		given := w.Result().Cookies()
+		if len(given) != 1 || given[0].Value == planted.Value {
+			t.Fatalf("%s: %v", name, given)
+		}
+		for _, cookies := range [][]*http.Cookie{{planted, given[0]}, {given[0], planted}} {
+			if data, _ := ask(t, h, cookies); data != `{"planted":1,"user":"victim"}` {
+				t.Errorf("%s: %s", name, data)
+			}
+		}
+	}
+}
+
+// TestSixteenCookiesAreLookedUp: dead ones before the live one make nobody anonymous, up to there.
+func TestSixteenCookiesAreLookedUp(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	var dead []*http.Cookie
+	for range 16 {
+		c := create(t, h, `{"a":1}`)
+		ask(t, h, []*http.Cookie{c}, "X-Session-Control", "destroy")
+		dead = append(dead, c)
+	}
+	live := create(t, h, `{"live":1}`)
+	for n, want := range map[int]string{3: `{"live":1}`, 15: `{"live":1}`, 16: `{}`} {
+		if data, _ := ask(t, h, append(dead[:n:n], live)); data != want {
+			t.Errorf("behind %d: %s, want %s", n, data, want)
+		}
+	}
+}
+
+// TestDestroyEndsTheSessionsOfAllCookies that came, looked up or not: they would come again.
+func TestDestroyEndsTheSessionsOfAllCookies(t *testing.T) {
+	for name, update := range map[string]string{"alone": "", "beside a message": `{"bye":1}`} {
+		h := mustProvision(t, inMemory(t, ""))
+		var all []*http.Cookie
+		for range 20 {
+			all = append(all, create(t, h, `{"a":1}`))
+		}
+		pairs := []string{"X-Session-Control", "destroy"}
+		if update != "" {
+			pairs = append(pairs, "X-Session-Update", update)
+		}
+		_, w := ask(t, h, all, pairs...)
+		if c := w.Result().Cookies(); len(c) != 1 || (c[0].MaxAge < 0) != (update == "") {
+			t.Errorf("%s: %v", name, c)
+		}
+		for i, c := range all {
+			if data, _ := ask(t, h, []*http.Cookie{c}); data != "{}" {
+				t.Errorf("%s: session %d is still there", name, i)
+			}
+		}
+	}
+}
+
+// TestNoCookieOfAnIDThatHasASuccessor is signed anew when the keys rotate.
+func TestNoCookieOfAnIDThatHasASuccessor(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	old := create(t, h, `{"a":1}`)
+	ask(t, h, []*http.Cookie{old}, "X-Session-Control", "regenerate")
+	rotated := mustProvision(t, strings.Replace(inMemory(t, ""), testSecret, "a-new-key-of-32-bytes-0123456789 "+testSecret, 1))
+	data, w := ask(t, rotated, []*http.Cookie{old})
+	if c := w.Result().Cookies(); data != `{"a":1}` || len(c) != 0 {
+		t.Errorf("%s, %v", data, c)
+	}
+	_, w = ask(t, rotated, []*http.Cookie{old}, "X-Session-Control", "destroy")
+	if c := w.Result().Cookies(); len(c) != 1 || c[0].MaxAge >= 0 {
+		t.Errorf("a logout leaves the cookie: %v", c)
+	}
+}
+
+// TestAFirstUseIsNotedWithoutAChange, so that later requests need one read.
+func TestAFirstUseIsNotedWithoutAChange(t *testing.T) {
+	h, store := withCountedStore(t, "")
+	old := create(t, h, `{"a":1}`)
+	_, w := ask(t, h, []*http.Cookie{old}, "X-Session-Control", "regenerate")
+	cookies := w.Result().Cookies()
+	ask(t, h, cookies)
+	signer, err := h.cookies(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := signer.Verify(cookies[0].Value)
+	for end := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		entry, err := store.Get(t.Context(), sessionstore.Ref(id))
+		var rec sessionstore.Record
+		if err == nil {
+			err = sessionstore.Native{}.Decode(entry.Value, &rec)
+		}
+		if err != nil || time.Now().After(end) {
+			t.Fatalf("pred %q, %v", rec.Pred, err)
+		}
+		if rec.Pred == "" {
+			return
+		}
+	}
+}
+
+// conflicting breaks the contract of stores.
+type conflicting struct{ sessionstore.Store }
+
+func (conflicting) Touch(context.Context, string, []byte, time.Duration) error {
+	return sessionstore.ErrConflict
+}
+
+func (conflicting) Get(context.Context, string) (sessionstore.Entry, error) {
+	return sessionstore.Entry{}, sessionstore.ErrConflict
+}
+
+// TestAStoreThatBreaksTheContract does not take Caddy with it: a touch runs in a goroutine of its own.
+func TestAStoreThatBreaksTheContract(t *testing.T) {
+	store := observe(conflicting{memory.New(memory.Options{})}, "broken")
+	t.Cleanup(func() { _ = store.Close() })
+	if err := store.Touch(t.Context(), "key", []byte("x"), time.Hour); err == nil {
+		t.Error("no error")
+	}
+	if _, err := store.Get(t.Context(), "key"); err == nil {
+		t.Error("no error")
+	}
+}

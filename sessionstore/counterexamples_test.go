@@ -1,0 +1,184 @@
+package sessionstore_test
+
+import (
+	"testing"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// What goes wrong when one part of the rule in succession.go is missing. Each was found by a model of it, and each name says
+// which part the test holds.
+
+func twoProxies(t *testing.T, o sessionstore.Options) (one, two *rig) {
+	one = newRig(t, o)
+	return one, one.another(o)
+}
+
+// TestC1ALoginIsNeverLed: the attacker has planted an id, and the victim's login with it is under way. The attacker logs in with
+// it first. Led to the attacker's successor, the victim's login would be under the attacker's cookie.
+func TestC1ALoginIsNeverLed(t *testing.T) {
+	for name, o := range map[string]sessionstore.Options{"by a field": {RegenerateOn: paths("user")}, "asked for": {}} {
+		one, two := twoProxies(t, o)
+		parts := func(user string) []part {
+			list := []part{update(`{"user":"` + user + `"}`)}
+			if o.RegenerateOn == nil {
+				list = append(list, regenerate)
+			}
+			return list
+		}
+		planted := one.begin(update(`{"a":1}`))
+		victim := two.exists(planted)
+		attacker := one.do(one.exists(planted), parts("attacker")...)
+		out := two.do(victim, parts("victim")...)
+		two.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
+		two.want(out.ID, `{"a":1,"user":"victim"}`)
+		one.want(attacker.ID, `{"a":1,"user":"attacker"}`)
+		// The same when the attacker has used the new id: then the victim's login is dropped.
+		planted = one.begin(update(`{"a":1}`))
+		victim = two.exists(planted)
+		attacker = one.do(one.exists(planted), parts("attacker")...)
+		one.exists(attacker.ID)
+		two.outcome(two.do(victim, parts("victim")...), sessionstore.Dropped, sessionstore.CookieKept)
+		one.want(attacker.ID, `{"a":1,"user":"attacker"}`)
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
+}
+
+// TestC2ADoubleClickIsLoggedInByEitherAnswer: the browser drops the first answer and sees the second one.
+func TestC2ADoubleClickIsLoggedInByEitherAnswer(t *testing.T) {
+	one, two := twoProxies(t, sessionstore.Options{RegenerateOn: paths("user")})
+	id := one.begin(update(`{"a":1}`))
+	first, second := one.exists(id), two.exists(id)
+	outs := []sessionstore.Outcome{one.do(first, update(`{"user":"u"}`)), two.do(second, update(`{"user":"u"}`))}
+	for _, out := range outs {
+		one.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
+		one.want(out.ID, `{"a":1,"user":"u"}`)
+	}
+}
+
+// TestC3TheOldIDEndsBeforeTheFirstUseGoesOn, and before that is noted in the new record: whenever a load by the new id has
+// returned, nobody is in the session by the old one, even if the proxy is killed then.
+func TestC3TheOldIDEndsBeforeTheFirstUseGoesOn(t *testing.T) {
+	one, two := twoProxies(t, sessionstore.Options{})
+	id := one.begin(update(`{"a":1}`))
+	newID := one.do(one.exists(id), regenerate).ID
+	one.store.before(set, 1, lose)
+	if _, err := one.Load(t.Context(), newID, here); err == nil {
+		t.Error("it was served while the old record could not be ended")
+	}
+	one.store.heal()
+	two.exists(id)
+	if s := two.exists(newID); !s.FirstUse() {
+		t.Error("the failed load has noted that the id is used")
+	}
+	one.gone(id)
+}
+
+// TestC4AMarkLeadsThoseBeforeItsSuccessorOnly: a later request is in hand when the first use ends the old record.
+func TestC4AMarkLeadsThoseBeforeItsSuccessorOnly(t *testing.T) {
+	one, two := twoProxies(t, sessionstore.Options{})
+	id := one.begin(update(`{"a":1}`))
+	under := two.exists(id)
+	newID := one.do(one.exists(id), regenerate).ID
+	later := two.exists(id)
+	one.exists(newID)
+	two.outcome(two.do(later, update(`{"later":1}`)), sessionstore.Dropped, sessionstore.CookieKept)
+	two.outcome(two.do(later, destroy), sessionstore.Saved, sessionstore.CookieExpired)
+	two.outcome(two.do(under, update(`{"under":1}`)), sessionstore.Saved, sessionstore.CookieKept)
+	one.want(newID, `{"a":1,"under":1}`)
+	// One that came between two successors is led to the second one only.
+	id = one.begin(update(`{"a":1}`))
+	first := one.do(one.exists(id), regenerate).ID
+	between := two.exists(id)
+	second := one.do(one.exists(id), regenerate).ID
+	one.exists(first)
+	two.outcome(two.do(between, update(`{"between":1}`)), sessionstore.Dropped, sessionstore.CookieKept)
+	one.want(first, `{"a":1}`)
+	one.want(second, `{"a":1}`)
+}
+
+// TestC5AConflictMakesNobodyUnderWay: what counts is what the request had loaded.
+func TestC5AConflictMakesNobodyUnderWay(t *testing.T) {
+	one, two := twoProxies(t, sessionstore.Options{})
+	id := one.begin(update(`{"a":1}`))
+	newID := one.do(one.exists(id), regenerate).ID
+	later := two.exists(id)
+	one.do(one.exists(id), update(`{"other":1}`))
+	out := two.do(later, update(`{"later":1}`))
+	if out.Conflicts != 1 || out.Result != sessionstore.Saved {
+		t.Errorf("%+v", out)
+	}
+	one.want(id, `{"a":1,"other":1,"later":1}`)
+	one.want(newID, `{"a":1}`)
+}
+
+// TestC6ADestroyOfAMarkedSessionLeavesAMark: those under way find their way to the successor, which lives.
+func TestC6ADestroyOfAMarkedSessionLeavesAMark(t *testing.T) {
+	one, two := twoProxies(t, sessionstore.Options{})
+	id := one.begin(update(`{"a":1}`))
+	under := two.exists(id)
+	newID := one.do(one.exists(id), regenerate).ID
+	one.do(one.exists(id), destroy)
+	one.gone(id)
+	two.outcome(two.do(under, update(`{"under":1}`)), sessionstore.Saved, sessionstore.CookieKept)
+	one.want(newID, `{"a":1,"under":1}`)
+}
+
+// TestC7TheNewRecordIsWrittenBeforeTheMark: the proxy is killed in between, and nobody is led to nothing.
+func TestC7TheNewRecordIsWrittenBeforeTheMark(t *testing.T) {
+	for n := 1; n <= 2; n++ {
+		one, two := twoProxies(t, sessionstore.Options{})
+		id := one.begin(update(`{"a":1}`))
+		s, under := one.exists(id), two.exists(id)
+		one.store.before(set, n, then(func() {
+			two.do(under, update(`{"under":1}`))
+			two.want(id, `{"a":1,"under":1}`)
+		}))
+		one.do(s, regenerate)
+		two.want(id, `{"a":1,"under":1}`)
+	}
+}
+
+// TestC8ALogoutUnderWayEndsTheOldIDFirst: the proxy is killed in between. Whoever tries again, by either id, is logged out.
+func TestC8ALogoutUnderWayEndsTheOldIDFirst(t *testing.T) {
+	for again, by := range map[string]int{"by the old id": 0, "by the new id": 1} {
+		one, two := twoProxies(t, sessionstore.Options{})
+		id := one.begin(update(`{"a":1}`))
+		under := two.exists(id)
+		newID := one.do(one.exists(id), regenerate).ID
+		two.store.before(del, 2, lose)
+		two.refuse(errLost, under, destroy)
+		one.gone(id)
+		if by == 0 {
+			two.store.heal()
+			two.do(under, destroy)
+		} else {
+			one.do(one.exists(newID), destroy)
+		}
+		one.gone(id)
+		one.gone(newID)
+		if t.Failed() {
+			t.Fatal(again)
+		}
+	}
+}
+
+// TestC9NoCookieOfAMarkedSession: it could arrive after the one of the new id.
+func TestC9NoCookieOfAMarkedSession(t *testing.T) {
+	for name, parts := range map[string][]part{
+		"permanent": {permanent(true)}, "emptied": {update(`{"a":null}`)}, "a change": {update(`{"b":1}`)},
+	} {
+		one, two := twoProxies(t, sessionstore.Options{})
+		id := one.begin(update(`{"a":1}`))
+		under := two.exists(id)
+		one.do(one.exists(id), regenerate)
+		for _, s := range []*sessionstore.Session{two.exists(id), under} {
+			out := two.do(s, parts...)
+			if out.Cookie != sessionstore.CookieKept || !out.Former {
+				t.Errorf("%s: %+v", name, out)
+			}
+		}
+	}
+}
