@@ -74,15 +74,16 @@ func (m *Manager) Touch(ctx context.Context, s *Session) error {
 	return m.touchRecord(dctx, s.key, s.entry, rec, s.FirstUse() || s.fromTheFuture)
 }
 
-// Refresh is [Manager.Touch] for a session that was loaded long ago: it reads the record first. If the session
-// has got a new id, its successor is touched too, and Refresh remembers where that is: what leads there does not stay for ever.
+// Refresh is [Manager.Touch] for a session that was loaded long ago: it reads the record first. If the session has got
+// a new id since, its successor is touched too, and Refresh remembers where that is: what leads there does not stay for
+// ever. A request that came later with the old id does not keep the successor alive.
 func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	if !s.Exists() {
 		return nil
 	}
 	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
 	defer dctx.stop()
-	key := s.key
+	key, gen := s.key, s.rec.Gen
 	for range maxHops {
 		entry, err := m.store.Get(dctx, key)
 		var rec Record
@@ -95,11 +96,11 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 		if err != nil {
 			return fmt.Errorf("touching session: %w", err)
 		}
-		if rec.Gen == 0 {
+		if rec.Gen <= gen {
 			return nil
 		}
 		m.moves.add(key, rec.Gen, rec.Target, m.opts.Now(), m.lead())
-		key = rec.Target
+		key, gen = rec.Target, 0
 	}
 	return nil
 }

@@ -257,6 +257,24 @@ func TestRefreshFollowsSuccessors(t *testing.T) {
 	}
 }
 
+// TestAttackOldIDKeepsTheSuccessorAlive has somebody who planted an id hold a request with it open, which began
+// after the login: the session of the login idles out all the same.
+func TestAttackOldIDKeepsTheSuccessorAlive(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		planted := r.begin(update(`{"a":1}`))
+		login := r.do(r.exists(planted), regenerate).ID
+		later := r.exists(planted)
+		time.Sleep(time.Minute)
+		ttl := r.entry(login).TTL
+		if err := r.Refresh(t.Context(), later); err != nil {
+			t.Error(err)
+		}
+		if now := r.entry(login).TTL; now != ttl {
+			t.Errorf("the successor lives for %v, not %v", now, ttl)
+		}
+	})
+}
+
 // TestARequestThatTakesLongKeepsItsSession as long as it refreshes it, whatever is changed meanwhile.
 func TestARequestThatTakesLongKeepsItsSession(t *testing.T) {
 	bubble(t, sessionstore.Options{IdleTimeout: time.Minute}, func(t *testing.T, r *rig) {
