@@ -73,8 +73,8 @@ func (s *Store) openFile() (*file, error) {
 
 func (s *Store) create() error { return create(s.o.Path, s.o.FileMode) }
 
-// lockFile opens the file for this process alone. If it is not there, make is to make it; if it is empty, as a crash or an
-// operator has left it, it becomes one without sessions.
+// lockFile opens the file for this process alone. If it is not there, make is to make it. If it is empty, as a crash or an operator
+// has left it, and make does not refuse, it becomes one without sessions.
 func lockFile(path string, make func() error) (*os.File, error) {
 	for range 5 {
 		fd, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -101,6 +101,10 @@ func lockFile(path string, make func() error) (*os.File, error) {
 			info, err := fd.Stat()
 			if err != nil || info.Size() > 0 {
 				return fd, err
+			}
+			if make() != nil {
+				_ = fd.Close()
+				return nil, fmt.Errorf("%w: it is empty", ErrDamaged)
 			}
 			if err := replaceEmpty(path, fd, info); err != nil {
 				return nil, fmt.Errorf("initializing it, as it is empty: %w", err)
