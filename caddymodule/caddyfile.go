@@ -141,7 +141,10 @@ func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err
 		_, err := guest(d, stores.Namespace, "backend", &h.StoreRaw)
 		return true, err
 	case "dialect":
-		_, err := guest(d, dialects.Namespace, "format", &h.DialectRaw)
+		mod, err := guest(d, dialects.Namespace, "format", &h.DialectRaw)
+		if shared, ok := mod.(dialects.Shared); ok {
+			h.sharedCookie = shared.CookieName()
+		}
 		return true, err
 	case "header_prefix":
 		return true, word(d, &h.HeaderPrefix)

@@ -185,7 +185,7 @@ func TestAdaptMatcher(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"handler":"subroute","routes":[` +
-		`{"handle":[{"handler":"session_clean","headers":["X-Session-Data","X-Session-Info","X-Session-Flash","X-Session-Update","X-Session-Control","X-User"]}]},` +
+		`{"handle":[{"cookies":["caddy_session","__Host-caddy_session"],"handler":"session_clean","headers":["X-Session-Data","X-Session-Info","X-Session-Flash","X-Session-Update","X-Session-Control","X-User"],"response_headers":["X-Session-Flash","X-Session-Update","X-Session-Control"]}]},` +
 		`{"handle":[{"handler":"session","inject":{"X-User":"user"},"store":{"backend":"memory"}}],"match":[{"path":["/app/*"]}]}]}`
 	if !strings.Contains(string(out), want) {
 		t.Errorf("the route is not\n%s\nin\n%s", want, out)

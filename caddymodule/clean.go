@@ -6,29 +6,42 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // Clean removes headers from requests however they are spelled, so that no client can
-// forge what a session handler tells the backend. The Caddyfile puts it in
+// forge what a session handler tells the backend, and keeps the session's cookie from it. It also removes from
+// responses what is meant for the session handler. The Caddyfile puts it in
 // front of a session directive with a matcher, for the requests that do not match; the
 // handler itself cleans those that it sees.
 type Clean struct {
-	// The names of the headers
+	// The names of the request headers; the first is that of the session's data
 	Headers []string `json:"headers,omitempty"`
+
+	// The names of the response headers
+	ResponseHeaders []string `json:"response_headers,omitempty"`
 
 	// The names of cookies to remove, as in the session handler's vault
 	Vault []string `json:"vault,omitempty"`
 
-	// The names of the session's own cookie, which vault never means
+	// The names of the session's own cookie, which vault never means. A session handler behind gets it, and nobody else
 	Cookies []string `json:"cookies,omitempty"`
 
-	names nameSet
-	vault vault.Patterns
+	// Whether others get that cookie too, and may set it. Default: false
+	PassThrough bool `json:"pass_through,omitempty"`
+
+	logger *zap.Logger
+	told   sync.Once
+
+	names, response nameSet
+	own             cookieNames
+	vault           vault.Patterns
 }
 
 // CaddyModule returns the Caddy module information.
@@ -37,11 +50,19 @@ func (*Clean) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision implements [caddy.Provisioner].
-func (c *Clean) Provision(caddy.Context) error {
+func (c *Clean) Provision(ctx caddy.Context) error {
+	c.logger = ctx.Logger()
 	if len(c.Headers) == 0 {
 		return errors.New("session_clean: headers: name the headers to remove")
 	}
 	c.names = guard(c.Headers)
+	for _, name := range c.ResponseHeaders {
+		c.response.add(name, updateHeader, 0)
+	}
+	c.response.addOthers()
+	if !c.PassThrough {
+		c.own = c.Cookies
+	}
 	var err error
 	if c.vault, err = vault.NewPatterns(c.Vault, c.Cookies...); err != nil {
 		return fmt.Errorf("session_clean: vault: %w", err)
@@ -53,29 +74,18 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if isVirtual(r) {
 		c.keepAside(r)
 	}
-	clean(r, &c.names, latest(r))
-	disown(r, &c.vault, latest(r), false)
+	outer := latest(r)
+	clean(r, &c.names, outer)
+	disown(r, &c.vault, outer, false)
+	setAside(r, c.own)
 	if err := refuseTrace(w, r); err != nil {
 		return err
 	}
-	return next.ServeHTTP(w, r)
-}
-
-// asideVar is the request variable with what a sub-request of templates has of its outer
-// request's session headers: the session handler behind may need them, see included.
-const asideVar = "\x00session_aside"
-
-func (c *Clean) keepAside(r *http.Request) {
-	aside, ok := caddyhttp.GetVar(r.Context(), asideVar).(http.Header)
-	if !ok {
-		aside = make(http.Header)
-	}
-	for name, values := range r.Header {
-		if c.names.find(name).means == dataHeader {
-			aside[name] = values
-		}
-	}
-	caddyhttp.SetVar(r.Context(), asideVar, aside)
+	l := &leftOut{c: c, r: r, outer: outer}
+	l.ResponseWriter, l.of = w, l
+	err := next.ServeHTTP(l, r)
+	l.end()
+	return err
 }
 
 // guard makes the set that clean takes.

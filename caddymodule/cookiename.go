@@ -51,9 +51,12 @@ func (x *exchange) cannotBePlanted() bool { return hasPrefixFold(x.cookieName(),
 // isSecure reports whether the client came over TLS. A sub-request of templates does not say; there,
 // a cookie tells that browsers send only over TLS.
 func (h *Handler) isSecure(r *http.Request, virtual bool) bool {
-	return cameOverTLS(r) || virtual && h.cookie.hostOnTLS && slices.ContainsFunc(r.Header["Cookie"], func(line string) bool {
-		return strings.Contains(line, h.cookie.names[1]+"=")
-	})
+	if !virtual || !h.cookie.hostOnTLS || cameOverTLS(r) {
+		return cameOverTLS(r)
+	}
+	name := h.cookie.names[1]
+	return asideOf(r).cookies[name] != nil ||
+		slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, name+"=") })
 }
 
 // checkPrefix holds the cookie to what browsers demand of names with a prefix, in any case (RFC 6265bis, section 5.7).

@@ -24,10 +24,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	included := x.included()
 	clean(r, &h.names.request, nil)
 	disown(r, &h.disowned, x.outer, false)
-	if err := refuseTrace(w, r); err != nil {
-		return err
+	err := refuseTrace(w, r)
+	if err == nil {
+		err = x.begin()
 	}
-	if err := x.begin(); err != nil {
+	if err != nil {
+		if !h.cookie.passThrough {
+			setAside(r, h.cookie.names)
+		}
 		return err
 	}
 	defer x.end()
@@ -50,7 +54,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // exchange is one request and its response. It is the response writer that the
 // next handler gets, so that it sees the response begin in whichever way it does.
 type exchange struct {
-	caddyhttp.ResponseWriterWrapper
+	headWriter
 
 	h       *Handler
 	r       *http.Request
@@ -139,7 +143,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 	x.secure = h.isSecure(r, x.virtual)
 	x.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	x.outer, _ = x.vars[exchangeVar].(*exchange)
-	x.ResponseWriter = w
+	x.ResponseWriter, x.of = w, x
 	return x
 }
 
@@ -148,7 +152,7 @@ func (x *exchange) begin() error {
 	h := x.h
 	for o := x.outer; o != nil; o = o.outer {
 		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.names.meet(h.cookie.names)) {
-			h.logger.Error("two session handlers in one request have the same header prefix or cookie name; give one of them a name",
+			h.logger.Error(errTwoHandlers.Error()+"; "+advice(o.h, h),
 				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", x.cookieName()))
 			return x.fail(http.StatusInternalServerError, errTwoHandlers)
 		}
@@ -205,6 +209,9 @@ const maxIdentities = 16
 func (x *exchange) identify(ref string) identity {
 	h := x.h
 	x.cookies = h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
+	if a, ok := x.vars[asideVar].(*aside); ok {
+		x.cookies = append(x.cookies, a.cookies[x.cookieName()]...)
+	}
 	if len(x.cookies) == 0 {
 		// In an error route, the handler that failed before has taken the cookies.
 		for o := x.outer; o != nil; o = o.outer {
@@ -359,8 +366,8 @@ func (x *exchange) included() (ref string) {
 		return ""
 	}
 	info := x.r.Header.Get(x.h.names.info)
-	if aside, ok := caddyhttp.GetVar(x.r.Context(), asideVar).(http.Header); ok && info == "" {
-		info = aside.Get(x.h.names.info)
+	if a, ok := x.vars[asideVar].(*aside); ok && info == "" {
+		info = a.headers.Get(x.h.names.info)
 	}
 	_, rest, _ := strings.Cut(info, `ref="`)
 	ref, _, _ = strings.Cut(rest, `"`)

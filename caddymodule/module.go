@@ -153,6 +153,9 @@ type Handler struct {
 	vault    vault.Patterns
 	adopted  adoption
 
+	// sharedCookie is the name of the cookie of a dialect that shares it. It is known in a Caddyfile only.
+	sharedCookie string
+
 	// disowned are the cookies that no client may send.
 	disowned vault.Patterns
 

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -111,8 +112,13 @@ func (n *names) set(prefix string) {
 	n.response.add(n.flash, flashHeader, 0)
 	n.response.add(n.update, updateHeader, 0)
 	n.response.add(n.control, controlHeader, 0)
-	n.response.add("Set-Cookie", setCookieHeader, 0)
-	n.response.add("Trailer", trailerHeader, 0)
+	n.response.addOthers()
+}
+
+// addOthers adds to the names that no client gets those of the headers which are for others too.
+func (s *nameSet) addOthers() {
+	s.add("Set-Cookie", setCookieHeader, 0)
+	s.add("Trailer", trailerHeader, 0)
 }
 
 // guarded returns the names that no client may send.
@@ -122,6 +128,11 @@ func (n *names) guarded(inject map[string]string) []string {
 		guarded = append(guarded, name)
 	}
 	return guarded
+}
+
+// withheld returns the names that the backend may send and no client gets.
+func (n *names) withheld(capture map[string]Capture) []string {
+	return append([]string{n.flash, n.update, n.control}, slices.Sorted(maps.Keys(capture))...)
 }
 
 // own returns the set of the names that no option may give to another header.

@@ -36,6 +36,9 @@ const (
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.outages, h.unreadable = outageLogger(h.logger), outageLogger(h.logger)
+	if err := h.checkSiblings(ctx); err != nil {
+		return err
+	}
 	if err := h.provisionDialect(ctx); err != nil {
 		return err
 	}

@@ -59,7 +59,7 @@ func (x *exchange) collect(h http.Header, status int) collected {
 			}
 			continue
 		case trailerHeader:
-			if kept, removed := removeTokens(values, x.notInTrailers); removed {
+			if kept, removed := removeTokens(values, names.response.notInTrailers); removed {
 				h[name] = kept
 				x.h.logger.Warn("session headers in trailers are ignored")
 			}
@@ -102,22 +102,6 @@ func (x *exchange) canonical(n foldedName) string {
 	default:
 		return names.captured[n.field].header
 	}
-}
-
-// ours reports whether a name is one of ours in a response.
-func (x *exchange) ours(name string) bool {
-	switch x.h.names.response.find(name).means {
-	case flashHeader, updateHeader, controlHeader, capturedHeader:
-		return true
-	default:
-		return false
-	}
-}
-
-// notInTrailers reports whether a name must not reach the client in the trailers: one of ours, or Set-Cookie, which no
-// browser obeys there.
-func (x *exchange) notInTrailers(name string) bool {
-	return x.ours(name) || strings.EqualFold(name, "Set-Cookie")
 }
 
 // takeForeign takes out cookies that the backend sets under our cookie's name: only

@@ -33,9 +33,15 @@ func (h *Handler) provisionVault() (err error) {
 
 // clean returns the handler that cleans the requests which a matcher leaves out.
 func (h *Handler) clean() *Clean {
-	c := &Clean{Headers: h.names.guarded(h.Inject)}
-	if names := disownedNames(h.Vault, h.adopted.cookie); len(names) > 0 {
-		c.Vault, c.Cookies = names, h.Cookie.namesIn(h.Name)
+	c := &Clean{
+		Headers: h.names.guarded(h.Inject), ResponseHeaders: h.names.withheld(h.Capture), Cookies: h.Cookie.namesIn(h.Name),
+		Vault: disownedNames(h.Vault, h.adopted.cookie), PassThrough: h.sharedCookie != "",
+	}
+	if h.Cookie != nil {
+		c.PassThrough = isTrue(h.Cookie.PassThrough, c.PassThrough)
+	}
+	if h.sharedCookie != "" && (h.Cookie == nil || h.Cookie.Name == "") {
+		c.Cookies = []string{h.sharedCookie}
 	}
 	return c
 }

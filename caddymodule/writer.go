@@ -7,8 +7,10 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/quic-go/quic-go/http3"
 )
 
@@ -30,7 +32,65 @@ func (quietError) As(target any) bool {
 	return ok
 }
 
-// start is called by everything that sends the head of a response.
+// headWriter is a response writer that tells a handler when a response begins, in whichever way it does.
+type headWriter struct {
+	caddyhttp.ResponseWriterWrapper
+	of interface {
+		// start is called by everything that sends the head of the final response. After an error, nothing is sent.
+		start(status int) error
+
+		// interim is called before the head of a 1xx response, and reports whether that is sent.
+		interim() bool
+	}
+}
+
+// WriteHeader implements [http.ResponseWriter]. A 1xx response is not the one that counts, 101 excepted.
+func (w *headWriter) WriteHeader(status int) {
+	var send bool
+	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
+		send = w.of.interim()
+	} else {
+		send = w.of.start(status) == nil
+	}
+	if send {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+// Write implements [http.ResponseWriter]. It leaves the implicit WriteHeader(200) to the
+// server, which sniffs the content type then.
+func (w *headWriter) Write(p []byte) (int, error) {
+	if err := w.of.start(http.StatusOK); err != nil {
+		return 0, err
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom implements [io.ReaderFrom], so that files still go out by sendfile.
+func (w *headWriter) ReadFrom(r io.Reader) (int64, error) {
+	if err := w.of.start(http.StatusOK); err != nil {
+		return 0, err
+	}
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError is what [http.ResponseController] calls: a flush sends the head if nothing has yet.
+func (w *headWriter) FlushError() error {
+	if err := w.of.start(http.StatusOK); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack implements [http.Hijacker]. Whoever takes the connection without writing a
+// head can still change the session, but no cookie goes out.
+func (w *headWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := w.of.start(http.StatusSwitchingProtocols); err != nil {
+		return nil, nil, err
+	}
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
 func (x *exchange) start(status int) error {
 	x.commit(status)
 	if x.progress == refused {
@@ -39,89 +99,102 @@ func (x *exchange) start(status int) error {
 	return nil
 }
 
-// WriteHeader implements [http.ResponseWriter]. A 1xx response is not the one that
-// counts, 101 excepted: it passes without our headers, and without a commit.
-func (x *exchange) WriteHeader(status int) {
-	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
-		if x.progress != refused {
-			x.stripHead("a session header in a 1xx response is ignored")
-			x.ResponseWriter.WriteHeader(status)
-		}
-		return
+func (x *exchange) interim() bool {
+	if x.progress == refused {
+		return false
 	}
-	if x.start(status) == nil {
-		x.ResponseWriter.WriteHeader(status)
-	}
+	x.stripHead("a session header or a cookie in a 1xx response is ignored")
+	return true
 }
 
-// Write implements [http.ResponseWriter]. It leaves the implicit WriteHeader(200) to the
-// server, which sniffs the content type then.
+// Write implements [http.ResponseWriter], with errors that do no harm in logs.
 func (x *exchange) Write(p []byte) (int, error) {
-	if err := x.start(http.StatusOK); err != nil {
-		return 0, err
-	}
-	n, err := x.ResponseWriter.Write(p)
-	if err != nil {
+	n, err := x.headWriter.Write(p)
+	if err != nil && err != errRefused {
 		err = quietError{err}
 	}
 	return n, err
-}
-
-// ReadFrom implements [io.ReaderFrom], so that files still go out by sendfile.
-func (x *exchange) ReadFrom(r io.Reader) (int64, error) {
-	if err := x.start(http.StatusOK); err != nil {
-		return 0, err
-	}
-	return x.ResponseWriterWrapper.ReadFrom(r)
-}
-
-// FlushError is what [http.ResponseController] calls: a flush sends the head if nothing has yet.
-func (x *exchange) FlushError() error {
-	if err := x.start(http.StatusOK); err != nil {
-		return err
-	}
-	return http.NewResponseController(x.ResponseWriter).Flush()
-}
-
-// Hijack implements [http.Hijacker]. Whoever takes the connection without writing a
-// head can still change the session, but no cookie goes out.
-func (x *exchange) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if err := x.start(http.StatusSwitchingProtocols); err != nil {
-		return nil, nil, err
-	}
-	return http.NewResponseController(x.ResponseWriter).Hijack()
 }
 
 // stripHead removes our headers, and cookies in our cookie's name or of the session, from a response that is not
 // committed.
 func (x *exchange) stripHead(message string) {
 	h := x.Header()
-	for name, values := range h {
-		switch {
-		case x.ours(name):
-			delete(h, name)
-			x.h.logger.Warn(message)
-		case strings.EqualFold(name, "Set-Cookie"):
-			x.takeForeign(h, name, values, new(collected))
+	if x.h.names.response.strip(h, x.h.cookie.names) {
+		x.h.logger.Warn(message)
+	}
+	for name := range h {
+		if strings.EqualFold(name, "Set-Cookie") {
 			x.ignoreCookies(h, name)
 		}
 	}
 }
 
-// stripTrailers removes our headers from the trailers, which are in the header map
-// once the body is through, whether they were announced or not.
+// stripTrailers removes our headers from the trailers, once the body is through.
 func (x *exchange) stripTrailers() {
-	h := x.Header()
-	if x.progress != committed {
-		return
+	if x.progress == committed && x.h.names.response.stripTrailers(x.Header()) {
+		x.h.logger.Warn("a session header or a cookie in the trailers is ignored")
 	}
-	for name := range h {
-		trailer, isTrailer := strings.CutPrefix(name, http.TrailerPrefix)
-		if x.ours(trailer) || isTrailer && x.notInTrailers(trailer) {
+}
+
+// strip removes the names of the set from the head of a response that changes nothing, and the cookies in our names, and
+// reports whether there were any.
+func (s *nameSet) strip(h http.Header, own cookieNames) (found bool) {
+	for name, values := range h {
+		switch s.find(name).means {
+		case none:
+		case setCookieHeader:
+			if !strings.EqualFold(name, "Set-Cookie") {
+				continue
+			}
+			kept := slices.DeleteFunc(slices.Clone(values), func(line string) bool {
+				set, _ := sets(line)
+				return own.own(set)
+			})
+			if len(kept) < len(values) {
+				found = true
+				setLines(h, name, kept)
+			}
+		case trailerHeader:
+			if kept, removed := removeTokens(values, s.notInTrailers); removed {
+				found = true
+				setLines(h, name, kept)
+			}
+		default:
+			found = true
 			delete(h, name)
-			x.h.logger.Warn("a session header or a cookie in the trailers is ignored")
 		}
 	}
+	return found
+}
+
+// stripTrailers does so with the trailers, which are in the header map once the body is through, whether they were
+// announced or not.
+func (s *nameSet) stripTrailers(h http.Header) (found bool) {
+	for name := range h {
+		trailer, isTrailer := strings.CutPrefix(name, http.TrailerPrefix)
+		if s.ours(trailer) || isTrailer && s.notInTrailers(trailer) {
+			found = true
+			delete(h, name)
+		}
+	}
+	return found
+}
+
+// ours reports whether a name is in the set, and not for others too.
+func (s *nameSet) ours(name string) bool {
+	switch s.find(name).means {
+	case none, setCookieHeader, trailerHeader:
+		return false
+	default:
+		return true
+	}
+}
+
+// notInTrailers reports whether a name must not reach the client in the trailers: one of ours, or Set-Cookie, which no
+// browser obeys there.
+func (s *nameSet) notInTrailers(name string) bool {
+	return s.ours(name) || strings.EqualFold(name, "Set-Cookie")
 }
 
 // headerSnapshot remembers the headers that a response has before the backend adds its own.
@@ -158,9 +231,9 @@ func (s *headerSnapshot) restore(h http.Header) {
 
 // Interface guards
 var (
-	_ http.ResponseWriter                       = (*exchange)(nil)
-	_ http.Hijacker                             = (*exchange)(nil)
-	_ io.ReaderFrom                             = (*exchange)(nil)
-	_ interface{ FlushError() error }           = (*exchange)(nil)
-	_ interface{ Unwrap() http.ResponseWriter } = (*exchange)(nil)
+	_ http.ResponseWriter                       = (*headWriter)(nil)
+	_ http.Hijacker                             = (*headWriter)(nil)
+	_ io.ReaderFrom                             = (*headWriter)(nil)
+	_ interface{ FlushError() error }           = (*headWriter)(nil)
+	_ interface{ Unwrap() http.ResponseWriter } = (*headWriter)(nil)
 )

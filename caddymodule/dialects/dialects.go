@@ -18,6 +18,12 @@ type Dialect interface {
 	Format() Format
 }
 
+// Shared is implemented by dialects whose sessions and cookie another framework uses too.
+type Shared interface {
+	// CookieName is that of [Format], which is known before provisioning.
+	CookieName() string
+}
+
 // Format is how a dialect keeps sessions. The zero value of each field but Codec is that of this project's own.
 type Format struct {
 	// Codec is the format of the records: a [sessionstore.ForeignCodec], but for our own.

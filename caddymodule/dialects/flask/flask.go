@@ -51,6 +51,9 @@ func (f *Dialect) Provision(caddy.Context) error {
 	return nil
 }
 
+// CookieName implements [dialects.Shared].
+func (*Dialect) CookieName() string { return flask.CookieName }
+
 // Format implements [dialects.Dialect].
 func (f *Dialect) Format() dialects.Format {
 	return dialects.Format{

@@ -157,6 +157,9 @@ func (unsigned) Sign(id string) string { return id }
 // Verify implements [dialects.Cookies]. Whether it is an id at all, the codec says.
 func (unsigned) Verify(value string) (id string, stale, ok bool) { return value, false, true }
 
+// CookieName implements [dialects.Shared].
+func (*Dialect) CookieName() string { return flask.CookieName }
+
 // Format implements [dialects.Dialect].
 func (f *Dialect) Format() dialects.Format { return f.format }
 

@@ -1,0 +1,109 @@
+package caddymodule
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// leftOut is the response to a request that a matcher may have left out. There, no session handler takes out of it what is
+// meant for one.
+type leftOut struct {
+	headWriter
+	c *Clean
+	r *http.Request
+
+	// outer is the latest exchange of the handlers before.
+	outer *exchange
+	begun bool
+}
+
+func (l *leftOut) start(int) error {
+	if !l.begun {
+		l.begun = true
+		l.strip()
+	}
+	return nil
+}
+
+func (l *leftOut) interim() bool {
+	l.strip()
+	return true
+}
+
+// end strips what next has left: trailers, or the head of a response that has not begun, as one that failed.
+func (l *leftOut) end() {
+	if !l.begun {
+		l.strip()
+	}
+	if !l.taken() && l.c.response.stripTrailers(l.Header()) {
+		l.tell()
+	}
+}
+
+func (l *leftOut) strip() {
+	if !l.taken() && l.c.response.strip(l.Header(), l.c.own) {
+		l.tell()
+	}
+}
+
+func (l *leftOut) tell() {
+	l.c.told.Do(func() {
+		l.c.logger.Warn("a backend changes a session in a response that the matcher of session leaves out; that is ignored",
+			nameField(l.c.Headers[0]))
+	})
+}
+
+// taken reports whether the session handler behind has seen to the response.
+func (l *leftOut) taken() bool {
+	for x := latest(l.r); x != l.outer && x != nil; x = x.outer {
+		if x.h.names.request.find(l.c.Headers[0]).means == dataHeader && (!x.ended || x.progress == committed) {
+			return true
+		}
+	}
+	return false
+}
+
+// asideVar is the request variable with what a cleaner has taken out of a request and the session handler behind may need.
+const asideVar = "\x00session_aside"
+
+type aside struct {
+	// headers are those of the outer request, in a sub-request of templates: see included.
+	headers http.Header
+
+	// cookies are the values of the session's cookies, by their names.
+	cookies map[string][]string
+}
+
+func asideOf(r *http.Request) *aside {
+	a, ok := caddyhttp.GetVar(r.Context(), asideVar).(*aside)
+	if !ok {
+		a = &aside{make(http.Header), make(map[string][]string)}
+		caddyhttp.SetVar(r.Context(), asideVar, a)
+	}
+	return a
+}
+
+func (c *Clean) keepAside(r *http.Request) {
+	for name, values := range r.Header {
+		if c.names.find(name).means == dataHeader {
+			asideOf(r).headers[name] = values
+		}
+	}
+}
+
+// setAside takes the session's cookies out of a request.
+func setAside(r *http.Request, own cookieNames) {
+	if len(own) == 0 {
+		return
+	}
+	removeCookies(r.Header, func(pair string) bool {
+		name, value := parseCookie(pair)
+		if !own.own(name) {
+			return false
+		}
+		a := asideOf(r)
+		a.cookies[name] = append(a.cookies[name], value)
+		return true
+	})
+}

@@ -1,0 +1,77 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// advice says how two handlers that meet in a request are told apart.
+func advice(a, b *Handler) string {
+	switch {
+	case a == b:
+		return "it is one handler that a request comes to twice"
+	case a.Name == b.Name:
+		return "give one of them another name, or both matchers that no request meets together"
+	case fold(a.names.data) == fold(b.names.data):
+		return "give one of them another header_prefix"
+	default:
+		return "give one of them another cookie name"
+	}
+}
+
+// checkSiblings refuses a configuration in which every request of a list of routes comes to two handlers that do not go
+// together, as with two session directives without a matcher in one block.
+func (h *Handler) checkSiblings(ctx caddy.Context) error {
+	modules := ctx.Modules()
+	if len(modules) < 2 {
+		return nil
+	}
+	var lists []caddyhttp.RouteList
+	switch parent := modules[len(modules)-2].(type) {
+	case *caddyhttp.Subroute:
+		lists = append(lists, parent.Routes)
+	case *caddyhttp.App:
+		for _, server := range parent.Servers {
+			lists = append(lists, server.Routes)
+		}
+	}
+	for _, list := range lists {
+		var all []*Handler
+		for i := range list {
+			all = append(all, always(&list[i])...)
+		}
+		for i, b := range all {
+			for _, a := range all[:i] {
+				if fold(a.names.data) == fold(b.names.data) || a.Cookie.namesIn(a.Name).meet(b.Cookie.namesIn(b.Name)) {
+					return fmt.Errorf("two session directives without a matcher stand in one block, so that every request comes to both; %s", advice(a, b))
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// always returns the session handlers that every request comes to which reaches the route: those that are
+// provisioned, or else what the configuration says about them.
+func always(route *caddyhttp.Route) (all []*Handler) {
+	if route.Group != "" || len(route.MatcherSetsRaw) > 0 || len(route.MatcherSets) > 0 {
+		return nil
+	}
+	for _, handler := range route.Handlers {
+		if h, ok := handler.(*Handler); ok {
+			all = append(all, h)
+		}
+	}
+	for _, raw := range route.HandlersRaw {
+		var kind struct{ Handler string }
+		h := new(Handler)
+		if json.Unmarshal(raw, &kind) != nil || kind.Handler != "session" || json.Unmarshal(raw, h) != nil || h.provisionNames() != nil {
+			continue
+		}
+		all = append(all, h)
+	}
+	return all
+}
