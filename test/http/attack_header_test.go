@@ -216,10 +216,14 @@ func TestAttackForgedHeadersBesideTheMatcher(t *testing.T) {
 				}
 			}
 		}
-		// There the response headers are the backend's own business: nothing is changed by them.
-		r := b.get(ask("/other", "update", `{"a":1}`)).want(http.StatusOK).keeps()
+		// There the backend gets no cookie of ours, and nothing that it says about a session reaches the client.
+		r := b.holding("a=1; caddy_session=x.y; b=2").get(ask("/other", "update", `{"a":1}`, "control", "destroy", "flash", `"x"`, "Set-Cookie", "caddy_session=evil")).
+			want(http.StatusOK).keeps().hides()
 		if r.Header["Vary"] != nil {
 			t.Error("Vary outside of the matcher")
+		}
+		if r.given("Cookie") != "a=1; b=2" {
+			t.Errorf("outside of the matcher, the backend got the cookies %q", r.given("Cookie"))
 		}
 	}
 }
@@ -303,6 +307,30 @@ func TestAttackForgedHeadersOverHTTP2(t *testing.T) {
 		t.Errorf("the backend got %v and %v", sent.Header, sent.Trailer)
 	}
 }
+
+// Nothing of ours passes in trailers or 1xx responses, also where a matcher leaves the request out.
+func TestAttackCookiesInTrailers(t *testing.T) {
+	t.Parallel()
+	for name, s := range map[string]*site{"session": rawSite, "beside the matcher": rawBeside} {
+		for _, announce := range []string{"", "Trailer: Set-Cookie, X-Session-Update, X-Ok\r\n"} {
+			text := s.browser(t).via(rawText("HTTP/1.1 103 Early Hints\r\nSet-Cookie: caddy_session=EVIL\r\nX-Session-Update: {}\r\nLink: </x>\r\n\r\n" +
+				"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n" + announce + "\r\n4\r\nbody\r\n0\r\n" +
+				"Set-Cookie: caddy_session=EVIL\r\nX-Session-Update: {}\r\nX-Ok: 1\r\n\r\n")).rawGet("/raw")
+			if strings.Contains(text, "EVIL") || strings.Contains(text, "X-Session") || !strings.Contains(text, "103 Early Hints") || !strings.Contains(text, "\r\nX-Ok: 1") {
+				t.Errorf("%s: the client got %q", name, text)
+			}
+		}
+	}
+}
+
+var rawBeside = newSite("rawbeside", `
+	session /app/* {
+		store memory
+		secret $SECRET
+	}
+	reverse_proxy $RAW {
+		flush_interval -1
+	}`)
 
 var rawSite = newSite("raw", `
 	session {
