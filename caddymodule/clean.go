@@ -73,6 +73,7 @@ func (c *Clean) Provision(ctx caddy.Context) error {
 func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if isVirtual(r) {
 		c.keepAside(r)
+		borrow(r)
 	}
 	outer := latest(r)
 	clean(r, &c.names, outer)
@@ -81,6 +82,7 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	if err := refuseTrace(w, r); err != nil {
 		return err
 	}
+	defer lend(r)()
 	l := &leftOut{c: c, r: r, outer: outer}
 	l.ResponseWriter, l.of = w, l
 	err := next.ServeHTTP(l, r)

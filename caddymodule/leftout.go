@@ -1,7 +1,11 @@
 package caddymodule
 
 import (
+	"crypto/rand"
+	"maps"
 	"net/http"
+	"slices"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -54,10 +58,13 @@ func (l *leftOut) tell() {
 	})
 }
 
-// taken reports whether the session handler behind has seen to the response.
+// taken reports whether a session handler of these names sees to the response: one behind, or one before, as where two
+// directives have one name and matchers of their own.
 func (l *leftOut) taken() bool {
-	for x := latest(l.r); x != l.outer && x != nil; x = x.outer {
-		if x.h.names.request.find(l.c.Headers[0]).means == dataHeader && (!x.ended || x.progress == committed) {
+	behind := true
+	for x := latest(l.r); x != nil; x = x.outer {
+		behind = behind && x != l.outer
+		if x.h.names.request.find(l.c.Headers[0]).means == dataHeader && (!x.ended || behind && x.progress == committed) {
 			return true
 		}
 	}
@@ -88,6 +95,30 @@ func (c *Clean) keepAside(r *http.Request) {
 	for name, values := range r.Header {
 		if c.names.find(name).means == dataHeader {
 			asideOf(r).headers[name] = values
+		}
+	}
+}
+
+// lent holds the cookies that are aside while requests are under way, for sub-requests of templates, which have
+// variables of their own. The keys are secret, and travel in markHeader.
+var lent sync.Map
+
+// lend returns what ends the loan.
+func lend(r *http.Request) (end func()) {
+	a, ok := caddyhttp.GetVar(r.Context(), asideVar).(*aside)
+	if !ok || len(a.cookies) == 0 {
+		return func() {}
+	}
+	key := rand.Text()
+	lent.Store(key, a.cookies)
+	r.Header[markHeader] = append(slices.Clip(r.Header[markHeader]), key)
+	return func() { lent.Delete(key) }
+}
+
+func borrow(r *http.Request) {
+	for _, key := range r.Header[markHeader] {
+		if cookies, ok := lent.Load(key); ok {
+			maps.Copy(asideOf(r).cookies, cookies.(map[string][]string))
 		}
 	}
 }

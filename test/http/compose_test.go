@@ -67,7 +67,7 @@ const meeting = `
 		secret $SECRET
 		$1
 	}
-	session {
+	session /* {
 		store memory
 		secret $SECRET
 		$2
@@ -100,7 +100,9 @@ func TestHandlersThatMeet(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		awaitLog(t, "the clash", "two session handlers in one request have the same header prefix or cookie name")
+		for _, advice := range []string{"give one of them another name", "give one of them another header_prefix", "give one of them another cookie name"} {
+			awaitLog(t, "the clash", "two session handlers in one request have the same header prefix or cookie name; "+advice)
+		}
 	})
 }
 
