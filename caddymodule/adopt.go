@@ -101,6 +101,9 @@ func (x *exchange) adopt(c *collected, change *sessionstore.Change) error {
 		return nil
 	}
 	before := x.given()
+	if x.withheld >= dataWithheld {
+		before = sessionstore.Record{Data: []byte(emptyData)}
+	}
 	after, err := x.readAdopted(c.adopted[len(c.adopted)-1])
 	if err != nil {
 		return fmt.Errorf("Set-Cookie %s: %w", x.h.adopted.cookie, err)
@@ -153,7 +156,7 @@ func (x *exchange) readAdopted(line string) (rec sessionstore.Record, err error)
 // readable is the edit, after all others, that refuses data of which the app could not read its session any more.
 type readable func(jsondoc.Value) error
 
-func (check readable) Apply(doc jsondoc.Value, _ int) (jsondoc.Value, error) {
+func (check readable) Apply(doc jsondoc.Value, _ *jsondoc.Budget) (jsondoc.Value, error) {
 	if err := check(doc); err != nil {
 		return doc, fmt.Errorf("the app's session: %w", err)
 	}

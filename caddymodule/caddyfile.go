@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/dustin/go-humanize"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
@@ -84,7 +85,8 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		touch_interval    <duration>
 //		regenerate_grace  <duration>
 //		regenerate_unused <duration>
-//		max_size          <bytes>
+//		max_size          <size>
+//		max_headers       <size>
 //		store_timeout     <duration>
 //		on_store_error    fail | anonymous
 //		vary              on | off
@@ -96,7 +98,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //			secure       auto | on | off
 //			http_only    on | off
 //			partitioned  on | off
-//			pass_through on | off
+//			pass_through on | off | mark
 //			permanent    on | off
 //		}
 //	}
@@ -104,121 +106,75 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 // Only inject and capture may be repeated. The block of capture is that of Caddy's response matchers, and may be left out.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
-	if d.NextArg() {
-		return d.ArgErr()
+	if err := stores.None(d); err != nil {
+		return err
 	}
-	return eachOption(d, "session", []string{"inject", "capture"}, h.option)
+	return stores.Block(d, "session", h.block(d), "inject", "capture")
 }
 
-// eachOption calls set for every option of a block, none twice but the repeatable.
-func eachOption(d *caddyfile.Dispenser, block string, repeatable []string, set func(*caddyfile.Dispenser, string) (known bool, err error)) error {
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] && !slices.Contains(repeatable, option) {
-			return d.Errf("%s is given twice", option)
-		}
-		seen[option] = true
-		switch known, err := set(d, option); {
-		case !known:
-			return d.Errf("unrecognized option of %s: %s", block, option)
-		case err != nil:
+// block says how each option is read.
+func (h *Handler) block(d *caddyfile.Dispenser) stores.Options {
+	return stores.Options{
+		"name":   func() error { return word(d, &h.Name) },
+		"scope":  func() error { return word(d, &h.Scope) },
+		"secret": func() error { return words(d, &h.Secret) },
+		"store": func() error {
+			_, err := guest(d, stores.Namespace, "backend", &h.StoreRaw)
 			return err
-		}
-	}
-	return nil
-}
-
-func (h *Handler) option(d *caddyfile.Dispenser, option string) (known bool, err error) {
-	switch option {
-	case "name":
-		return true, word(d, &h.Name)
-	case "scope":
-		return true, word(d, &h.Scope)
-	case "secret":
-		return true, words(d, &h.Secret)
-	case "store":
-		_, err := guest(d, stores.Namespace, "backend", &h.StoreRaw)
-		return true, err
-	case "dialect":
-		mod, err := guest(d, dialects.Namespace, "format", &h.DialectRaw)
-		if shared, ok := mod.(dialects.Shared); ok {
-			h.sharedCookie = shared.CookieName()
-		}
-		return true, err
-	case "header_prefix":
-		return true, word(d, &h.HeaderPrefix)
-	case "forward":
-		return true, words(d, &h.Forward)
-	case "updates":
-		return true, onOff(d, &h.Updates)
-	case "encoding":
-		return true, oneOf(d, &h.Encoding, encodingJSON, encodingBase64)
-	case "inject":
-		return true, pair(d, &h.Inject)
-	case "capture":
-		return true, captureOption(d, &h.Capture)
-	case "vault":
-		return true, words(d, &h.Vault)
-	case "adopt":
-		mod, err := guest(d, adopters.Namespace, "kind", &h.AdoptRaw)
-		if adopter, ok := mod.(adopters.Adopter); ok {
-			h.adopted.cookie = adopter.CookieName()
-		}
-		return true, err
-	case "regenerate_on":
-		return true, words(d, &h.RegenerateOn)
-	case "idle_timeout":
-		return true, duration(d, &h.IdleTimeout)
-	case "absolute_timeout":
-		return true, duration(d, &h.AbsoluteTimeout)
-	case "touch_interval":
-		return true, duration(d, &h.TouchInterval)
-	case "regenerate_grace":
-		return true, duration(d, &h.RegenerateGrace)
-	case "regenerate_unused":
-		return true, duration(d, &h.RegenerateUnused)
-	case "max_size":
-		return true, number(d, &h.MaxSize)
-	case "store_timeout":
-		return true, duration(d, &h.StoreTimeout)
-	case "on_store_error":
-		return true, oneOf(d, &h.OnStoreError, onErrorFail, onErrorAnonymous)
-	case "vary":
-		return true, onOff(d, &h.Vary)
-	case "cookie":
-		if d.NextArg() {
-			return true, d.ArgErr()
-		}
-		h.Cookie = new(Cookie)
-		return true, eachOption(d, "cookie", nil, h.Cookie.option)
-	default:
-		return false, nil
+		},
+		"dialect": func() error {
+			mod, err := guest(d, dialects.Namespace, "format", &h.DialectRaw)
+			if shared, ok := mod.(dialects.Shared); ok {
+				h.sharedCookie = shared.CookieName()
+			}
+			return err
+		},
+		"header_prefix": func() error { return word(d, &h.HeaderPrefix) },
+		"forward":       func() error { return words(d, &h.Forward) },
+		"updates":       func() error { return onOff(d, &h.Updates) },
+		"encoding":      func() error { return oneOf(d, &h.Encoding, encodingJSON, encodingBase64) },
+		"inject":        func() error { return pair(d, &h.Inject) },
+		"capture":       func() error { return captureOption(d, &h.Capture) },
+		"vault":         func() error { return words(d, &h.Vault) },
+		"adopt": func() error {
+			mod, err := guest(d, adopters.Namespace, "kind", &h.AdoptRaw)
+			if adopter, ok := mod.(adopters.Adopter); ok {
+				h.adopted.cookie = adopter.CookieName()
+			}
+			return err
+		},
+		"regenerate_on":     func() error { return words(d, &h.RegenerateOn) },
+		"idle_timeout":      func() error { return duration(d, &h.IdleTimeout) },
+		"absolute_timeout":  func() error { return duration(d, &h.AbsoluteTimeout) },
+		"touch_interval":    func() error { return duration(d, &h.TouchInterval) },
+		"regenerate_grace":  func() error { return duration(d, &h.RegenerateGrace) },
+		"regenerate_unused": func() error { return duration(d, &h.RegenerateUnused) },
+		"max_size":          func() error { return size(d, &h.MaxSize) },
+		"max_headers":       func() error { return size(d, &h.MaxHeaders) },
+		"store_timeout":     func() error { return duration(d, &h.StoreTimeout) },
+		"on_store_error":    func() error { return oneOf(d, &h.OnStoreError, onErrorFail, onErrorAnonymous) },
+		"vary":              func() error { return onOff(d, &h.Vary) },
+		"cookie": func() error {
+			if err := stores.None(d); err != nil {
+				return err
+			}
+			h.Cookie = new(Cookie)
+			return stores.Block(d, "cookie", h.Cookie.block(d))
+		},
 	}
 }
 
-func (c *Cookie) option(d *caddyfile.Dispenser, option string) (known bool, err error) {
-	switch option {
-	case "name":
-		return true, word(d, &c.Name)
-	case "domain":
-		return true, word(d, &c.Domain)
-	case "path":
-		return true, word(d, &c.Path)
-	case "same_site":
-		return true, oneOf(d, &c.SameSite, "lax", "strict", "none")
-	case "secure":
-		return true, oneOf(d, &c.Secure, secureAuto, secureOn, secureOff)
-	case "http_only":
-		return true, onOff(d, &c.HTTPOnly)
-	case "partitioned":
-		return true, plainOnOff(d, &c.Partitioned)
-	case "pass_through":
-		return true, onOff(d, &c.PassThrough)
-	case "permanent":
-		return true, onOff(d, &c.Permanent)
-	default:
-		return false, nil
+func (c *Cookie) block(d *caddyfile.Dispenser) stores.Options {
+	return stores.Options{
+		"name":         func() error { return word(d, &c.Name) },
+		"domain":       func() error { return word(d, &c.Domain) },
+		"path":         func() error { return word(d, &c.Path) },
+		"same_site":    func() error { return oneOf(d, &c.SameSite, "lax", "strict", "none") },
+		"secure":       func() error { return oneOf(d, &c.Secure, secureAuto, secureOn, secureOff) },
+		"http_only":    func() error { return onOff(d, &c.HTTPOnly) },
+		"partitioned":  func() error { return plainOnOff(d, &c.Partitioned) },
+		"pass_through": func() error { return oneOf(d, &c.PassThrough, passOn, passOff, passMark) },
+		"permanent":    func() error { return onOff(d, &c.Permanent) },
 	}
 }
 
@@ -226,15 +182,15 @@ func (c *Cookie) option(d *caddyfile.Dispenser, option string) (known bool, err 
 func guest(d *caddyfile.Dispenser, namespace, inlineKey string, raw *json.RawMessage) (any, error) {
 	option := d.Val()
 	if !d.NextArg() {
-		return nil, d.ArgErr()
+		return nil, d.Errf("%s: a value is missing: %s", option, stores.Known(namespace))
 	}
 	name := d.Val()
 	id := namespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		if namespace == stores.Namespace {
-			return nil, d.Errf("%s %s is not compiled in; build with it: xcaddy build --with %s", option, name, stores.PackageOf(name, d.RemainingArgs()))
+		if pkg := stores.PackageOf(id, d.RemainingArgs()); pkg != "" {
+			return nil, d.Errf("%s %s is not compiled in; build with it: xcaddy build --with %s", option, name, pkg)
 		}
-		return nil, d.Errf("unrecognized %s: %s", option, name)
+		return nil, d.Errf("unrecognized %s: %s; %s", option, name, stores.Known(namespace))
 	}
 	mod, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {
@@ -244,30 +200,23 @@ func guest(d *caddyfile.Dispenser, namespace, inlineKey string, raw *json.RawMes
 	return mod, nil
 }
 
-func word(d *caddyfile.Dispenser, to *string) error {
-	if !d.AllArgs(to) {
-		return d.ArgErr()
-	}
-	if *to == "" {
-		return d.Err("an empty value")
-	}
-	return nil
-}
+func word(d *caddyfile.Dispenser, to *string) error { return stores.Name(d, to) }
 
 func words(d *caddyfile.Dispenser, to *[]string) error {
-	*to = d.RemainingArgs()
-	if len(*to) == 0 {
-		return d.ArgErr()
+	option := d.Val()
+	if *to = d.RemainingArgs(); len(*to) == 0 {
+		return stores.Missing(d, option, "one or more values")
 	}
 	return nil
 }
 
 func pair(d *caddyfile.Dispenser, to *map[string]string) error {
 	option := d.Val()
-	var name, field string
-	if !d.AllArgs(&name, &field) {
-		return d.ArgErr()
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Errf("%s takes two values, a header and a field or a text in quotes, and not %d", option, len(args))
 	}
+	name, field := args[0], args[1]
 	if _, again := (*to)[name]; again {
 		return d.Errf("%s %s is given twice", option, name)
 	}
@@ -278,15 +227,13 @@ func pair(d *caddyfile.Dispenser, to *map[string]string) error {
 	return nil
 }
 
-func oneOf(d *caddyfile.Dispenser, to *string, choices ...string) error {
+func oneOf(d *caddyfile.Dispenser, to *string, choices ...string) (err error) {
 	option := d.Val()
-	if !d.AllArgs(to) {
-		return d.ArgErr()
+	right := strings.Join(choices[:len(choices)-1], ", ") + " or " + choices[len(choices)-1]
+	if *to, err = stores.One(d, right); err != nil || slices.Contains(choices, *to) {
+		return err
 	}
-	if slices.Contains(choices, *to) {
-		return nil
-	}
-	return d.Errf("%s must be one of %v, not %q", option, choices, *to)
+	return d.Errf("%s must be %s, not %q", option, right, *to)
 }
 
 func onOff(d *caddyfile.Dispenser, to **bool) error {
@@ -302,30 +249,21 @@ func plainOnOff(d *caddyfile.Dispenser, to *bool) error {
 }
 
 func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
-	option := d.Val()
-	var text string
-	if !d.AllArgs(&text) {
-		return d.ArgErr()
-	}
-	value, err := caddy.ParseDuration(text)
-	if err != nil || value < time.Millisecond {
-		return d.Errf("%s must be a duration of a millisecond or more, such as 90s, 30m, 24h or 7d, not %q", option, text)
-	}
-	*to = caddy.Duration(value)
-	return nil
+	return stores.DurationFrom(d, to, time.Millisecond, "a duration of a millisecond or more, such as 90s, 30m, 24h or 7d")
 }
 
-func number(d *caddyfile.Dispenser, to *int) error {
+func size(d *caddyfile.Dispenser, to *int) error {
 	option := d.Val()
-	var text string
-	if !d.AllArgs(&text) {
-		return d.ArgErr()
+	const right = "a number of bytes such as 4000, 4KB or 4KiB"
+	text, err := stores.One(d, right)
+	if err != nil {
+		return err
 	}
-	value, err := strconv.Atoi(text)
-	if err != nil || value < 1 {
-		return d.Errf("%s must be a number above zero, not %q", option, text)
+	value, err := humanize.ParseBytes(text)
+	if err != nil || value < 1 || value > maxMaxSize {
+		return d.Errf("%s must be %s, from 1 to %d, not %q", option, right, maxMaxSize, text)
 	}
-	*to = value
+	*to = int(value)
 	return nil
 }
 

@@ -63,7 +63,7 @@ const everyOptionJSON = `{"name":"shop","scope":"label","secret":["0123456789abc
 	`"idle_timeout":3600000000000,"absolute_timeout":604800000000000,"touch_interval":60000000000,"regenerate_grace":5000000000,` +
 	`"max_size":8000,"store_timeout":500000000,"on_store_error":"anonymous","vary":false,` +
 	`"cookie":{"name":"shop","domain":"example.com","path":"/shop","same_site":"strict","secure":"on","http_only":false,` +
-	`"partitioned":true,"pass_through":true,"permanent":false}}`
+	`"partitioned":true,"pass_through":"on","permanent":false}}`
 
 func TestCaddyfileEveryOption(t *testing.T) {
 	t.Setenv("SESSION_TEST_KEY", testSecret)
@@ -93,25 +93,39 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"cookie option given twice", "cookie {\npath /\npath /\n}", "path is given twice"},
 		{"header injected twice", "inject X-User a\ninject X-User b", "inject X-User is given twice"},
 		{"header captured twice", "capture X-User a\ncapture X-User b", "capture X-User is given twice"},
-		{"template without quotes", "inject X-User {http.session.data.a} b", "wrong argument count"},
-		{"capture without a field", "capture X-User", "wrong argument count"},
-		{"capture with too much", "capture X-User user json 200", "wrong argument count"},
+		{"template without quotes", "inject X-User {http.session.data.a} b", "value"},
+		{"capture without a field", "capture X-User", "value"},
+		{"capture with too much", "capture X-User user json 200", "value"},
 		{"captured as something else", "capture X-User user xml", "capture X-User must be text or json, not"},
 		{"unknown condition of capture", "capture X-User user {\nmethod GET\n}", "unrecognized response matcher method"},
 		{"condition that is no status", "capture X-User user json {\nstatus ok\n}", "bad status value 'ok'"},
 		{"condition without a status", "capture X-User user {\nstatus\n}", "wrong argument count"},
 		{"store that is not compiled in", "store memcached localhost", "--with github.com/caddy-session/caddy-session/caddymodule/stores/memcached"},
 		{"database that is not compiled in", "store sql postgres postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"},
-		{"store of databases that is not compiled in", "store sql postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql"},
-		{"unknown dialect", "dialect rack", "unrecognized dialect: rack"},
-		{"no value", "name", "wrong argument count"},
-		{"too many values", "name a b", "wrong argument count"},
-		{"not on or off", "vary maybe", "vary must be one of [on off]"},
+		{"store of databases that is not compiled in", "store sql postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/<postgres, mysql, sqlite>"},
+		{"store that does not exist", "store rediss localhost", "unrecognized store: rediss; there are bolt, file, memcached, memory, mongodb, none, redis, sql"},
+		{"database that does not exist", "store sql oracle", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/<postgres, mysql, sqlite>"},
+		{"dialect that does not exist", "dialect flask-session", "unrecognized dialect: flask-session; there are flask, flask_session, native"},
+		{"adopter that does not exist", "adopt php", "unrecognized adopt: php; there are flask"},
+		{"no store", "store", "store: a value is missing: there are bolt, file"},
+		{"variable that is not set", "idle_timeout {$SESSION_TEST_NOPE}", "idle_timeout: a value is missing: a duration of a millisecond or more, such as 90s, 30m, 24h or 7d (a variable such as {$NAME} that is not set leaves nothing)"},
+		{"variable that is not set, in quotes", `idle_timeout ""`, "idle_timeout: a value is missing"},
+		{"variable that is not set, of a choice", "encoding", "encoding: a value is missing: json or base64"},
+		{"a duration in two words", "idle_timeout 2 hours", "idle_timeout takes one value, a duration of a millisecond or more, such as 90s, 30m, 24h or 7d, and not 2"},
+		{"a size in two words", "max_size 4 KB", "max_size takes one value, a number of bytes such as 4000, 4KB or 4KiB, and not 2"},
+		{"options that are right", "colour red", "it has absolute_timeout, adopt, capture, cookie, "},
+		{"options of the cookie that are right", "cookie {\nflavour sweet\n}", "it has domain, http_only, name, "},
+		{"options of a store that are right", "store memory {\nsize 3\n}", "it has max_bytes, max_sessions"},
+		{"options where there are none", "store bolt {\nsize 3\n}", "unrecognized option of store bolt: size; it has none"},
+		{"not a way to pass through", "cookie {\npass_through 1\n}", "pass_through must be on, off or mark, not"},
+		{"no value", "name", "value"},
+		{"too many values", "name a b", "value"},
+		{"not on or off", "vary maybe", "vary must be on or off, not"},
 		{"not a duration", "idle_timeout soon", "idle_timeout must be a duration"},
 		{"a duration of nothing", "idle_timeout 0s", "idle_timeout must be a duration"},
-		{"not a number", "max_size big", "max_size must be a number"},
+		{"not a number", "max_size big", "max_size must be a number of bytes"},
 		{"a negative number", "max_size -1", "max_size must be a number"},
-		{"not an error mode", "on_store_error ignore", "on_store_error must be one of"},
+		{"not an error mode", "on_store_error ignore", "on_store_error must be fail or anonymous, not"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

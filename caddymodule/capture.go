@@ -3,12 +3,12 @@ package caddymodule
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -63,7 +63,7 @@ func captureOption(d *caddyfile.Dispenser, to *map[string]Capture) error {
 	option := d.Val()
 	args := d.RemainingArgs()
 	if len(args) < 2 || len(args) > 3 {
-		return d.ArgErr()
+		return d.Errf("%s takes a header, a field and perhaps text or json, and not %d values", option, len(args))
 	}
 	name, c := args[0], Capture{Field: args[1]}
 	if _, again := (*to)[name]; again {
@@ -147,19 +147,26 @@ func (h *Handler) leftOut(status int, head http.Header) []bool {
 	return out
 }
 
+var errOneValue = errors.New("more than one JSON value")
+
 // edit makes an edit of the header's lines. A header that holds nothing removes the field.
 func (c *capture) edit(lines []string) (sessionstore.Edit, error) {
 	edit := sessionstore.Assign{Field: c.field}
-	text := strings.Join(lines, ", ")
+	texts := make([]string, len(lines))
+	for i, line := range lines {
+		texts[i] = asUTF8(line)
+	}
+	text := strings.Join(texts, ", ")
 	switch {
 	case text == "":
-	case !utf8.ValidString(text):
-		return nil, fmt.Errorf("%s: %w: not valid UTF-8", c.header, sessionstore.ErrInvalid)
 	case c.json:
 		if len(text) > maxLine {
 			return nil, fmt.Errorf("%s: %w", c.header, sessionstore.ErrTooLarge)
 		}
-		value, err := jsondoc.Parse(text, sessionstore.MaxUpdateDepth)
+		value, rest, err := jsondoc.ParseNext(text, sessionstore.MaxUpdateDepth)
+		if err == nil && rest != "" {
+			err = errOneValue
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w: %w", c.header, sessionstore.ErrInvalid, err)
 		}

@@ -3,8 +3,6 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -77,14 +75,7 @@ func (x *exchange) pack(h http.Header, c *collected, change *sessionstore.Change
 	}
 	if out.Cookie != sessionstore.CookieKept && len(c.foreign) > 0 {
 		// Ours says what the app's does, and the change beside it.
-		for name, lines := range h {
-			if strings.EqualFold(name, "Set-Cookie") {
-				setLines(h, name, slices.DeleteFunc(lines, func(line string) bool {
-					set, _ := sets(line)
-					return x.h.cookie.names.own(set)
-				}))
-			}
-		}
+		x.dropForeign(h)
 		c.foreign = nil
 	}
 	x.finish(h, c, out)

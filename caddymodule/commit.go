@@ -25,6 +25,8 @@ func (x *exchange) commit(status int) {
 	x.progress = committed
 	h := x.Header()
 	collected := x.collect(h, status)
+	x.ignoreCached(h, &collected)
+	x.tooLong(status)
 	if err := x.save(h, &collected); err != nil {
 		x.progress = refused
 		x.failure = err
@@ -186,9 +188,18 @@ func (x *exchange) setCookie(h http.Header, value string) {
 }
 
 func uncacheable(h http.Header) {
+	for name := range h {
+		switch lower := strings.ToLower(name); lower {
+		case "expires", "surrogate-control", "edge-control", "x-accel-expires":
+			delete(h, name)
+		default:
+			// Targeted ones overrule Cache-Control (RFC 9213), each in its CDN: CDN-, Cloudflare-CDN-, Vercel-CDN-, ….
+			if strings.HasSuffix(lower, "cache-control") {
+				delete(h, name)
+			}
+		}
+	}
 	h.Set("Cache-Control", "no-store")
-	h.Del("CDN-Cache-Control")
-	h.Del("Surrogate-Control")
 }
 
 // refField is the field of the access log. In a request with several handlers, the

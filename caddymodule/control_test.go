@@ -49,17 +49,29 @@ func TestReadControlRefuses(t *testing.T) {
 	for _, line := range []string{
 		"=", "regenerate=1", "regenerate=(a)", "destroy=yes", "permanent=0", "flash-seen=1", "flash-seen=(1)", "flash-seen=(info)",
 		"idle-timeout", "idle-timeout=?1", "idle-timeout=0", "idle-timeout=-1", "idle-timeout=1.5", `idle-timeout="60"`,
-		"secret-member", "regenerate, ", "Regenerate", "r\u00e9generate",
+		"secret=1;destroy", "regenerate, ", "Regenerate", "r\u00e9generate",
 	} {
 		t.Run(line, func(t *testing.T) {
 			err := readControl([]string{line}, new(sessionstore.Change))
 			if !errors.Is(err, sessionstore.ErrInvalid) {
 				t.Fatalf("error %v, want %v", err, sessionstore.ErrInvalid)
 			}
-			if strings.Contains(err.Error(), "secret") {
+			if strings.Contains(err.Error(), "r\u00e9g") || strings.Contains(err.Error(), "60") {
 				t.Errorf("the error quotes the response: %v", err)
 			}
 		})
+	}
+}
+
+// A typing error in a member's name is found by whoever reads the log.
+func TestUnknownMemberIsNamed(t *testing.T) {
+	err := readControl([]string{"regenerate, regenrate"}, new(sessionstore.Change))
+	const want = `unknown member "regenrate"; known are destroy, flash-seen, idle-timeout, permanent, regenerate`
+	if !errors.Is(err, sessionstore.ErrInvalid) || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if err := readControl([]string{strings.Repeat("x", 1000)}, new(sessionstore.Change)); len(err.Error()) > 200 {
+		t.Errorf("an error of %d bytes", len(err.Error()))
 	}
 }
 

@@ -26,6 +26,7 @@ type cookieJar struct {
 	httpOnly    bool
 	partitioned bool
 	passThrough bool
+	mark        bool // the backend gets a 1 in its place
 	permanent   bool
 }
 
@@ -33,6 +34,10 @@ const (
 	secureAuto = "auto"
 	secureOn   = "on"
 	secureOff  = "off"
+
+	passOn   = "on"
+	passOff  = "off"
+	passMark = "mark"
 )
 
 func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, error) {
@@ -40,7 +45,7 @@ func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, er
 	j := cookieJar{
 		names: c.namesIn(handlerName), domain: strings.ToLower(strings.TrimPrefix(c.Domain, ".")), path: c.Path, secure: c.Secure,
 		httpOnly: isTrue(c.HTTPOnly, true), permanent: isTrue(c.Permanent, format.Permanent || !foreign),
-		partitioned: c.Partitioned, passThrough: isTrue(c.PassThrough, foreign),
+		partitioned: c.Partitioned, passThrough: c.PassThrough == passOn || c.PassThrough == "" && foreign, mark: c.PassThrough == passMark,
 	}
 	if c.Name == "" && format.CookieName != "" {
 		j.names = cookieNames{format.CookieName}
@@ -50,6 +55,11 @@ func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, er
 	}
 	if j.secure == "" {
 		j.secure = secureAuto
+	}
+	switch c.PassThrough {
+	case "", passOn, passOff, passMark:
+	default:
+		return j, fmt.Errorf("cookie pass_through: %q is not on, off or mark", c.PassThrough)
 	}
 	switch c.SameSite {
 	case "", "lax":

@@ -11,7 +11,7 @@ func TestDialectOptions(t *testing.T) {
 	t.Setenv("SESSION_TEST_APP", "dev")
 	const flask, shared = "dialect flask {\nsecret {env.SESSION_TEST_APP}\n", "store redis r.invalid\ndialect flask_session {\n"
 	for name, tt := range map[string]struct{ options, complaint string }{
-		"a name and more":             {"dialect flask x {\nsecret a\n}", "wrong argument count"},
+		"a name and more":             {"dialect flask x {\nsecret a\n}", "value"},
 		"an option that there is not": {flask + "salt x\n}", "unrecognized option of dialect flask: salt"},
 		"an option twice":             {flask + "secret b\n}", "secret is given twice"},
 		"no secret":                   {"dialect flask", "secret: give the app's own"},
@@ -73,7 +73,7 @@ func TestDialectDefaults(t *testing.T) {
 
 func TestAdoptOptions(t *testing.T) {
 	for name, tt := range map[string]struct{ options, complaint string }{
-		"no adopter":                   {"adopt", "wrong argument count"},
+		"no adopter":                   {"adopt", "value"},
 		"an adopter that there is not": {"adopt rails", "rails"},
 		"no secret":                    {"adopt flask", "adopt flask: secret: give the app's own"},
 		"an option that there is not":  {"adopt flask {\nsecret a\nsalt x\n}", "unrecognized option of adopt flask: salt"},

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
@@ -219,20 +220,15 @@ func (g *Gate) location(back string) string {
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
-	if !d.Args(&g.Field, &g.Login) || d.NextArg() {
-		return d.ArgErr()
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Errf("session_gate takes two values, a field and where to log in, and not %d", len(args))
 	}
-	return eachOption(d, "session_gate", nil, func(d *caddyfile.Dispenser, option string) (known bool, err error) {
-		switch option {
-		case "parameter":
-			return true, word(d, &g.Parameter)
-		case "preflight":
-			return true, oneOf(d, &g.Preflight, preflightGate, preflightPass)
-		case "name":
-			return true, word(d, &g.Name)
-		default:
-			return false, nil
-		}
+	g.Field, g.Login = args[0], args[1]
+	return stores.Block(d, "session_gate", stores.Options{
+		"parameter": func() error { return word(d, &g.Parameter) },
+		"preflight": func() error { return oneOf(d, &g.Preflight, preflightGate, preflightPass) },
+		"name":      func() error { return word(d, &g.Name) },
 	})
 }
 

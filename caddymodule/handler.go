@@ -48,6 +48,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err := x.forwardCookies(); err != nil {
 		return err
 	}
+	x.fit()
 	return x.serve(next)
 }
 
@@ -83,9 +84,14 @@ type exchange struct {
 	// request went on without.
 	unavailable bool
 
-	// added is what was added to the Cookie header, and asked when the app was given its session.
-	added string
-	asked time.Time
+	// added is what was added to the Cookie header: a mark, and those of the vault and of adopt. asked is when the
+	// app was given its session.
+	added                    string
+	marked, vaulted, adopted string
+	asked                    time.Time
+
+	// withheld is what the request goes on without.
+	withheld withheld
 
 	// touched says that the use of the session is being recorded.
 	touched bool
@@ -335,6 +341,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	}
 	x.stripTrailers()
 	if err != nil && x.progress == waiting {
+		x.tooLong(statusOf(err))
 		x.withdraw()
 	}
 	return err

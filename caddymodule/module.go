@@ -125,6 +125,10 @@ type Handler struct {
 	// How many bytes the data take at most, as ASCII JSON. Default: 4000
 	MaxSize int `json:"max_size,omitempty"`
 
+	// How many bytes of a request the headers and cookies of the session take at most. A request that would have more goes on without
+	// the data, and its X-Session-Info says too-large, so that the user can still log out. Default: 0, which is no limit
+	MaxHeaders int `json:"max_headers,omitempty"`
+
 	// How long loading a session takes at most, and saving one. Default: 1s
 	StoreTimeout caddy.Duration `json:"store_timeout,omitempty"`
 
@@ -219,8 +223,9 @@ type Cookie struct {
 	// Whether the cookie is kept apart for each top-level site (CHIPS). Default: false
 	Partitioned bool `json:"partitioned,omitempty"`
 
-	// Whether the backend gets the cookie too, and may set it. Default: false; true with a shared dialect
-	PassThrough *bool `json:"pass_through,omitempty"`
+	// Whether the backend gets the cookie too, and may set it: on or off. mark: it gets the cookie's name with the value 1 while there
+	// is a session, so that a cache in between sees that. Default: off; on with a shared dialect
+	PassThrough string `json:"pass_through,omitempty"`
 
 	// Whether the cookie outlives the browser. Default: true, and false with vault or adopt; with a shared dialect, what that says
 	Permanent *bool `json:"permanent,omitempty"`

@@ -65,6 +65,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionStore(ctx); err != nil {
 		return err
 	}
+	h.warnOfLength()
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
@@ -242,6 +243,9 @@ func (h *Handler) options() (sessionstore.Options, error) {
 	}
 	if opts.TouchInterval < 0 || opts.TouchInterval >= opts.IdleTimeout {
 		return opts, fmt.Errorf("touch_interval: %s must be shorter than the idle timeout, which is %s", opts.TouchInterval, opts.IdleTimeout)
+	}
+	if h.MaxHeaders < 0 {
+		return opts, fmt.Errorf("max_headers: %d is less than nothing", h.MaxHeaders)
 	}
 	if h.MaxSize < 0 || h.MaxSize > maxMaxSize {
 		return opts, fmt.Errorf("max_size: %d is not between 1 and %d bytes", h.MaxSize, maxMaxSize)

@@ -34,8 +34,8 @@ func (x *exchange) forward() error {
 		return nil
 	}
 
-	data := s.Data()
-	if limit := max(maxForward, x.h.store.opts.MaxSize); len(data) > limit {
+	data := jsondoc.WithoutSurrogates(s.Data())
+	if limit := max(maxForward, x.h.store.opts.MaxSize); len(data) > limit && x.h.MaxHeaders == 0 {
 		return x.forwarding(http.StatusInternalServerError, fmt.Errorf("its data are %d bytes, at most %d are forwarded", len(data), limit))
 	}
 	if !x.h.forwardAll || len(x.h.inject) > 0 {
@@ -51,7 +51,7 @@ func (x *exchange) forward() error {
 	h[names.data] = x.line(0, x.h.encode(data))
 	h[names.info] = x.line(1, info(s))
 	if flash := s.Flash(); flash != "" {
-		h[names.flash] = x.line(2, flash)
+		h[names.flash] = x.line(2, jsondoc.WithoutSurrogates(flash))
 	}
 	if marks := h[markHeader]; marks == nil {
 		h[markHeader] = x.line(3, x.h.mark)

@@ -3,11 +3,15 @@ package caddymodule
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dunglas/httpsfv"
+	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
@@ -123,6 +127,18 @@ func (x *exchange) takeForeign(h http.Header, name string, values []string, c *c
 	}
 }
 
+// dropForeign takes all cookies of our names out of a response.
+func (x *exchange) dropForeign(h http.Header) {
+	for name, lines := range h {
+		if strings.EqualFold(name, "Set-Cookie") {
+			setLines(h, name, slices.DeleteFunc(lines, func(line string) bool {
+				set, _ := sets(line)
+				return x.h.cookie.names.own(set)
+			}))
+		}
+	}
+}
+
 // sets returns the name and the value of the cookie that a Set-Cookie line is about.
 func sets(line string) (name, value string) {
 	pair, _, _ := strings.Cut(line, ";")
@@ -187,6 +203,11 @@ func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
 	if err := readControl(c.control, change); err != nil {
 		return nil, fmt.Errorf("%s: %w", names.control, err)
 	}
+	if x.withheld >= cookiesWithheld && len(c.vault) > 0 || x.withheld >= dataWithheld && len(c.adopted) > 0 {
+		// The app was not given its cookies, and has begun a session of its own.
+		x.h.logger.Warn("the app has begun a new session in the place of one that is beyond max_headers", zap.String("ref", x.session.Ref()))
+		change.Destroy = true
+	}
 	if x.h.adopted.cookie != "" && len(change.Edits) > 0 {
 		change.Edits = append(change.Edits, readable(x.h.adopted.Check))
 	}
@@ -199,8 +220,8 @@ type namedEdit struct {
 	header string
 }
 
-func (e namedEdit) Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error) {
-	doc, err := e.Edit.Apply(doc, maxSize)
+func (e namedEdit) Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error) {
+	doc, err := e.Edit.Apply(doc, budget)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", e.header, err)
 	}
@@ -229,7 +250,7 @@ func (h *Handler) parseLine(line string) ([]jsondoc.Value, error) {
 	if len(line) > maxLine {
 		return nil, jsondoc.ErrTooLarge
 	}
-	rest := strings.Trim(line, " \t")
+	rest := strings.Trim(asUTF8(line), " \t")
 	if !h.base64 {
 		return jsondoc.ParseList(rest, sessionstore.MaxUpdateDepth)
 	}
@@ -265,6 +286,18 @@ func (h *Handler) parseLine(line string) ([]jsondoc.Value, error) {
 	}
 }
 
+// asUTF8 returns a header line as it was meant: Node, gunicorn and others send each character as one byte of ISO-8859-1.
+func asUTF8(line string) string {
+	if utf8.ValidString(line) {
+		return line
+	}
+	text := make([]rune, len(line))
+	for i := range len(line) {
+		text[i] = rune(line[i])
+	}
+	return string(text)
+}
+
 // readControl reads the RFC 9651 dictionary of the control header.
 func readControl(lines []string, change *sessionstore.Change) error {
 	if len(lines) == 0 {
@@ -280,29 +313,34 @@ func readControl(lines []string, change *sessionstore.Change) error {
 		return fmt.Errorf("%w: not an RFC 9651 dictionary", sessionstore.ErrInvalid)
 	}
 	for _, name := range dict.Names() {
-		member, _ := dict.Get(name)
-		var ok bool
-		switch name {
-		case "regenerate":
-			change.Regenerate, ok = boolean(member)
-		case "destroy":
-			change.Destroy, ok = boolean(member)
-		case "permanent":
-			var permanent bool
-			permanent, ok = boolean(member)
-			change.Permanent = &permanent
-		case "flash-seen":
-			ok = readFlashSeen(member, change)
-		case "idle-timeout":
-			ok = readIdleTimeout(member, change)
-		default:
-			return fmt.Errorf("%w: an unknown member", sessionstore.ErrInvalid)
+		read, known := controls[name]
+		if !known {
+			return fmt.Errorf("%w: unknown member %.40q; known are %s", sessionstore.ErrInvalid, name, strings.Join(slices.Sorted(maps.Keys(controls)), ", "))
 		}
-		if !ok {
+		if member, _ := dict.Get(name); !read(member, change) {
 			return fmt.Errorf("%w: %s has a value that it cannot have", sessionstore.ErrInvalid, name)
 		}
 	}
 	return nil
+}
+
+// controls are the members of the control header, with what puts each into a change, or reports that its value is wrong.
+var controls = map[string]func(httpsfv.Member, *sessionstore.Change) bool{
+	"regenerate": func(m httpsfv.Member, c *sessionstore.Change) (ok bool) {
+		c.Regenerate, ok = boolean(m)
+		return ok
+	},
+	"destroy": func(m httpsfv.Member, c *sessionstore.Change) (ok bool) {
+		c.Destroy, ok = boolean(m)
+		return ok
+	},
+	"permanent": func(m httpsfv.Member, c *sessionstore.Change) bool {
+		permanent, ok := boolean(m)
+		c.Permanent = &permanent
+		return ok
+	},
+	"flash-seen":   readFlashSeen,
+	"idle-timeout": readIdleTimeout,
 }
 
 func boolean(m httpsfv.Member) (value, ok bool) {

@@ -35,27 +35,42 @@ func (x *exchange) disowns(pair string) bool {
 // forwardCookies gives the backend the cookies that the session keeps or stands for. They come first, since many servers
 // take the first of a name, and in one line with the client's, since FastCGI has room for one only.
 func (x *exchange) forwardCookies() error {
-	adopted, err := x.adoptedCookie()
-	if err == nil {
-		x.added, err = x.vaultCookies()
+	var err error
+	if x.adopted, err = x.adoptedCookie(); err == nil {
+		x.vaulted, err = x.vaultCookies()
 	}
 	if err != nil {
 		x.removeForwarded()
 		return err
 	}
-	switch {
-	case x.added == "":
-		x.added = adopted
-	case adopted != "":
-		x.added += "; " + adopted
+	if strings.ContainsAny(x.vaulted+x.adopted, `"\`) {
+		disown(x.r, &x.h.disowned, x.outer, true)
 	}
-	if h := x.r.Header; x.added != "" {
-		if strings.ContainsAny(x.added, `"\`) {
-			disown(x.r, &x.h.disowned, x.outer, true)
-		}
-		h["Cookie"] = []string{strings.Join(append([]string{x.added}, h["Cookie"]...), "; ")}
+	if x.h.cookie.mark && (x.session.Exists() || x.unavailable) {
+		x.marked = x.cookieName() + "=1"
 	}
+	x.addCookies()
 	return nil
+}
+
+// addCookies puts into the Cookie header what is not withheld, in the place of what it has put there before.
+func (x *exchange) addCookies() {
+	x.withdrawCookies()
+	var room [4]string
+	cookies := room[:0]
+	for _, c := range []struct {
+		text  string
+		until withheld
+	}{{x.marked, allWithheld + 1}, {x.vaulted, cookiesWithheld}, {x.adopted, dataWithheld}} {
+		if c.text != "" && x.withheld < c.until {
+			cookies = append(cookies, c.text)
+		}
+	}
+	if x.added = strings.Join(cookies, "; "); x.added == "" {
+		return
+	}
+	h := x.r.Header
+	h["Cookie"] = []string{strings.Join(append(cookies, h["Cookie"]...), "; ")}
 }
 
 // withdrawCookies takes back what forwardCookies has set.
@@ -63,9 +78,10 @@ func (x *exchange) withdrawCookies() {
 	if x.added == "" {
 		return
 	}
-	h := x.r.Header
+	h, added := x.r.Header, x.added
+	x.added = ""
 	for i, line := range h["Cookie"] {
-		before, after, found := strings.Cut(line, x.added)
+		before, after, found := strings.Cut(line, added)
 		if !found {
 			continue
 		}

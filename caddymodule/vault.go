@@ -37,8 +37,8 @@ func (h *Handler) clean() *Clean {
 		Headers: h.names.guarded(h.Inject), ResponseHeaders: h.names.withheld(h.Capture), Cookies: h.Cookie.namesIn(h.Name),
 		Vault: disownedNames(h.Vault, h.adopted.cookie), PassThrough: h.sharedCookie != "",
 	}
-	if h.Cookie != nil {
-		c.PassThrough = isTrue(h.Cookie.PassThrough, c.PassThrough)
+	if h.Cookie != nil && h.Cookie.PassThrough != "" {
+		c.PassThrough = h.Cookie.PassThrough == passOn
 	}
 	if h.sharedCookie != "" && (h.Cookie == nil || h.Cookie.Name == "") {
 		c.Cookies = []string{h.sharedCookie}

@@ -15,7 +15,7 @@ import (
 
 func TestVaultOptions(t *testing.T) {
 	for _, tt := range []struct{ options, complaint string }{
-		{"vault", "wrong argument count"},
+		{"vault", "value"},
 		{"vault a\nvault b", "vault is given twice"},
 		{"vault a;b", "vault: "},
 		{`vault "a b"`, "vault: "},

@@ -14,8 +14,8 @@ import (
 // conflicts with another's, so it must change neither itself nor doc.
 type Edit interface {
 	// Apply returns the changed document, or an error if the edit does not fit the
-	// document or its result would be larger than maxSize bytes of ASCII JSON.
-	Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error)
+	// document or is beyond the budget, which all edits of a change share.
+	Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error)
 }
 
 // Change is all that one response asks for. All of it happens or none. It may be
@@ -142,10 +142,10 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 var errNoOwnIdle = fmt.Errorf("%w: in the format of another program, no session has an idle timeout of its own", ErrInvalid)
 
 func (m *Manager) edit(doc jsondoc.Value, edits []Edit) (jsondoc.Value, error) {
-	limit := growth * max(m.opts.MaxSize, doc.Size())
+	budget := jsondoc.NewBudget(growth * max(m.opts.MaxSize, doc.Size()))
 	for _, e := range edits {
 		var err error
-		if doc, err = e.Apply(doc, limit); err != nil {
+		if doc, err = e.Apply(doc, budget); err != nil {
 			if errors.Is(err, jsondoc.ErrTooLarge) {
 				return doc, fmt.Errorf("%w: %w", ErrTooLarge, err)
 			}

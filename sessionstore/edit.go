@@ -13,8 +13,8 @@ type Merge struct {
 }
 
 // Apply implements [Edit].
-func (e Merge) Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error) {
-	return jsondoc.MergePatch(doc, e.Patch, maxSize)
+func (e Merge) Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error) {
+	return jsondoc.MergePatch(doc, e.Patch, budget)
 }
 
 // Assign is the [Edit] that sets one field, or removes it.
@@ -26,13 +26,16 @@ type Assign struct {
 }
 
 // Apply implements [Edit].
-func (e Assign) Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error) {
+func (e Assign) Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error) {
+	if err := budget.Move(doc.Size()); err != nil {
+		return doc, err
+	}
 	if e.Value == nil {
 		return jsondoc.Remove(doc, e.Field)
 	}
 	doc, err := jsondoc.Set(doc, e.Field, *e.Value)
-	if err == nil && doc.Size() > maxSize {
-		err = jsondoc.ErrTooLarge
+	if err == nil {
+		err = budget.Size(doc.Size())
 	}
 	return doc, err
 }

@@ -91,7 +91,7 @@ func TestAnEditIsMadeAgain(t *testing.T) {
 	s := r.exists(id)
 	r.store.before(set, 1, then(func() { other.do(other.exists(id), update(`{"n":2}`)) }))
 	var given []string
-	r.do(s, edit(editFunc(func(doc jsondoc.Value, _ int) (jsondoc.Value, error) {
+	r.do(s, edit(editFunc(func(doc jsondoc.Value, _ *jsondoc.Budget) (jsondoc.Value, error) {
 		given = append(given, doc.String())
 		return jsondoc.Set(doc, paths("seen")[0], parse(`true`))
 	})))

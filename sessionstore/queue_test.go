@@ -120,7 +120,7 @@ func TestAnInvalidChangeChangesNothingForTheOthers(t *testing.T) {
 			more(update(`{"x":"` + strings.Repeat("x", 190) + `"}`)),
 			more(update(`{"x":"` + strings.Repeat("x", 500) + `"}`)),
 			append(more(), update(`[{"op":"replace","path":"","value":[]}]`)),
-			append(more(), edit(editFunc(func(jsondoc.Value, int) (jsondoc.Value, error) { return jsondoc.Value{}, errors.New("no") }))),
+			append(more(), edit(editFunc(func(jsondoc.Value, *jsondoc.Budget) (jsondoc.Value, error) { return jsondoc.Value{}, errors.New("no") }))),
 		}
 		needy := [][]part{more(regenerate), more(permanent(true)), more(update(`{"user":"u"}`)), {update(`{"n":null}`), seen, update(`[{"op":"replace","path":"","value":{}}]`)}}
 		r.store.before(set, 1, slow(time.Millisecond))
@@ -330,7 +330,7 @@ func TestAFailedSaveFailsItsBatchOnly(t *testing.T) {
 func TestAPanicInAnEditHurtsItsBatchOnly(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"a":1}`))
-		broken := edit(editFunc(func(jsondoc.Value, int) (jsondoc.Value, error) { panic("broken") }))
+		broken := edit(editFunc(func(jsondoc.Value, *jsondoc.Budget) (jsondoc.Value, error) { panic("broken") }))
 		r.refuse(sessionstore.ErrUnavailable, r.exists(id), broken)
 		r.do(r.exists(id), update(`{"b":1}`))
 		r.want(id, `{"a":1,"b":1}`)

@@ -76,10 +76,10 @@ func edit(e sessionstore.Edit) part {
 }
 
 // editFunc is an edit that a test watches.
-type editFunc func(jsondoc.Value, int) (jsondoc.Value, error)
+type editFunc func(jsondoc.Value, *jsondoc.Budget) (jsondoc.Value, error)
 
-func (f editFunc) Apply(doc jsondoc.Value, maxSize int) (jsondoc.Value, error) {
-	return f(doc, maxSize)
+func (f editFunc) Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error) {
+	return f(doc, budget)
 }
 
 func flash(text string) part {

@@ -41,6 +41,12 @@ programs=(
 	"chromium chromium-browser google-chrome:chromium"
 	"lighttpd /usr/sbin/lighttpd:lighttpd"
 	"busybox:busybox"
+	"varnishd /usr/sbin/varnishd:varnish"
+	"uwsgi-core:uwsgi-core uwsgi-plugin-python3"
+	"nginx /usr/sbin/nginx:nginx-light"
+	"haproxy /usr/sbin/haproxy:haproxy"
+	"apache2 /usr/sbin/apache2:apache2"
+	"php-fpm /usr/sbin/php-fpm*:php-fpm"
 )
 
 have_one() {

@@ -2,71 +2,104 @@ package stores
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 
 	"github.com/caddy-session/caddy-session/internal/placeholders"
 )
 
-// Block calls read with the name of each option in the block that follows. An option that stands there twice is an error of
-// whose: "store redis".
-func Block(d *caddyfile.Dispenser, whose string, read func(option string) error) error {
+// Options are those of a block in the Caddyfile, each with what reads it: the Dispenser stands at its name then.
+type Options map[string]func() error
+
+// Block reads the block of options that may follow. None may stand there twice but the repeatable. The errors say whose
+// they are: "store redis".
+func Block(d *caddyfile.Dispenser, whose string, options Options, repeatable ...string) error {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option := d.Val()
-		if seen[option] {
-			return d.Errf("%s: %s stands there twice", whose, option)
+		read, known := options[option]
+		switch {
+		case !known && len(options) == 0:
+			return d.Errf("unrecognized option of %s: %s; it has none", whose, option)
+		case !known:
+			return d.Errf("unrecognized option of %s: %s; it has %s", whose, option, strings.Join(slices.Sorted(maps.Keys(options)), ", "))
+		case seen[option] && !slices.Contains(repeatable, option):
+			return d.Errf("%s: %s is given twice", whose, option)
 		}
 		seen[option] = true
-		if err := read(option); err != nil {
+		if err := read(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// Missing is the error of an option without a value; right says what would be one.
+func Missing(d *caddyfile.Dispenser, option, right string) error {
+	return d.Errf("%s: a value is missing: %s (a variable such as {$NAME} that is not set leaves nothing)", option, right)
+}
+
 // None is for an option without arguments.
 func None(d *caddyfile.Dispenser) error {
+	option := d.Val()
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("%s takes no value here", option)
 	}
 	return nil
 }
 
-// Text reads the one argument of an option, which may be empty.
-func Text(d *caddyfile.Dispenser, to *string) error {
-	if !d.NextArg() {
-		return d.ArgErr()
+// One reads the one argument of an option, which may not be empty; right says what it is. No error holds what stands there: it may
+// be a part of a secret.
+func One(d *caddyfile.Dispenser, right string) (string, error) {
+	option := d.Val()
+	text, err := oneOrEmpty(d, right)
+	if err == nil && text == "" {
+		return "", Missing(d, option, right)
 	}
-	*to = d.Val()
-	return None(d)
+	return text, err
+}
+
+func oneOrEmpty(d *caddyfile.Dispenser, right string) (string, error) {
+	option := d.Val()
+	switch args := d.RemainingArgs(); len(args) {
+	case 0:
+		return "", Missing(d, option, right)
+	case 1:
+		return args[0], nil
+	default:
+		return "", d.Errf("%s takes one value, %s, and not %d; one with blanks stands in quotes", option, right, len(args))
+	}
+}
+
+// Text reads the one argument of an option, which may be empty, as in "".
+func Text(d *caddyfile.Dispenser, to *string) (err error) {
+	*to, err = oneOrEmpty(d, "a text")
+	return err
 }
 
 // Name reads the one argument of an option, which may not be empty.
-func Name(d *caddyfile.Dispenser, to *string) error {
-	if err := Text(d, to); err != nil {
-		return err
-	}
-	if *to == "" {
-		return d.ArgErr()
-	}
-	return nil
+func Name(d *caddyfile.Dispenser, to *string) (err error) {
+	*to, err = One(d, "a text")
+	return err
 }
 
 // Number reads the one argument of an option, which is a number from least on.
 func Number(d *caddyfile.Dispenser, to *int, least int) error {
 	option := d.Val()
-	var from string
-	if err := Text(d, &from); err != nil {
+	from, err := One(d, "a number")
+	if err != nil {
 		return err
 	}
 	n, err := strconv.Atoi(from)
 	if err != nil || n < least {
-		return d.Errf("%s: %q is not a number from %d on", option, from, least)
+		return d.Errf("%s must be a number from %d on, not %q", option, least, from)
 	}
 	*to = n
 	return nil
@@ -74,24 +107,45 @@ func Number(d *caddyfile.Dispenser, to *int, least int) error {
 
 // Duration reads the one argument of an option, which is a millisecond or more.
 func Duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
+	return DurationFrom(d, to, time.Millisecond, "a duration of a millisecond or more, such as 400ms or 2s")
+}
+
+// DurationFrom reads the one argument of an option, which is as long as least or longer; right says so.
+func DurationFrom(d *caddyfile.Dispenser, to *caddy.Duration, least time.Duration, right string) error {
 	option := d.Val()
-	var from string
-	if err := Text(d, &from); err != nil {
+	from, err := One(d, right)
+	if err != nil {
 		return err
 	}
 	value, err := caddy.ParseDuration(from)
-	if err != nil || value < time.Millisecond {
-		return d.Errf("%s: %q is not a duration of a millisecond or more, such as 400ms", option, from)
+	if err != nil || value < least {
+		return d.Errf("%s must be %s, not %q", option, right, from)
 	}
 	*to = caddy.Duration(value)
+	return nil
+}
+
+// Size reads the one argument of an option, which is a number of bytes.
+func Size(d *caddyfile.Dispenser, to *int64) error {
+	option := d.Val()
+	const right = "a size such as 64MiB"
+	from, err := One(d, right)
+	if err != nil {
+		return err
+	}
+	n, err := humanize.ParseBytes(from)
+	if err != nil || n < 1 || n > 1<<50 {
+		return d.Errf("%s must be %s, not %q", option, right, from)
+	}
+	*to = int64(n)
 	return nil
 }
 
 // OnOff reads the one argument of an option, which is on or off.
 func OnOff(d *caddyfile.Dispenser, to *bool) error {
 	option := d.Val()
-	var from string
-	if err := Text(d, &from); err != nil {
+	from, err := One(d, "on or off")
+	if err != nil {
 		return err
 	}
 	switch from {
@@ -99,7 +153,7 @@ func OnOff(d *caddyfile.Dispenser, to *bool) error {
 		*to = from == "on"
 		return nil
 	default:
-		return d.Errf("%s: %q is not on or off", option, from)
+		return d.Errf("%s must be on or off, not %q", option, from)
 	}
 }
 

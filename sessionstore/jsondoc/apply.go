@@ -16,20 +16,26 @@ var (
 )
 
 // Apply returns doc with all of the patch's operations applied in order. If one does not apply, then
-// the error is a [*PatchError]. It wraps [ErrTooLarge] if the result of any
-// operation is larger than maxSize bytes of ASCII, and [ErrTooDeep] if a value comes to nest deeper
+// the error is a [*PatchError]. It wraps [ErrTooLarge] if an operation is beyond the budget, and [ErrTooDeep] if a value comes to nest deeper
 // than [MaxDepth].
-func (p Patch) Apply(doc Value, maxSize int) (Value, error) {
+func (p Patch) Apply(doc Value, budget *Budget) (Value, error) {
 	d := document{root: node{text: doc.canonical()}}
 	for i := range p.operations {
 		op := &p.operations[i]
 		err := d.apply(op)
-		if err == nil && d.root.size() > maxSize {
-			err = ErrTooLarge
+		if err == nil {
+			err = budget.Size(d.root.size())
+		}
+		if err == nil {
+			err = budget.Move(d.moved)
 		}
 		if err != nil {
 			return Value{}, &PatchError{Index: i, Op: op.kind, reason: err}
 		}
+		d.moved = 0
+	}
+	if err := budget.Move(d.root.size()); err != nil {
+		return Value{}, err
 	}
 	return d.root.value(), nil
 }
@@ -41,6 +47,26 @@ type document struct {
 	// trail is what leads to the place of the present change: everything
 	// whose size changes with it.
 	trail []*box
+
+	// moved is how many bytes the present operation has moved, in the measure of the text: what was taken apart, copied,
+	// or shifted in a list.
+	moved int
+}
+
+// open is [node.open], counted.
+func (d *document) open(n *node) *box {
+	if n.box == nil {
+		d.moved += len(n.text)
+	}
+	return n.open()
+}
+
+// change is [node.change], counted.
+func (d *document) change(n *node, token string) *box {
+	if b := d.open(n); b != nil && b.shared {
+		d.moved += b.size
+	}
+	return n.change(token)
 }
 
 func (d *document) apply(op *operation) error {
@@ -67,7 +93,7 @@ func (d *document) apply(op *operation) error {
 func (d *document) find(p pointer) *node {
 	n := &d.root
 	for _, token := range p {
-		b := n.open()
+		b := d.open(n)
 		if b == nil {
 			return nil
 		}
@@ -84,7 +110,7 @@ func (d *document) parent(p pointer) *box {
 	d.trail = d.trail[:0]
 	n := &d.root
 	for i := 0; ; i++ {
-		b := n.change(p[i])
+		b := d.change(n, p[i])
 		if b == nil {
 			return nil
 		}
@@ -110,6 +136,7 @@ func (d *document) set(p pointer, old *node, n node, depth int) error {
 	if len(p)+depth > MaxDepth {
 		return ErrTooDeep
 	}
+	d.moved += n.size()
 	d.grow(n.size() - old.size())
 	*old = n
 	return nil
@@ -133,6 +160,7 @@ func (d *document) add(p pointer, n node, depth int) error {
 	if len(p)+depth > MaxDepth {
 		return ErrTooDeep
 	}
+	d.moved += n.size()
 	if b.object || token == "-" {
 		d.grow(b.append(token, n))
 		return nil
@@ -140,6 +168,9 @@ func (d *document) add(p pointer, n node, depth int) error {
 	i, ok := parseIndex(token)
 	if !ok || i > len(b.nodes) {
 		return errBadIndex
+	}
+	if i < len(b.nodes) {
+		d.moved += b.size
 	}
 	d.grow(b.insert(i, n))
 	return nil
@@ -153,7 +184,11 @@ func (d *document) remove(p pointer) (node, error) {
 	if b == nil || b.child(p[len(p)-1]) == nil {
 		return node{}, errNoTarget
 	}
-	n, growth := b.remove(p[len(p)-1])
+	token := p[len(p)-1]
+	if i, _ := parseIndex(token); !b.object && i < len(b.nodes)-1 {
+		d.moved += b.size
+	}
+	n, growth := b.remove(token)
 	d.grow(growth)
 	return n, nil
 }
@@ -183,6 +218,7 @@ func (d *document) move(from, to pointer) error {
 	}
 	depth := 0
 	if len(to) > len(from) {
+		d.moved += n.size()
 		depth = n.depth()
 	}
 	moved, err := d.remove(from)
@@ -199,9 +235,10 @@ func (d *document) copy(from, to pointer) error {
 	}
 	depth := 0
 	if len(to) > len(from) {
+		d.moved += n.size()
 		depth = n.depth()
 	}
-	n.open() // once for all copies
+	d.open(n) // once for all copies
 	n.share()
 	return d.add(to, *n, depth)
 }
@@ -211,6 +248,7 @@ func (d *document) test(p pointer, value string) error {
 	if n == nil {
 		return errNoTarget
 	}
+	d.moved += n.size()
 	if _, equal := n.equal(value, 0); !equal {
 		return errTest
 	}

@@ -43,7 +43,7 @@ func BenchmarkMergeOneKeyInto4KB(b *testing.B) {
 	doc, patch := parse(b, session(4000)), parse(b, `{"user":{"seen":17}}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := jsondoc.MergePatch(doc, patch, noLimit); err != nil {
+		if _, err := jsondoc.MergePatch(doc, patch, jsondoc.NewBudget(noLimit)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -53,7 +53,7 @@ func BenchmarkIncrementIn4KB(b *testing.B) {
 	doc, patch := parse(b, session(4000)), parsePatch(b, `[{"op":"increment","path":"/visits","value":1}]`)
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := patch.Apply(doc, noLimit); err != nil {
+		if _, err := patch.Apply(doc, jsondoc.NewBudget(noLimit)); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -136,7 +136,7 @@ func BenchmarkLargePatch(b *testing.B) {
 			doc, patch := parse(b, bench.doc), parsePatch(b, "["+strings.Join(operations, ",")+"]")
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := patch.Apply(doc, noLimit); err != nil {
+				if _, err := patch.Apply(doc, jsondoc.NewBudget(noLimit)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -36,7 +36,7 @@ func TestOnePatchOfManyDocuments(t *testing.T) {
 					return
 				}
 				before := ascii(doc)
-				patched, err := patch.Apply(doc, noLimit)
+				patched, err := patch.Apply(doc, jsondoc.NewBudget(noLimit))
 				if err != nil {
 					t.Error(err)
 					return
@@ -46,7 +46,7 @@ func TestOnePatchOfManyDocuments(t *testing.T) {
 				if got := ascii(patched); got != want {
 					t.Errorf("patched: %s", got)
 				}
-				merged, err := jsondoc.MergePatch(patched, merge, noLimit)
+				merged, err := jsondoc.MergePatch(patched, merge, jsondoc.NewBudget(noLimit))
 				if err != nil {
 					t.Error(err)
 					return

@@ -78,12 +78,15 @@ func (d Difference) Empty() bool {
 	return d.set == "" && !d.removed && d.appended == nil && d.members == nil
 }
 
-// Apply returns doc with the difference made to it. If the result is larger than maxSize bytes of ASCII,
-// the error is [ErrTooLarge]; it is [ErrTooDeep] if it nests deeper than [MaxDepth].
-func (d Difference) Apply(doc Value, maxSize int) (Value, error) {
+// Apply returns doc with the difference made to it. Beyond the budget, the error wraps
+// [ErrTooLarge]; it is [ErrTooDeep] if the result nests deeper than [MaxDepth].
+func (d Difference) Apply(doc Value, budget *Budget) (Value, error) {
 	result := Value{text: d.apply(doc.canonical())}
-	if result.Size() > maxSize {
-		return Value{}, ErrTooLarge
+	if err := budget.Size(result.Size()); err != nil {
+		return Value{}, err
+	}
+	if err := budget.Move(doc.Size() + result.Size()); err != nil {
+		return Value{}, err
 	}
 	if depthOf(result.text) > MaxDepth {
 		return Value{}, ErrTooDeep

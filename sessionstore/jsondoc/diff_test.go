@@ -48,7 +48,7 @@ func TestDiff(t *testing.T) {
 				return false
 			}
 			d := jsondoc.Diff(parsed(t, c.before), parsed(t, c.after), tag)
-			got, err := d.Apply(parsed(t, c.now), 1000)
+			got, err := d.Apply(parsed(t, c.now), jsondoc.NewBudget(1000))
 			if err != nil || got.ASCII() != c.want {
 				t.Errorf("%s, %v; want %s", got.ASCII(), err, c.want)
 			}
@@ -59,10 +59,10 @@ func TestDiff(t *testing.T) {
 func TestDiffLimits(t *testing.T) {
 	d := jsondoc.Diff(parsed(t, `{}`), parsed(t, `{"a":"0123456789"}`), nil)
 	const size = len(`{"a":"0123456789"}`)
-	if _, err := d.Apply(parsed(t, `{}`), size); err != nil {
+	if _, err := d.Apply(parsed(t, `{}`), jsondoc.NewBudget(size)); err != nil {
 		t.Error(err)
 	}
-	if _, err := d.Apply(parsed(t, `{}`), size-1); !errors.Is(err, jsondoc.ErrTooLarge) {
+	if _, err := d.Apply(parsed(t, `{}`), jsondoc.NewBudget(size-1)); !errors.Is(err, jsondoc.ErrTooLarge) {
 		t.Errorf("beyond the limit: %v", err)
 	}
 }
@@ -80,10 +80,10 @@ func FuzzDiff(f *testing.F) {
 			return
 		}
 		d := jsondoc.Diff(b, a, nil)
-		if got, err := d.Apply(b, 1<<20); err != nil || !got.Equal(a) {
+		if got, err := d.Apply(b, jsondoc.NewBudget(1<<20)); err != nil || !got.Equal(a) {
 			t.Errorf("from %s to %s: %s, %v", b, a, got, err)
 		}
-		if got, err := d.Apply(n, 1<<20); err == nil {
+		if got, err := d.Apply(n, jsondoc.NewBudget(1<<20)); err == nil {
 			if _, err := jsondoc.Parse(got.ASCII(), jsondoc.MaxDepth); err != nil {
 				t.Errorf("made to %s it is %s: %v", n, got, err)
 			}

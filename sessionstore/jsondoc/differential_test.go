@@ -85,7 +85,7 @@ func TestMergePatchLikeAnotherImplementation(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := jsondoc.MergePatch(parse(t, doc), parse(t, patch), noLimit)
+		got, err := jsondoc.MergePatch(parse(t, doc), parse(t, patch), jsondoc.NewBudget(noLimit))
 		if err != nil || !got.Equal(parse(t, string(want))) {
 			t.Fatalf("%s merged with %s: got %s, %v, want %s", doc, patch, ascii(got), err, want)
 		}
@@ -110,7 +110,7 @@ func TestPatchLikeAnotherImplementation(t *testing.T) {
 				t.Fatal(err)
 			}
 			want, wantErr := other.ApplyWithOptions(now.AppendASCII(nil), options)
-			next, err := parsePatch(t, "["+operation+"]").Apply(now, 2000)
+			next, err := parsePatch(t, "["+operation+"]").Apply(now, jsondoc.NewBudget(2000))
 			if errors.Is(err, jsondoc.ErrTooLarge) || errors.Is(err, jsondoc.ErrTooDeep) {
 				continue
 			}
@@ -128,10 +128,10 @@ func TestPatchLikeAnotherImplementation(t *testing.T) {
 		}
 
 		patch := parsePatch(t, "["+strings.Join(applied, ",")+"]")
-		if got, err := patch.Apply(doc, largest); err != nil || got != now {
+		if got, err := patch.Apply(doc, jsondoc.NewBudget(largest)); err != nil || got != now {
 			t.Fatalf("%s patched with %s: got %s, %v, want %s", ascii(doc), applied, ascii(got), err, ascii(now))
 		}
-		if _, err := patch.Apply(doc, largest-1); len(applied) > 0 && !errors.Is(err, jsondoc.ErrTooLarge) {
+		if _, err := patch.Apply(doc, jsondoc.NewBudget(largest-1)); len(applied) > 0 && !errors.Is(err, jsondoc.ErrTooLarge) {
 			t.Fatalf("%s patched with %s: larger than %d, got %v", ascii(doc), applied, largest-1, err)
 		}
 	}

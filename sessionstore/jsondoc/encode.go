@@ -30,6 +30,29 @@ func AppendUTF8(dst, ascii []byte) []byte {
 	return unescape(append(dst, ascii...), start, false)
 }
 
+// WithoutSurrogates returns ascii, the canonical ASCII form of a value, with U+FFFD in the place of every half of a pair of
+// surrogates.
+func WithoutSurrogates(ascii string) string {
+	if !strings.Contains(ascii, `\ud`) {
+		return ascii
+	}
+	buf := []byte(ascii)
+	for i := 0; ; {
+		n := bytes.IndexByte(buf[i:], '\\')
+		if n < 0 {
+			return string(buf)
+		}
+		i += n
+		size, r, ok := readEscape(buf[i:])
+		if ok && size == len(replacement) && utf16.IsSurrogate(r) {
+			copy(buf[i:], replacement)
+		}
+		i += size
+	}
+}
+
+const replacement = `\ufffd`
+
 // decode returns the string that stands between quotes in a canonical text.
 func decode(text string) string {
 	if strings.IndexByte(text, '\\') < 0 {

@@ -83,17 +83,17 @@ func FuzzPatch(f *testing.F) {
 		before, beforePatch := ascii(doc), ascii(patchValue)
 
 		const limit = 1 << 14
-		merged, err := jsondoc.MergePatch(doc, patchValue, limit)
+		merged, err := jsondoc.MergePatch(doc, patchValue, jsondoc.NewBudget(limit))
 		checkResult(t, merged, err, limit)
-		again, againErr := jsondoc.MergePatch(merged, patchValue, limit)
+		again, againErr := jsondoc.MergePatch(merged, patchValue, jsondoc.NewBudget(limit))
 		if err == nil && againErr == nil && again != merged {
 			t.Fatalf("merged once %s, twice %s", ascii(merged), ascii(again))
 		}
 
 		if patch, err := jsondoc.ParsePatch(patchValue); err == nil {
-			patched, err := patch.Apply(doc, limit)
+			patched, err := patch.Apply(doc, jsondoc.NewBudget(limit))
 			checkResult(t, patched, err, limit)
-			if again, againErr := patch.Apply(doc, limit); again != patched || (err == nil) != (againErr == nil) {
+			if again, againErr := patch.Apply(doc, jsondoc.NewBudget(limit)); again != patched || (err == nil) != (againErr == nil) {
 				t.Fatalf("applied once %s, twice %s", ascii(patched), ascii(again))
 			}
 		}

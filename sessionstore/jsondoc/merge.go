@@ -2,12 +2,14 @@ package jsondoc
 
 import "strings"
 
-// MergePatch returns target changed as patch says (RFC 7396). If the result
-// is larger than maxSize bytes of ASCII, the error is [ErrTooLarge].
-func MergePatch(target, patch Value, maxSize int) (Value, error) {
+// MergePatch returns target changed as patch says (RFC 7396). Beyond the budget, the error wraps [ErrTooLarge].
+func MergePatch(target, patch Value, budget *Budget) (Value, error) {
+	if err := budget.Move(target.Size() + patch.Size()); err != nil {
+		return Value{}, err
+	}
 	if patch.Kind() == Object {
 		var m merger
-		m.out.Grow(max(0, min(target.Size()+patch.Size(), maxSize)))
+		m.out.Grow(max(0, min(target.Size()+patch.Size(), budget.maxSize)))
 		if target.Kind() == Object {
 			m.object(cursor{text: target.text}, patch.text)
 		} else {
@@ -15,10 +17,7 @@ func MergePatch(target, patch Value, maxSize int) (Value, error) {
 		}
 		patch = Value{text: m.out.String()}
 	}
-	if patch.Size() > maxSize {
-		return Value{}, ErrTooLarge
-	}
-	return patch, nil
+	return patch, budget.Size(patch.Size())
 }
 
 type merger struct {

@@ -47,7 +47,7 @@ func TestMergePatch(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			target, patch := parse(t, test.target), parse(t, test.patch)
-			got, err := jsondoc.MergePatch(target, patch, noLimit)
+			got, err := jsondoc.MergePatch(target, patch, jsondoc.NewBudget(noLimit))
 			if err != nil || ascii(got) != test.want {
 				t.Errorf("got %s, %v, want %s", ascii(got), err, test.want)
 			}
@@ -61,16 +61,16 @@ func TestMergePatch(t *testing.T) {
 func TestMergePatchSize(t *testing.T) {
 	target, patch := parse(t, `{"a":1,"gone":"0123456789"}`), parse(t, `{"gone":null,"b":[2]}`)
 	const want = `{"a":1,"b":[2]}`
-	if got, err := jsondoc.MergePatch(target, patch, len(want)); err != nil || ascii(got) != want {
+	if got, err := jsondoc.MergePatch(target, patch, jsondoc.NewBudget(len(want))); err != nil || ascii(got) != want {
 		t.Errorf("got %s, %v", ascii(got), err)
 	}
-	if _, err := jsondoc.MergePatch(target, patch, len(want)-1); !errors.Is(err, jsondoc.ErrTooLarge) {
+	if _, err := jsondoc.MergePatch(target, patch, jsondoc.NewBudget(len(want)-1)); !errors.Is(err, jsondoc.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := jsondoc.MergePatch(target, patch, -1); !errors.Is(err, jsondoc.ErrTooLarge) {
+	if _, err := jsondoc.MergePatch(target, patch, jsondoc.NewBudget(-1)); !errors.Is(err, jsondoc.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
-	if _, err := jsondoc.MergePatch(target, parse(t, `[12]`), 3); !errors.Is(err, jsondoc.ErrTooLarge) {
+	if _, err := jsondoc.MergePatch(target, parse(t, `[12]`), jsondoc.NewBudget(3)); !errors.Is(err, jsondoc.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -88,7 +88,7 @@ func TestMergePatchOfManyMembers(t *testing.T) {
 			fmt.Fprintf(&want, `,"member%d":%d`, i, i)
 		}
 	}
-	got, err := jsondoc.MergePatch(parse(t, wide(1000)), parse(t, "{"+patch.String()[1:]+"}"), noLimit)
+	got, err := jsondoc.MergePatch(parse(t, wide(1000)), parse(t, "{"+patch.String()[1:]+"}"), jsondoc.NewBudget(noLimit))
 	if err != nil || ascii(got) != "{"+want.String()[1:]+"}" {
 		t.Errorf("got %.100s, %v", ascii(got), err)
 	}

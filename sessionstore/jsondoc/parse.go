@@ -20,19 +20,19 @@ func Parse[T ~string | ~[]byte](text T, maxDepth int) (Value, error) {
 }
 
 // ParseNext reads the first JSON value of text as [Parse] does, and returns what follows it and
-// the whitespace behind it. It does not look at what follows.
+// the whitespace behind it. It does not look at what follows. Half of a pair of surrogates is an error.
 func ParseNext(text string, maxDepth int) (v Value, rest string, err error) {
-	p := parser{text: text, maxDepth: maxDepth}
+	p := parser{text: text, maxDepth: maxDepth, strict: true}
 	if v, err = p.parse(0); err != nil {
 		return Value{}, text, err
 	}
 	return v, text[p.pos:], nil
 }
 
-// ParseList reads one or more JSON values, separated by commas, each as [Parse] does.
+// ParseList reads one or more JSON values, separated by commas, each as [ParseNext] does.
 func ParseList[T ~string | ~[]byte](text T, maxDepth int) ([]Value, error) {
 	var list []Value
-	p := parser{text: string(text), maxDepth: maxDepth}
+	p := parser{text: string(text), maxDepth: maxDepth, strict: true}
 	for pos := 0; ; pos = p.pos {
 		v, err := p.parse(pos)
 		if err != nil {
@@ -54,6 +54,7 @@ type parser struct {
 	text     string
 	pos      int
 	maxDepth int
+	strict   bool // about surrogates
 
 	// out is the canonical form of what was read before text[done]; what was read
 	// since then is canonical as it stands.

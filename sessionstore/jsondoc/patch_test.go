@@ -164,7 +164,7 @@ func applyText(doc jsondoc.Value, text string) (jsondoc.Value, error) {
 	if err != nil {
 		return v, err
 	}
-	return patch.Apply(doc, noLimit)
+	return patch.Apply(doc, jsondoc.NewBudget(noLimit))
 }
 
 func TestPatchErrorsDoNotQuote(t *testing.T) {
@@ -229,7 +229,7 @@ func TestPatchDepth(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := patch.Apply(parse(t, test.doc), noLimit)
+			got, err := patch.Apply(parse(t, test.doc), jsondoc.NewBudget(noLimit))
 			if test.ok && err != nil || !test.ok && !errors.Is(err, jsondoc.ErrTooDeep) {
 				t.Fatalf("got %v", err)
 			}
@@ -256,10 +256,10 @@ func TestPatchSize(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			doc, patch := parse(t, `{"a":[1],"b":4}`), parsePatch(t, test.patch)
-			if _, err := patch.Apply(doc, test.largest); err != nil {
+			if _, err := patch.Apply(doc, jsondoc.NewBudget(test.largest)); err != nil {
 				t.Errorf("at the limit: %v", err)
 			}
-			_, err := patch.Apply(doc, test.largest-1)
+			_, err := patch.Apply(doc, jsondoc.NewBudget(test.largest-1))
 			var patchError *jsondoc.PatchError
 			if !errors.Is(err, jsondoc.ErrTooLarge) || !errors.As(err, &patchError) || patchError.Index != 0 {
 				t.Errorf("beyond the limit: %v", err)
@@ -274,7 +274,7 @@ func TestCopiesThatDouble(t *testing.T) {
 	doc := parse(t, `{"a":[]}`)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	_, err := patch.Apply(doc, 256<<10)
+	_, err := patch.Apply(doc, jsondoc.NewBudget(256<<10))
 	runtime.ReadMemStats(&after)
 	if !errors.Is(err, jsondoc.ErrTooLarge) {
 		t.Errorf("got %v", err)
@@ -294,7 +294,7 @@ func TestPatchOfAWideObject(t *testing.T) {
 			fmt.Sprintf(`{"op":"move","from":"/member%d","path":"/moved%d"}`, 9*i+2, i),
 			fmt.Sprintf(`{"op":"test","path":"/moved%d","value":%d}`, i, 9*i+2))
 	}
-	got, err := parsePatch(t, "["+strings.Join(operations, ",")+"]").Apply(doc, noLimit)
+	got, err := parsePatch(t, "["+strings.Join(operations, ",")+"]").Apply(doc, jsondoc.NewBudget(noLimit))
 	if err != nil {
 		t.Fatal(err)
 	}

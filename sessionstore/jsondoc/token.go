@@ -2,6 +2,7 @@ package jsondoc
 
 import (
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -93,8 +94,8 @@ func (p *parser) special() error {
 	return nil
 }
 
-// escape reads an escape. Surrogates stay escapes, with or without a
-// partner: JavaScript makes strings with half of a pair, and they shall come back.
+// escape reads an escape. Half of a pair of surrogates is no character, and some parsers refuse a whole document for it. Where they
+// are not refused, since the stored sessions of other programs have some, they stay escapes and come back as they were.
 func (p *parser) escape() error {
 	rest := p.text[p.pos:]
 	if len(rest) < 2 {
@@ -109,6 +110,14 @@ func (p *parser) escape() error {
 		r, ok := unhex(rest[2:])
 		if !ok {
 			return syntaxError(p.pos, "invalid escape")
+		}
+		if p.strict && utf16.IsSurrogate(r) {
+			size, pair, _ := readEscape([]byte(rest[:min(len(rest), 12)]))
+			if size < 12 {
+				return syntaxError(p.pos, "a surrogate without its partner")
+			}
+			p.replaceRune(p.pos+size, pair)
+			break
 		}
 		p.replaceRune(p.pos+6, r)
 	default:

@@ -48,10 +48,10 @@ func TestZeroValueIsNull(t *testing.T) {
 		v.Len() != 0 || v.Items() != nil || !v.Equal(parse(t, "null")) || !parse(t, "null").Equal(v) {
 		t.Error("the zero value is not null")
 	}
-	if merged, err := jsondoc.MergePatch(v, v, 4); err != nil || ascii(merged) != "null" {
+	if merged, err := jsondoc.MergePatch(v, v, jsondoc.NewBudget(4)); err != nil || ascii(merged) != "null" {
 		t.Errorf("merged: %v", err)
 	}
-	if patched, err := parsePatch(t, `[{"op":"test","path":"","value":null}]`).Apply(v, 4); err != nil || ascii(patched) != "null" {
+	if patched, err := parsePatch(t, `[{"op":"test","path":"","value":null}]`).Apply(v, jsondoc.NewBudget(4)); err != nil || ascii(patched) != "null" {
 		t.Errorf("patched: %v", err)
 	}
 	if got := ascii(jsondoc.NewArray(v, v)); got != "[null,null]" {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
@@ -59,15 +60,13 @@ func (a *Adopter) Form() adopters.Form {
 //		cookie <name>
 //	}
 func (a *Adopter) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return dialects.Options(d, "adopt flask", func(option string) (known bool, err error) {
-		switch option {
-		case "secret":
-			return true, dialects.Words(d, &a.Secret)
-		case "cookie":
-			return true, dialects.Word(d, &a.Cookie)
-		default:
-			return false, nil
-		}
+	d.Next() // consume the module's name
+	if err := stores.None(d); err != nil {
+		return err
+	}
+	return stores.Block(d, "adopt flask", stores.Options{
+		"secret": func() error { return dialects.Words(d, &a.Secret) },
+		"cookie": func() error { return stores.Name(d, &a.Cookie) },
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
@@ -69,17 +70,14 @@ func (f *Dialect) Format() dialects.Format {
 //		permanent on | off
 //	}
 func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return dialects.Options(d, "dialect flask", func(option string) (known bool, err error) {
-		switch option {
-		case "secret":
-			return true, dialects.Words(d, &f.Secret)
-		case "lifetime":
-			return true, dialects.Duration(d, &f.Lifetime)
-		case "permanent":
-			return true, dialects.OnOff(d, &f.Permanent)
-		default:
-			return false, nil
-		}
+	d.Next() // consume the module's name
+	if err := stores.None(d); err != nil {
+		return err
+	}
+	return stores.Block(d, "dialect flask", stores.Options{
+		"secret":    func() error { return dialects.Words(d, &f.Secret) },
+		"lifetime":  func() error { return dialects.LifetimeOption(d, &f.Lifetime) },
+		"permanent": func() error { return stores.OnOff(d, &f.Permanent) },
 	})
 }
 

@@ -174,25 +174,23 @@ func (f *Dialect) Format() dialects.Format { return f.format }
 //		permanent     on | off
 //	}
 func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return dialects.Options(d, "dialect flask_session", func(option string) (known bool, err error) {
-		switch option {
-		case "use_signer":
-			return true, dialects.OnOff(d, &f.UseSigner)
-		case "secret":
-			return true, dialects.Words(d, &f.Secret)
-		case "key_prefix":
+	d.Next() // consume the module's name
+	if err := stores.None(d); err != nil {
+		return err
+	}
+	return stores.Block(d, "dialect flask_session", stores.Options{
+		"use_signer": func() error { return stores.OnOff(d, &f.UseSigner) },
+		"secret":     func() error { return dialects.Words(d, &f.Secret) },
+		"key_prefix": func() error {
 			f.KeyPrefix = new(string)
-			return true, dialects.Word(d, f.KeyPrefix)
-		case "serialization":
-			return true, dialects.Word(d, &f.Serialization)
-		case "lifetime":
-			return true, dialects.Duration(d, &f.Lifetime)
-		case "permanent":
+			return stores.Name(d, f.KeyPrefix)
+		},
+		"serialization": func() error { return stores.Name(d, &f.Serialization) },
+		"lifetime":      func() error { return dialects.LifetimeOption(d, &f.Lifetime) },
+		"permanent": func() error {
 			f.Permanent = new(bool)
-			return true, dialects.OnOff(d, f.Permanent)
-		default:
-			return false, nil
-		}
+			return stores.OnOff(d, f.Permanent)
+		},
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -26,7 +27,11 @@ func (*Dialect) Format() dialects.Format { return dialects.Format{Codec: session
 //
 //	dialect native
 func (*Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return dialects.Options(d, "dialect native", func(string) (bool, error) { return false, nil })
+	d.Next() // consume the module's name
+	if err := stores.None(d); err != nil {
+		return err
+	}
+	return stores.Block(d, "dialect native", nil)
 }
 
 // Interface guards

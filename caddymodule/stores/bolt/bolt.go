@@ -99,12 +99,9 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		s.Path = d.Val()
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("store bolt takes one value, the path of its file; one with blanks stands in quotes")
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Errf("unrecognized option of store bolt: %s", d.Val())
-	}
-	return nil
+	return stores.Block(d, "store bolt", nil)
 }
 
 // Interface guards

@@ -160,38 +160,21 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		s.Directory = d.Val()
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("store file takes one value, its folder; one with blanks stands in quotes")
 	}
-	seen := make(map[string]bool)
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("store file: %s stands there twice", option)
-		}
-		seen[option] = true
-		var value string
-		switch option {
-		case "mode", "threshold":
-			if !d.AllArgs(&value) {
-				return d.ArgErr()
+	return stores.Block(d, "store file", stores.Options{
+		"mode": func() (err error) {
+			const right = "a mode such as 0600, 0640 or 0660"
+			if s.Mode, err = stores.One(d, right); err != nil {
+				return err
 			}
-		default:
-			return d.Errf("unrecognized option of store file: %s", option)
-		}
-		if option == "mode" {
-			if _, err := parseMode(value); err != nil || value == "" {
-				return d.Errf("mode: %q is not a mode such as 0600, 0640 or 0660", value)
+			if _, err := parseMode(s.Mode); err != nil {
+				return d.Errf("mode must be %s, not %q", right, s.Mode)
 			}
-			s.Mode = value
-			continue
-		}
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 0 {
-			return d.Errf("threshold: %q is not a number from 0 on", value)
-		}
-		s.Threshold = n
-	}
-	return nil
+			return nil
+		},
+		"threshold": func() error { return stores.Number(d, &s.Threshold, 0) },
+	})
 }
 
 // Interface guards

@@ -169,18 +169,13 @@ func report(log *zap.Logger, addr string, err error) {
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
-	return stores.Block(d, "store memcached", func(option string) error {
-		switch option {
-		case "key_prefix":
+	return stores.Block(d, "store memcached", stores.Options{
+		"key_prefix": func() error {
 			s.KeyPrefix = new(string)
 			return stores.Text(d, s.KeyPrefix)
-		case "timeout":
-			return stores.Duration(d, &s.Timeout)
-		case "pool_size":
-			return stores.Number(d, &s.PoolSize, 1)
-		default:
-			return d.Errf("unrecognized option of store memcached: %s", option)
-		}
+		},
+		"timeout":   func() error { return stores.Duration(d, &s.Timeout) },
+		"pool_size": func() error { return stores.Number(d, &s.PoolSize, 1) },
 	})
 }
 

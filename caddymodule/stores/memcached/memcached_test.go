@@ -37,12 +37,12 @@ func TestCaddyfile(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"memcached {\nkey_prefix\n}":              "wrong argument count",
-		"memcached {\nkey_prefix a b\n}":          "wrong argument count",
+		"memcached {\nkey_prefix\n}":              "value",
+		"memcached {\nkey_prefix a b\n}":          "value",
 		"memcached {\nkey_prefix a\nkey_prefix a": "twice",
-		"memcached {\ntimeout 1\n}":               "is not a duration",
-		"memcached {\ntimeout 1us\n}":             "is not a duration",
-		"memcached {\ntimeout\n}":                 "wrong argument count",
+		"memcached {\ntimeout 1\n}":               "must be a duration",
+		"memcached {\ntimeout 1us\n}":             "must be a duration",
+		"memcached {\ntimeout\n}":                 "value",
 		"memcached {\npool_size 0\n}":             "from 1 on",
 		"memcached {\npool_size x\n}":             "from 1 on",
 		"memcached {\nservers a\n}":               "unrecognized option",

@@ -2,13 +2,11 @@
 package memory
 
 import (
-	"strconv"
 	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/dustin/go-humanize"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -78,37 +76,12 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		s.Name = d.Val()
 	}
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("store memory takes one value, its name; one with blanks stands in quotes")
 	}
-	seen := map[string]bool{}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if seen[option] {
-			return d.Errf("%s is given twice", option)
-		}
-		seen[option] = true
-		var value string
-		if !d.AllArgs(&value) {
-			return d.ArgErr()
-		}
-		switch option {
-		case "max_sessions":
-			n, err := strconv.Atoi(value)
-			if err != nil || n < 1 {
-				return d.Errf("max_sessions must be a number above zero, not %q", value)
-			}
-			s.MaxSessions = n
-		case "max_bytes":
-			n, err := humanize.ParseBytes(value)
-			if err != nil || n < 1 || n > 1<<62 {
-				return d.Errf("max_bytes must be a size such as 256MiB, not %q", value)
-			}
-			s.MaxBytes = int64(n)
-		default:
-			return d.Errf("unrecognized option of store memory: %s", option)
-		}
-	}
-	return nil
+	return stores.Block(d, "store memory", stores.Options{
+		"max_sessions": func() error { return stores.Number(d, &s.MaxSessions, 1) },
+		"max_bytes":    func() error { return stores.Size(d, &s.MaxBytes) },
+	})
 }
 
 // Interface guards

@@ -23,28 +23,21 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if !d.AllArgs(&s.URI) || s.URI == "" {
 		return d.Err("store mongodb: it takes one argument, the uri") // d.ArgErr quotes it
 	}
-	return stores.Block(d, "store mongodb", func(option string) error { return s.unmarshalOption(d, option) })
+	return stores.Block(d, "store mongodb", s.block(d))
 }
 
-func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
-	switch option {
-	case "database":
-		return stores.Name(d, &s.Database)
-	case "collection":
-		return stores.Name(d, &s.Collection)
-	case "create_index":
-		s.CreateIndex = new(bool)
-		return stores.OnOff(d, s.CreateIndex)
-	case "key_prefix":
-		return stores.Name(d, &s.KeyPrefix)
-	case "pool_size":
-		return stores.Number(d, &s.PoolSize, 1)
-	case "dial_timeout":
-		return stores.Duration(d, &s.DialTimeout)
-	case "timeout":
-		return stores.Duration(d, &s.Timeout)
-	default:
-		return d.Errf("unrecognized option of store mongodb: %s", option)
+func (s *Store) block(d *caddyfile.Dispenser) stores.Options {
+	return stores.Options{
+		"database":   func() error { return stores.Name(d, &s.Database) },
+		"collection": func() error { return stores.Name(d, &s.Collection) },
+		"create_index": func() error {
+			s.CreateIndex = new(bool)
+			return stores.OnOff(d, s.CreateIndex)
+		},
+		"key_prefix":   func() error { return stores.Name(d, &s.KeyPrefix) },
+		"pool_size":    func() error { return stores.Number(d, &s.PoolSize, 1) },
+		"dial_timeout": func() error { return stores.Duration(d, &s.DialTimeout) },
+		"timeout":      func() error { return stores.Duration(d, &s.Timeout) },
 	}
 }
 

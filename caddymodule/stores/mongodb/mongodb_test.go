@@ -79,15 +79,15 @@ func TestCaddyfile(t *testing.T) {
 		"mongodb mongodb://u:to-find@h b":  "store mongodb: it takes one argument, the uri",
 		"mongodb mongodb://h {\n other\n}": "unrecognized option of store mongodb: other",
 		"mongodb mongodb://h {\n database a\n database b\n}":    "twice",
-		"mongodb mongodb://h {\n database\n}":                   "wrong argument count",
-		"mongodb mongodb://h {\n collection a b\n}":             "wrong argument count",
-		"mongodb mongodb://h {\n create_index yes\n}":           "not on or off",
-		"mongodb mongodb://h {\n pool_size 0\n}":                "not a number",
-		"mongodb mongodb://h {\n timeout 5\n}":                  "not a duration",
-		"mongodb mongodb://h {\n dial_timeout 1us\n}":           "not a duration",
+		"mongodb mongodb://h {\n database\n}":                   "value",
+		"mongodb mongodb://h {\n collection a b\n}":             "value",
+		"mongodb mongodb://h {\n create_index yes\n}":           "must be on or off",
+		"mongodb mongodb://h {\n pool_size 0\n}":                "must be a number",
+		"mongodb mongodb://h {\n timeout 5\n}":                  "must be a duration",
+		"mongodb mongodb://h {\n dial_timeout 1us\n}":           "must be a duration",
 		"mongodb mongodb://h {\n create_index on {\n on\n}\n}":  "",
 		"mongodb mongodb://h {\n password {\n to-find x\n}\n}":  "unrecognized option of store mongodb: password",
-		"mongodb mongodb://h {\n key_prefix \"\"\n timeout 1\n": "wrong argument count",
+		"mongodb mongodb://h {\n key_prefix \"\"\n timeout 1\n": "value",
 	} {
 		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "to-find") {
 			t.Errorf("%s: %v", text, err)

@@ -31,7 +31,7 @@ func (*Store) Open() (sessionstore.Store, func(), error) { return none.Store{}, 
 func (*Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Err("store none takes no value")
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		return d.Errf("unrecognized option of store none: %s", d.Val())

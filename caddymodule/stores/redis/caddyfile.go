@@ -3,7 +3,6 @@ package redis
 import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"github.com/dustin/go-humanize"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 )
@@ -38,50 +37,42 @@ import (
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
-	return stores.Block(d, "store redis", func(option string) error { return s.unmarshalOption(d, option) })
+	return stores.Block(d, "store redis", s.block(d))
 }
 
-func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
-	switch option {
-	case "username":
-		return stores.Text(d, &s.Username)
-	case "password":
-		return stores.Text(d, &s.Password)
-	case "db":
-		return stores.Number(d, &s.DB, 0)
-	case "master":
-		return stores.Text(d, &s.Master)
-	case "sentinel_username":
-		return stores.Text(d, &s.SentinelUsername)
-	case "sentinel_password":
-		return stores.Text(d, &s.SentinelPassword)
-	case "cluster":
-		s.Cluster = true
-		return stores.None(d)
-	case "tls":
-		s.TLS = new(TLS)
-		return s.TLS.unmarshal(d)
-	case "key_prefix":
-		s.KeyPrefix = new(string)
-		return stores.Text(d, s.KeyPrefix)
-	case "pool_size":
-		return stores.Number(d, &s.PoolSize, 1)
-	case "dial_timeout":
-		return stores.Duration(d, &s.DialTimeout)
-	case "read_timeout":
-		return stores.Duration(d, &s.ReadTimeout)
-	case "write_timeout":
-		return stores.Duration(d, &s.WriteTimeout)
-	case "pipelining":
-		s.Pipelining = new(bool)
-		return stores.OnOff(d, s.Pipelining)
-	case "wait_replicas":
-		return stores.Number(d, &s.WaitReplicas, 0)
-	case "near_cache":
-		s.NearCache = new(NearCache)
-		return s.NearCache.unmarshal(d)
-	default:
-		return d.Errf("unrecognized option of store redis: %s", option)
+func (s *Store) block(d *caddyfile.Dispenser) stores.Options {
+	return stores.Options{
+		"username":          func() error { return stores.Text(d, &s.Username) },
+		"password":          func() error { return stores.Text(d, &s.Password) },
+		"db":                func() error { return stores.Number(d, &s.DB, 0) },
+		"master":            func() error { return stores.Text(d, &s.Master) },
+		"sentinel_username": func() error { return stores.Text(d, &s.SentinelUsername) },
+		"sentinel_password": func() error { return stores.Text(d, &s.SentinelPassword) },
+		"cluster": func() error {
+			s.Cluster = true
+			return stores.None(d)
+		},
+		"tls": func() error {
+			s.TLS = new(TLS)
+			return s.TLS.unmarshal(d)
+		},
+		"key_prefix": func() error {
+			s.KeyPrefix = new(string)
+			return stores.Text(d, s.KeyPrefix)
+		},
+		"pool_size":     func() error { return stores.Number(d, &s.PoolSize, 1) },
+		"dial_timeout":  func() error { return stores.Duration(d, &s.DialTimeout) },
+		"read_timeout":  func() error { return stores.Duration(d, &s.ReadTimeout) },
+		"write_timeout": func() error { return stores.Duration(d, &s.WriteTimeout) },
+		"pipelining": func() error {
+			s.Pipelining = new(bool)
+			return stores.OnOff(d, s.Pipelining)
+		},
+		"wait_replicas": func() error { return stores.Number(d, &s.WaitReplicas, 0) },
+		"near_cache": func() error {
+			s.NearCache = new(NearCache)
+			return s.NearCache.unmarshal(d)
+		},
 	}
 }
 
@@ -89,20 +80,17 @@ func (t *TLS) unmarshal(d *caddyfile.Dispenser) error {
 	if err := stores.None(d); err != nil {
 		return err
 	}
-	return stores.Block(d, "store redis: tls", func(option string) error {
-		switch option {
-		case "ca":
-			return stores.Text(d, &t.CA)
-		case "certificate":
-			if !d.Args(&t.Certificate, &t.Key) {
-				return d.ArgErr()
+	return stores.Block(d, "store redis, tls", stores.Options{
+		"ca": func() error { return stores.Text(d, &t.CA) },
+		"certificate": func() error {
+			args := d.RemainingArgs()
+			if len(args) != 2 {
+				return d.Errf("certificate takes two values, the files of the certificate and of its key, and not %d", len(args))
 			}
-			return stores.None(d)
-		case "server_name":
-			return stores.Text(d, &t.ServerName)
-		default:
-			return d.Errf("unrecognized option of store redis, tls: %s", option)
-		}
+			t.Certificate, t.Key = args[0], args[1]
+			return nil
+		},
+		"server_name": func() error { return stores.Text(d, &t.ServerName) },
 	})
 }
 
@@ -110,24 +98,9 @@ func (n *NearCache) unmarshal(d *caddyfile.Dispenser) error {
 	if err := stores.None(d); err != nil {
 		return err
 	}
-	return stores.Block(d, "store redis: near_cache", func(option string) error {
-		switch option {
-		case "max_entries":
-			return stores.Number(d, &n.MaxEntries, 1)
-		case "max_bytes":
-			var size string
-			if err := stores.Text(d, &size); err != nil {
-				return err
-			}
-			bytes, err := humanize.ParseBytes(size)
-			if err != nil || bytes == 0 || bytes > 1<<50 {
-				return d.Errf("max_bytes: %q is not a size such as 64MiB", size)
-			}
-			n.MaxBytes = int64(bytes)
-			return nil
-		default:
-			return d.Errf("unrecognized option of store redis, near_cache: %s", option)
-		}
+	return stores.Block(d, "store redis, near_cache", stores.Options{
+		"max_entries": func() error { return stores.Number(d, &n.MaxEntries, 1) },
+		"max_bytes":   func() error { return stores.Size(d, &n.MaxBytes) },
 	})
 }
 

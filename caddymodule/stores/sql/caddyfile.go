@@ -24,7 +24,7 @@ import (
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if !d.NextArg() {
-		return d.ArgErr()
+		return d.Err("store sql takes two values, the database and the dsn or path")
 	}
 	s.Database = d.Val()
 	if _, err := find(s.Database); err != nil {
@@ -33,33 +33,21 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := stores.Name(d, &s.DSN); err != nil {
 		return err
 	}
-	return stores.Block(d, "store sql", func(option string) error { return s.unmarshalOption(d, option) })
+	return stores.Block(d, "store sql", s.block(d))
 }
 
-func (s *Store) unmarshalOption(d *caddyfile.Dispenser, option string) error {
-	switch option {
-	case "table":
-		return stores.Name(d, &s.Table)
-	case "sequence":
-		return stores.Name(d, &s.Sequence)
-	case "create_table":
-		return stores.OnOff(d, &s.CreateTable)
-	case "key_prefix":
-		return stores.Name(d, &s.KeyPrefix)
-	case "pool_size":
-		return stores.Number(d, &s.PoolSize, 1)
-	case "dial_timeout":
-		return stores.Duration(d, &s.DialTimeout)
-	case "timeout":
-		return stores.Duration(d, &s.Timeout)
-	case "max_idle_time":
-		return stores.Duration(d, &s.MaxIdleTime)
-	case "max_lifetime":
-		return stores.Duration(d, &s.MaxLifetime)
-	case "sweep_interval":
-		return stores.Duration(d, &s.SweepInterval)
-	default:
-		return d.Errf("unrecognized option of store sql: %s", option)
+func (s *Store) block(d *caddyfile.Dispenser) stores.Options {
+	return stores.Options{
+		"table":          func() error { return stores.Name(d, &s.Table) },
+		"sequence":       func() error { return stores.Name(d, &s.Sequence) },
+		"create_table":   func() error { return stores.OnOff(d, &s.CreateTable) },
+		"key_prefix":     func() error { return stores.Name(d, &s.KeyPrefix) },
+		"pool_size":      func() error { return stores.Number(d, &s.PoolSize, 1) },
+		"dial_timeout":   func() error { return stores.Duration(d, &s.DialTimeout) },
+		"timeout":        func() error { return stores.Duration(d, &s.Timeout) },
+		"max_idle_time":  func() error { return stores.Duration(d, &s.MaxIdleTime) },
+		"max_lifetime":   func() error { return stores.Duration(d, &s.MaxLifetime) },
+		"sweep_interval": func() error { return stores.Duration(d, &s.SweepInterval) },
 	}
 }
 

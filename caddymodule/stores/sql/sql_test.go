@@ -55,22 +55,22 @@ func TestCaddyfile(t *testing.T) {
 func TestCaddyfileIsStrict(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
-		"sql":                                   "wrong argument count",
-		"sql postgres":                          "wrong argument count",
-		"sql sqlite a b":                        "wrong argument count",
+		"sql":                                   "value",
+		"sql postgres":                          "value",
+		"sql sqlite a b":                        "value",
 		"sql oracle x":                          "postgres, mysql, sqlite",
 		"sql postgres://u:password-to-find@h/d": "postgres, mysql, sqlite",
 		"sql mysql x": "store sql mysql is not compiled in; build with it: xcaddy build --with " +
 			"github.com/caddy-session/caddy-session/caddymodule/stores/sql/mysql",
 		"sql sqlite x {\n other\n}":                     "unrecognized option of store sql: other",
 		"sql sqlite x {\n table a\n table b\n}":         "twice",
-		"sql sqlite x {\n table\n}":                     "wrong argument count",
-		"sql sqlite x {\n table a b\n}":                 "wrong argument count",
-		"sql sqlite x {\n sequence\n}":                  "wrong argument count",
-		"sql sqlite x {\n create_table yes\n}":          "not on or off",
-		"sql sqlite x {\n pool_size 0\n}":               "not a number",
-		"sql sqlite x {\n timeout 5\n}":                 "not a duration",
-		"sql sqlite x {\n sweep_interval 1us\n}":        "not a duration",
+		"sql sqlite x {\n table\n}":                     "value",
+		"sql sqlite x {\n table a b\n}":                 "value",
+		"sql sqlite x {\n sequence\n}":                  "value",
+		"sql sqlite x {\n create_table yes\n}":          "must be on or off",
+		"sql sqlite x {\n pool_size 0\n}":               "must be a number",
+		"sql sqlite x {\n timeout 5\n}":                 "must be a duration",
+		"sql sqlite x {\n sweep_interval 1us\n}":        "must be a duration",
 		"sql sqlite x {\n create_table on {\n on\n}\n}": "",
 	} {
 		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "to-find") {

@@ -1,0 +1,85 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/dunglas/httpsfv"
+)
+
+// ignoreCached takes away what a response asks for that comes from a cache between Caddy and the app: it may have been made for
+// somebody else. That goes for cookies as well: a login in somebody else's name is one, whatever brings it. The answer to an
+// unsafe method always counts, as no cache may give one of its own (RFC 9111, section 4).
+func (x *exchange) ignoreCached(h http.Header, c *collected) {
+	if c.lines()+len(c.vault)+len(c.adopted)+len(c.foreign) == 0 || !cached(x.r.Method, h) {
+		return
+	}
+	x.h.outages.Warn("session headers of a response from a cache are ignored: it may have been made for somebody else; tell the cache that it depends on the session: Vary: X-Session-Data")
+	x.dropForeign(h)
+	*c = collected{}
+}
+
+// cached reports whether a response says that a cache has kept it, or how long it was kept.
+func cached(method string, h http.Header) bool {
+	if method != http.MethodGet && method != http.MethodHead {
+		return false
+	}
+	for name, lines := range h {
+		var says func(string) bool
+		switch strings.ToLower(name) {
+		case "age": // Varnish 7.1 sends 0 with what is not cached, too
+			says = func(line string) bool {
+				seconds, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
+				return seconds > 0 || err != nil && seconds != 0
+			}
+		case "x-varnish": // of this request, and of the one that fetched the response
+			says = func(line string) bool { return len(strings.Fields(line)) > 1 }
+		case "cache-status":
+			says = cacheStatus
+		case "x-cache", "cf-cache-status":
+			says = saysHit
+		default:
+			continue
+		}
+		for _, line := range lines {
+			if says(line) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// cacheStatus reads a line of RFC 9211, and what is none as saysHit does.
+func cacheStatus(line string) bool {
+	list, err := httpsfv.UnmarshalList([]string{line})
+	if err != nil {
+		return saysHit(line)
+	}
+	for _, member := range list {
+		item, ok := member.(httpsfv.Item)
+		if !ok {
+			return saysHit(line)
+		}
+		if hit, found := item.Params.Get("hit"); found && hit != false {
+			return true
+		}
+		if name, ok := item.Value.(httpsfv.Token); ok && len(item.Params.Names()) == 0 && saysHit(string(name)) {
+			return true // nginx's $upstream_cache_status
+		}
+	}
+	return false
+}
+
+// saysHit reports whether one of the words in a text says that the response was kept: HIT, TCP_MEM_HIT, "RefreshHit from cloudfront".
+func saysHit(text string) bool {
+	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		switch strings.ToLower(word) {
+		case "hit", "refreshhit", "stale", "updating", "revalidated":
+			return true
+		}
+	}
+	return false
+}
