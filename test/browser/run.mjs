@@ -5,17 +5,22 @@ import { chromium } from 'playwright-core';
 
 const { CHROMIUM: executablePath, OUT: out } = process.env;
 
-// Takes each walk, which is given a page and the context that it is in, with a browser that has no cookies. Prints a line
-// of JSON for each: its name, and what went wrong.
-export async function run(walks) {
+// Starts the browser.
+export function launch() {
   // Chromium is kept from looking for anything outside of this machine. Its sandbox does not start for root.
-  const browser = await chromium.launch({
+  return chromium.launch({
     executablePath,
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
     ],
   });
+}
+
+// Takes each walk, which is given a page and the context that it is in, with a browser that has no cookies. Prints a line
+// of JSON for each: its name, and what went wrong.
+export async function run(walks) {
+  const browser = await launch();
   for (const [name, walk] of Object.entries(walks)) {
     const context = await browser.newContext();
     context.setDefaultTimeout(20_000);

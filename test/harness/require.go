@@ -80,6 +80,16 @@ func Apps(tb testing.TB) string {
 	return path
 }
 
+// CalibreWeb returns the path of calibre-web's command, of the environment that test/run.sh has made for it.
+func CalibreWeb(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(Root(), "test", ".venvs", "calibreweb-0.6.27", "bin", "cps")
+	if _, err := os.Stat(path); err != nil {
+		Missing(tb, "calibre-web")
+	}
+	return path
+}
+
 // Node returns the path of Node.js, if the packages of test/package.json are installed.
 func Node(tb testing.TB) string {
 	tb.Helper()

@@ -1,0 +1,294 @@
+// Walks through sites with logins, behind Caddy and, where the app has a session of its own, without it. SITES are the sites, LINES
+// controls the lines to them: see test/harness/line.go. Every site has regenerate_grace 1s and regenerate_unused 2s.
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { launch } from '../../browser/run.mjs';
+
+const { SITES, LINES: control } = process.env;
+const over = 2500; // when the grace and the time of an unused id are over
+
+// What a visitor does, and whose pages are seen on the way.
+const scenarios = {
+  'a double click on "Log in"': async (v) => {
+    return clickTwice(v, 60); // the second click comes later than the login, and before its answer
+  },
+
+  'a double click on a slow "Log in"': async (v) => {
+    return clickTwice(v, 300);
+  },
+
+  'two tabs log in at once': async (v) => {
+    const other = await v.tab();
+    await v.open('/');
+    const seen = await Promise.all([v.logIn(300), other.logIn(300)]);
+    await sleep(over);
+    return [...seen, await v.reload(), await other.reload()];
+  },
+
+  'the answer to a login is lost': async (v) => {
+    await v.open('/');
+    await v.line('/fate', 'POST /login', { is: 'lose' });
+    await v.click('Log in');
+    await v.error();
+    await v.line('/fate', 'POST /login', { is: 'deliver' });
+    const seen = [await v.open('/'), await v.logIn()];
+    await sleep(over);
+    return [...seen, await v.reload()];
+  },
+
+  'the connection is closed in the middle of the answer to a login': async (v) => {
+    await v.open('/');
+    await v.line('/fate', 'POST /login', { is: 'half' });
+    await v.click('Log in');
+    await v.line('/answered', 'POST /login', { n: 1 });
+    await sleep(100); // the first half is there
+    await v.stop();
+    await v.line('/fate', 'POST /login', { is: 'lose' });
+    const seen = [await v.reload()];
+    await v.line('/fate', 'POST /login', { is: 'deliver' });
+    seen.push(await v.logIn());
+    await sleep(over);
+    return [...seen, await v.reload()];
+  },
+
+  'an answer is lost': async (v) => {
+    await v.open('/');
+    await v.logIn();
+    await v.line('/fate', 'GET /next', { is: 'lose' });
+    await v.click('Next');
+    await v.error();
+    return visitOn(v);
+  },
+
+  'another link is clicked before the page is there': async (v) => {
+    await clickNext(v);
+    await v.replace(() => v.click('Home'));
+    return visitOn(v);
+  },
+
+  'window.stop() before the page is there': async (v) => {
+    await clickNext(v);
+    await v.stop();
+    return visitOn(v);
+  },
+
+  'a logout beside a slow page': async (v) => {
+    const other = await v.tab();
+    await v.open('/');
+    await v.logIn();
+    const slow = await other.begin('/slow?ms=2500');
+    const seen = [await v.logOut()];
+    await slow.end;
+    seen.push(await v.reload());
+    await sleep(over);
+    return [...seen, await v.reload()];
+  },
+
+  'a login beside a slow page': async (v) => {
+    const other = await v.tab();
+    await v.open('/');
+    const slow = await other.begin('/slow?ms=2500'); // longer than the grace
+    const seen = [await v.logIn()];
+    await slow.end;
+    return [...seen, await v.reload(), await v.page.textContent('#note')];
+  },
+};
+
+const expected = {
+  'a double click on "Log in"': ['ada', 'ada'],
+  'a double click on a slow "Log in"': ['ada', 'ada'],
+  'two tabs log in at once': ['ada', 'ada', 'ada', 'ada'],
+  'the answer to a login is lost': ['nobody', 'ada', 'ada'],
+  'the connection is closed in the middle of the answer to a login': ['nobody', 'ada', 'ada'],
+  'an answer is lost': ['ada', 'ada', 'ada'],
+  'another link is clicked before the page is there': ['ada', 'ada', 'ada'],
+  'window.stop() before the page is there': ['ada', 'ada', 'ada'],
+  'a logout beside a slow page': ['nobody', 'nobody', 'nobody'],
+  'a login beside a slow page': ['ada', 'ada', 'kept'],
+};
+
+// Without Caddy, a slow response that sets the app's cookie may take the browser back to the session that it was asked with.
+const takenBack = {
+  'a logout beside a slow page': ['nobody', 'ada', 'ada'],
+  'a login beside a slow page': ['ada', 'nobody', 'kept'],
+};
+
+// Behind Caddy, a response that calls for a new id is dropped whole when the browser has gone on with another: this one replaces the
+// app's own cookie. (Where ours is a __Host- one that does not call for a new id.)
+const dropped = {
+  'a login beside a slow page': ['ada', 'ada', ''],
+};
+
+async function clickTwice(v, ms) {
+  await v.open('/');
+  await v.takes(ms);
+  await v.line('/fate', 'POST /login', { is: 'hold' }); // until the second click, on a machine that is slow too
+  const seen = [await v.replace(async () => {
+    await v.click('Log in');
+    await Promise.all([sleep(125), v.line('/asked', 'POST /login', { n: 1 })]);
+    await v.click('Log in');
+    await v.line('/asked', 'POST /login', { n: 2 });
+    await v.line('/fate', 'POST /login', { is: 'deliver' });
+  })];
+  await sleep(over);
+  return [...seen, await v.reload()];
+}
+
+// clickNext logs in and asks for a page, which the site sends and which does not come.
+async function clickNext(v) {
+  await v.open('/');
+  await v.logIn();
+  await v.line('/fate', 'GET /next', { is: 'hold' });
+  await v.click('Next');
+  await v.line('/answered', 'GET /next', { n: 1 });
+}
+
+// visitOn goes on after an answer that never came.
+async function visitOn(v) {
+  await v.line('/fate', 'GET /next', { is: 'lose' });
+  const seen = [await v.open('/')];
+  await sleep(over);
+  seen.push(await v.reload());
+  await v.line('/fate', 'GET /next', { is: 'deliver' });
+  return [...seen, await v.open('/next')];
+}
+
+// A visitor has tabs of one browser, at the other end of a line.
+class Visitor {
+  constructor(tabs, address) {
+    [this.page, ...this.others] = tabs;
+    this.address = address;
+    this.url = 'http://' + address;
+  }
+
+  async tab() {
+    const tab = new Visitor(this.others, this.address);
+    await tab.open('/');
+    return tab;
+  }
+
+  async line(what, of, more) {
+    const answer = await fetch(`${control}${what}?` + new URLSearchParams({ line: this.address, of, ...more }), { signal: AbortSignal.timeout(60_000) });
+    assert.ok(answer.ok, await answer.text());
+  }
+
+  async open(path) {
+    await this.page.goto(this.url + path);
+    return this.user();
+  }
+
+  // asks for a page that is not there soon
+  async begin(path) {
+    const end = this.page.goto(this.url + path);
+    await this.line('/asked', 'GET /slow', { n: 1 });
+    await sleep(300); // by then the app has it, on a machine that is busy too
+    return { end };
+  }
+
+  async reload() {
+    await this.page.reload();
+    return this.user();
+  }
+
+  // whose page it is
+  async user() {
+    // While another page is awaited nothing can be evaluated, but there is the mouse, and the keyboard.
+    const { whose, places } = await this.page.evaluate(() => {
+      window.seen = true;
+      document.addEventListener('keydown', () => window.stop());
+      const places = [...document.querySelectorAll('a, button')].map((e) => {
+        const { x, y, width, height } = e.getBoundingClientRect();
+        return [e.name === 'submit' ? 'Log in' : e.textContent, { x: x + width / 2, y: y + height / 2 }];
+      });
+      // calibre-web has a form for the name, or the name in a link.
+      const username = document.querySelector('#username');
+      if (username) {
+        username.value = 'admin';
+        document.querySelector('#password').value = 'admin123';
+      }
+      const text = document.body.innerText;
+      const whose = username ? 'nobody' : document.querySelector('#top_user') ? 'ada' : /^Hello, (\w+)\.$/m.exec(text)?.[1];
+      return { whose: whose ?? text, places };
+    });
+    this.places = Object.fromEntries(places);
+    return whose;
+  }
+
+  click(text) {
+    return this.page.mouse.click(this.places[text].x, this.places[text].y);
+  }
+
+  stop() {
+    return this.page.keyboard.press('s');
+  }
+
+  // waits for the browser's own page, which says that there is no answer
+  error() {
+    return this.page.waitForFunction(() => location.protocol === 'chrome-error:');
+  }
+
+  // does what leads to another page, and waits for that one
+  async replace(how) {
+    await how();
+    await this.page.waitForFunction(() => !window.seen && document.readyState === 'complete');
+    return this.user();
+  }
+
+  async logIn(ms = 0) {
+    await this.takes(ms);
+    return this.replace(() => this.click('Log in'));
+  }
+
+  logOut() {
+    return this.replace(() => this.click('Log out'));
+  }
+
+  // has a login take so long
+  async takes(ms) {
+    await this.page.evaluate((ms) => (document.querySelector('form').action = `/login?ms=${ms}`), ms);
+  }
+}
+
+// A side is a browser that comes to an app in one way, once for each scenario.
+class Side {
+  constructor(browser, to) {
+    this.browser = browser;
+    this.to = to;
+  }
+
+  async play(scenario) {
+    if (!this.context) {
+      this.context = await this.browser.newContext();
+      this.context.setDefaultTimeout(60_000);
+      this.tabs = [await this.context.newPage(), await this.context.newPage()];
+    }
+    try {
+      await this.context.clearCookies();
+      const line = await fetch(`${control}/lay?to=${this.to}`);
+      return await scenario(new Visitor(this.tabs, await line.text()));
+    } catch (e) {
+      await this.context.close();
+      this.context = undefined;
+      return e.stack;
+    }
+  }
+}
+
+const browser = await launch();
+await Promise.all(JSON.parse(SITES).map(async ({ name, app, alone, rewrites, replaces, only, site }) => {
+  const behind = new Side(browser, site), without = alone && new Side(browser, app);
+  for (const [does, scenario] of Object.entries(scenarios)) {
+    if (only && !only.includes(does)) continue;
+    const seen = await Promise.all([behind.play(scenario), without && without.play(scenario)]);
+    const want = expected[does], wantBehind = (replaces && dropped[does]) || want;
+    let error = '';
+    try {
+      assert.deepEqual(seen[0], wantBehind);
+      if (alone && !(rewrites && String(seen[1]) === String(takenBack[does]))) assert.deepEqual(seen[1], want);
+    } catch (e) {
+      error = `${e.message}: behind Caddy ${seen[0]}, without ${seen[1]}, want ${wantBehind}`;
+    }
+    console.log(JSON.stringify({ name: `${name}: ${does}`, error }));
+  }
+}));
+await browser.close();
