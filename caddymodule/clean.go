@@ -64,7 +64,7 @@ func (c *Clean) Provision(ctx caddy.Context) error {
 		c.own = c.Cookies
 	}
 	var err error
-	if c.vault, err = vault.NewPatterns(c.Vault, c.Cookies...); err != nil {
+	if c.vault, err = vault.NewPatterns(c.Vault, cookieNames(c.Cookies).all()...); err != nil {
 		return fmt.Errorf("session_clean: vault: %w", err)
 	}
 	return nil

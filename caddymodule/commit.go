@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,7 +96,7 @@ func (x *exchange) target(ctx context.Context, foreign []string, sgn dialects.Co
 	}
 	for _, value := range foreign {
 		if named, ok := x.h.verified.get(value, sgn, x.manager.ValidID); ok {
-			session, err := x.manager.LoadKnown(ctx, named.id, named.ref, x.scope())
+			session, err := x.manager.LoadKnown(ctx, named.id, named.ref, x.scope(), x.browser)
 			if err != nil || !session.Exists() {
 				return nil, err
 			}
@@ -121,7 +122,7 @@ func (x *exchange) endOthers(ctx context.Context) error {
 		if c.id == x.id {
 			continue
 		}
-		session, err := x.manager.LoadKnown(ctx, c.id, c.ref, x.scope())
+		session, err := x.manager.LoadKnown(ctx, c.id, c.ref, x.scope(), x.browser)
 		if err == nil && session.Exists() {
 			_, err = x.manager.Commit(ctx, session, &sessionstore.Change{Destroy: true})
 		}
@@ -155,9 +156,10 @@ func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 	if x.h.cookie.passThrough && len(c.foreign) > 0 {
 		return // the backend has set it
 	}
-	cookie, value, permanent, end := o.Cookie, o.ID, o.Permanent, o.CookieEnd
+	cookie, value, permanent, end, browser := o.Cookie, o.ID, o.Permanent, o.CookieEnd, o.Browser
 	if cookie == sessionstore.CookieKept && x.renews() && o.Result != sessionstore.Dropped && x.session.Exists() && !x.session.Former() && !o.Former {
-		cookie, value, permanent, end = sessionstore.CookieSet, x.id, x.session.Permanent(), x.session.CookieEnd()
+		cookie, value, permanent, end = sessionstore.CookieSet, x.id, x.session.Lasts(), x.session.CookieEnd()
+		browser = x.session.Browser()
 	}
 	switch cookie {
 	case sessionstore.CookieSet:
@@ -168,17 +170,25 @@ func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 			value = x.h.format.Client.Seal(x.payload, time.Now())
 		}
 		x.setCookie(h, x.h.cookie.set(x.secure, value, permanent, end))
+		if browser != "" {
+			x.setCookie(h, x.h.cookie.setBrowser(x.secure, browser))
+		}
 	case sessionstore.CookieExpired:
 		if len(x.cookies) > 0 {
-			x.setCookie(h, x.h.cookie.expire(x.secure))
+			x.setCookie(h, x.h.cookie.expire(x.secure, ""))
+		}
+		if len(x.browser) > 0 {
+			x.setCookie(h, x.h.cookie.expire(x.secure, browserSuffix))
 		}
 	}
 }
 
-// renews reports whether the cookie must be set although nothing in it has changed: an older key had signed it, or it would
-// end while the session goes on, as the dialect does not say when that began.
+// renews reports whether the cookie must be set although nothing in it has changed: an older key had signed it, the
+// browser was closed or has not got what says that it was not, or the cookie would end while the session goes on,
+// as the dialect does not say when that began.
 func (x *exchange) renews() bool {
-	return x.stale || x.touched && x.session.Permanent() && x.session.AbsoluteEnd().IsZero()
+	browser := x.session.Browser()
+	return x.stale || browser != "" && !x.virtual && !slices.Contains(x.browser, browser) || x.touched && x.session.Permanent() && x.session.AbsoluteEnd().IsZero()
 }
 
 // setCookie adds our cookie. A response that carries it belongs to one client, so no cache may keep it.

@@ -127,9 +127,18 @@ func (j *cookieJar) set(secure bool, value string, permanent bool, end time.Time
 	return c.String()
 }
 
-// expire returns the Set-Cookie value that takes the cookie back.
-func (j *cookieJar) expire(secure bool) string {
+// setBrowser returns the Set-Cookie value of the second cookie.
+func (j *cookieJar) setBrowser(secure bool, token string) string {
 	c := j.bare(secure)
+	c.Name += browserSuffix
+	c.Value = token
+	return c.String()
+}
+
+// expire returns the Set-Cookie value that takes the cookie back, or, with its suffix, the second cookie.
+func (j *cookieJar) expire(secure bool, suffix string) string {
+	c := j.bare(secure)
+	c.Name += suffix
 	c.MaxAge = -1
 	c.Expires = time.Unix(1, 0) // for browsers that do not know Max-Age
 	return c.String()
@@ -158,18 +167,22 @@ func cameOverTLS(r *http.Request) bool {
 	return strings.EqualFold(textproto.TrimString(proto), "https")
 }
 
-// take appends the values of all cookies of this one of our names to values, in their order. It removes the cookies of
-// all our names from the header, if the backend does not get those of this one. Their neighbours stay byte for byte.
-func (j *cookieJar) take(h http.Header, name string, values []string) []string {
+// take appends the values of all cookies of this one of our names to values, in their order, and returns those of the
+// second cookie that goes with it. It removes the cookies of all our names from the header, except, if the backend
+// gets them, those of this one. Their neighbours stay byte for byte.
+func (j *cookieJar) take(h http.Header, name string, values []string) (_, browser []string) {
 	removeCookies(h, func(pair string) bool {
 		found, value := parseCookie(pair)
-		if found != name {
-			return j.names.own(found)
+		if found == name {
+			values = append(values, value)
+			return !j.passThrough
 		}
-		values = append(values, value)
-		return !j.passThrough
+		if first, second := strings.CutSuffix(found, browserSuffix); second && first == name {
+			browser = append(browser, value)
+		}
+		return j.names.own(found)
 	})
-	return values
+	return values, browser
 }
 
 // removeCookies removes the cookies that drop names from the Cookie header, of which it is asked one after another. Their

@@ -37,7 +37,7 @@ func TestTakeCookie(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			h := http.Header{"Cookie": slices.Clone(test.lines)}
-			if got := jar.take(h, name, nil); !slices.Equal(got, test.values) {
+			if got, _ := jar.take(h, name, nil); !slices.Equal(got, test.values) {
 				t.Errorf("values %q, want %q", got, test.values)
 			}
 			if got := h["Cookie"]; !slices.Equal(got, test.kept) {

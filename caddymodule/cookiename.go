@@ -28,11 +28,29 @@ func (c *Cookie) namesIn(handlerName string) cookieNames {
 	return cookieNames{name, hostPrefix + name}
 }
 
+// browserSuffix ends the name of a second cookie of ours. It ends with the browser, and so tells whether that was
+// closed, where the other cookie outlives it for the sake of the vault alone. It is as much ours as the other.
+const browserSuffix = "_browser"
+
 // own reports whether a cookie of this name is ours.
-func (n cookieNames) own(name string) bool { return slices.Contains(n, name) }
+func (n cookieNames) own(name string) bool {
+	first, second := strings.CutSuffix(name, browserSuffix)
+	return slices.Contains(n, name) || second && slices.Contains(n, first)
+}
+
+// all are the names of all cookies that are ours.
+func (n cookieNames) all() []string {
+	all := slices.Clone(n)
+	for _, name := range n {
+		all = append(all, name+browserSuffix)
+	}
+	return all
+}
 
 // meet reports whether a cookie could be that of both handlers.
-func (n cookieNames) meet(other cookieNames) bool { return slices.ContainsFunc(n, other.own) }
+func (n cookieNames) meet(other cookieNames) bool {
+	return slices.ContainsFunc(n, other.own) || slices.ContainsFunc(other, n.own)
+}
 
 // nameFor returns the name that requests use which came over TLS, or did not.
 func (j *cookieJar) nameFor(secure bool) string {

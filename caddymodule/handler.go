@@ -75,6 +75,9 @@ type exchange struct {
 	stale   bool
 	id      string
 	cookies []string
+
+	// browser is the same of the second cookie, which ends with the browser.
+	browser []string
 	signed  []signed
 
 	// payload is what a cookie held that is a session by itself.
@@ -214,15 +217,16 @@ const maxIdentities = 16
 // identify finds the cookies of ours that verify.
 func (x *exchange) identify(ref string) identity {
 	h := x.h
-	x.cookies = h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
+	x.cookies, x.browser = h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
 	if a, ok := x.vars[asideVar].(*aside); ok {
 		x.cookies = append(x.cookies, a.cookies[x.cookieName()]...)
+		x.browser = append(x.browser, a.cookies[x.cookieName()+browserSuffix]...)
 	}
 	if len(x.cookies) == 0 {
 		// In an error route, the handler that failed before has taken the cookies.
 		for o := x.outer; o != nil; o = o.outer {
 			if o.cookieName() == x.cookieName() {
-				x.cookies = o.cookies
+				x.cookies, x.browser = o.cookies, o.browser
 				break
 			}
 		}
@@ -283,7 +287,7 @@ func (x *exchange) load(id identity) error {
 func (x *exchange) lookUp(id *identity) error {
 	for i := range x.signed[:min(len(x.signed), maxIdentities)] {
 		c := &x.signed[i]
-		s, err := x.manager.LoadKnown(x.r.Context(), c.id, c.ref, x.scope())
+		s, err := x.manager.LoadKnown(x.r.Context(), c.id, c.ref, x.scope(), x.browser)
 		if err != nil {
 			x.session, id.ref = &nobody, c.ref
 			return err

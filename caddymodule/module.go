@@ -95,7 +95,7 @@ type Handler struct {
 
 	// The names of cookies of the backend's that are kept in the session and never reach the client; * stands
 	// for any characters. The backend gets them as a browser would have sent them, and nothing that a client
-	// sends under these names. With it, the session's own cookie is not permanent unless that is said
+	// sends under these names. With it, the session's own cookie is not permanent unless that is said, or lasting cookies are kept
 	Vault []string `json:"vault,omitempty"`
 
 	// The app's own session cookie, which ours takes the place of. Default: none

@@ -17,13 +17,13 @@ func (h *Handler) provisionVault() (err error) {
 	if len(names) == 0 && h.cookie.passThrough {
 		return nil // the app reads our cookie as it likes
 	}
-	if h.disowned, err = vault.NewPatterns(names, h.cookie.names...); err != nil {
+	if h.disowned, err = vault.NewPatterns(names, h.cookie.names.all()...); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
 	if len(h.Vault) == 0 {
 		return nil
 	}
-	if h.vault, err = vault.NewPatterns(h.Vault, h.cookie.names...); err != nil {
+	if h.vault, err = vault.NewPatterns(h.Vault, h.cookie.names.all()...); err != nil {
 		return fmt.Errorf("vault: %w", err)
 	}
 	// Most cookies of old apps end with the browser, and do so in the vault only if its own does.

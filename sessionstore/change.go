@@ -130,6 +130,7 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 	}
 	next.Idle = m.idle(next)
 	next.notFromTheFuture(m.opts.Now())
+	m.age(next)
 	if next.Empty() {
 		next.State = Ended
 	}

@@ -39,12 +39,14 @@ const (
 type Outcome struct {
 	Result Result
 
-	// Cookie is what the client must be told, and ID, Permanent and CookieEnd are
-	// what a [CookieSet] says: until CookieEnd a permanent cookie lasts.
+	// Cookie is what the client must be told, and ID, Permanent, CookieEnd and Browser are
+	// what a [CookieSet] says: until CookieEnd a permanent cookie lasts, and Browser is what another must hold that does
+	// not, if there has to be one: see [Session.Browser].
 	Cookie    Cookie
 	ID        string
 	Permanent bool
 	CookieEnd time.Time
+	Browser   string
 
 	// Ref names the session after the commit; it is empty if there is none.
 	Ref string
@@ -122,7 +124,7 @@ func (m *Manager) born(scope Scope) Record {
 func (m *Manager) given(id, ref string, rec *Record) Outcome {
 	return Outcome{
 		Result: Saved, Cookie: CookieSet, ID: id, Ref: ref,
-		Permanent: rec.Permanent, CookieEnd: m.cookieEnd(rec),
+		Permanent: rec.lasts(), CookieEnd: m.cookieEnd(rec), Browser: rec.Browser,
 	}
 }
 
@@ -151,7 +153,7 @@ func (m *Manager) put(ctx context.Context, key string, old []byte, rec *Record) 
 func (m *Manager) ttl(rec *Record) time.Duration {
 	switch {
 	case rec.State == Live && rec.Until.IsZero():
-		return rec.Idle
+		return rec.kept()
 	case rec.Gen > 0:
 		return max(m.lead(), rec.Until.Sub(m.opts.Now()).Truncate(time.Millisecond))
 	default:
@@ -359,6 +361,9 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	if !p.former { // by its load, the new id is no longer unused
 		a.next.Pred, a.next.Idx = "", 0
 	}
+	if p.loaded.BrowserSeen && a.next.Browser == p.loaded.Browser {
+		a.next.BrowserSeen = true
+	}
 	out := Outcome{Ref: p.ref, Former: former, Conflicts: conflicts}
 	if a.next.State == Ended {
 		out.Ref = ""
@@ -383,7 +388,7 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 			out.Result = Saved
 		}
 		if out.Cookie == CookieSet {
-			out.ID, out.Permanent, out.CookieEnd = p.id, a.next.Permanent, m.cookieEnd(&a.next)
+			out.ID, out.Permanent, out.CookieEnd, out.Browser = p.id, a.next.lasts(), m.cookieEnd(&a.next), a.next.Browser
 		}
 		p.outcome, pl.next, pl.changed = out, a.next, pl.changed || a.changed
 	}
@@ -395,7 +400,7 @@ func cookieAfter(rec, next *Record) Cookie {
 	switch {
 	case next.State == Ended && rec.State != Ended:
 		return CookieExpired
-	case next.State == Live && (rec.State == Ended || next.Permanent != rec.Permanent):
+	case next.State == Live && (rec.State == Ended || next.lasts() != rec.lasts()):
 		return CookieSet
 	default:
 		return CookieKept

@@ -3,6 +3,7 @@ package sessionstore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -13,24 +14,29 @@ import (
 // place of another, that one has ended when Load returns. An error wraps [ErrRecord] or
 // [ErrUnavailable], or is the context's; the session beside it is anonymous.
 func (m *Manager) Load(ctx context.Context, id string, scope Scope) (*Session, error) {
-	return m.load(ctx, id, Ref(id), scope)
+	return m.load(ctx, id, Ref(id), scope, neverClosed)
 }
 
-// LoadKnown is [Manager.Load] for those who have the id's [Ref] already: to work it out takes a SHA-256.
-func (m *Manager) LoadKnown(ctx context.Context, id, ref string, scope Scope) (*Session, error) {
-	return m.load(ctx, id, ref, scope)
+// LoadKnown is [Manager.Load] for those who have the id's [Ref] already: to work it out takes a SHA-256. tokens are what
+// the client has sent of [Session.Browser]: without the right one, its browser was closed.
+func (m *Manager) LoadKnown(ctx context.Context, id, ref string, scope Scope, tokens []string) (*Session, error) {
+	s, err := m.load(ctx, id, ref, scope, closedFor(tokens))
+	if s.rec.Browser != "" && !s.rec.BrowserSeen && slices.Contains(tokens, s.rec.Browser) {
+		s.rec.BrowserSeen, s.browserNew = true, true
+	}
+	return s, err
 }
 
 // LoadRef finds the session with this ref. It is for those who know from
 // elsewhere that the client is in this session: a ref is not a secret. It works
 // only with a [Codec] that makes keys from refs. Nobody can be given a cookie for it.
 func (m *Manager) LoadRef(ctx context.Context, ref string, scope Scope) (*Session, error) {
-	s, err := m.load(ctx, "", ref, scope)
+	s, err := m.load(ctx, "", ref, scope, neverClosed)
 	s.NoCookie = true
 	return s, err
 }
 
-func (m *Manager) load(ctx context.Context, id, ref string, scope Scope) (*Session, error) {
+func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed func(*Record) bool) (*Session, error) {
 	// Both go to the heap, since the store and the codec see them: in one piece.
 	room := new(struct {
 		session Session
@@ -47,6 +53,9 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope) (*Sessi
 		return s, fmt.Errorf("loading session: %w", err)
 	}
 	live, err := m.read(s, entry)
+	if live {
+		live, err = m.renew(dctx, key, s, closed)
+	}
 	if live && s.rec.Pred != "" {
 		if err = m.firstUse(dctx, key, &s.rec); err != nil {
 			err = fmt.Errorf("loading session: %w", err)
@@ -60,7 +69,8 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope) (*Sessi
 	return s, nil
 }
 
-// read puts what entry holds into s, and reports whether that is a session for s's scope.
+// read puts what entry holds into s, and reports whether that is a session for s's scope. Of one whose idle timeout is over
+// there may be something left: see renew.
 func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	if !entry.Found() {
 		return false, nil
@@ -75,7 +85,10 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	s.touchDue = s.touchDue || entry.TTLUnknown || s.fromTheFuture
 	s.rec.notFromTheFuture(s.loaded)
 	inScope := m.foreign != nil || s.Scope.is(s.rec.Scope)
-	return s.rec.State == Live && inScope && !m.expired(&s.rec, entry.TTL, s.loaded), nil
+	if s.rec.State != Live || !inScope || m.tooOld(&s.rec, s.loaded) {
+		return false, nil
+	}
+	return s.idleLeft > 0 || s.rec.Keep > 0 && s.rec.Until.IsZero(), nil
 }
 
 // decode fills rec from a stored value.
@@ -96,11 +109,13 @@ func (r *Record) notFromTheFuture(now time.Time) {
 
 // expired computes the timeouts from the record with the present configuration.
 func (m *Manager) expired(rec *Record, ttl time.Duration, now time.Time) bool {
-	if !rec.Created.IsZero() && now.Sub(rec.Created) >= m.opts.AbsoluteTimeout {
-		return true
-	}
 	left, _ := m.idleLeft(rec, ttl, now)
-	return left <= 0
+	return left <= 0 || m.tooOld(rec, now)
+}
+
+// tooOld reports whether the absolute timeout is over.
+func (m *Manager) tooOld(rec *Record, now time.Time) bool {
+	return !rec.Created.IsZero() && now.Sub(rec.Created) >= m.opts.AbsoluteTimeout
 }
 
 // idleLeft returns how long the session lives on if nobody uses it, and whether it should be touched.
@@ -115,7 +130,7 @@ func (m *Manager) idleLeft(rec *Record, ttl time.Duration, now time.Time) (left 
 		return ttl, false
 	}
 	idle := m.idle(rec)
-	left = min(ttl+(idle-rec.Idle), idle)
+	left = min(ttl+(idle-rec.kept()), idle)
 	return left, rec.Idle != idle || idle-left >= m.touchInterval(idle)
 }
 

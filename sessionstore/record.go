@@ -57,6 +57,10 @@ type Record struct {
 	// lets it live that long, unless it has an Until. To the millisecond.
 	Idle time.Duration
 
+	// Keep, if it is longer, is how long the store lets the record live in place of Idle, for the sake of
+	// lasting cookies in the vault. To the millisecond.
+	Keep time.Duration
+
 	// OwnIdle says that Idle was asked for by this session's backend,
 	// and is not the configuration's.
 	OwnIdle bool
@@ -87,6 +91,11 @@ type Record struct {
 
 	// Vault holds the cookies that the backend has set, in the stored form of a [vault.Vault], or nothing.
 	Vault []byte
+
+	// Browser is the token that a client sends as long as its browser is not closed, if the session's cookie outlives
+	// the browser for lasting cookies of the vault alone. BrowserSeen says that the client has sent it.
+	Browser     string
+	BrowserSeen bool
 
 	// Origin is what the codec of another program's format needs to put the value together again, beyond what JSON
 	// can say. Decode sets it, Encode is given it back with the changed record, and nobody else looks at it. It is never changed.
@@ -134,7 +143,7 @@ type ForeignCodec interface {
 // Native is the native record format:
 //
 //	0xc1, 16 random bytes (the version),
-//	flags (bit 0-1 state, bit 2 permanent, bit 3 own idle timeout),
+//	flags (bit 0-1 state, bit 2 permanent, bit 3 own idle timeout, bit 4 browser seen),
 //	varint created (Unix milliseconds), uvarint idle (milliseconds),
 //	sections (a tag byte, uvarint length, that many bytes),
 //	CRC-32C of all before, big-endian
@@ -144,10 +153,11 @@ type ForeignCodec interface {
 type Native struct{}
 
 const (
-	flagState     = 0b11
-	flagPermanent = 1 << 2
-	flagOwnIdle   = 1 << 3
-	flagsKnown    = flagState | flagPermanent | flagOwnIdle
+	flagState       = 0b11
+	flagPermanent   = 1 << 2
+	flagOwnIdle     = 1 << 3
+	flagBrowserSeen = 1 << 4
+	flagsKnown      = flagState | flagPermanent | flagOwnIdle | flagBrowserSeen
 
 	sectionScope  = 's'
 	sectionTarget = 't' // uvarint Gen, Target
@@ -156,6 +166,9 @@ const (
 	sectionData   = 'd'
 	sectionFlash  = 'f'
 	sectionVault  = 'v'
+
+	sectionKeep    = 'k' // uvarint milliseconds
+	sectionBrowser = 'b'
 
 	checksumLen = 4
 )
@@ -168,8 +181,8 @@ func (Native) Key(_, ref string) string { return ref }
 // Encode implements [Codec].
 func (Native) Encode(r *Record) ([]byte, error) {
 	size := VersionLen + 1 + 2*binary.MaxVarintLen64 + checksumLen +
-		len(r.Scope) + len(r.Target) + len(r.Pred) + len(r.Data) + len(r.Flash) + len(r.Vault) +
-		7*(1+binary.MaxVarintLen32) + 3*binary.MaxVarintLen64
+		len(r.Scope) + len(r.Target) + len(r.Pred) + len(r.Data) + len(r.Flash) + len(r.Vault) + len(r.Browser) +
+		9*(1+binary.MaxVarintLen32) + 4*binary.MaxVarintLen64
 	b := make([]byte, VersionLen, size)
 	b[0] = FormatNative
 	_, _ = rand.Read(b[1:VersionLen])
@@ -180,6 +193,9 @@ func (Native) Encode(r *Record) ([]byte, error) {
 	}
 	if r.OwnIdle {
 		flags |= flagOwnIdle
+	}
+	if r.BrowserSeen {
+		flags |= flagBrowserSeen
 	}
 	b = append(b, flags)
 	b = binary.AppendVarint(b, r.Created.UnixMilli())
@@ -193,6 +209,10 @@ func (Native) Encode(r *Record) ([]byte, error) {
 	b = appendSection(b, sectionData, r.Data)
 	b = appendSection(b, sectionFlash, r.Flash)
 	b = appendSection(b, sectionVault, r.Vault)
+	if r.Keep > 0 {
+		b = appendSection(b, sectionKeep, binary.AppendUvarint(nil, uint64(r.Keep.Milliseconds())))
+	}
+	b = appendSection(b, sectionBrowser, r.Browser)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	if len(b) > MaxRecord {
 		return nil, fmt.Errorf("%w: a record of %d bytes, at most %d are kept", ErrTooLarge, len(b), MaxRecord)
@@ -246,6 +266,8 @@ func (Native) Decode(value []byte, r *Record) error {
 		OwnIdle:   flags&flagOwnIdle != 0,
 		Created:   time.UnixMilli(created),
 		Idle:      time.Duration(idle) * time.Millisecond,
+
+		BrowserSeen: flags&flagBrowserSeen != 0,
 	}
 	return r.decodeSections(b)
 }
@@ -282,6 +304,14 @@ func (r *Record) decodeSections(b []byte) error {
 			r.Flash = content
 		case sectionVault:
 			r.Vault = content
+		case sectionKeep:
+			keep, n := binary.Uvarint(content)
+			if n <= 0 || n != len(content) || keep > maxIdleMillis {
+				return errNewer
+			}
+			r.Keep = time.Duration(keep) * time.Millisecond
+		case sectionBrowser:
+			r.Browser = borrow(content)
 		default:
 			return errNewer
 		}

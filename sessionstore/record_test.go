@@ -17,7 +17,7 @@ import (
 func same(a, b *sessionstore.Record) bool {
 	return a.State == b.State && a.Permanent == b.Permanent && a.Created.Equal(b.Created) && a.Idle == b.Idle &&
 		a.OwnIdle == b.OwnIdle && a.Scope == b.Scope && a.Gen == b.Gen && a.Target == b.Target && a.Until.Equal(b.Until) &&
-		a.Pred == b.Pred && a.Idx == b.Idx &&
+		a.Pred == b.Pred && a.Idx == b.Idx && a.Keep == b.Keep && a.Browser == b.Browser && a.BrowserSeen == b.BrowserSeen &&
 		bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Flash, b.Flash) && bytes.Equal(a.Vault, b.Vault)
 }
 
@@ -33,6 +33,7 @@ var examples = map[string]sessionstore.Record{
 	"marked":        {Created: created, Idle: time.Hour, Scope: "s|h", Gen: 300, Target: sessionstore.Ref("x"), Until: created.Add(time.Minute), Data: []byte(`{"a":1}`)},
 	"marked, ended": {State: sessionstore.Ended, Created: created, Idle: time.Hour, Scope: "s|h", Gen: 1, Target: sessionstore.Ref("x"), Data: []byte("{}")},
 	"unused":        {Created: created, Idle: time.Hour, Scope: "s|h", Pred: sessionstore.Ref("x"), Idx: 2, Data: []byte(`{"a":1}`)},
+	"lasting":       {Created: created, Idle: time.Hour, Keep: 400 * time.Hour, Browser: "token", BrowserSeen: true, Data: []byte("{}"), Vault: []byte("\x01x")},
 	"flash alone":   {Created: created, Data: []byte("{}"), Flash: []byte(`[["a","b"]]`)},
 	"vault alone":   {Created: created, Data: []byte("{}"), Vault: []byte("\x01x")},
 	"before 1970":   {Created: time.UnixMilli(-1), Data: []byte("{}")},
@@ -136,7 +137,7 @@ func unreadable(t testing.TB) map[string][]byte {
 		"another one, sealed":       sealed("\xc2" + head[1:] + "\x00" + times + "d\x02{}"),
 		"a byte more":               append(bytes.Clone(value), 0),
 		"twice":                     append(bytes.Clone(value), value...),
-		"an unknown flag":           sealed(head + "\x10" + times + "d\x02{}"),
+		"an unknown flag":           sealed(head + "\x20" + times + "d\x02{}"),
 		"all flags":                 sealed(head + "\xff" + times + "d\x02{}"),
 		"an unknown state":          sealed(head + "\x03" + times + "d\x02{}"),
 		"an unknown section":        sealed(head + "\x00" + times + "d\x02{}x\x01y"),
@@ -150,6 +151,8 @@ func unreadable(t testing.TB) map[string][]byte {
 		"a section without length":  sealed(head + "\x00" + times + "d\x02{}f"),
 		"a huge section":            sealed(head + "\x00" + times + "d\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01{}"),
 		"a length without an end":   sealed(head + "\x00" + times + "d\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01{}"),
+		"a keep without a number":   sealed(head + "\x00" + times + "d\x02{}k\x01\x80"),
+		"a keep with more behind":   sealed(head + "\x00" + times + "d\x02{}k\x02\x01\x01"),
 		"no times":                  sealed(head + "\x00"),
 		"half the times":            sealed(head + "\x00\x02"),
 		"a time without an end":     sealed(head + "\x00" + strings.Repeat("\xff", 11) + "\x02d\x02{}"),

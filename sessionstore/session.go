@@ -47,6 +47,9 @@ type Session struct {
 	// fromTheFuture says that the stored record has another creation time.
 	fromTheFuture bool
 
+	// browserNew says that the client has sent the token of the record for the first time.
+	browserNew bool
+
 	id    string
 	ref   string
 	key   string
@@ -100,8 +103,14 @@ func cookieEnd(rec *Record, absolute time.Duration, now time.Time) time.Time {
 	return rec.Created.Add(absolute)
 }
 
-// Permanent reports whether the session's cookie outlives the browser.
+// Permanent reports whether the session outlives the browser.
 func (s *Session) Permanent() bool { return s.rec.Permanent }
+
+// Lasts reports whether the session's cookie outlives the browser: as the whole session does, or for lasting cookies in the vault.
+func (s *Session) Lasts() bool { return s.rec.lasts() }
+
+// Browser returns the token that a cookie which ends with the browser must hold, if there has to be one.
+func (s *Session) Browser() string { return s.rec.Browser }
 
 // Data returns the session's data, a JSON object in ASCII: "{}" if there is none.
 func (s *Session) Data() string {
@@ -122,9 +131,9 @@ func (s *Session) Flashes() ([]Flash, error) { return ParseFlashes(s.rec.Flash) 
 // given the cookie of this one any more, which could take the place of the other.
 func (s *Session) Former() bool { return s.rec.Gen > 0 }
 
-// FirstUse reports whether nobody had come with the session's id before. A request
+// FirstUse reports whether nobody had come with the session's id before, or with its [Session.Browser]. A request
 // that saves no change must then call [Manager.Touch], or every later one takes longer.
-func (s *Session) FirstUse() bool { return s.rec.Pred != "" }
+func (s *Session) FirstUse() bool { return s.rec.Pred != "" || s.browserNew }
 
 // forget makes s anonymous.
 func (s *Session) forget() { *s = Session{Scope: s.Scope, NoCookie: s.NoCookie} }

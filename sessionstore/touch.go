@@ -120,7 +120,7 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 	}
 	var err error
 	if rec.Idle == idle && !save {
-		err = m.store.Touch(ctx, key, entry.Value, idle)
+		err = m.store.Touch(ctx, key, entry.Value, rec.kept())
 	} else {
 		// The record must say what it is kept for, see idleLeft: the configuration may have changed since it was saved.
 		rec.Idle = idle

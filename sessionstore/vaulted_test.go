@@ -98,7 +98,7 @@ func TestAPlantedIDDoesNotSeeALogin(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 				planted := r.begin(loginCookies("sid=attacker", "lang=en"))
-				r.outcome(r.do(r.exists(planted), loginCookies("sid=attacker; Max-Age=60")), sessionstore.Saved, sessionstore.CookieKept)
+				r.outcome(r.do(r.exists(planted), loginCookies("sid=attacker; HttpOnly")), sessionstore.Saved, sessionstore.CookieKept)
 				victim := r.do(r.exists(planted), tt.login)
 				r.outcome(victim, sessionstore.Saved, sessionstore.CookieSet)
 				r.keeps(planted, tt.theft)

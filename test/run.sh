@@ -33,6 +33,7 @@ programs=(
 	"npm:npm"
 	"php-cgi:php-cgi"
 	"/usr/share/adminer/adminer.php:adminer"
+	"/usr/share/dokuwiki/doku.php:dokuwiki"
 	"/usr/lib/php/*/mysqli.so:php-mysql" # one of those that Adminer can do with
 	"redis-server:redis-server"
 	"memcached:memcached"

@@ -34,6 +34,20 @@ type Vault struct {
 	cookies []Cookie
 }
 
+// Lasting returns the cookies that outlive the browser, and when the last of them ends. That is zero if there is none.
+func (v Vault) Lasting(now time.Time) (lasting Vault, end time.Time) {
+	for _, c := range v.cookies {
+		if c.Expires.IsZero() || c.expired(now) {
+			continue
+		}
+		lasting.cookies = append(lasting.cookies, c)
+		if c.Expires.After(end) {
+			end = c.Expires
+		}
+	}
+	return lasting, end
+}
+
 // Cookies returns what the vault holds. The result is not to be changed.
 func (v Vault) Cookies() []Cookie { return v.cookies }
 

@@ -345,18 +345,29 @@ func (c withCookie) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestAttackPlantedIDFollowedIntoAnAdoptedLogin(t *testing.T) {
 	proxied, _, _ := startLegacy(t)
-	thief := newVisitor(t, proxied)
-	thief.get("/set/a")
-	u, _ := url.Parse(proxied)
-	planted := thief.client.Jar.Cookies(u)
-	victim := newVisitor(t, proxied)
-	victim.client.Jar.SetCookies(u, planted)
-	victim.get("/login/victim")
-	victim.want("/session", `{"a":"set","user_id":"victim"}`)
-	if got := victim.client.Jar.Cookies(u); got[0].Value == planted[0].Value {
-		t.Error("the login has not changed the id")
+	// What Flask-Login sets, and what tutorials do.
+	for path, session := range map[string]string{
+		"/login/victim":                `{"a":"set","user_id":"victim"}`,
+		"/set/username?value=victim":   `{"a":"set","username":"victim"}`,
+		"/set/logged_in?value=victim":  `{"a":"set","logged_in":"victim"}`,
+		"/set/user_email?value=victim": `{"a":"set","user_email":"victim"}`,
+	} {
+		t.Run(path, func(t *testing.T) {
+			thief := newVisitor(t, proxied)
+			thief.get("/set/a")
+			u, _ := url.Parse(proxied)
+			planted := thief.client.Jar.Cookies(u)
+			victim := newVisitor(t, proxied)
+			victim.client.Jar.SetCookies(u, planted)
+			victim.get(path)
+			thief.want("/session", `{"a":"set"}`)
+			victim.want("/session", session)
+			if got := victim.client.Jar.Cookies(u); got[0].Value == planted[0].Value {
+				t.Error("the login has not changed the id")
+			}
+			thief.want("/session", `{}`) // once the new id was used
+		})
 	}
-	thief.want("/session", `{}`)
 }
 
 // A secret that is not the app's would lose every change: that must be seen at once.

@@ -71,11 +71,14 @@ func Source(tb testing.TB, name string) string {
 }
 
 // Apps returns the path of a Python that has the packages of test/requirements/apps.txt: applications that nobody here wrote.
-func Apps(tb testing.TB) string {
+func Apps(tb testing.TB) string { return Environment(tb, "apps") }
+
+// Environment returns the path of a Python that has the packages of test/requirements/<name>.txt.
+func Environment(tb testing.TB, name string) string {
 	tb.Helper()
-	path := filepath.Join(Root(), "test", ".venvs", "apps", "bin", "python")
+	path := filepath.Join(Root(), "test", ".venvs", name, "bin", "python")
 	if _, err := os.Stat(path); err != nil {
-		Missing(tb, "the Python of the applications")
+		Missing(tb, "the Python of test/requirements/"+name+".txt")
 	}
 	return path
 }

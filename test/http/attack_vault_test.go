@@ -1,6 +1,7 @@
 package http_test
 
 import (
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,6 +89,90 @@ func TestAttackVaultFixation(t *testing.T) {
 	attacker.holding(planted).carries("/", "sid=attacker; app_y=2").keeps()
 	victim.holding("caddy_session="+c.Value).carries("/", "sid=victim; app_x=1")
 	attacker.holding(planted).carries("/", "").keeps()
+}
+
+// A login that adds a cookie, where the app had set another before: the one whose session was planted must not get it.
+func TestAttackVaultFixationByAdding(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		status      string
+		sets        []string
+		victim, who string
+	}{
+		"by a redirect":                {"302", []string{"app_x=victim; Path=/"}, "app_lang=en; app_x=victim", "/"},
+		"by its name":                  {"200", []string{"app_auth=victim; Path=/"}, "app_lang=en; app_auth=victim", "/"},
+		"by HttpOnly":                  {"200", []string{"app_x=victim; Path=/; HttpOnly"}, "app_lang=en; app_x=victim", "/"},
+		"deleting and adding":          {"302", []string{"app_lang=; Path=/; Max-Age=0", "app_lang=victim; Path=/"}, "app_lang=victim", "/"},
+		"deleting and adding, its own": {"200", []string{"app_auth=; Path=/; Max-Age=0", "app_auth=victim; Path=/"}, "app_lang=en; app_auth=victim", "/"},
+		"on another path":              {"302", []string{"app_lang=victim; Path=/app"}, "app_lang=victim; app_lang=en", "/app/x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			attacker := vaultSite.browser(t)
+			attacker.sets("/", []string{"app_lang=en; Path=/"})
+			planted := attacker.cookies()
+			victim := vaultSite.browser(t).holding(planted)
+			r := victim.get(ask("/login", append(setCookies(tt.sets...), "status", tt.status, "Location", "/")...))
+			now := "caddy_session=" + r.issues().Value
+			if now == planted {
+				t.Fatal("the victim keeps the planted id")
+			}
+			attacker.holding(planted).carries("/app/x", "app_lang=en").keeps()
+			victim = vaultSite.browser(t).holding(now)
+			victim.carries(tt.who, tt.victim)
+			if got := attacker.holding(planted).get("/app/x").want(http.StatusOK).given("Cookie"); strings.Contains(got, "victim") {
+				t.Errorf("the attacker's browser sends %s", got)
+			}
+		})
+	}
+}
+
+// An app that sets its session's cookie anew in every response, as Laravel and Rails do, costs no more over TLS than one that sets the same.
+func TestAVaultedCookieThatChangesInEveryAnswer(t *testing.T) {
+	t.Parallel()
+	const pages = 20
+	operations := func(t *testing.T, config string, value func(n int) string) (perPage float64, newIDs int) {
+		c := start(t, config)
+		b := newBrowser(t, c.Addr, strings.Replace(c.URL, "http:", "https:", 1))
+		b.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+		n := 0
+		b = b.via(func(w http.ResponseWriter, r *http.Request) {
+			n++
+			w.Header().Add("Set-Cookie", "XSRF-TOKEN="+value(n)+"; Path=/; Max-Age=7200; SameSite=Lax")
+			w.Header().Add("Set-Cookie", "laravel_session="+value(n)+"; Path=/; Max-Age=7200; HttpOnly; SameSite=Lax")
+			echo(w, r)
+		})
+		eventually(t, "the certificate", func() bool {
+			r, err := b.try(b.request(http.MethodGet, "/", nil))
+			return err == nil && r.StatusCode == http.StatusOK
+		})
+		b.get("/").want(http.StatusOK)
+		_, before := scrape(t, c)
+		for range pages {
+			if r := b.get("/").want(http.StatusOK); r.Header["Set-Cookie"] != nil {
+				newIDs++
+			}
+		}
+		_, after := scrape(t, c)
+		for name := range after {
+			if strings.HasPrefix(name, "caddy_session_store_operations_total{") {
+				perPage += (after[name] - before[name]) / pages
+			}
+		}
+		return perPage, newIDs
+	}
+	config := tlsOptions + "https://$ADDR {\n\ttls internal\n\tsession {\n\t\tstore memory\n\t\tvault *\n\t}\n\treverse_proxy $BACKEND\n}\n"
+	changing := func(n int) string { return fmt.Sprint("v", n) }
+	same, none := operations(t, config, func(int) string { return "v" })
+	anew, some := operations(t, config, changing)
+	t.Logf("operations of the store for a page: %v with a cookie that changes, %v with one that stays", anew, same)
+	if anew > same || same == 0 || none+some > 0 {
+		t.Errorf("operations for a page: %v with a cookie that changes, %v with one that stays; new ids: %d and %d", anew, same, some, none)
+	}
+	// Where somebody could plant the id, each page gets a new one.
+	if _, all := operations(t, strings.Replace(config, "vault *", "vault *\n\t\tcookie {\n\t\t\tname s\n\t\t}", 1), changing); all != pages {
+		t.Errorf("%d of %d pages have a new id", all, pages)
+	}
 }
 
 // A backend that sets too much: nothing of the response is forwarded, and nothing has changed.

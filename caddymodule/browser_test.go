@@ -1,0 +1,93 @@
+package caddymodule
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// exchangeCookies sends a request with cookies to a backend that sets others, and returns the Cookie header that the backend got, and
+// the cookies that the client gets by their names.
+func exchangeCookies(t *testing.T, h *Handler, cookies string, sets ...string) (backend string, client map[string]*http.Cookie) {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "https://example.com/", nil)
+	if cookies != "" {
+		r.Header.Set("Cookie", cookies)
+	}
+	w, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+		backend = strings.Join(r.Header.Values("Cookie"), "|")
+		w.Header()["Set-Cookie"] = sets
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client = make(map[string]*http.Cookie)
+	for _, c := range w.Result().Cookies() {
+		client[c.Name] = c
+	}
+	return backend, client
+}
+
+func TestTheSecondCookieOfALastingVault(t *testing.T) {
+	const first, second = "__Host-caddy_session", "__Host-caddy_session_browser"
+	h := mustProvision(t, inMemory(t, "vault *"))
+	if _, client := exchangeCookies(t, h, "", "sid=1"); len(client) != 1 || client[first].MaxAge != 0 {
+		t.Errorf("without a lasting cookie, the client gets %v", client)
+	}
+	_, client := exchangeCookies(t, h, "", "sid=1; Path=/", "remember=2; Path=/; Max-Age=1209600")
+	if len(client) != 2 || client[first].MaxAge < 744*3600-60 {
+		t.Fatalf("with a lasting cookie, the client gets %v", client)
+	}
+	if c := client[second]; c.MaxAge != 0 || !c.Expires.IsZero() || !c.HttpOnly || !c.Secure || c.Path != "/" || c.SameSite != http.SameSiteLaxMode || len(c.Value) < 40 {
+		t.Errorf("the second cookie: %s", c)
+	}
+	main, token := first+"="+client[first].Value, second+"="+client[second].Value
+
+	// It is lost on the way: it is sent again, as long as it has not come back.
+	backend, client := exchangeCookies(t, h, main)
+	if backend != "sid=1; remember=2" || len(client) != 2 || client[second].Value != strings.TrimPrefix(token, second+"=") {
+		t.Errorf("without the second cookie, the backend gets %q, the client %v", backend, client)
+	}
+	// A change saves that it has come back.
+	if backend, client = exchangeCookies(t, h, main+"; "+token+"; a=b", "lang=en; Path=/"); backend != "sid=1; remember=2; a=b" && backend != "sid=1; remember=2" || len(client) != 0 {
+		t.Errorf("with both, the backend gets %q, the client %v", backend, client)
+	}
+	// The browser was closed.
+	backend, client = exchangeCookies(t, h, main)
+	if backend != "remember=2" || len(client) != 2 || client[second].Value == strings.TrimPrefix(token, second+"=") {
+		t.Errorf("when the browser was closed, the backend gets %q, the client %v", backend, client)
+	}
+	token = second + "=" + client[second].Value
+	// When there is no lasting cookie any more, ours is none either.
+	if _, client = exchangeCookies(t, h, main+"; "+token, "sid=3; Path=/", "remember=; Max-Age=0; Path=/"); client[first] == nil || client[first].MaxAge != 0 {
+		t.Errorf("without a lasting cookie again, the client gets %v", client)
+	}
+	main = first + "=" + client[first].Value
+	_, client = exchangeCookies(t, h, main+"; "+token, "sid=; Max-Age=0; Path=/")
+	for _, name := range []string{first, second} {
+		if client[name] == nil || client[name].MaxAge >= 0 {
+			t.Errorf("when the session has ended, the client gets %v", client)
+		}
+	}
+}
+
+// Its name is ours like the other's: no client's reaches the backend, no backend's the client or the vault.
+func TestAttackTheSecondCookiesName(t *testing.T) {
+	for _, options := range []string{"vault *", "vault sid", "", "cookie {\npass_through on\n}"} {
+		h := mustProvision(t, inMemory(t, options))
+		for _, name := range []string{"caddy_session_browser", "__Host-caddy_session_browser"} {
+			backend, client := exchangeCookies(t, h, name+"=forged; a=b", name+"=backend; Path=/; Secure")
+			if strings.Contains(backend, "forged") || len(client) != 0 {
+				t.Errorf("%s: of %s, the backend gets %q, the client %v", options, name, backend, client)
+			}
+		}
+	}
+	if _, err := provision(t, inMemory(t, "vault caddy_session_browser")); err == nil || !strings.Contains(err.Error(), "the session's own cookie") {
+		t.Errorf("in the vault: %v", err)
+	}
+	if !mustProvision(t, inMemory(t, "")).cookie.names.meet(mustProvision(t, inMemory(t, "name browser\n")).cookie.names) {
+		t.Error("a handler whose cookie has the same name is not noticed")
+	}
+}

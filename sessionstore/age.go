@@ -1,0 +1,93 @@
+package sessionstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// How a session with cookies in its vault ages as a browser's jar does.
+//
+// A cookie that outlives the browser, as one of "remember me" does, must not end with the session's idle timeout. So
+// while there is one, the session's cookie outlives the browser too, and the record is kept for longer than the idle
+// timeout (Keep). But nothing else may live on: when the idle timeout is over, or the browser was closed, all but the lasting
+// cookies is taken out of the record, before anybody is served it.
+//
+// A second cookie of ours, which ends with the browser, says that the browser was not closed. It holds a random token of
+// the record's (Browser). That is no plain flag, since who finds a closed browser's cookies on its disk, where only lasting
+// ones are, must not get at what has ended. Its absence means something once the client has sent it (BrowserSeen): the
+// answer that sets it may be lost, and requests may be under way.
+
+// lasts reports whether the session's cookie outlives the browser.
+func (r *Record) lasts() bool { return r.Permanent || r.Browser != "" }
+
+// kept is how long the store lets a live record live after its last use.
+func (r *Record) kept() time.Duration { return max(r.Idle, r.Keep) }
+
+// age brings what a record says about its lasting cookies up to date.
+func (m *Manager) age(rec *Record) {
+	if len(rec.Vault) == 0 && rec.Browser == "" {
+		return
+	}
+	v, err := openVault(rec.Vault)
+	if err != nil {
+		return // whoever needs the cookies, finds that out
+	}
+	now := m.opts.Now()
+	_, end := v.Lasting(now)
+	rec.Keep = 0
+	if latest := rec.Created.Add(m.opts.AbsoluteTimeout); end.After(latest) {
+		end = latest
+	}
+	if keep := end.Sub(now).Truncate(time.Millisecond); keep > rec.Idle {
+		rec.Keep = keep
+	}
+	switch {
+	case end.IsZero() || rec.Permanent:
+		rec.Browser, rec.BrowserSeen = "", false
+	case rec.Browser == "":
+		rec.Browser = NewID()
+	}
+}
+
+// renew sees to it that s, which was read from key, holds nothing that has ended with the idle timeout or with the browser. It
+// reports whether anything is left. closed says that the client has not sent the token of the record.
+func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func(*Record) bool) (live bool, err error) {
+	for live = true; live && err == nil; {
+		rec := &s.rec
+		if s.idleLeft > 0 && (rec.Browser == "" || !closed(rec)) {
+			return true, nil
+		}
+		v, err := openVault(rec.Vault)
+		if err != nil {
+			return false, fmt.Errorf("loading session: %w", err)
+		}
+		v, end := v.Lasting(s.loaded)
+		if end.IsZero() {
+			return false, nil
+		}
+		next := *rec
+		next.Data, next.Flash, next.Vault = emptyObject, nil, v.Encode()
+		next.OwnIdle, next.Idle = false, m.opts.IdleTimeout
+		next.Browser, next.BrowserSeen = "", false
+		m.age(&next)
+		found, err := m.put(ctx, key, s.entry.Value, &next)
+		if err != nil && !errors.Is(err, ErrConflict) {
+			return false, fmt.Errorf("loading session: %w", err)
+		}
+		live, err = m.read(s, found)
+		if err != nil {
+			return false, err
+		}
+	}
+	return live, err
+}
+
+// closedFor returns what says whether a client that sends these tokens has closed its browser since it was given a record's.
+func closedFor(tokens []string) func(*Record) bool {
+	return func(rec *Record) bool { return rec.BrowserSeen && !slices.Contains(tokens, rec.Browser) }
+}
+
+func neverClosed(*Record) bool { return false }

@@ -1,0 +1,198 @@
+package apps_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// app is one of test/apps/others: how Caddy gets to it, how the user "victim" logs in, and who it says is logged in.
+type app struct {
+	name  string
+	start func(t *testing.T) (handler string)
+	login func(v visitor)
+	user  func(v visitor) string
+}
+
+var loginApps = []app{
+	{
+		name: "WordPress", start: startWordPress,
+		login: func(v visitor) { v.form("/wp-login.php", "log", "victim") },
+		user:  func(v visitor) string { return strings.Trim(v.get("/"), `<>p id="user"/`) },
+	},
+	{
+		name: "DokuWiki", start: startDokuWiki,
+		login: func(v visitor) { v.form("/doku.php?id=start", "do", "login", "u", "victim", "p", "password") },
+		user: func(v visitor) string {
+			return strings.ToLower(found(v.get("/doku.php?id=start"), `<bdi>(Victim)</bdi>`))
+		},
+	},
+	{
+		name: "Django's admin", start: startDjango,
+		login: func(v visitor) {
+			token := found(v.get("/admin/login/"), `name="csrfmiddlewaretoken" value="(\w+)"`)
+			v.form("/admin/login/?next=/admin/", "username", "victim", "password", "secret", "csrfmiddlewaretoken", token)
+		},
+		user: func(v visitor) string {
+			_, body := v.status("/admin/")
+			return found(body, `<strong>(victim)</strong>`)
+		},
+	},
+	{
+		name: "express-session", start: startExpress,
+		login: func(v visitor) { v.form("/login", "user", "victim") },
+		user:  func(v visitor) string { return v.get("/") },
+	},
+	{
+		name: "express-session, without a redirect", start: startExpress,
+		login: func(v visitor) { v.form("/api/login", "user", "victim") },
+		user:  func(v visitor) string { return v.get("/") },
+	},
+}
+
+// found returns what the parentheses of a pattern enclose, and "nobody" where it is not found.
+func found(text, pattern string) string {
+	if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return "nobody"
+}
+
+// form sends a form, and fails the test if it is refused. What it leads to is not opened.
+func (v visitor) form(path string, pairs ...string) {
+	v.t.Helper()
+	values := url.Values{}
+	for i := 0; i < len(pairs); i += 2 {
+		values.Add(pairs[i], pairs[i+1])
+	}
+	resp, err := v.client.PostForm(v.url+path, values)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= http.StatusBadRequest {
+		v.t.Fatalf("%s: %s", path, resp.Status)
+	}
+}
+
+// A site, of which the app knows nothing, has set a cookie before the login. By that, somebody has a session, and plants it.
+const planting = `
+	handle /lang {
+		header Set-Cookie "lang=en; Path=/"
+		respond "en"
+	}
+	handle {
+		%s
+	}
+}
+`
+
+// An app gives a cookie to who logs in, and so to the session that somebody else may have planted.
+func TestAttackPlantedIDFollowedIntoAVaultedLogin(t *testing.T) {
+	for _, app := range loginApps {
+		t.Run(app.name, func(t *testing.T) {
+			handler := app.start(t)
+			alone := newVisitor(t, harness.Start(t, "http://$ADDR {"+fmt.Sprintf(planting, handler)).URL)
+			if user := app.user(alone); user != "nobody" {
+				t.Fatalf("without a login, %s is logged in", user)
+			}
+			app.login(alone)
+			if user := app.user(alone); user != "victim" {
+				t.Fatalf("without the proxy, %s is logged in", user)
+			}
+
+			proxied := harness.Start(t, "http://$ADDR {\n\tsession {\n\t\tstore memory\n\t\tvault *\n\t}"+fmt.Sprintf(planting, handler)).URL
+			attacker, victim := newVisitor(t, proxied), newVisitor(t, proxied)
+			attacker.get("/lang")
+			app.user(attacker)
+			site, _ := url.Parse(proxied)
+			planted := attacker.client.Jar.Cookies(site)
+			victim.client.Jar.SetCookies(site, planted)
+			if user := app.user(victim); user != "nobody" {
+				t.Fatalf("before the login, %s is logged in", user)
+			}
+			app.login(victim)
+			// Before the victim's browser uses the new id, and after that.
+			for range 2 {
+				if user := app.user(attacker); user != "nobody" {
+					t.Errorf("the attacker is logged in as %s", user)
+				}
+				if user := app.user(victim); user != "victim" {
+					t.Errorf("%s is logged in", user)
+				}
+			}
+			for _, c := range victim.client.Jar.Cookies(site) {
+				if !strings.HasPrefix(c.Name, "caddy_session") || c.Value == planted[0].Value {
+					t.Errorf("the victim has a cookie %s; it is the planted one: %v", c.Name, c.Value == planted[0].Value)
+				}
+			}
+		})
+	}
+}
+
+func startWordPress(t *testing.T) string {
+	t.Helper()
+	php, addr := harness.Program(t, "php-cgi"), harness.FreeAddr(t)
+	serve(t, "others", addr, exec.Command(php, "-b", addr))
+	return "root " + folder("others") + "\nrewrite * /wordpress.php\nphp_fastcgi " + addr
+}
+
+// startDokuWiki runs Debian's DokuWiki on data of its own.
+func startDokuWiki(t *testing.T) string {
+	t.Helper()
+	const program, settings = "/usr/share/dokuwiki", "/etc/dokuwiki"
+	if _, err := os.Stat(program + "/doku.php"); err != nil {
+		harness.Missing(t, "dokuwiki")
+	}
+	php, addr, dir := harness.Program(t, "php-cgi"), harness.FreeAddr(t), t.TempDir()
+	for from, to := range map[string]string{program + "/.": dir + "/wiki", settings: dir + "/conf"} {
+		// Its files are spread over the system, and some are for its own user only.
+		_ = exec.Command("cp", "-rL", from, to).Run()
+	}
+	for name, text := range map[string]string{
+		"conf/local.php":       "<?php $conf['useacl'] = 1; $conf['savedir'] = '" + dir + "/data';",
+		"conf/acl.auth.php":    "*\t@ALL\t1\n",
+		"conf/users.auth.php":  "victim:5f4dcc3b5aa765d61d8327deb882cf99:Victim:victim@example.org:user\n",
+		"wiki/inc/preload.php": "<?php define('DOKU_CONF', '" + dir + "/conf/');",
+	} {
+		_ = os.Remove(filepath.Join(dir, name))
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"pages", "attic", "media", "media_attic", "media_meta", "meta", "cache", "index", "locks", "tmp", "log"} {
+		if err := os.MkdirAll(filepath.Join(dir, "data", name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	harness.Serve(t, "php-cgi", addr, exec.Command(php, "-b", addr, "-d", "session.save_path="+dir+"/data/tmp"))
+	return "root " + dir + "/wiki\nphp_fastcgi " + addr
+}
+
+func startDjango(t *testing.T) string {
+	t.Helper()
+	python, addr := harness.Environment(t, "others"), harness.FreeAddr(t)
+	cmd := exec.Command(python, "-m", "gunicorn", "--bind", addr, "--threads", "4", "--timeout", "120", "admin")
+	cmd.Env = append(os.Environ(), "DIR="+t.TempDir())
+	serve(t, "others", addr, cmd)
+	return "reverse_proxy " + addr
+}
+
+func startExpress(t *testing.T) string {
+	t.Helper()
+	node, addr := harness.Node(t), harness.FreeAddr(t)
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(node, "express.js")
+	cmd.Env = append(os.Environ(), "PORT="+port)
+	serve(t, "others", addr, cmd)
+	return "reverse_proxy " + addr
+}
