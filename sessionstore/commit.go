@@ -344,7 +344,7 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	p.err, p.outcome, p.next = nil, Outcome{}, ""
 	switch m.meet(rec, p) {
 	case led:
-		p.next = rec.Target
+		m.leadOn(pl, p)
 		return true
 	case dropped:
 		p.outcome = Outcome{Result: Dropped}
@@ -377,7 +377,7 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	case newID && p.former:
 		p.outcome = Outcome{Result: Dropped}
 	case !newID && rec.Gen > p.gen: // it does not call for a new id any more
-		p.next = rec.Target
+		m.leadOn(pl, p)
 	case p.noCookie && (newID || out.Cookie != CookieKept):
 		p.err = ErrNeedsCookie
 	case newID:

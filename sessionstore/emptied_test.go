@@ -178,12 +178,11 @@ func TestEmptyingAMarkedSession(t *testing.T) {
 			s = r.exists(first)
 		}
 		r.outcome(r.do(s, update(`{"a":null}`)), sessionstore.Saved, sessionstore.CookieKept)
+		r.gone(first)
 		if underWay {
 			r.gone(second)
-			r.want(first, `{"a":1}`)
 			continue
 		}
-		r.gone(first)
 		r.outcome(r.do(s, update(`{"b":1}`), permanent(true)), sessionstore.Saved, sessionstore.CookieKept)
 		r.want(first, `{"b":1}`)
 		r.want(second, `{"a":1}`)
@@ -191,6 +190,61 @@ func TestEmptyingAMarkedSession(t *testing.T) {
 			t.Fatal(name)
 		}
 	}
+}
+
+// TestALogoutByEmptyingUnderWayEndsTheOldID: the answer to the login was lost, so that the browser has the old id only. It is
+// over even where the successor has more. A change that would leave something of the old record does nothing to it.
+func TestALogoutByEmptyingUnderWayEndsTheOldID(t *testing.T) {
+	for name, c := range map[string]struct {
+		login   string
+		logout  []part
+		old, is string // what the old id and the successor have then
+	}{
+		"all":                        {`{"a":2}`, []part{update(`{"a":null,"user":null}`)}, "", ""},
+		"the document replaced":      {`{"a":2,"b":1}`, []part{update(`[{"op":"replace","path":"","value":{}}]`)}, "", ""},
+		"the login has brought more": {`{"b":1}`, []part{update(`{"a":null,"user":null}`)}, "", `{"b":1}`},
+		"not all":                    {`{"b":1}`, []part{update(`{"a":null}`)}, `{"a":1,"user":"u"}`, `{"user":"u","b":1}`},
+		"not all of the old":         {`{"a":null}`, []part{update(`{"user":null}`)}, `{"a":1,"user":"u"}`, ""},
+		"what fits the successor":    {`{"b":1}`, []part{update(`[{"op":"remove","path":"/b"}]`)}, `{"a":1,"user":"u"}`, `{"a":1,"user":"u"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, two := twoProxies(t, sessionstore.Options{})
+			first := one.begin(update(`{"a":1,"user":"u"}`))
+			under := two.exists(first)
+			second := one.do(one.exists(first), update(c.login), regenerate).ID
+			two.outcome(two.do(under, c.logout...), sessionstore.Saved, sessionstore.CookieKept)
+			for id, data := range map[string]string{first: c.old, second: c.is} {
+				// Loaded by the new id, the old one would end.
+				rec := one.records()[sessionstore.Ref(id)]
+				if live := rec.State == sessionstore.Live; live != (data != "") || live && string(rec.Data) != data {
+					t.Errorf("%v, %s, want %s", rec.State, rec.Data, data)
+				}
+			}
+		})
+	}
+	// The old one is emptied first. Killed before it empties the new one, the proxy leaves nobody logged in by the old id.
+	one, two := twoProxies(t, sessionstore.Options{})
+	first := one.begin(update(`{"a":1}`))
+	under := two.exists(first)
+	second := one.do(one.exists(first), regenerate).ID
+	two.store.before(set, 3, lose)
+	if _, err := two.Commit(t.Context(), under, change(update(`{"a":null}`))); err == nil {
+		t.Error("the third write is not that of the new record")
+	}
+	one.gone(first)
+	one.want(second, `{"a":1}`)
+}
+
+// TestALoginUnderWayGoesOnAfterALogoutByEmptying: a mark would drop it.
+func TestALoginUnderWayGoesOnAfterALogoutByEmptying(t *testing.T) {
+	one, two := twoProxies(t, sessionstore.Options{RegenerateOn: paths("user")})
+	first := one.begin(flash(`"x"`))
+	shown, login := two.exists(first), two.exists(first)
+	one.do(one.exists(first), update(`{"user":1}`))
+	two.do(shown, seen)
+	out := two.do(login, update(`{"user":1}`))
+	two.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
+	two.want(out.ID, `{"user":1}`)
 }
 
 // TestEmptiedAndFilledInOneBatch: each response says to the client what its own change came to.

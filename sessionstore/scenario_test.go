@@ -27,6 +27,10 @@ func TestScenarios(t *testing.T) {
 		"login, use, logout":               func(s *scene) { s.login(); s.use(); s.logout(s.load()) },
 		"login, logout under way":          func(s *scene) { under := s.load(); s.login(); s.logout(under) },
 		"login, use, logout under way":     func(s *scene) { under := s.load(); s.login(); s.use(); s.logout(under) },
+		"login, emptied under way":         func(s *scene) { under := s.load(); s.login(); s.empty(under) },
+		"login, use, emptied under way":    func(s *scene) { under := s.load(); s.login(); s.use(); s.empty(under) },
+		"lost login, logout under way":     func(s *scene) { under := s.load(); s.login(); s.cookie = s.planted; s.logout(under) },
+		"lost login, emptied under way":    func(s *scene) { under := s.load(); s.login(); s.cookie = s.planted; s.empty(under) },
 		"login, the planter changes, use":  func(s *scene) { s.login(); s.planter(update(`{"planter":1}`)); s.use() },
 		"login, the planter logs in, use":  func(s *scene) { s.login(); s.planter(update(`{"planter":1}`), regenerate); s.use() },
 		"login, the planter logs out, use": func(s *scene) { s.login(); s.planter(destroy); s.use() },
@@ -193,18 +197,26 @@ func (s *scene) change(loaded *sessionstore.Session) {
 
 func (s *scene) logout(loaded *sessionstore.Session) {
 	s.Helper()
+	if out := s.end(loaded, destroy); out.Cookie != sessionstore.CookieExpired {
+		s.Errorf("%s: a logout: %+v", s.what, out)
+	}
+}
+
+// empty is a logout by an app that removes all its fields.
+func (s *scene) empty(loaded *sessionstore.Session) {
+	s.Helper()
+	s.end(loaded, update(`[{"op":"replace","path":"","value":{}}]`))
+}
+
+func (s *scene) end(loaded *sessionstore.Session, by part) sessionstore.Outcome {
+	s.Helper()
 	for {
-		out, err := s.by().try(loaded, destroy)
-		if s.failed(err) {
-			s.over = true // perhaps
-			loaded = s.load()
-			continue
+		out, err := s.by().try(loaded, by)
+		s.over = true // perhaps
+		if !s.failed(err) {
+			return out
 		}
-		if out.Cookie != sessionstore.CookieExpired {
-			s.Errorf("%s: a logout: %+v", s.what, out)
-		}
-		s.over = true
-		return
+		loaded = s.load()
 	}
 }
 

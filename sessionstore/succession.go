@@ -31,6 +31,7 @@ import (
 //
 // Nothing under the key counts as the Mark that this process remembers (see moves), or as one with Gen 0. At
 // the Target, a change begins with g = 0. It gets no cookie there, and fills no record that has been emptied.
+// A change that is led on and would leave nothing here empties this record first: as after a destroy, the old id is over.
 //
 // The reasons: a request with Gen > g was under way, so its change belongs to the same session. One with Gen <= g came
 // with the old id after the new one was made. Perhaps its sender is an attacker who has planted the id: nothing of it reaches
@@ -103,6 +104,22 @@ func (m *Manager) meet(rec *Record, p *pending) meeting {
 		return dropped
 	default:
 		return stays
+	}
+}
+
+// leadOn sends a change on to the successor. If it leaves nothing here, it empties this record too: a logout by an
+// app that removes all its fields must not leave the old id logged in.
+func (m *Manager) leadOn(pl *plan, p *pending) {
+	p.next = pl.next.Target
+	if pl.next.State != Live {
+		return
+	}
+	change, err := p.changeFor(&pl.next)
+	if err != nil {
+		return
+	}
+	if a, err := m.apply(&pl.next, change, p.loaded.Flash); err == nil && a.next.State == Ended {
+		pl.next, pl.changed = a.next, true
 	}
 }
 
