@@ -1,0 +1,81 @@
+package http_test
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// nodeApp answers in the ways in which Node apps set our headers. SNIPPET is what the README shows.
+const nodeApp = `
+const app = require('express')();
+app.get('/latin', (req, res) => {
+  res.setHeader('X-Session-Update', JSON.stringify({user: 'Zoë'}));
+  res.setHeader('X-User', 'Zoë');
+  res.end();
+});
+app.get('/refused', (req, res) => {
+  try {
+    res.setHeader('X-Session-Update', JSON.stringify({user: '日本'}));
+    res.end('sent');
+  } catch (error) {
+    res.end(error.code);
+  }
+});
+app.get('/snippet', (req, res) => {
+SNIPPET
+  res.end();
+});
+app.get('/', (req, res) => res.end(req.get('X-Session-Data')));
+app.listen(process.argv[2], '127.0.0.1');
+`
+
+// Node sends the characters up to U+00FF as a byte each, and refuses others; the README says how they are sent.
+func TestWhatNodeSends(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile(filepath.Join(harness.Root(), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, snippet, found := strings.Cut(string(readme), "```js\nconst ascii = ")
+	snippet, _, ends := strings.Cut(snippet, "```")
+	if !found || !ends {
+		t.Fatal("the README has no snippet for Node")
+	}
+	node, script, addr := harness.Node(t), filepath.Join(t.TempDir(), "app.cjs"), harness.FreeAddr(t)
+	putFile(t, script, strings.Replace(nodeApp, "SNIPPET", "const ascii = "+snippet, 1))
+	cmd := exec.Command(node, script, addr[strings.LastIndex(addr, ":")+1:])
+	cmd.Env = append(os.Environ(), "NODE_PATH="+filepath.Join(harness.Root(), "test", "node_modules"))
+	harness.Serve(t, "node", addr, cmd)
+
+	if got := newBrowser(t, addr, "http://x").get("/latin").Header.Get("X-Session-Update"); got != "{\"user\":\"Zo\xeb\"}" {
+		t.Fatalf("alone, Node sends %q: this shows nothing", got)
+	}
+	c := start(t, globals()+`
+http://$ADDR {
+	session {
+		store memory
+		secret $SECRET
+		capture X-User name
+	}
+	reverse_proxy `+addr+`
+}`)
+	for path, want := range map[string]string{
+		"/latin":   `{"name":"Zo\u00eb","user":"Zo\u00eb"}`,
+		"/snippet": `{"user":"\u65e5\u672c"}`,
+	} {
+		b := visit(t, c)
+		b.get(path).want(http.StatusOK).hides().issues()
+		if got := string(b.get("/").body); got != want {
+			t.Errorf("%s: the app is given %s", path, got)
+		}
+	}
+	if got := string(visit(t, c).get("/refused").want(http.StatusOK).keeps().body); got != "ERR_INVALID_CHAR" {
+		t.Errorf("of other characters, Node says %s", got)
+	}
+}
