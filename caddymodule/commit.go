@@ -147,17 +147,23 @@ func (x *exchange) refusal(err error) error {
 // finish sets the cookie, if something about it has changed.
 func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 	x.countCommit(&o)
-	if x.session.FirstUse() && o.Result != sessionstore.Saved {
-		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session)
+	byBackend := x.h.cookie.passThrough && len(c.foreign) > 0
+	again := !byBackend && x.renews(&o)
+	switch {
+	case o.Result == sessionstore.Saved:
+	case again && x.session.CookieOutdated():
+		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session, (*sessionstore.Manager).TouchGiven)
+	case x.session.FirstUse():
+		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session, (*sessionstore.Manager).Touch)
 	}
 	if o.Ref != "" {
 		x.logRef(o.Ref)
 	}
-	if x.h.cookie.passThrough && len(c.foreign) > 0 {
-		return // the backend has set it
+	if byBackend {
+		return // which has set it
 	}
 	cookie, value, permanent, end, browser := o.Cookie, o.ID, o.Permanent, o.CookieEnd, o.Browser
-	if cookie == sessionstore.CookieKept && x.renews() && o.Result != sessionstore.Dropped && x.session.Exists() && !x.session.Former() && !o.Former {
+	if again {
 		cookie, value, permanent, end = sessionstore.CookieSet, x.id, x.session.Lasts(), x.session.CookieEnd()
 		browser = x.session.Browser()
 	}
@@ -183,12 +189,15 @@ func (x *exchange) finish(h http.Header, c *collected, o sessionstore.Outcome) {
 	}
 }
 
-// renews reports whether the cookie must be set although nothing in it has changed: an older key had signed it, the
-// browser was closed or has not got what says that it was not, or the cookie would end while the session goes on,
-// as the dialect does not say when that began.
-func (x *exchange) renews() bool {
+// renews reports whether the cookie must be set although nothing in it has changed: an older key had signed it, it was
+// set with other attributes than the configuration has now, the browser was closed or has not got what says that it was
+// not, or the cookie would end while the session goes on, as the dialect does not say when that began.
+func (x *exchange) renews(o *sessionstore.Outcome) bool {
+	if o.Cookie != sessionstore.CookieKept || o.Result == sessionstore.Dropped || !x.session.Exists() || x.session.Former() || o.Former {
+		return false
+	}
 	browser := x.session.Browser()
-	return x.stale || browser != "" && !x.virtual && !slices.Contains(x.browser, browser) || x.touched && x.session.Permanent() && x.session.AbsoluteEnd().IsZero()
+	return x.stale || x.session.CookieOutdated() || browser != "" && !x.virtual && !slices.Contains(x.browser, browser) || x.touched && x.session.Permanent() && x.session.AbsoluteEnd().IsZero()
 }
 
 // setCookie adds our cookie. A response that carries it belongs to one client, so no cache may keep it.

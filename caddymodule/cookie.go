@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -142,6 +143,12 @@ func (j *cookieJar) expire(secure bool, suffix string) string {
 	c.MaxAge = -1
 	c.Expires = time.Unix(1, 0) // for browsers that do not know Max-Age
 	return c.String()
+}
+
+// attributes stands for all that the cookie says beside its value and its end, as configured: what a request adds is no change.
+func (j *cookieJar) attributes() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %s %t %t", j.names, j.domain, j.path, j.sameSite, j.secure, j.httpOnly, j.partitioned))
+	return string(sum[:8])
 }
 
 func (j *cookieJar) bare(secure bool) http.Cookie {

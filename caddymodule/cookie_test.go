@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 )
 
 func TestTakeCookie(t *testing.T) {
@@ -123,5 +125,29 @@ func TestCookieRules(t *testing.T) {
 				t.Errorf("error %v, want one about %s", err, test.want)
 			}
 		})
+	}
+}
+
+func TestTheAttributesOfACookieAreToldApart(t *testing.T) {
+	known := map[string]int{}
+	no := false
+	for i, c := range []Cookie{
+		{}, {Name: "sid"}, {Domain: "example.org"}, {Path: "/app"}, {SameSite: "strict"}, {SameSite: "none", Secure: "on"},
+		{Secure: "on"}, {Secure: "off"}, {HTTPOnly: &no}, {Secure: "on", Partitioned: true},
+	} {
+		jar, err := c.jar("", &dialects.Format{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := jar.attributes()
+		if j, found := known[got]; found || got == "" {
+			t.Errorf("%d and %d are the same", i, j)
+		}
+		known[got] = i
+	}
+	yes := true
+	spelled, err := (&Cookie{Path: "/", SameSite: "lax", Secure: "auto", HTTPOnly: &yes, Permanent: &no}).jar("", &dialects.Format{})
+	if _, found := known[spelled.attributes()]; err != nil || !found {
+		t.Errorf("the defaults, spelled out, are others: %v", err)
 	}
 }

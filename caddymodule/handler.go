@@ -318,7 +318,7 @@ func (x *exchange) keepAlive() {
 		return
 	}
 	if x.session.TouchDue() {
-		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session)
+		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session, (*sessionstore.Manager).Touch)
 		x.touched = true
 	}
 	x.h.store.hold(x, x.manager.RefreshInterval(x.session))

@@ -181,19 +181,22 @@ func (l *lease) refreshDue() {
 	}
 }
 
+// touching is a way to record a use of a session.
+type touching = func(*sessionstore.Manager, context.Context, *sessionstore.Session) error
+
 // touch runs off the request's path and calls done at its end.
-func (l *lease) touch(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session, how func(*sessionstore.Manager, context.Context, *sessionstore.Session) error) {
+func (l *lease) touch(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session, how touching) {
 	defer l.done(nil)
 	if err := how(m, ctx, s); err != nil {
 		l.logger.Warn("session not touched", zap.String("ref", s.Ref()), zap.Error(err))
 	}
 }
 
-// touchSoon records that the session was used, off the request's path: ctx goes beyond the request. The
+// touchSoon records by how that the session was used, off the request's path: ctx goes beyond the request. The
 // caller has acquired the lease, and keeps it.
-func (l *lease) touchSoon(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session) {
+func (l *lease) touchSoon(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session, how touching) {
 	l.mu.Lock()
 	l.users++
 	l.mu.Unlock()
-	go l.touch(ctx, m, s, (*sessionstore.Manager).Touch)
+	go l.touch(ctx, m, s, how)
 }

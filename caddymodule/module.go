@@ -199,7 +199,8 @@ func (h *Handler) Cleanup() error {
 	return nil
 }
 
-// Cookie is how the browser keeps the session's id.
+// Cookie is how the browser keeps the session's id. When a new configuration changes what is here, but for permanent and
+// pass_through, the next response to a client with a session sets the cookie again.
 type Cookie struct {
 	// Default: caddy_session, or caddy_session_name with a name. For requests that came over TLS it has __Host- in front,
 	// unless there is a domain, another path, secure off, pass_through or a dialect with a name of its own

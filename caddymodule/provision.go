@@ -225,6 +225,7 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		MaxSize:          h.MaxSize,
 		RegenerateOn:     h.regenerateOn,
 		Permanent:        h.cookie.permanent,
+		CookieMark:       h.cookie.attributes(),
 	}
 	if h.format.Lifetime > 0 {
 		opts.IdleTimeout = h.format.Lifetime

@@ -113,7 +113,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 
 // born is a session of which nothing is known yet.
 func (m *Manager) born(scope Scope) Record {
-	rec := Record{Idle: m.opts.IdleTimeout, Permanent: m.opts.Permanent, Data: emptyObject}
+	rec := Record{Idle: m.opts.IdleTimeout, Permanent: m.opts.Permanent, CookieMark: m.opts.CookieMark, Data: emptyObject}
 	if m.foreign == nil {
 		rec.Created, rec.Scope = m.opts.Now(), scope.String()
 	}
@@ -172,6 +172,9 @@ type pending struct {
 	id, ref  string
 	noCookie bool
 
+	// outdated says that the response sets the cookie again: see [Session.CookieOutdated].
+	outdated bool
+
 	// loaded is the record that the request had loaded, and base how it was stored, if that was under this key.
 	loaded Record
 	base   Entry
@@ -202,7 +205,7 @@ var errHops = fmt.Errorf("%w: the session's id was regenerated too often at once
 func (m *Manager) enqueue(ctx *deadline, s *Session, c *Change) (Outcome, error) {
 	p := &pending{
 		ctx: ctx.Context, until: ctx.at, change: c,
-		id: s.id, ref: s.ref, noCookie: s.NoCookie,
+		id: s.id, ref: s.ref, noCookie: s.NoCookie, outdated: s.CookieOutdated(),
 		loaded: s.rec, base: s.entry, gen: s.rec.Gen,
 	}
 	key := s.key
@@ -370,6 +373,9 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	}
 	if a.changed && !former {
 		out.Cookie = cookieAfter(rec, &a.next)
+	}
+	if newID || out.Cookie == CookieSet || p.outdated && !former {
+		a.next.CookieMark = m.opts.CookieMark
 	}
 	switch {
 	case err != nil:

@@ -81,6 +81,7 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	s.entry = entry
 	s.loaded, s.absolute = m.opts.Now(), m.opts.AbsoluteTimeout
 	s.idleLeft, s.touchDue = m.idleLeft(&s.rec, entry.TTL, s.loaded)
+	s.outdated = s.rec.CookieMark != m.opts.CookieMark
 	s.fromTheFuture = s.rec.Created.After(s.loaded)
 	s.touchDue = s.touchDue || entry.TTLUnknown || s.fromTheFuture
 	s.rec.notFromTheFuture(s.loaded)

@@ -93,6 +93,10 @@ type Options struct {
 	// where the change that makes the session does not say it. Default: false.
 	Permanent bool
 
+	// CookieMark stands for all that the client's cookie says beside its value and its end. A client whose cookie was set
+	// under another mark needs it again: see [Session.CookieOutdated]. Native records hold it. Default: none.
+	CookieMark string
+
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 
@@ -139,6 +143,9 @@ func NewManager(store Store, opts Options) *Manager {
 	opts.StoreTimeout = orDefault(opts.StoreTimeout, DefaultStoreTimeout)
 	opts.MaxSize = orDefault(opts.MaxSize, DefaultMaxSize)
 	foreign, _ := opts.Codec.(ForeignCodec)
+	if foreign != nil {
+		opts.CookieMark = ""
+	}
 	return &Manager{store: store, opts: opts, foreign: foreign, queues: make(map[string]*queue)}
 }
 

@@ -97,6 +97,9 @@ type Record struct {
 	Browser     string
 	BrowserSeen bool
 
+	// CookieMark is the [Options.CookieMark] that the client's cookie was last set with.
+	CookieMark string
+
 	// Origin is what the codec of another program's format needs to put the value together again, beyond what JSON
 	// can say. Decode sets it, Encode is given it back with the changed record, and nobody else looks at it. It is never changed.
 	Origin any
@@ -127,7 +130,7 @@ type Codec interface {
 //
 // Such a record has no creation time, so that there is no absolute timeout, and no scope: the program's own secret
 // says whose it is. It has no place for what leads to a successor, so that a former id ends at once, and an emptied session is deleted. Nor
-// has it an idle timeout of its own: all live for [Options.IdleTimeout]. And it has no version: a save of the very bytes
+// has it an idle timeout of its own: all live for [Options.IdleTimeout]; and none has a CookieMark. And it has no version: a save of the very bytes
 // that another has saved meanwhile cannot be told from its own. Decode leaves Created, Idle, OwnIdle, Scope and all
 // that is about successors alone, and Encode may give the same bytes for the same record.
 type ForeignCodec interface {
@@ -169,6 +172,7 @@ const (
 
 	sectionKeep    = 'k' // uvarint milliseconds
 	sectionBrowser = 'b'
+	sectionMark    = 'm'
 
 	checksumLen = 4
 )
@@ -181,8 +185,8 @@ func (Native) Key(_, ref string) string { return ref }
 // Encode implements [Codec].
 func (Native) Encode(r *Record) ([]byte, error) {
 	size := VersionLen + 1 + 2*binary.MaxVarintLen64 + checksumLen +
-		len(r.Scope) + len(r.Target) + len(r.Pred) + len(r.Data) + len(r.Flash) + len(r.Vault) + len(r.Browser) +
-		9*(1+binary.MaxVarintLen32) + 4*binary.MaxVarintLen64
+		len(r.Scope) + len(r.Target) + len(r.Pred) + len(r.Data) + len(r.Flash) + len(r.Vault) + len(r.Browser) + len(r.CookieMark) +
+		10*(1+binary.MaxVarintLen32) + 4*binary.MaxVarintLen64
 	b := make([]byte, VersionLen, size)
 	b[0] = FormatNative
 	_, _ = rand.Read(b[1:VersionLen])
@@ -213,6 +217,7 @@ func (Native) Encode(r *Record) ([]byte, error) {
 		b = appendSection(b, sectionKeep, binary.AppendUvarint(nil, uint64(r.Keep.Milliseconds())))
 	}
 	b = appendSection(b, sectionBrowser, r.Browser)
+	b = appendSection(b, sectionMark, r.CookieMark)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	if len(b) > MaxRecord {
 		return nil, fmt.Errorf("%w: a record of %d bytes, at most %d are kept", ErrTooLarge, len(b), MaxRecord)
@@ -312,6 +317,8 @@ func (r *Record) decodeSections(b []byte) error {
 			r.Keep = time.Duration(keep) * time.Millisecond
 		case sectionBrowser:
 			r.Browser = borrow(content)
+		case sectionMark:
+			r.CookieMark = borrow(content)
 		default:
 			return errNewer
 		}

@@ -17,7 +17,7 @@ import (
 func same(a, b *sessionstore.Record) bool {
 	return a.State == b.State && a.Permanent == b.Permanent && a.Created.Equal(b.Created) && a.Idle == b.Idle &&
 		a.OwnIdle == b.OwnIdle && a.Scope == b.Scope && a.Gen == b.Gen && a.Target == b.Target && a.Until.Equal(b.Until) &&
-		a.Pred == b.Pred && a.Idx == b.Idx && a.Keep == b.Keep && a.Browser == b.Browser && a.BrowserSeen == b.BrowserSeen &&
+		a.Pred == b.Pred && a.Idx == b.Idx && a.Keep == b.Keep && a.Browser == b.Browser && a.BrowserSeen == b.BrowserSeen && a.CookieMark == b.CookieMark &&
 		bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Flash, b.Flash) && bytes.Equal(a.Vault, b.Vault)
 }
 
@@ -34,6 +34,7 @@ var examples = map[string]sessionstore.Record{
 	"marked, ended": {State: sessionstore.Ended, Created: created, Idle: time.Hour, Scope: "s|h", Gen: 1, Target: sessionstore.Ref("x"), Data: []byte("{}")},
 	"unused":        {Created: created, Idle: time.Hour, Scope: "s|h", Pred: sessionstore.Ref("x"), Idx: 2, Data: []byte(`{"a":1}`)},
 	"lasting":       {Created: created, Idle: time.Hour, Keep: 400 * time.Hour, Browser: "token", BrowserSeen: true, Data: []byte("{}"), Vault: []byte("\x01x")},
+	"cookie mark":   {Created: created, Idle: time.Hour, CookieMark: "\x00mark", Data: []byte("{}")},
 	"flash alone":   {Created: created, Data: []byte("{}"), Flash: []byte(`[["a","b"]]`)},
 	"vault alone":   {Created: created, Data: []byte("{}"), Vault: []byte("\x01x")},
 	"before 1970":   {Created: time.UnixMilli(-1), Data: []byte("{}")},
@@ -49,7 +50,7 @@ func TestRecordsComeBack(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		got := sessionstore.Record{State: sessionstore.Mark, Gen: 7, Target: "left over", Until: created, Pred: "left over", Idx: 7, Flash: []byte("left over"), Permanent: true}
+		got := sessionstore.Record{State: sessionstore.Mark, Gen: 7, Target: "left over", Until: created, Pred: "left over", Idx: 7, Flash: []byte("left over"), CookieMark: "left over", Permanent: true}
 		if err := (sessionstore.Native{}).Decode(value, &got); err != nil || !same(&got, &rec) {
 			t.Errorf("%s: %v\n%+v\n%+v", name, err, rec, got)
 		}

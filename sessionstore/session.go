@@ -47,6 +47,9 @@ type Session struct {
 	// fromTheFuture says that the stored record has another creation time.
 	fromTheFuture bool
 
+	// outdated says that the record has another CookieMark than the options.
+	outdated bool
+
 	// browserNew says that the client has sent the token of the record for the first time.
 	browserNew bool
 
@@ -134,6 +137,13 @@ func (s *Session) Former() bool { return s.rec.Gen > 0 }
 // FirstUse reports whether nobody had come with the session's id before, or with its [Session.Browser]. A request
 // that saves no change must then call [Manager.Touch], or every later one takes longer.
 func (s *Session) FirstUse() bool { return s.rec.Pred != "" || s.browserNew }
+
+// CookieOutdated reports whether the client's cookie was set under another [Options.CookieMark], and may be set again. A
+// commit that saves something saves the present mark too. After a response that sets the cookie and saves nothing else,
+// call [Manager.TouchGiven].
+func (s *Session) CookieOutdated() bool {
+	return s.Exists() && s.outdated && !s.NoCookie && !s.Former()
+}
 
 // forget makes s anonymous.
 func (s *Session) forget() { *s = Session{Scope: s.Scope, NoCookie: s.NoCookie} }

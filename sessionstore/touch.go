@@ -64,14 +64,24 @@ func (m *Manager) RefreshInterval(s *Session) time.Duration {
 // that was a use too. It does nothing either if this manager has touched the
 // session within the touch interval.
 func (m *Manager) Touch(ctx context.Context, s *Session) error {
+	return m.touch(ctx, s, s.rec.CookieMark, s.FirstUse() || s.fromTheFuture)
+}
+
+// TouchGiven is [Manager.Touch] for a session whose cookie a response has set again, see [Session.CookieOutdated]. It saves
+// that too. If it fails, or the record has changed since, the next response sets the cookie once more.
+func (m *Manager) TouchGiven(ctx context.Context, s *Session) error {
+	return m.touch(ctx, s, m.opts.CookieMark, true)
+}
+
+func (m *Manager) touch(ctx context.Context, s *Session, mark string, save bool) error {
 	if !s.Exists() {
 		return nil
 	}
 	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
 	defer dctx.stop()
 	rec := s.rec
-	rec.Pred, rec.Idx = "", 0
-	return m.touchRecord(dctx, s.key, s.entry, rec, s.FirstUse() || s.fromTheFuture)
+	rec.Pred, rec.Idx, rec.CookieMark = "", 0, mark
+	return m.touchRecord(dctx, s.key, s.entry, rec, save)
 }
 
 // Refresh is [Manager.Touch] for a session that was loaded long ago: it reads the record first. If the session has got
