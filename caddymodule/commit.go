@@ -197,7 +197,8 @@ func (x *exchange) renews(o *sessionstore.Outcome) bool {
 		return false
 	}
 	browser := x.session.Browser()
-	return x.stale || x.session.CookieOutdated() || browser != "" && !x.virtual && !slices.Contains(x.browser, browser) || x.touched && x.session.Permanent() && x.session.AbsoluteEnd().IsZero()
+	due := x.stale || x.session.CookieOutdated() || browser != "" && !x.virtual && !slices.Contains(x.browser, browser) || x.touched && x.session.Permanent() && x.session.AbsoluteEnd().IsZero()
+	return due && (x.h.format.Client != nil || x.manager.Current(x.r.Context(), x.session))
 }
 
 // setCookie adds our cookie. A response that carries it belongs to one client, so no cache may keep it.

@@ -69,6 +69,19 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 	return s, nil
 }
 
+// Current reports whether the session still has no successor, and has not ended since it was loaded. Otherwise a cookie of
+// its id, set anew for whatever reason, could take the place of the successor's.
+func (m *Manager) Current(ctx context.Context, s *Session) bool {
+	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
+	defer dctx.stop()
+	entry, err := m.store.Get(dctx, s.key)
+	if err != nil {
+		return false
+	}
+	rec, err := m.found(s.key, entry)
+	return err == nil && rec.State == Live && rec.Gen == 0
+}
+
 // read puts what entry holds into s, and reports whether that is a session for s's scope. Of one whose idle timeout is over
 // there may be something left: see renew.
 func (m *Manager) read(s *Session, entry Entry) (bool, error) {
