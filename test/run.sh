@@ -47,7 +47,6 @@ programs=(
 	"nginx /usr/sbin/nginx:nginx-light"
 	"haproxy /usr/sbin/haproxy:haproxy"
 	"apache2 /usr/sbin/apache2:apache2"
-	"php-fpm /usr/sbin/php-fpm*:php-fpm"
 )
 
 have_one() {

@@ -44,7 +44,7 @@ func putFile(t *testing.T, path, text string) {
 }
 
 // lighttpd runs lighttpd with a CGI program as /cgi-bin/env until the end of the test.
-func lighttpd(t *testing.T) string {
+func lighttpd(t *testing.T, options ...string) string {
 	t.Helper()
 	dir, addr := t.TempDir(), harness.FreeAddr(t)
 	host, port, _ := net.SplitHostPort(addr)
@@ -55,13 +55,14 @@ server.document-root = %q
 server.bind = %q
 server.port = %s
 $HTTP["url"] =~ "^/cgi-bin/" { cgi.assign = ("" => "") }
-`, dir, host, port))
+%s
+`, dir, host, port, strings.Join(options, "\n")))
 	harness.Serve(t, "lighttpd", addr, exec.Command(harness.Program(t, "lighttpd", "/usr/sbin/lighttpd"), "-D", "-f", config))
 	return addr
 }
 
 // busybox runs the httpd of BusyBox with the same.
-func busybox(t *testing.T) string {
+func busybox(t *testing.T, _ ...string) string {
 	t.Helper()
 	dir, addr := t.TempDir(), harness.FreeAddr(t)
 	putFile(t, filepath.Join(dir, "cgi-bin", "env"), cgi)
@@ -72,7 +73,7 @@ func busybox(t *testing.T) string {
 // TestAttackFoldedNames sends what CGI servers fold to the names of our headers.
 func TestAttackFoldedNames(t *testing.T) {
 	t.Parallel()
-	for name, server := range map[string]func(*testing.T) string{"lighttpd": lighttpd, "busybox httpd": busybox} {
+	for name, server := range map[string]func(*testing.T, ...string) string{"lighttpd": lighttpd, "busybox httpd": busybox} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			app := server(t)

@@ -34,7 +34,7 @@ async def app(scope, receive, send):
 `
 
 // hypercorn runs Hypercorn until the end of the test, and returns its address.
-func hypercorn(t *testing.T) string {
+func hypercorn(t *testing.T, options ...string) string {
 	t.Helper()
 	python := filepath.Join(harness.Root(), "test", ".venvs", "hypercorn", "bin", "python")
 	if _, err := os.Stat(python); err != nil {
@@ -44,7 +44,7 @@ func hypercorn(t *testing.T) string {
 	if err := os.WriteFile(filepath.Join(dir, "echo.py"), []byte(asgiApp), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, "-m", "hypercorn", "--workers", "0", "--bind", addr, "echo:app")
+	cmd := exec.Command(python, append([]string{"-m", "hypercorn", "--workers", "0", "--bind", addr, "echo:app"}, options...)...)
 	cmd.Dir = dir
 	harness.Serve(t, "hypercorn", addr, cmd)
 	return addr

@@ -29,20 +29,21 @@ def application(environ, start_response):
     return [json.dumps({name: environ.get("HTTP_" + name, "") for name in ("X_SESSION_DATA", "X_SESSION_INFO", "COOKIE")}).encode()]
 `
 
-// uwsgi runs a WSGI app in uWSGI, with its defaults.
-func uwsgi(t *testing.T, script string) string {
+// uwsgi runs a WSGI app in uWSGI, with its defaults but for the options.
+func uwsgi(t *testing.T, script string, options ...string) string {
 	t.Helper()
 	addr := harness.FreeAddr(t)
-	harness.Serve(t, "uwsgi", addr, exec.Command(harness.Program(t, "uwsgi-core"), "--plugin", "python3", "--http-socket", addr,
-		"--wsgi-file", script, "--need-app", "--master", "--die-on-term"))
+	harness.Serve(t, "uwsgi", addr, exec.Command(harness.Program(t, "uwsgi-core"), append([]string{"--plugin", "python3", "--http-socket", addr,
+		"--wsgi-file", script, "--need-app", "--master", "--die-on-term"}, options...)...))
 	return addr
 }
 
-// gunicorn runs a WSGI app in gunicorn, with its defaults.
-func gunicorn(t *testing.T, script string) string {
+// gunicorn runs a WSGI app in gunicorn, with its defaults but for the options.
+func gunicorn(t *testing.T, script string, options ...string) string {
 	t.Helper()
 	addr := harness.FreeAddr(t)
-	cmd := exec.Command(harness.Python(t), "-m", "gunicorn", "--no-control-socket", "--bind", addr, strings.TrimSuffix(filepath.Base(script), ".py"))
+	cmd := exec.Command(harness.Python(t), append([]string{"-m", "gunicorn", "--no-control-socket", "--bind", addr,
+		strings.TrimSuffix(filepath.Base(script), ".py")}, options...)...)
 	cmd.Dir = filepath.Dir(script)
 	harness.Serve(t, "gunicorn", addr, cmd)
 	return addr
@@ -77,7 +78,7 @@ http {
 }
 
 // behindNginx runs a WSGI app in gunicorn, and nginx before it.
-func behindNginx(t *testing.T, script string) string {
+func behindNginx(t *testing.T, script string, _ ...string) string {
 	t.Helper()
 	return nginx(t, `
 		proxy_buffer_size 32k;
@@ -99,7 +100,7 @@ var chromium = [][2]string{
 func TestNobodyIsLockedIn(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		server func(*testing.T, string) string
+		server func(*testing.T, string, ...string) string
 		grow   string
 		ours   int // bytes of our headers, at least
 		status int // of what the server does with them

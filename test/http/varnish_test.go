@@ -15,11 +15,11 @@ import (
 )
 
 // varnish runs Varnish with its default rules before a backend, until the end of the test.
-func varnish(t *testing.T, backend string) string {
+func varnish(t *testing.T, backend string, options ...string) string {
 	t.Helper()
 	addr := harness.FreeAddr(t)
-	harness.Serve(t, "varnishd", addr, exec.Command(harness.Program(t, "varnishd", "/usr/sbin/varnishd"),
-		"-F", "-j", "none", "-T", "none", "-n", t.TempDir(), "-s", "malloc,8m", "-a", addr, "-b", backend))
+	harness.Serve(t, "varnishd", addr, exec.Command(harness.Program(t, "varnishd", "/usr/sbin/varnishd"), append([]string{
+		"-F", "-j", "none", "-T", "none", "-n", t.TempDir(), "-s", "malloc,8m", "-a", addr, "-b", backend}, options...)...))
 	return addr
 }
 
