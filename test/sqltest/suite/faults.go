@@ -170,10 +170,15 @@ func (db *database) killed(t *testing.T) {
 			}
 		})
 	}
+	var before [workers]int64
 	for range 2 {
 		time.Sleep(300 * time.Millisecond)
+		for w := range workers { // each has changed something since the last time
+			for end := time.Now().Add(patience); answered[w].Load() == before[w] && time.Now().Before(end); {
+				time.Sleep(10 * time.Millisecond)
+			}
+		}
 		db.server.Kill()
-		var before [workers]int64
 		for w := range workers {
 			before[w] = answered[w].Load()
 		}
