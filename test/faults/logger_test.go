@@ -10,6 +10,8 @@ import (
 
 	"github.com/caddy-session/caddy-session/test/harness"
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
+	"github.com/caddy-session/caddy-session/test/mongotest"
+	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
 // TestStoresLogToThePresentLog moves the log to another file by a reload: what stores that outlive their configuration have to say
@@ -35,6 +37,14 @@ func TestStoresLogToThePresentLog(t *testing.T) {
 			server := memcachedtest.Start(t)
 			return "memcached " + server.Addr, func(*harness.Caddy) error { server.Kill(); return nil }
 		}, "memcached is out of reach"},
+		"redis": {func(t *testing.T) (string, func(*harness.Caddy) error) {
+			server := redistest.Start(t, redistest.Options{})
+			return "redis " + server.Addr(), func(*harness.Caddy) error { server.Kill(); return nil }
+		}, "redis is out of reach"},
+		"mongodb": {func(t *testing.T) (string, func(*harness.Caddy) error) {
+			server := mongotest.Start(t)
+			return "mongodb " + server.URI(), func(*harness.Caddy) error { server.Kill(); return nil }
+		}, "mongodb is out of reach"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

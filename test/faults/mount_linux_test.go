@@ -38,3 +38,19 @@ func mounted(t *testing.T, path string, another bool) (away, back func() error) 
 		return memory(path)
 	}, back
 }
+
+// readonly makes a folder one that nobody can write to, as a file system is after an error of its disk.
+func readonly(t *testing.T, path string) (end func() error) {
+	remount := func(flags uintptr) error {
+		return syscall.Mount("", path, "", syscall.MS_REMOUNT|syscall.MS_BIND|flags, "")
+	}
+	err := syscall.Mount(path, path, "", syscall.MS_BIND, "")
+	if err == nil {
+		t.Cleanup(func() { _ = syscall.Unmount(path, syscall.MNT_DETACH) })
+		err = remount(syscall.MS_RDONLY)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() error { return remount(0) }
+}

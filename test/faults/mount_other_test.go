@@ -4,5 +4,7 @@ package faults
 
 import "testing"
 
-// mounted cannot mount here.
+// Nothing can be mounted here.
 func mounted(*testing.T, string, bool) (away, back func() error) { return nil, nil }
+
+func readonly(*testing.T, string) (end func() error) { return nil }

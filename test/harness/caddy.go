@@ -28,6 +28,9 @@ type Caddy struct {
 	// Dir is its folder; Caddy's data directory is Dir/data/caddy.
 	Dir string
 
+	// Prepare, if it is there, changes a command before it is run.
+	Prepare func(*exec.Cmd)
+
 	tb     testing.TB
 	cmd    *exec.Cmd
 	log    *Log
@@ -104,6 +107,9 @@ func (c *Caddy) Command(args ...string) *exec.Cmd {
 		"XDG_DATA_HOME="+filepath.Join(c.Dir, "data"), "XDG_CONFIG_HOME="+filepath.Join(c.Dir, "config"),
 		"HOME="+c.Dir, "GORACE=halt_on_error=0")
 	cmd.Dir = c.Dir
+	if c.Prepare != nil {
+		c.Prepare(cmd)
+	}
 	return cmd
 }
 
