@@ -64,7 +64,7 @@ func TestC3TheOldIDEndsBeforeTheFirstUseGoesOn(t *testing.T) {
 	one, two := twoProxies(t, sessionstore.Options{})
 	id := one.begin(update(`{"a":1}`))
 	newID := one.do(one.exists(id), regenerate).ID
-	one.store.before(set, 1, lose)
+	one.store.before(set, 0, loseOf(id))
 	if _, err := one.Load(t.Context(), newID, here); err == nil {
 		t.Error("it was served while the old record could not be ended")
 	}
@@ -175,6 +175,9 @@ func TestC9NoCookieOfAMarkedSession(t *testing.T) {
 		under := two.exists(id)
 		one.do(one.exists(id), regenerate)
 		for _, s := range []*sessionstore.Session{two.exists(id), under} {
+			if two.Current(t.Context(), s) {
+				t.Errorf("%s: its cookie may be set again", name)
+			}
 			out := two.do(s, parts...)
 			if out.Cookie != sessionstore.CookieKept || !out.Former {
 				t.Errorf("%s: %+v", name, out)
