@@ -43,7 +43,7 @@ http://$ADDR {
 	handle_path /before/* {
 		file_server
 	}
-	handle_path /root/* {
+	handle_path /served/* {
 		root `+dir+`/site/users/`+user+`
 		file_server
 	}
@@ -82,10 +82,10 @@ http://$ADDR {
 	}
 }`)
 	for _, tt := range []struct{ name, data, path, want string }{
-		{"root", `{"user":"ada"}`, "/root/page", "ada's"},
-		{"root, another folder", `{"user":"../../private"}`, "/root/page", "private"},
-		{"root, nobody", "", "/root/page", "everybody's"},
-		{"root, nobody, somebody's page", "", "/root/ada/page", "ada's"},
+		{"root", `{"user":"ada"}`, "/served/page", "ada's"},
+		{"root, another folder", `{"user":"../../private"}`, "/served/page", "private"},
+		{"root, nobody", "", "/served/page", "everybody's"},
+		{"root, nobody, somebody's page", "", "/served/ada/page", "ada's"},
 		{"try_files", `{"user":"ada"}`, "/try/page", "ada's"},
 		{"try_files, another folder", `{"user":"../internal"}`, "/try/page", "internal"},
 		{"rewrite", `{"user":"ada"}`, "/rewrite/page", "ada's"},
