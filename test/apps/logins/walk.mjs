@@ -186,7 +186,11 @@ class Visitor {
   }
 
   async reload() {
-    await this.page.reload();
+    // A navigation that was stopped a moment ago can take this one with it: then it is asked for again.
+    await this.page.reload().catch((e) => {
+      if (!e.message.includes('ERR_ABORTED')) throw e;
+      return this.page.reload();
+    });
     return this.user();
   }
 
