@@ -30,7 +30,7 @@ type Adopter struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Adopter) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: adopters.Namespace + ".flask", New: func() caddy.Module { return new(Adopter) }}
+	return caddy.ModuleInfo{ID: "http.session.adopters.flask", New: func() caddy.Module { return new(Adopter) }}
 }
 
 // Provision implements [caddy.Provisioner].

@@ -34,7 +34,7 @@ type Dialect struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Dialect) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: dialects.Namespace + ".flask", New: func() caddy.Module { return new(Dialect) }}
+	return caddy.ModuleInfo{ID: "http.session.dialects.flask", New: func() caddy.Module { return new(Dialect) }}
 }
 
 // Provision implements [caddy.Provisioner].

@@ -51,7 +51,7 @@ type Dialect struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Dialect) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: dialects.Namespace + ".flask_session", New: func() caddy.Module { return new(Dialect) }}
+	return caddy.ModuleInfo{ID: "http.session.dialects.flask_session", New: func() caddy.Module { return new(Dialect) }}
 }
 
 // Provision implements [caddy.Provisioner].

@@ -17,7 +17,7 @@ type Dialect struct{}
 
 // CaddyModule returns the Caddy module information.
 func (*Dialect) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: dialects.Namespace + ".native", New: func() caddy.Module { return new(Dialect) }}
+	return caddy.ModuleInfo{ID: "http.session.dialects.native", New: func() caddy.Module { return new(Dialect) }}
 }
 
 // Format implements [dialects.Dialect].

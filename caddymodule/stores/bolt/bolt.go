@@ -34,7 +34,7 @@ func DefaultPath() string { return filepath.Join(caddy.AppDataDir(), "session", 
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".bolt", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.bolt", New: func() caddy.Module { return new(Store) }}
 }
 
 // Provision implements [caddy.Provisioner]. It looks at the file and leaves it as it is.

@@ -46,7 +46,7 @@ func DefaultDirectory() string { return filepath.Join(caddy.AppDataDir(), "sessi
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".file", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.file", New: func() caddy.Module { return new(Store) }}
 }
 
 // Provision implements [caddy.Provisioner]. It looks at the folder and leaves it as it is.

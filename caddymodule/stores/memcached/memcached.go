@@ -54,7 +54,7 @@ const (
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".memcached", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.memcached", New: func() caddy.Module { return new(Store) }}
 }
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.

@@ -34,7 +34,7 @@ type Store struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".memory", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.memory", New: func() caddy.Module { return new(Store) }}
 }
 
 // Provision implements [caddy.Provisioner].

@@ -54,7 +54,7 @@ type Store struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".mongodb", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.mongodb", New: func() caddy.Module { return new(Store) }}
 }
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.

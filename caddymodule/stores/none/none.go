@@ -19,7 +19,7 @@ type Store struct{}
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".none", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.none", New: func() caddy.Module { return new(Store) }}
 }
 
 // Open implements [stores.Store].

@@ -87,7 +87,7 @@ type NearCache struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".redis", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.redis", New: func() caddy.Module { return new(Store) }}
 }
 
 // defaultPrefix is what keys begin with. It is also what Flask-Session's begin with; their records are told apart by their form.

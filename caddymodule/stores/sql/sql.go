@@ -71,7 +71,7 @@ type Store struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".sql", New: func() caddy.Module { return new(Store) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.sql", New: func() caddy.Module { return new(Store) }}
 }
 
 var drivers = make(map[string]*sql.Driver)
