@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/frameworks/flask"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
 // visitor is a client of a handler: it keeps our cookie, whatever that is called.

@@ -14,12 +14,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
 
-	// The adopters of every build.
-	_ "github.com/caddy-session/caddy-session/caddymodule/adopters/flask"
-
-	// The dialects of every build.
-	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/flask"
-	_ "github.com/caddy-session/caddy-session/caddymodule/dialects/flasksession"
+	// The frameworks of every build.
+	_ "github.com/caddy-session/caddy-session/frameworks/flask"
+	_ "github.com/caddy-session/caddy-session/frameworks/flask/flasksession"
 
 	// The stores of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/frameworks/flask"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
 var adoptSite = newSite("www.adopt", `

@@ -15,9 +15,9 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/frameworks/flask/cachelib"
 	"github.com/caddy-session/caddy-session/internal/placeholders"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/cachelib"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
 )
 

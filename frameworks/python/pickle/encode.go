@@ -6,8 +6,8 @@ import (
 	"math/big"
 	"strconv"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 )
 
 // Encode writes a dict as a pickle of that protocol, 0 to [MaxProtocol]. What stands in several places of the tree is one object

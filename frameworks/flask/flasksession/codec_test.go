@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/frameworks/flask/flasksession"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flasksession"
 )
 
 // The same session, as each version and format of Flask-Session writes it.

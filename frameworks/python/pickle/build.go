@@ -3,7 +3,7 @@ package pickle
 import (
 	"strconv"
 
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
+	"github.com/caddy-session/caddy-session/frameworks/python"
 )
 
 // container runs the opcodes that make and fill lists, tuples, sets and dicts.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
 // Inspect implements [dialects.Inspector]. There are only cookies.
@@ -15,7 +14,7 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 	r.Add("kind", "cookie, %d bytes", len(input))
 	var payload []byte
 	if len(secrets) > 0 {
-		signer, err := flask.NewSigner(secrets...)
+		signer, err := NewSigner(secrets...)
 		if err != nil {
 			r.Wrong("%v", err)
 			return r
@@ -34,7 +33,7 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 		payload = beforeDot(beforeDot(input))
 	}
 	var rec sessionstore.Record
-	if err := (flask.Codec{}).Decode(payload, &rec); err != nil {
+	if err := (Codec{}).Decode(payload, &rec); err != nil {
 		r.Wrong("%v", err)
 		return r
 	}

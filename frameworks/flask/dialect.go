@@ -1,4 +1,3 @@
-// Package flask is the dialect of sessions that Flask keeps in its own signed cookie.
 package flask
 
 import (
@@ -10,7 +9,6 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
 func init() { caddy.RegisterModule(new(Dialect)) }
@@ -28,7 +26,7 @@ type Dialect struct {
 	// Whether the cookies of sessions that begin here outlive the browser. Default: false
 	Permanent bool `json:"permanent,omitempty"`
 
-	signer   *flask.Signer
+	signer   *Signer
 	lifetime time.Duration
 }
 
@@ -43,22 +41,22 @@ func (f *Dialect) Provision(caddy.Context) error {
 	if err != nil {
 		return fmt.Errorf("dialect flask: %w", err)
 	}
-	if f.signer, err = flask.NewSigner(secrets...); err != nil {
+	if f.signer, err = NewSigner(secrets...); err != nil {
 		return fmt.Errorf("dialect flask: %w", err)
 	}
-	if f.lifetime, err = dialects.Lifetime(f.Lifetime, flask.DefaultLifetime); err != nil {
+	if f.lifetime, err = dialects.Lifetime(f.Lifetime, DefaultLifetime); err != nil {
 		return fmt.Errorf("dialect flask: %w", err)
 	}
 	return nil
 }
 
 // CookieName implements [dialects.Shared].
-func (*Dialect) CookieName() string { return flask.CookieName }
+func (*Dialect) CookieName() string { return CookieName }
 
 // Format implements [dialects.Dialect].
 func (f *Dialect) Format() dialects.Format {
 	return dialects.Format{
-		Codec: flask.Codec{}, Client: f.signer, CookieName: flask.CookieName, Lifetime: f.lifetime, Permanent: f.Permanent,
+		Codec: Codec{}, Client: f.signer, CookieName: CookieName, Lifetime: f.lifetime, Permanent: f.Permanent,
 	}
 }
 

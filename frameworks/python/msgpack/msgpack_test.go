@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
+	"github.com/caddy-session/caddy-session/frameworks/python/msgpack"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python/msgpack"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 

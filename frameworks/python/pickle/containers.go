@@ -3,8 +3,8 @@ package pickle
 import (
 	"strings"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 )
 
 func (w *writer) list(l *python.List) error {

@@ -8,7 +8,7 @@ import (
 	"math/big"
 	"strconv"
 
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
+	"github.com/caddy-session/caddy-session/frameworks/python"
 )
 
 // Decode reads a pickle of a dict and nothing behind it, and returns the protocol that it was written with. Errors wrap

@@ -1,12 +1,12 @@
-// Package flasksession reads and writes the records of Flask-Session, 0.3 to 0.8, in each of its serializations.
+// Package flasksession shares the sessions that Flask-Session, 0.3 to 0.8, keeps in a store, in each of its serializations.
 package flasksession
 
 import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 

@@ -3,8 +3,8 @@ package flasksession
 import (
 	"fmt"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
+	"github.com/caddy-session/caddy-session/frameworks/python/pickle"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python/pickle"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 

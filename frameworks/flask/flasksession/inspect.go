@@ -5,16 +5,15 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/frameworks/flask/cachelib"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/cachelib"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flasksession"
 )
 
 // Inspect implements [dialects.Inspector]. A record may be a file of cachelib's, too.
 func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects.Report {
 	r := new(dialects.Report)
 	id, signature, signed := strings.Cut(string(input), ".")
-	switch codec := flasksession.New(flasksession.Options{}); {
+	switch codec := New(Options{}); {
 	case !codec.ValidID(id) || signed && !codec.ValidID(signature):
 		inspectRecord(r, input, now)
 	case len(id) < minID:
@@ -59,7 +58,7 @@ func inspectCookie(r *dialects.Report, value string, secrets []string, signed bo
 
 func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
 	r.Add("kind", "record, %d bytes", len(value))
-	codec := flasksession.New(flasksession.Options{})
+	codec := New(Options{})
 	var rec sessionstore.Record
 	err := codec.Decode(value, &rec)
 	if err != nil {
@@ -72,7 +71,7 @@ func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
 		r.Wrong("%v", err)
 		return
 	}
-	r.Add("serialization", "%s", flasksession.FormOf(&rec))
+	r.Add("serialization", "%s", FormOf(&rec))
 	r.Record(&rec)
 }
 

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
+	"github.com/caddy-session/caddy-session/frameworks/python"
 )
 
 // maxDepth is how deep values may nest: deeper than any JSON that is shown of them.

@@ -1,4 +1,3 @@
-// Package flasksession is the dialect of sessions that Flask-Session keeps in a store.
 package flasksession
 
 import (
@@ -12,8 +11,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flasksession"
+	"github.com/caddy-session/caddy-session/frameworks/flask"
 	"github.com/caddy-session/caddy-session/signer"
 )
 
@@ -67,15 +65,15 @@ func (f *Dialect) provision() error {
 	if err != nil {
 		return err
 	}
-	opts := flasksession.Options{KeyPrefix: flasksession.DefaultKeyPrefix}
+	opts := Options{KeyPrefix: DefaultKeyPrefix}
 	if f.KeyPrefix != nil {
 		opts.KeyPrefix = *f.KeyPrefix
 	}
 	if len(opts.KeyPrefix) > maxKeyPrefix || !printable(opts.KeyPrefix) {
 		return fmt.Errorf("key_prefix: at most %d printable ASCII characters", maxKeyPrefix)
 	}
-	switch s := flasksession.Serialization(cmp.Or(f.Serialization, string(flasksession.Auto))); s {
-	case flasksession.Auto, flasksession.Pickle, flasksession.MessagePack, flasksession.JSON:
+	switch s := Serialization(cmp.Or(f.Serialization, string(Auto))); s {
+	case Auto, Pickle, MessagePack, JSON:
 		opts.Serialization = s
 	default:
 		return fmt.Errorf("serialization: %q is not auto, pickle, msgpack or json", f.Serialization)
@@ -85,7 +83,7 @@ func (f *Dialect) provision() error {
 		return err
 	}
 	f.format = dialects.Format{
-		Codec: flasksession.New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: flask.CookieName,
+		Codec: New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: flask.CookieName,
 		Lifetime: lifetime, Permanent: f.Permanent == nil || *f.Permanent,
 		Doubt: func(cookie string, verified bool) string { return doubt(cookie, verified, f.UseSigner, opts.KeyPrefix) },
 	}
@@ -94,7 +92,7 @@ func (f *Dialect) provision() error {
 
 // doubt says which setting may be another than the app's.
 func doubt(cookie string, verified, useSigner bool, prefix string) string {
-	codec := flasksession.New(flasksession.Options{})
+	codec := New(Options{})
 	id, signature, signed := strings.Cut(cookie, ".")
 	switch {
 	case verified:

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 )
 
 // The first bytes of values, or of ranges of them.

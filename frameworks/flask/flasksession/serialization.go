@@ -3,10 +3,10 @@ package flasksession
 import (
 	"fmt"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
+	"github.com/caddy-session/caddy-session/frameworks/python/msgpack"
+	"github.com/caddy-session/caddy-session/frameworks/python/pickle"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python/msgpack"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python/pickle"
 )
 
 // Serialization is a form of the dict of a session.

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/python"
 )
 
 // Encode writes a dict in the shortest form. An error wraps [sessionstore.ErrInvalid]: the dict holds what MessagePack cannot say,

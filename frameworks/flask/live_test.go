@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/frameworks/flask"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
 // program is a Flask that makes seeded sessions, and compares those that come back with them, type by type.

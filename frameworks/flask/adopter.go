@@ -1,4 +1,3 @@
-// Package flask adopts the sessions of Flask apps.
 package flask
 
 import (
@@ -11,7 +10,6 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/sessionstore/dialect/flask"
 )
 
 func init() { caddy.RegisterModule(new(Adopter)) }
@@ -25,7 +23,7 @@ type Adopter struct {
 	// The app's SESSION_COOKIE_NAME. Default: session
 	Cookie string `json:"cookie,omitempty"`
 
-	signer *flask.Signer
+	signer *Signer
 }
 
 // CaddyModule returns the Caddy module information.
@@ -37,7 +35,7 @@ func (*Adopter) CaddyModule() caddy.ModuleInfo {
 func (a *Adopter) Provision(caddy.Context) error {
 	secrets, err := dialects.Resolve(a.Secret)
 	if err == nil {
-		a.signer, err = flask.NewSigner(secrets...)
+		a.signer, err = NewSigner(secrets...)
 	}
 	if err != nil {
 		return fmt.Errorf("adopt flask: %w", err)
@@ -46,11 +44,11 @@ func (a *Adopter) Provision(caddy.Context) error {
 }
 
 // CookieName implements [adopters.Adopter].
-func (a *Adopter) CookieName() string { return cmp.Or(a.Cookie, flask.CookieName) }
+func (a *Adopter) CookieName() string { return cmp.Or(a.Cookie, CookieName) }
 
 // Form implements [adopters.Adopter].
 func (a *Adopter) Form() adopters.Form {
-	return adopters.Form{Codec: flask.Codec{}, Client: a.signer, Atom: flask.Tagged, Check: flask.Check}
+	return adopters.Form{Codec: Codec{}, Client: a.signer, Atom: Tagged, Check: Check}
 }
 
 // UnmarshalCaddyfile sets up the adopter from Caddyfile tokens. Syntax:

@@ -1,6 +1,6 @@
 package pickle
 
-import "github.com/caddy-session/caddy-session/sessionstore/dialect/python"
+import "github.com/caddy-session/caddy-session/frameworks/python"
 
 // Maker makes new values as Python pickles them.
 var Maker = python.Maker{
