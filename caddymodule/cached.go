@@ -30,10 +30,7 @@ func cached(method string, h http.Header) bool {
 		var says func(string) bool
 		switch strings.ToLower(name) {
 		case "age": // Varnish 7.1 sends 0 with what is not cached, too
-			says = func(line string) bool {
-				seconds, err := strconv.ParseUint(strings.TrimSpace(line), 10, 64)
-				return seconds > 0 || err != nil && seconds != 0
-			}
+			says = func(line string) bool { return anyToken(line, old) } // a list, where caches stand in a row
 		case "x-varnish": // of this request, and of the one that fetched the response
 			says = func(line string) bool { return len(strings.Fields(line)) > 1 }
 		case "cache-status":
@@ -50,6 +47,12 @@ func cached(method string, h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// old reports whether an age is above 0, as far as that is one.
+func old(age string) bool {
+	seconds, _ := strconv.ParseUint(age, 10, 64) // what is too large is the largest
+	return seconds > 0
 }
 
 // cacheStatus reads a line of RFC 9211, and what is none as saysHit does.

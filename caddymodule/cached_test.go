@@ -12,6 +12,7 @@ var cacheLines = []struct {
 	cached     bool
 }{
 	{"Age", "1", true}, {"Age", "99999999999999999999", true}, {"Age", "0", false}, {"Age", "x", false}, {"Age", "-1", false},
+	{"Age", "0, 7", true}, {"Age", "7, 0", true}, {"Age", "0, 0", false},
 	{"X-Varnish", "32770 5", true}, {"X-Varnish", "32770", false},
 	{"Cache-Status", `ExampleCache; hit`, true}, {"Cache-Status", `"a b"; fwd=miss, other; hit; ttl=1`, true}, {"Cache-Status", "HIT", true},
 	{"Cache-Status", `ExampleCache; fwd=uri-miss; stored`, false}, {"Cache-Status", `ExampleCache; hit=?0`, false}, {"Cache-Status", `hit; fwd=miss`, false},

@@ -33,14 +33,14 @@ func (x *exchange) fit() {
 	h[names.data] = x.line(0, x.h.encode(emptyData))
 	h[names.info] = x.line(1, info(x.session)+infoTooLarge)
 	delete(h, names.flash)
-	for x.withheld = dataWithheld; x.headersSize() > limit && x.withheld < allWithheld; {
+	x.withheld = dataWithheld
+	for x.addCookies(); x.headersSize() > limit && x.withheld < allWithheld; x.addCookies() {
 		x.withheld++
 		if x.withheld == allWithheld {
 			for _, i := range x.h.inject {
 				delete(h, i.header)
 			}
 		}
-		x.addCookies()
 	}
 	x.h.outages.Warn("the session's headers are more than max_headers; the request goes on without the data",
 		zap.String("ref", x.session.Ref()), zap.Int("max_headers", limit))

@@ -2,6 +2,7 @@ package flask
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -56,8 +57,19 @@ func (*Dialect) CookieName() string { return CookieName }
 // Format implements [dialects.Dialect].
 func (f *Dialect) Format() dialects.Format {
 	return dialects.Format{
-		Codec: Codec{}, Client: f.signer, CookieName: CookieName, Lifetime: f.lifetime, Permanent: f.Permanent,
+		Codec: Codec{}, Client: f.signer, CookieName: CookieName, Lifetime: f.lifetime, Permanent: f.Permanent, Doubt: doubt,
 	}
+}
+
+// signatureLen is the length of an HMAC-SHA1 in base64url.
+const signatureLen = 27
+
+// doubt says that the app may have another secret.
+func doubt(cookie string, verified bool) string {
+	if verified || strings.Count(cookie, ".") < 2 || len(cookie)-strings.LastIndexByte(cookie, '.')-1 != signatureLen {
+		return ""
+	}
+	return "its signature is not right: secret must be the app's SECRET_KEY"
 }
 
 // UnmarshalCaddyfile sets up the dialect from Caddyfile tokens. Syntax:

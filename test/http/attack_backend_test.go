@@ -214,3 +214,38 @@ func TestAttackCacheableResponse(t *testing.T) {
 		}
 	}
 }
+
+// What header adds when the response begins is applied by whichever directive stands inside: session must be the outer one.
+func TestNoStoreAndADeferredHeader(t *testing.T) {
+	t.Parallel()
+	for s, want := range map[*site]string{deferredOutside: "public, max-age=60", deferredInside: "no-store"} {
+		b := s.browser(t)
+		r := b.change("update", `{"a":1}`)
+		r.issues()
+		if got := r.Header["Cache-Control"]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: with our cookie, Cache-Control %q, want %q", s.host, got, want)
+		}
+		if got := b.look().Header.Get("Cache-Control"); got != "public, max-age=60" {
+			t.Errorf("%s: without, Cache-Control %q", s.host, got)
+		}
+	}
+}
+
+var (
+	deferredOutside = newSite("deferredoutside", `
+	header >Cache-Control "public, max-age=60"
+	session {
+		store memory
+		secret $SECRET
+	}
+	reverse_proxy $BACKEND`)
+	deferredInside = newSite("deferredinside", `
+	route {
+		session {
+			store memory
+			secret $SECRET
+		}
+		header >Cache-Control "public, max-age=60"
+		reverse_proxy $BACKEND
+	}`)
+)

@@ -49,3 +49,18 @@ func TestWrongSettingsOfFlaskSession(t *testing.T) {
 		})
 	}
 }
+
+// So are those of an app that keeps them in its cookie, where secret is not the app's.
+func TestWrongSecretOfFlask(t *testing.T) {
+	t.Parallel()
+	const want = "secret must be the app's SECRET_KEY"
+	for secret, warns := range map[string]int{"other": 1, appSecret: 0} {
+		c := start(t, fmt.Sprintf("http://$ADDR {\n session {\n dialect flask {\n secret %q\n lifetime 99999h\n }\n }\n reverse_proxy $BACKEND\n}", secret))
+		for _, cookie := range []string{"x", "a.b.c", flaskCookie, flaskCookie} {
+			visit(t, c).holding("session=" + cookie).look()
+		}
+		if log := c.Log(); strings.Count(log, want) != warns || strings.Contains(log, flaskCookie[:20]) {
+			t.Errorf("it says %d times %q:\n%s", strings.Count(log, want), want, log)
+		}
+	}
+}

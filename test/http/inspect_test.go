@@ -48,6 +48,12 @@ func TestInspect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	lasting, err := sessionstore.Native{}.Encode(&sessionstore.Record{
+		Created: created, Idle: time.Hour, Keep: 336 * time.Hour, Browser: "the-token", BrowserSeen: true, Data: []byte(`{"a":1}`),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	file := string(binary.NativeEndian.AppendUint32(nil, 4000000000)) + pickled
 	for name, test := range map[string]struct {
 		args  []string
@@ -67,6 +73,7 @@ func TestInspect(t *testing.T) {
 		"JSON that is none":          {[]string{"--dialect", "flask_session"}, withMessages, []string{"problem: "}, true},
 		"JSON with messages":         {[]string{"--dialect", "flask_session"}, strings.ReplaceAll(withMessages, "\x1b", ""), []string{`messages: [["info","hi"]]`, "permanent: false"}, false},
 		"a record of ours":           {nil, string(native), []string{"state: live", "created: ", "idle timeout: 1h0m0s", `data: {"a":1}`}, false},
+		"a lasting record of ours":   {nil, string(lasting), []string{"kept for lasting cookies: 336h0m0s", "second cookie: set; the browser has sent it: true"}, false},
 		"a damaged record of ours":   {nil, string(native[:len(native)-1]), []string{"problem: the stored record cannot be read: it is damaged"}, true},
 		"a cookie of ours":           {[]string{"--secret-file", right}, "caddy_session=" + signed(t, appSecret), []string{"signature: valid\n", "ref: "}, false},
 		"by our second key":          {[]string{"--secret-file", wrong, "--secret-file", right}, signed(t, appSecret), []string{"signature: valid, by a secret that is not the first"}, false},
@@ -97,7 +104,7 @@ func TestInspect(t *testing.T) {
 					t.Errorf("it does not say %q", want)
 				}
 			}
-			for _, never := range []string{appSecret, "another secret", "fe8977c2", "\x1b"} {
+			for _, never := range []string{appSecret, "another secret", "fe8977c2", "the-token", "\x1b"} {
 				if bytes.Contains(out, []byte(never)) {
 					t.Errorf("it says %q", never)
 				}

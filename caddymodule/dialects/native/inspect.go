@@ -64,6 +64,12 @@ func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
 	r.Add("state", "%s", [...]string{"live", "ended", "ended; leads to a successor"}[rec.State])
 	r.Add("created", "%s, %s ago", rec.Created.UTC().Format(time.RFC3339), now.Sub(rec.Created).Round(time.Second))
 	r.Add("idle timeout", "%s", rec.Idle)
+	if rec.Keep > rec.Idle {
+		r.Add("kept for lasting cookies", "%s", rec.Keep)
+	}
+	if rec.Browser != "" {
+		r.Add("second cookie", "set; the browser has sent it: %t", rec.BrowserSeen)
+	}
 	r.Add("scope", "%q", rec.Scope)
 	r.Record(&rec)
 	if len(rec.Vault) == 0 {

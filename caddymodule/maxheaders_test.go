@@ -1,0 +1,80 @@
+package caddymodule
+
+import (
+	"cmp"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/caddy-session/caddy-session/frameworks/flask"
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// A user with much data is not the first to find out that most servers refuse its length.
+func TestAMaxSizeThatServersRefuseIsSaidAtTheStart(t *testing.T) {
+	const adopt = "adopt flask {\nsecret dev\n}\n"
+	for name, tt := range map[string]struct {
+		options string
+		fits    int // the largest max_size without a warning; 0: there is none
+	}{
+		"json":            {"", 8172},
+		"base64":          {"encoding base64\n", 6056},
+		"adopt":           {adopt, 6051},
+		"no data":         {"forward none\n", 0},
+		"max_headers":     {"max_headers 6000\n", 0},
+		"no data, adopt":  {"forward none\n" + adopt, 6051},
+		"max_headers too": {"max_headers 6000\n" + adopt, 0},
+	} {
+		for _, over := range []int{0, 3} {
+			size := cmp.Or(tt.fits, 16000) + over
+			h := mustProvision(t, inMemory(t, tt.options+"max_size "+strconv.Itoa(size)))
+			core, logs := observer.New(zap.WarnLevel)
+			h.logger = zap.New(core)
+			h.warnOfLength()
+			if warned := logs.Len() > 0; warned != (tt.fits > 0 && over > 0) {
+				t.Errorf("%s: max_size %d: warned %v", name, size, warned)
+			}
+		}
+	}
+}
+
+// The app of a session that is too long is not given its cookie, though that alone might fit, as it is compressed. It begins a new
+// session, in the place of the long one: its user can log in and out.
+func TestMaxHeadersAndAnAdoptedSession(t *testing.T) {
+	const secret = "dev"
+	signer, err := flask.NewSigner(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := func(data string) string {
+		payload, err := flask.Codec{}.Encode(&sessionstore.Record{Data: []byte(data)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return "session=" + signer.Seal(payload, time.Now())
+	}
+	h := mustProvision(t, inMemory(t, "adopt flask {\nsecret "+secret+"\n}\nmax_headers 1000"))
+	c := create(t, h, `{"old":"`+strings.Repeat("x", 2000)+`"}`)
+	given := look(t, h, c)
+	if !strings.HasSuffix(given.Get("X-Session-Info"), ", too-large") || given.Get("Cookie") != "lang=en" {
+		t.Fatalf("the app got %q and the cookies %.60q", given.Get("X-Session-Info"), given.Get("Cookie"))
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(c)
+	w, err := serve(h, r, respond(http.StatusOK, "Set-Cookie", cookie(`{"new":1}`)))
+	if err != nil || len(w.Result().Cookies()) != 1 {
+		t.Fatalf("%v, %v", w.Header(), err)
+	}
+	if got := look(t, h, w.Result().Cookies()[0]).Get("X-Session-Data"); got != `{"new":1}` {
+		t.Errorf("the new session holds %.60s", got)
+	}
+	if info := look(t, h, c).Get("X-Session-Info"); info != infoAnonymous {
+		t.Errorf("the former session: %s", info)
+	}
+}
