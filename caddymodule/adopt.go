@@ -60,12 +60,12 @@ func disownedNames(patterns []string, adopted string) []string {
 
 // given is the session as the app is told of it.
 func (x *exchange) given() sessionstore.Record {
-	if !x.session.Exists() {
+	if !x.Session.Exists() {
 		return sessionstore.Record{Data: []byte(emptyData)}
 	}
-	flashes, _ := x.session.Flashes() // what is damaged, the change finds out
+	flashes, _ := x.Session.Flashes() // what is damaged, the change finds out
 	return sessionstore.Record{
-		Data: []byte(x.session.Data()), Flash: sessionstore.JoinFlashes(flashes), Permanent: x.session.Permanent(),
+		Data: []byte(x.Session.Data()), Flash: sessionstore.JoinFlashes(flashes), Permanent: x.Session.Permanent(),
 	}
 }
 
@@ -75,7 +75,7 @@ func (x *exchange) adoptedCookie() (string, error) {
 		return "", nil
 	}
 	x.asked = time.Now()
-	if !x.session.Exists() {
+	if !x.Session.Exists() {
 		return "", nil
 	}
 	rec := x.given()

@@ -1,14 +1,16 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	nostore "github.com/caddy-session/caddy-session/sessionstore/none"
 )
 
 // provisionDialect loads the dialect, and refuses what does not go with it.
@@ -55,44 +57,50 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.store = &lease{opts: opts, logger: h.outages}
 	if h.format.Client != nil {
-		h.store.name = "none"
-		h.store.opens = func() (sessionstore.Store, func(), error) { return nostore.Store{}, func() {}, nil }
-	} else if err := h.loadStore(ctx); err != nil {
+		h.keeper = keep.NewCookie(h.format.Client, opts, h.cookie.names[0])
+		return nil
+	}
+	store, err := h.loadStore(ctx, opts.IdleTimeout)
+	if err != nil {
 		return err
 	}
-	h.store.mu.Lock()
-	defer h.store.mu.Unlock()
-	return h.store.open()
+	store.Sessions, store.Cookies, store.Logger = opts, h.cookies, h.outages
+	h.keeper, err = keep.NewStore(store)
+	return err
 }
 
-func (h *Handler) loadStore(ctx caddy.Context) error {
+// cookies returns what reads and makes the values of the cookie.
+func (h *Handler) cookies(ctx context.Context) (dialects.Cookies, error) {
+	if h.format.Cookies != nil {
+		return h.format.Cookies, nil
+	}
+	return h.secret.get(ctx)
+}
+
+func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.StoreOptions, err error) {
 	var mod any
-	var err error
 	if h.StoreRaw != nil {
 		mod, err = ctx.LoadModule(h, "StoreRaw")
 	} else {
 		mod, err = ctx.LoadModuleByID(stores.Namespace+".bolt", nil)
 	}
 	if err != nil {
-		return fmt.Errorf("loading store: %w", err)
+		return o, fmt.Errorf("loading store: %w", err)
 	}
 	guest, ok := mod.(stores.Store)
 	if !ok {
-		return fmt.Errorf("module %T is not a session store", mod)
+		return o, fmt.Errorf("module %T is not a session store", mod)
 	}
-	h.store.name = mod.(caddy.Module).CaddyModule().ID.Name()
-	h.store.opens = guest.Open
+	o.Name = mod.(caddy.Module).CaddyModule().ID.Name()
+	o.Open = guest.Open
 	if layout := h.format.Layout; layout != "" {
 		sharer, ok := mod.(stores.Sharer)
 		if !ok {
-			return fmt.Errorf("dialect %s does not go with store %s: give it the store of the app, which is redis, memcached, mongodb, sql or file",
-				layout, h.store.name)
+			return o, fmt.Errorf("dialect %s does not go with store %s: give it the store of the app, which is redis, memcached, mongodb, sql or file",
+				layout, o.Name)
 		}
-		h.store.opens = func() (sessionstore.Store, func(), error) {
-			return sharer.OpenShared(layout, h.store.opts.IdleTimeout)
-		}
+		o.Open = func() (sessionstore.Store, func(), error) { return sharer.OpenShared(layout, lifetime) }
 	}
-	return nil
+	return o, nil
 }

@@ -64,8 +64,8 @@ func TestDialectDefaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := mustProvision(t, tt.options)
-			if h.cookie.names[0] != tt.cookie || h.cookie.permanent != tt.permanent || h.cookie.passThrough != tt.passThrough || h.store.opts.IdleTimeout != tt.lifetime {
-				t.Errorf("cookie %s, permanent %t, pass_through %t, %v", h.cookie.names[0], h.cookie.permanent, h.cookie.passThrough, h.store.opts.IdleTimeout)
+			if h.cookie.names[0] != tt.cookie || h.cookie.permanent != tt.permanent || h.cookie.passThrough != tt.passThrough || h.keeper.Options().IdleTimeout != tt.lifetime {
+				t.Errorf("cookie %s, permanent %t, pass_through %t, %v", h.cookie.names[0], h.cookie.permanent, h.cookie.passThrough, h.keeper.Options().IdleTimeout)
 			}
 		})
 	}

@@ -19,14 +19,14 @@ const doubtInterval = time.Minute
 
 // consider looks at what has become of the cookies of a request whose store has answered.
 func (d *doubt) consider(x *exchange, verified bool) {
-	if x.h.format.Doubt == nil || d.settled.Load() || len(x.cookies) == 0 {
+	if x.h.format.Doubt == nil || d.settled.Load() || len(x.Cookies) == 0 {
 		return
 	}
-	if x.session.Exists() {
+	if x.Session.Exists() {
 		d.settled.Store(true)
 		return
 	}
-	why := x.h.format.Doubt(x.cookies[0], verified)
+	why := x.h.format.Doubt(x.Cookies[0], verified)
 	now, last := time.Now().Unix(), d.last.Load()
 	if why == "" || now-last < int64(doubtInterval/time.Second) || !d.last.CompareAndSwap(last, now) {
 		return

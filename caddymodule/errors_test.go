@@ -41,9 +41,8 @@ func (b broken) Get(context.Context, string) (sessionstore.Entry, error) {
 func (broken) Close() error { return nil }
 
 // breakStore makes the store of a handler that has not been used fail.
-func breakStore(h *Handler, err error) {
-	h.store.manager = nil
-	h.store.opens = func() (sessionstore.Store, func(), error) { return broken{err: err}, func() {}, nil }
+func breakStore(tb testing.TB, h *Handler, err error) {
+	withStore(tb, h, "broken", func() (sessionstore.Store, func(), error) { return broken{err: err}, func() {}, nil })
 }
 
 func answers(w http.ResponseWriter, _ *http.Request) error {
@@ -58,14 +57,14 @@ func TestErrorsHaveABodyForPeople(t *testing.T) {
 		h := mustProvision(t, inMemory(t, ""))
 		c := create(t, h, `{"a":1}`)
 		h = mustProvision(t, "secret "+testSecret+"\nstore none")
-		breakStore(h, fmt.Errorf("%w: redis: dial tcp 10.1.2.3:6379: %s", sessionstore.ErrUnavailable, password))
+		breakStore(t, h, fmt.Errorf("%w: redis: dial tcp 10.1.2.3:6379: %s", sessionstore.ErrUnavailable, password))
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.AddCookie(c)
 		return h, r
 	}
 	damage := func(t *testing.T) (caddyhttp.MiddlewareHandler, *http.Request) {
 		h, r := outage(t)
-		breakStore(h.(*Handler), fmt.Errorf("%w: /var/lib/sessions/0a1b", sessionstore.ErrRecord))
+		breakStore(t, h.(*Handler), fmt.Errorf("%w: /var/lib/sessions/0a1b", sessionstore.ErrRecord))
 		return h, r
 	}
 	gated := func(t *testing.T) (caddyhttp.MiddlewareHandler, *http.Request) {
@@ -183,10 +182,9 @@ func TestHangUpIsNoOutage(t *testing.T) {
 		for hungUp, want := range map[bool]int{true: statusClientClosed, false: http.StatusServiceUnavailable} {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			h.store.opens = func() (sessionstore.Store, func(), error) {
+			withStore(t, h, "hanging", func() (sessionstore.Store, func(), error) {
 				return hangingUp{cancel: cancel, hangsUp: hungUp}, func() {}, nil
-			}
-			h.store.manager = nil
+			})
 			r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
 			r.AddCookie(c)
 			w, _, err := on(new(caddyhttp.Server), h, r, answers)

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -12,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -35,11 +34,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return err
 	}
 	defer x.end()
-	id := x.identify(included)
-	if early(r) && (len(x.cookies) > 0 || !safe(r.Method)) {
+	x.identify(included)
+	if early(r) && (len(x.Cookies) > 0 || !safe(r.Method)) {
 		return x.fail(http.StatusTooEarly, errEarly)
 	}
-	if err := x.load(id); err != nil {
+	if err := x.load(); err != nil {
 		return err
 	}
 	if err := x.forward(); err != nil {
@@ -56,32 +55,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // next handler gets, so that it sees the response begin in whichever way it does.
 type exchange struct {
 	headWriter
+	keep.Visit
 
-	h       *Handler
-	r       *http.Request
-	manager *sessionstore.Manager
+	h *Handler
+	r *http.Request
 
-	// session is what was loaded, and nobody as long as nothing was: it is never nil.
-	session *sessionstore.Session
-
-	// host is the one that the client named, since handlers behind may rewrite it,
-	// virtual says that the request is templates' own, and secure that it came over TLS.
-	host    string
-	virtual bool
-	secure  bool
-
-	// stale says that an older key had signed the cookie which names the session, id
-	// is what that cookie says, cookies are all values that came under its name, and signed those that verified.
-	stale   bool
-	id      string
-	cookies []string
-
-	// browser is the same of the second cookie, which ends with the browser.
-	browser []string
-	signed  []signed
-
-	// payload is what a cookie held that is a session by itself.
-	payload []byte
+	// host is the one that the client named, since handlers behind may rewrite it, and secure says that it came
+	// over TLS.
+	host   string
+	secure bool
 
 	// unavailable says that the session could not be loaded, and that the
 	// request went on without.
@@ -95,9 +77,6 @@ type exchange struct {
 
 	// withheld is what the request goes on without.
 	withheld withheld
-
-	// touched says that the use of the session is being recorded.
-	touched bool
 
 	progress  progress
 	forwarded bool
@@ -113,13 +92,7 @@ type exchange struct {
 
 	// What every request needs lies here, so that it needs no memory of its own.
 	cookieRoom [1]string
-	signedRoom [1]signed
 	headerRoom [5]string
-
-	// These belong to the lease.
-	before, after *exchange
-	interval      time.Duration
-	due           time.Time
 }
 
 // progress is how far the response has come.
@@ -142,21 +115,17 @@ func latest(r *http.Request) *exchange {
 	return x
 }
 
-// nobody is the session of all requests without one, which share it: it is never changed. It
-// has no scope, so that what a change begins is another, see [exchange.target].
-var nobody sessionstore.Session
-
 // enter makes the exchange.
 func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{h: h, r: r, session: &nobody, host: r.Host, virtual: isVirtual(r)}
-	x.secure = h.isSecure(r, x.virtual)
+	x := &exchange{h: h, r: r, host: r.Host, Visit: keep.Visit{Request: r, Session: keep.Nobody, Virtual: isVirtual(r)}}
+	x.secure = h.isSecure(r, x.Virtual)
 	x.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	x.outer, _ = x.vars[exchangeVar].(*exchange)
 	x.ResponseWriter, x.of = w, x
 	return x
 }
 
-// begin acquires the store, and enters the exchange in the request's variables.
+// begin enters the keeper, and the exchange in the request's variables.
 func (x *exchange) begin() error {
 	h := x.h
 	for o := x.outer; o != nil; o = o.outer {
@@ -166,8 +135,8 @@ func (x *exchange) begin() error {
 			return x.fail(http.StatusInternalServerError, errTwoHandlers)
 		}
 	}
-	var err error
-	if x.manager, err = h.store.acquire(); err != nil {
+	x.Scope = x.scope()
+	if err := h.keeper.Enter(&x.Visit); err != nil {
 		requests[requestUnavailable].Inc()
 		h.loggerFor(err).Error("session store not opened", zap.Error(err))
 		mayRepeat(x.ResponseWriter)
@@ -193,135 +162,46 @@ func (x *exchange) end() {
 	x.ended = true
 }
 
-// leave says that the exchange needs the store no more: a stream goes on for hours.
-func (x *exchange) leave() {
-	if x.manager == nil {
-		return
-	}
-	x.h.store.done(x)
-	x.manager = nil
-}
+// leave says that the exchange needs the keeper no more: a stream goes on for hours.
+func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 
-// identity is what names the session: n cookies of ours that verify. In a sub-request of
-// templates the outer request has taken the cookie, and ref is what it says.
-type identity struct {
-	n   int
-	ref string
-	err error
-}
-
-// maxIdentities is how many cookies that verify are looked up: another site of the
-// same domain may have added some of its own.
-const maxIdentities = 16
-
-// identify finds the cookies of ours that verify.
-func (x *exchange) identify(ref string) identity {
-	h := x.h
-	x.cookies, x.browser = h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
+// identify finds the cookies of ours. In a sub-request of templates, where the outer request has taken them, included
+// is the ref of its session.
+func (x *exchange) identify(included string) {
+	x.Cookies, x.Browser = x.h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
 	if a, ok := x.vars[asideVar].(*aside); ok {
-		x.cookies = append(x.cookies, a.cookies[x.cookieName()]...)
-		x.browser = append(x.browser, a.cookies[x.cookieName()+browserSuffix]...)
+		x.Cookies = append(x.Cookies, a.cookies[x.cookieName()]...)
+		x.Browser = append(x.Browser, a.cookies[x.cookieName()+browserSuffix]...)
 	}
-	if len(x.cookies) == 0 {
-		// In an error route, the handler that failed before has taken the cookies.
-		for o := x.outer; o != nil; o = o.outer {
-			if o.cookieName() == x.cookieName() {
-				x.cookies, x.browser = o.cookies, o.browser
-				break
-			}
+	// In an error route, the handler that failed before has taken the cookies.
+	for o := x.outer; o != nil && len(x.Cookies) == 0; o = o.outer {
+		if o.cookieName() == x.cookieName() {
+			x.Cookies, x.Browser = o.Cookies, o.Browser
 		}
 	}
-	if len(x.cookies) == 0 {
-		return identity{ref: ref}
+	if len(x.Cookies) == 0 {
+		x.Ref = included
 	}
-	if h.format.Client != nil {
-		return identity{} // the session itself is in the cookie: see unpack
-	}
-	sgn, err := h.cookies(x.r.Context())
-	if err != nil {
-		return identity{err: err}
-	}
-	x.signed = x.signedRoom[:0]
-	for _, value := range x.cookies {
-		if s, ok := h.verified.get(value, sgn, x.manager.ValidID); ok {
-			x.signed = append(x.signed, s)
-		}
-	}
-	return identity{n: len(x.signed)}
 }
 
 // load finds the session. An error refuses the request.
-func (x *exchange) load(id identity) error {
-	err := id.err
-	switch {
-	case err != nil:
-	case x.h.format.Client != nil:
-		err = x.unpack(&id)
-	case id.ref != "" && !x.manager.Foreign(): // others make no keys of refs
-		x.session, err = x.manager.LoadRef(x.r.Context(), id.ref, x.scope())
-	default:
-		err = x.lookUp(&id)
-	}
-	x.countRequest(&id, err)
+func (x *exchange) load() error {
+	err := x.h.keeper.Find(&x.Visit)
+	x.countRequest(err)
 	switch {
 	case err == nil:
-		x.h.doubt.consider(x, id.n > 0)
-		if x.session.Exists() {
-			x.keepAlive()
-		}
+		x.h.doubt.consider(x, x.Verified > 0)
 		return nil
 	case x.r.Context().Err() != nil:
 		return x.fail(statusClientClosed, x.r.Context().Err()) // which says nothing about the store
 	}
-	x.h.loggerFor(err).Error("session not loaded", zap.String("ref", id.ref), zap.Error(err))
+	x.h.loggerFor(err).Error("session not loaded", zap.String("ref", x.Ref), zap.Error(err))
 	if x.h.anonymous {
 		x.unavailable = true
 		return nil
 	}
 	mayRepeat(x.ResponseWriter)
 	return x.fail(http.StatusServiceUnavailable, err)
-}
-
-// lookUp asks the store for the sessions that the cookies name, until there is one. Such that have a successor come
-// last: somebody may have planted an old id, with a path that browsers send first.
-func (x *exchange) lookUp(id *identity) error {
-	for i := range x.signed[:min(len(x.signed), maxIdentities)] {
-		c := &x.signed[i]
-		s, err := x.manager.LoadKnown(x.r.Context(), c.id, c.ref, x.scope(), x.browser)
-		if err != nil {
-			x.session, id.ref = &nobody, c.ref
-			return err
-		}
-		if !s.Exists() || s.Former() && x.session.Exists() {
-			continue
-		}
-		s.NoCookie = x.virtual
-		x.session, x.id, x.stale = s, c.id, c.stale
-		if !s.Former() {
-			break
-		}
-	}
-	return nil
-}
-
-// cookies returns what reads and makes the values of our cookie.
-func (h *Handler) cookies(ctx context.Context) (dialects.Cookies, error) {
-	if h.format.Cookies != nil {
-		return h.format.Cookies, nil
-	}
-	return h.secret.get(ctx)
-}
-
-func (x *exchange) keepAlive() {
-	if x.h.format.Client != nil {
-		x.touched = x.session.TouchDue()
-		return
-	}
-	if x.session.TouchDue() {
-		x.h.store.touchSoon(beyond(x.r.Context()), x.manager, x.session, (*sessionstore.Manager).Touch)
-		x.touched = true
-	}
-	x.h.store.hold(x, x.manager.RefreshInterval(x.session))
 }
 
 // serve runs the next handler, and turns a refused commit into an error.
@@ -370,7 +250,7 @@ const markHeader = "Proxy-Connection"
 
 // included returns the ref of the session that the outer request of a sub-request has.
 func (x *exchange) included() (ref string) {
-	if !x.virtual {
+	if !x.Virtual {
 		return ""
 	}
 	if !slices.Contains(x.r.Header[markHeader], x.h.mark) {

@@ -11,6 +11,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // testSecret is a key that is long enough.
@@ -48,6 +51,19 @@ func mustProvision(tb testing.TB, options string) *Handler {
 // inMemory are options for a handler with a memory of its own.
 func inMemory(tb testing.TB, options string) string {
 	return "secret " + testSecret + "\nstore memory " + `"` + tb.Name() + `"` + "\n" + options
+}
+
+// withStore gives the handler another store, and returns what is done with it.
+func withStore(tb testing.TB, h *Handler, name string, open func() (sessionstore.Store, func(), error)) *keep.Store {
+	tb.Helper()
+	store, err := keep.NewStore(keep.StoreOptions{
+		Open: open, Name: name, Sessions: h.keeper.Options(), Cookies: h.cookies, Logger: h.logger,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	h.keeper = store
+	return store
 }
 
 // server stands for the one that Caddy prepares requests with.

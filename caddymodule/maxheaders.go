@@ -26,12 +26,12 @@ const infoTooLarge = ", too-large"
 // first, as an app whose cookies are in the vault may not even read them, and half of anything is never sent.
 func (x *exchange) fit() {
 	limit := x.h.MaxHeaders
-	if limit == 0 || !x.session.Exists() || x.headersSize() <= limit {
+	if limit == 0 || !x.Session.Exists() || x.headersSize() <= limit {
 		return
 	}
 	h, names := x.r.Header, &x.h.names
 	h[names.data] = x.line(0, x.h.encode(emptyData))
-	h[names.info] = x.line(1, info(x.session)+infoTooLarge)
+	h[names.info] = x.line(1, info(x.Session)+infoTooLarge)
 	delete(h, names.flash)
 	x.withheld = dataWithheld
 	for x.addCookies(); x.headersSize() > limit && x.withheld < allWithheld; x.addCookies() {
@@ -43,7 +43,7 @@ func (x *exchange) fit() {
 		}
 	}
 	x.h.outages.Warn("the session's headers are more than max_headers; the request goes on without the data",
-		zap.String("ref", x.session.Ref()), zap.Int("max_headers", limit))
+		zap.String("ref", x.Session.Ref()), zap.Int("max_headers", limit))
 }
 
 // headersSize is how many bytes of the request are our headers.
@@ -88,7 +88,7 @@ func (x *exchange) tooLong(status int) {
 		all += lineSize(name, values)
 	}
 	x.h.outages.Warn("the backend has refused a request, perhaps because its headers are too long; see max_headers",
-		zap.String("ref", x.session.Ref()), zap.Int("status", status), zap.Int("session_headers", ours), zap.Int("all_headers", all))
+		zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Int("session_headers", ours), zap.Int("all_headers", all))
 }
 
 // statusOf returns the status of a handler's error.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -23,27 +24,12 @@ var (
 		Name: "caddy_session_commits_total",
 		Help: "Responses that a session handler has let through or refused, by what became of the session.",
 	}, []string{"outcome"})
-
-	operationsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "caddy_session_store_operations_total",
-		Help: "Operations of the session stores.",
-	}, []string{"store", "operation", "outcome"})
-
-	operationSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "caddy_session_store_operation_duration_seconds",
-		Help: "How long the operations of the session stores took.",
-		// From a read in memory to beyond the store timeout's default of 1 s.
-		Buckets: []float64{
-			10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
-			1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5,
-		},
-	}, []string{"store", "operation"})
 )
 
 // registerMetrics shows the metrics in a configuration's registry. The handlers of one
 // configuration all ask for it.
 func registerMetrics(registry prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{requestsTotal, commitsTotal, operationsTotal, operationSeconds} {
+	for _, c := range append(keep.Collectors(), requestsTotal, commitsTotal) {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			return err
 		}
@@ -86,25 +72,25 @@ func children(vec *prometheus.CounterVec, outcomes ...string) []prometheus.Count
 }
 
 // countRequest counts the request once it is known whether it has a session.
-func (x *exchange) countRequest(id *identity, err error) {
+func (x *exchange) countRequest(err error) {
 	outcome := requestAnonymous
 	switch {
 	case err != nil && x.r.Context().Err() != nil:
 		outcome = requestCanceled
 	case err != nil:
 		outcome = requestUnavailable
-	case x.session.Exists():
+	case x.Session.Exists():
 		outcome = requestHit
-	case id.n > 0 || id.ref != "":
+	case x.Verified > 0 || x.Ref != "":
 		outcome = requestExpired
-	case len(x.cookies) > 0:
+	case len(x.Cookies) > 0:
 		outcome = requestForged
 	}
 	requests[outcome].Inc()
 }
 
 // countCommit counts a commit that was not refused.
-func (x *exchange) countCommit(o *sessionstore.Outcome) {
+func (x *exchange) countCommit(o *keep.Outcome) {
 	outcome := commitNone
 	switch {
 	case o.Result == sessionstore.Dropped:
@@ -113,7 +99,7 @@ func (x *exchange) countCommit(o *sessionstore.Outcome) {
 		outcome = commitConflictRetried
 	case o.Result == sessionstore.Saved:
 		outcome = commitSaved
-	case x.touched:
+	case x.Touched:
 		outcome = commitTouched
 	}
 	commits[outcome].Inc()

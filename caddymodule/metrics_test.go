@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,31 +15,10 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/internal/metricstest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
-
-// scrape returns our counters, and of our histograms how much they have seen, by their names and labels.
-func scrape(tb testing.TB, registry prometheus.Gatherer) map[string]float64 {
-	tb.Helper()
-	families, err := registry.Gather()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	seen := make(map[string]float64)
-	for _, family := range families {
-		if !strings.HasPrefix(family.GetName(), "caddy_session_") {
-			continue
-		}
-		for _, m := range family.GetMetric() {
-			name := strings.TrimPrefix(family.GetName(), "caddy_session_")
-			for _, label := range m.GetLabel() {
-				name += " " + label.GetName() + "=" + label.GetValue()
-			}
-			seen[name] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
-		}
-	}
-	return seen
-}
 
 func mustRegister(tb testing.TB) *prometheus.Registry {
 	tb.Helper()
@@ -51,31 +29,10 @@ func mustRegister(tb testing.TB) *prometheus.Registry {
 	return registry
 }
 
-// counted returns what f has added to the metrics, without the durations.
+// counted returns what f has added to the metrics.
 func counted(tb testing.TB, f func()) map[string]float64 {
 	tb.Helper()
-	registry := mustRegister(tb)
-	before := scrape(tb, registry)
-	f()
-	after := scrape(tb, registry)
-	maps.DeleteFunc(after, func(name string, n float64) bool {
-		return n == before[name] || strings.HasPrefix(name, "store_operation_duration")
-	})
-	for name := range after {
-		after[name] -= before[name]
-	}
-	return after
-}
-
-func wantCounted(tb testing.TB, got map[string]float64, want ...string) {
-	tb.Helper()
-	wanted := make(map[string]float64)
-	for _, name := range want {
-		wanted[name]++
-	}
-	if !maps.Equal(got, wanted) {
-		tb.Errorf("counted %v\nwant %v", got, wanted)
-	}
+	return metricstest.Counted(tb, mustRegister(tb), f)
 }
 
 // failingStore fails where it is told to.
@@ -117,7 +74,7 @@ func withFailingStore(t *testing.T, options string) (*Handler, *failingStore) {
 	t.Helper()
 	h, memory := withCountedStore(t, options)
 	failing := &failingStore{Store: memory.Store}
-	h.store = &lease{opens: (&countedStore{Store: failing}).Open, name: "failing", opts: h.store.opts, logger: h.logger}
+	withStore(t, h, "failing", (&countedStore{Store: failing}).Open)
 	return h, failing
 }
 
@@ -174,7 +131,7 @@ func TestRequestsCounted(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			store.get = test.err
-			wantCounted(t, counted(t, func() {
+			metricstest.Want(t, counted(t, func() {
 				if _, err := serve(h, withCookies(test.cookies...), nothing); (err != nil) != (test.err != nil) {
 					t.Error(err)
 				}
@@ -186,15 +143,17 @@ func TestRequestsCounted(t *testing.T) {
 	t.Run("the client hangs up", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		wantCounted(t, counted(t, func() {
+		metricstest.Want(t, counted(t, func() {
 			if _, err := serve(h, withCookies(live).WithContext(ctx), nothing); err == nil {
 				t.Error("no error")
 			}
 		}), "requests_total outcome=canceled", fmt.Sprintf(get, "canceled"))
 	})
 	t.Run("the store cannot be opened", func(t *testing.T) {
-		h.store = &lease{opens: closedStore{}.Open, name: "closed", opts: h.store.opts, logger: h.logger}
-		wantCounted(t, counted(t, func() {
+		closing := &closingStore{Store: store}
+		withStore(t, h, "closing", closing.Open)
+		h.keeper.Cleanup() // so that the next request opens it again
+		metricstest.Want(t, counted(t, func() {
 			if _, err := serve(h, withCookies(live), nothing); err == nil {
 				t.Error("no error")
 			}
@@ -202,9 +161,18 @@ func TestRequestsCounted(t *testing.T) {
 	})
 }
 
-type closedStore struct{}
+// closingStore can be opened once.
+type closingStore struct {
+	sessionstore.Store
+	closed bool
+}
 
-func (closedStore) Open() (sessionstore.Store, func(), error) { return nil, nil, errStore }
+func (c *closingStore) Open() (sessionstore.Store, func(), error) {
+	if c.closed {
+		return nil, nil, errStore
+	}
+	return c.Store, func() { c.closed = true }, nil
+}
 
 func TestCommitsCounted(t *testing.T) {
 	update := func(value string) func(http.ResponseWriter, *http.Request) error {
@@ -262,7 +230,7 @@ func TestCommitsCounted(t *testing.T) {
 				}
 				want = append(want, name)
 			}
-			wantCounted(t, counted(t, func() { _, _ = serve(h, withCookies(cookie), next) }), want...)
+			metricstest.Want(t, counted(t, func() { _, _ = serve(h, withCookies(cookie), next) }), want...)
 		})
 	}
 }
@@ -283,7 +251,7 @@ func TestTouchCounted(t *testing.T) {
 			cookie := create(t, h, `{"a":1}`)
 			store.touch = err
 			time.Sleep(touchInterval + 50*time.Millisecond)
-			wantCounted(t, counted(t, func() {
+			metricstest.Want(t, counted(t, func() {
 				if _, err := serve(h, withCookies(cookie), answering()); err != nil {
 					t.Error(err)
 				}
@@ -297,10 +265,7 @@ func TestTouchCounted(t *testing.T) {
 func awaitIdle(t *testing.T, h *Handler) {
 	t.Helper()
 	for range 5000 {
-		h.store.mu.Lock()
-		users := h.store.users
-		h.store.mu.Unlock()
-		if users == 0 {
+		if h.keeper.(*keep.Store).InUse() == 0 {
 			return
 		}
 		time.Sleep(time.Millisecond)
@@ -311,7 +276,7 @@ func awaitIdle(t *testing.T, h *Handler) {
 // TestUnfinishedNotCounted shows that a response that fails before its head counts as no commit.
 func TestUnfinishedNotCounted(t *testing.T) {
 	h, _ := withFailingStore(t, "")
-	wantCounted(t, counted(t, func() {
+	metricstest.Want(t, counted(t, func() {
 		_, err := serve(h, withCookies(), func(http.ResponseWriter, *http.Request) error { return errors.New("backend is down") })
 		if err == nil {
 			t.Error("no error")
@@ -341,7 +306,7 @@ func TestMetricsOutliveConfigurations(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got := scrape(t, ctx.GetMetricsRegistry())[hits]
+		got := metricstest.Scrape(t, ctx.GetMetricsRegistry())[hits]
 		if n > 0 && got != last+2 {
 			t.Errorf("configuration %d has counted %v, want %v", n, got, last+2)
 		}
@@ -351,11 +316,12 @@ func TestMetricsOutliveConfigurations(t *testing.T) {
 
 // TestLabelsAreBounded shows that all labels hold one of few words, whoever asks for what.
 func TestLabelsAreBounded(t *testing.T) {
-	allowed := slices.Concat(operationNames[:], outcomeNames[:], []string{
+	allowed := []string{
+		"get", "set", "delete", "touch", "ok", "found", "missing", "conflict", "error", "canceled",
 		"anonymous", "hit", "expired", "forged", "unavailable",
 		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "failed",
-		"", "memory", "bolt", "redis", "none", "failing", "closed", "bench", // stores
-	})
+		"", "memory", "bolt", "redis", "none", "failing", "counted", "closing", "broken", "hanging", // stores
+	}
 	h := mustProvision(t, inMemory(t, "name shop"))
 	r := withCookies(&http.Cookie{Name: "caddy_session_shop", Value: "evil"})
 	r.Host = "evil.example"
@@ -363,7 +329,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for name := range scrape(t, mustRegister(t)) {
+	for name := range metricstest.Scrape(t, mustRegister(t)) {
 		for _, label := range strings.Split(name, " ")[1:] {
 			n++
 			if _, value, _ := strings.Cut(label, "="); !slices.Contains(allowed, value) {

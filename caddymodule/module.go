@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
@@ -143,16 +144,14 @@ type Handler struct {
 	// outages is the logger for a store that is out of reach, and unreadable that for its damaged records, see loggerFor.
 	outages, unreadable *zap.Logger
 	format              dialects.Format
-	store               *lease
+	keeper              keep.Keeper
 	cookie              cookieJar
 	names               names
 	secret              secret
 
-	// verified remembers what signed cookies say.
-	verified verified
-	doubt    doubt
-	vault    vault.Patterns
-	adopted  adoption
+	doubt   doubt
+	vault   vault.Patterns
+	adopted adoption
 
 	// sharedCookie is the name of the cookie of a dialect that shares it. It is known in a Caddyfile only.
 	sharedCookie string
@@ -190,8 +189,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Cleanup implements [caddy.CleanerUpper]. Requests under way go on using the
 // store; the last of them gives it back.
 func (h *Handler) Cleanup() error {
-	if h.store != nil {
-		h.store.cleanup()
+	if h.keeper != nil {
+		h.keeper.Cleanup()
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func placeholder(r *http.Request, key string) (any, bool) {
 }
 
 func (x *exchange) placeholder(name string) (any, bool) {
-	s := x.session
+	s := x.Session
 	switch name {
 	case "exists":
 		return s.Exists(), true
@@ -78,7 +78,7 @@ func (x *exchange) lookupText(field string) (value jsondoc.Value, found bool) {
 
 // lookup returns a field of the data as the request found them.
 func (x *exchange) lookup(path jsondoc.Path) (value jsondoc.Value, found bool) {
-	doc, err := jsondoc.Parse(x.session.Data(), sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(x.Session.Data(), sessionstore.MaxDepth)
 	if err != nil {
 		return jsondoc.Value{}, false
 	}

@@ -61,7 +61,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.secret.provision(h.Secret, ctx.Storage()); err != nil {
 		return err
 	}
-	h.verified = newVerified()
 	if err := h.provisionStore(ctx); err != nil {
 		return err
 	}

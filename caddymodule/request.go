@@ -22,7 +22,7 @@ const (
 // place: placeholders and later handlers look at this one.
 func (x *exchange) forward() error {
 	h := x.r.Header
-	s, names := x.session, &x.h.names
+	s, names := x.Session, &x.h.names
 	if !s.Exists() {
 		x.inject(jsondoc.NewObject())
 		h[names.data] = x.line(0, x.h.encode(emptyData))
@@ -35,7 +35,7 @@ func (x *exchange) forward() error {
 	}
 
 	data := jsondoc.WithoutSurrogates(s.Data())
-	if limit := max(maxForward, x.h.store.opts.MaxSize); len(data) > limit && x.h.MaxHeaders == 0 {
+	if limit := max(maxForward, x.h.keeper.Options().MaxSize); len(data) > limit && x.h.MaxHeaders == 0 {
 		return x.forwarding(http.StatusInternalServerError, fmt.Errorf("its data are %d bytes, at most %d are forwarded", len(data), limit))
 	}
 	if !x.h.forwardAll || len(x.h.inject) > 0 {
@@ -64,7 +64,7 @@ func (x *exchange) forward() error {
 
 // forwarding is the error of a session that the backend cannot be told of.
 func (x *exchange) forwarding(status int, err error) error {
-	ref := x.session.Ref()
+	ref := x.Session.Ref()
 	x.h.logger.Error("session not forwarded", zap.String("ref", ref), zap.Error(err))
 	return x.fail(status, fmt.Errorf("session %s: %w", ref, err))
 }

@@ -205,7 +205,7 @@ func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
 	}
 	if x.withheld >= cookiesWithheld && len(c.vault) > 0 || x.withheld >= dataWithheld && len(c.adopted) > 0 {
 		// The app was not given its cookies, and has begun a session of its own.
-		x.h.logger.Warn("the app has begun a new session in the place of one that is beyond max_headers", zap.String("ref", x.session.Ref()))
+		x.h.logger.Warn("the app has begun a new session in the place of one that is beyond max_headers", zap.String("ref", x.Session.Ref()))
 		change.Destroy = true
 	}
 	if x.h.adopted.cookie != "" && len(change.Edits) > 0 {

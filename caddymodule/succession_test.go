@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -9,7 +8,6 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
 // ask sends a request with cookies, answered with headers given in pairs. It returns the data that the app was given and the response.
@@ -136,28 +134,5 @@ func TestAFirstUseIsNotedWithoutAChange(t *testing.T) {
 		if rec.Pred == "" {
 			return
 		}
-	}
-}
-
-// conflicting breaks the contract of stores.
-type conflicting struct{ sessionstore.Store }
-
-func (conflicting) Touch(context.Context, string, []byte, time.Duration) error {
-	return sessionstore.ErrConflict
-}
-
-func (conflicting) Get(context.Context, string) (sessionstore.Entry, error) {
-	return sessionstore.Entry{}, sessionstore.ErrConflict
-}
-
-// TestAStoreThatBreaksTheContract does not take Caddy with it: a touch runs in a goroutine of its own.
-func TestAStoreThatBreaksTheContract(t *testing.T) {
-	store := observe(conflicting{memory.New(memory.Options{})}, "broken")
-	t.Cleanup(func() { _ = store.Close() })
-	if err := store.Touch(t.Context(), "key", []byte("x"), time.Hour); err == nil {
-		t.Error("no error")
-	}
-	if _, err := store.Get(t.Context(), "key"); err == nil {
-		t.Error("no error")
 	}
 }

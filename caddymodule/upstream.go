@@ -46,7 +46,7 @@ func (x *exchange) forwardCookies() error {
 	if strings.ContainsAny(x.vaulted+x.adopted, `"\`) {
 		disown(x.r, &x.h.disowned, x.outer, true)
 	}
-	if x.h.cookie.mark && (x.session.Exists() || x.unavailable) {
+	if x.h.cookie.mark && (x.Session.Exists() || x.unavailable) {
 		x.marked = x.cookieName() + "=1"
 	}
 	x.addCookies()

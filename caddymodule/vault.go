@@ -48,10 +48,10 @@ func (h *Handler) clean() *Clean {
 
 // vaultCookies returns the cookies that the session keeps, as the browser would have sent them.
 func (x *exchange) vaultCookies() (string, error) {
-	if x.h.vault.Empty() || !x.session.Exists() {
+	if x.h.vault.Empty() || !x.Session.Exists() {
 		return "", nil
 	}
-	cookies, err := x.session.Vault()
+	cookies, err := x.Session.Vault()
 	if err != nil {
 		return "", x.forwarding(http.StatusServiceUnavailable, err)
 	}
@@ -80,7 +80,7 @@ func (x *exchange) vaultRequest() vault.Request {
 		req.Safe = true
 	}
 	req.Secure = x.secure || vault.Local(req.Host) ||
-		x.virtual && slices.Contains(r.Header[markHeader], x.h.mark+secureMark)
+		x.Virtual && slices.Contains(r.Header[markHeader], x.h.mark+secureMark)
 	if req.Path, _, _ = strings.Cut(original.RequestURI, "?"); !strings.HasPrefix(req.Path, "/") && original.URL != nil {
 		req.Path = original.URL.EscapedPath() // of a proxy's client, or of templates
 	}
@@ -112,7 +112,7 @@ func (x *exchange) takeCookies(h http.Header, name string) (adopted, vaulted []s
 	}
 	setLines(h, name, kept)
 	uncacheable(h)
-	if x.virtual {
+	if x.Virtual {
 		return nil, nil // as without us: where the response headers go to, no browser sees a cookie
 	}
 	return adopted, vaulted

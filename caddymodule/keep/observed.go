@@ -1,4 +1,4 @@
-package caddymodule
+package keep
 
 import (
 	"context"
@@ -30,6 +30,29 @@ const (
 	opError
 	opCanceled // the client hung up
 )
+
+// The metrics belong to the process, as those of requests do.
+var (
+	operationsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "caddy_session_store_operations_total",
+		Help: "Operations of the session stores.",
+	}, []string{"store", "operation", "outcome"})
+
+	operationSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "caddy_session_store_operation_duration_seconds",
+		Help: "How long the operations of the session stores took.",
+		// From a read in memory to beyond the store timeout's default of 1 s.
+		Buckets: []float64{
+			10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
+			1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5,
+		},
+	}, []string{"store", "operation"})
+)
+
+// Collectors are the metrics of the stores.
+func Collectors() []prometheus.Collector {
+	return []prometheus.Collector{operationsTotal, operationSeconds}
+}
 
 var (
 	operationNames = [...]string{opGet: "get", opSet: "set", opDelete: "delete", opTouch: "touch"}

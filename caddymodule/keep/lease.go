@@ -1,4 +1,4 @@
-package caddymodule
+package keep
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// lease is a handler's hold on its store. Caddy cleans a configuration up while
+// lease is a keeper's hold on its store. Caddy cleans a configuration up while
 // requests of it are still under way, and some begin even later, so that the store is
 // given back only when nobody uses it, and opened again for a latecomer.
 //
@@ -28,11 +28,17 @@ type lease struct {
 	users   int
 	cleaned bool
 
-	// held are the exchanges whose sessions are looked after, and refresh is the
+	// held are the visits whose sessions are looked after, and refresh is the
 	// timer for the first of them that is due, at refreshAt.
-	held      *exchange
+	held      map[*Visit]hold
 	refresh   *time.Timer
 	refreshAt time.Time
+}
+
+// hold says how often the session of a visit is looked after, and when next.
+type hold struct {
+	interval time.Duration
+	due      time.Time
 }
 
 // acquire returns the manager, which is good until the call of done.
@@ -72,12 +78,10 @@ func (l *lease) background(f func()) {
 	}()
 }
 
-// done ends a use of the manager, and with it hold, if there is an exchange.
-func (l *lease) done(x *exchange) {
+// done ends a use of the manager, and with it hold, if there is a visit.
+func (l *lease) done(v *Visit) {
 	l.mu.Lock()
-	if x != nil {
-		l.drop(x)
-	}
+	delete(l.held, v)
 	l.users--
 	release := l.idle()
 	l.mu.Unlock()
@@ -108,34 +112,13 @@ func (l *lease) idle() func() {
 	return release
 }
 
-// hold looks after the session of x, which has just been loaded, until done.
-func (l *lease) hold(x *exchange, interval time.Duration) {
-	due := x.session.Loaded().Add(interval)
+// hold looks after the session of v, which has just been loaded, until done.
+func (l *lease) hold(v *Visit, interval time.Duration) {
+	due := v.Session.Loaded().Add(interval)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	x.interval, x.due = interval, due
-	x.after = l.held
-	if l.held != nil {
-		l.held.before = x
-	}
-	l.held = x
+	l.held[v] = hold{interval, due}
 	l.arm(due)
-}
-
-// drop ends hold. The caller holds mu.
-func (l *lease) drop(x *exchange) {
-	if x.interval == 0 {
-		return
-	}
-	if x.before != nil {
-		x.before.after = x.after
-	} else {
-		l.held = x.after
-	}
-	if x.after != nil {
-		x.after.before = x.before
-	}
-	x.before, x.after, x.interval = nil, nil, 0
 }
 
 // arm sees to it that the timer fires by then. It is left running when nobody is
@@ -157,23 +140,24 @@ func (l *lease) refreshDue() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.refreshAt = time.Time{}
-	due := make(map[string]*exchange) // one for each session, by its ref
-	for x := l.held; x != nil; x = x.after {
-		if !now.Before(x.due) {
-			due[x.session.Ref()] = x
+	due := make(map[string]*Visit) // one for each session, by its ref
+	for v, h := range l.held {
+		if !now.Before(h.due) {
+			due[v.Session.Ref()] = v
 		}
 	}
-	for _, x := range due {
+	for _, v := range due {
 		l.users++
-		go l.touch(beyond(x.r.Context()), l.manager, x.session, (*sessionstore.Manager).Refresh)
+		go l.touch(beyond(v.Request.Context()), l.manager, v.Session, (*sessionstore.Manager).Refresh)
 	}
 	var next time.Time
-	for x := l.held; x != nil; x = x.after {
-		if due[x.session.Ref()] != nil {
-			x.due = now.Add(x.interval)
+	for v, h := range l.held {
+		if due[v.Session.Ref()] != nil {
+			h.due = now.Add(h.interval)
+			l.held[v] = h
 		}
-		if next.IsZero() || x.due.Before(next) {
-			next = x.due
+		if next.IsZero() || h.due.Before(next) {
+			next = h.due
 		}
 	}
 	if !next.IsZero() {
@@ -192,11 +176,10 @@ func (l *lease) touch(ctx context.Context, m *sessionstore.Manager, s *sessionst
 	}
 }
 
-// touchSoon records by how that the session was used, off the request's path: ctx goes beyond the request. The
-// caller has acquired the lease, and keeps it.
-func (l *lease) touchSoon(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session, how touching) {
+// touchSoon records by how that the session of v was used, off the request's path.
+func (l *lease) touchSoon(v *Visit, how touching) {
 	l.mu.Lock()
 	l.users++
 	l.mu.Unlock()
-	go l.touch(ctx, m, s, how)
+	go l.touch(beyond(v.Request.Context()), v.manager, v.Session, how)
 }

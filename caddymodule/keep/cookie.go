@@ -1,0 +1,119 @@
+package keep
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/none"
+)
+
+// maxCookie is what browsers keep of a cookie, its name and its value together (RFC 6265bis, section 5.6), in bytes.
+const maxCookie = 4096
+
+// Cookie keeps each session in its cookie. There is no store, and so nobody to compare with: parallel changes overwrite
+// each other, see [sessionstore.Manager.Unpack].
+type Cookie struct {
+	client  dialects.Client
+	opts    sessionstore.Options
+	manager *sessionstore.Manager
+
+	// name is the cookie's.
+	name string
+}
+
+// NewCookie returns what keeps sessions in cookies of this name.
+func NewCookie(client dialects.Client, opts sessionstore.Options, name string) *Cookie {
+	return &Cookie{client, opts, sessionstore.NewManager(none.Store{}, opts), name}
+}
+
+// Options implements [Keeper].
+func (k *Cookie) Options() sessionstore.Options { return k.opts }
+
+// Enter implements [Keeper].
+func (*Cookie) Enter(*Visit) error { return nil }
+
+// Leave implements [Keeper].
+func (*Cookie) Leave(*Visit) {}
+
+// Cleanup implements [Keeper].
+func (*Cookie) Cleanup() {}
+
+// Answered implements [Keeper].
+func (*Cookie) Answered(*Visit, bool, bool) {}
+
+// Find implements [Keeper].
+func (k *Cookie) Find(v *Visit) error {
+	for _, value := range v.Cookies {
+		if v.Verified == maxCookies {
+			break
+		}
+		session, err := k.open(v, value)
+		if session == nil {
+			continue
+		}
+		v.Verified++
+		v.Session = session
+		v.Session.NoCookie = v.Virtual
+		v.Touched = session.TouchDue()
+		if err != nil || v.Session.Exists() {
+			return err
+		}
+	}
+	return nil
+}
+
+// open returns the session in a cookie, or nil if it is not one that the app may have made.
+func (k *Cookie) open(v *Visit, value string) (*sessionstore.Session, error) {
+	if len(value) > maxCookie {
+		return nil, nil
+	}
+	payload, age, stale, ok := k.client.Open(value, time.Now())
+	if !ok {
+		return nil, nil
+	}
+	session, err := k.manager.Unpack(payload, age)
+	v.payload, v.Stale = payload, stale
+	return session, err
+}
+
+// Save implements [Keeper]. The change goes to the cookie that the app itself has just set, if it has.
+func (k *Cookie) Save(v *Visit, change *sessionstore.Change, app []string) (Outcome, error) {
+	session := v.Session
+	if len(app) > 0 {
+		session = new(sessionstore.Session) // it has taken its cookie back
+		for _, value := range app {
+			answered, err := k.open(v, value)
+			if err != nil {
+				return Outcome{}, err
+			}
+			if answered != nil {
+				session = answered
+			}
+		}
+	}
+	if !session.Exists() {
+		session = &sessionstore.Session{NoCookie: v.Virtual}
+	}
+	out, payload, err := k.manager.Pack(session, change)
+	if err != nil {
+		return Outcome{}, err
+	}
+	o := Outcome{Outcome: out, Replaces: out.Cookie != sessionstore.CookieKept}
+	if out.Cookie == sessionstore.CookieSet {
+		o.Value = k.client.Seal(payload, time.Now())
+		if size := len(k.name) + len(o.Value); size > maxCookie {
+			return Outcome{}, fmt.Errorf("%w: the cookie would be %d bytes, browsers keep %d", sessionstore.ErrTooLarge, size, maxCookie)
+		}
+	}
+	return o, nil
+}
+
+// Renew implements [Keeper].
+func (k *Cookie) Renew(v *Visit) (value string, ok bool) {
+	return k.client.Seal(v.payload, time.Now()), true
+}
+
+// Interface guard
+var _ Keeper = (*Cookie)(nil)

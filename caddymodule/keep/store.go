@@ -1,0 +1,252 @@
+package keep
+
+import (
+	"context"
+
+	"go.uber.org/zap"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// StoreOptions say where a [Store] has its sessions, and how.
+type StoreOptions struct {
+	// Open returns the store and what gives it back, see [stores.Store].
+	Open func() (sessionstore.Store, func(), error)
+
+	// Name is that of the store's module, for metrics and traces.
+	Name string
+
+	// Sessions are how they are kept.
+	Sessions sessionstore.Options
+
+	// Cookies returns what reads and makes the values of the cookie.
+	Cookies func(context.Context) (dialects.Cookies, error)
+
+	// Logger is told of sessions whose use could not be recorded.
+	Logger *zap.Logger
+}
+
+// Store keeps sessions in a store. The cookie holds an id.
+type Store struct {
+	lease
+	cookies func(context.Context) (dialects.Cookies, error)
+}
+
+// NewStore opens the store, which does no I/O.
+func NewStore(o StoreOptions) (*Store, error) {
+	k := &Store{lease: lease{opens: o.Open, name: o.Name, opts: o.Sessions, logger: o.Logger, held: make(map[*Visit]hold)}, cookies: o.Cookies}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k, k.open()
+}
+
+// Options implements [Keeper].
+func (k *Store) Options() sessionstore.Options { return k.opts }
+
+// Cleanup implements [Keeper]. The last visit gives the store back.
+func (k *Store) Cleanup() { k.cleanup() }
+
+// InUse returns how many visits there are, and uses of sessions that are being recorded.
+func (k *Store) InUse() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.users
+}
+
+// Enter implements [Keeper].
+func (k *Store) Enter(v *Visit) (err error) {
+	v.manager, err = k.acquire()
+	return err
+}
+
+// Leave implements [Keeper].
+func (k *Store) Leave(v *Visit) {
+	if v.manager != nil {
+		v.manager = nil
+		k.done(v)
+	}
+}
+
+// Find implements [Keeper].
+func (k *Store) Find(v *Visit) error {
+	if err := k.find(v); err != nil {
+		return err
+	}
+	if !v.Session.Exists() {
+		return nil
+	}
+	if v.Session.TouchDue() {
+		k.touchSoon(v, (*sessionstore.Manager).Touch)
+		v.Touched = true
+	}
+	k.hold(v, v.manager.RefreshInterval(v.Session))
+	return nil
+}
+
+func (k *Store) find(v *Visit) (err error) {
+	if len(v.Cookies) == 0 {
+		if v.Ref == "" || v.manager.Foreign() { // others make no keys of refs
+			return nil
+		}
+		v.Session, err = v.manager.LoadRef(v.Request.Context(), v.Ref, v.Scope)
+		return err
+	}
+	cookies, err := k.cookies(v.Request.Context())
+	if err != nil {
+		return err
+	}
+	v.signed = v.signedRoom[:0]
+	for _, value := range v.Cookies {
+		if s, ok := verify(value, cookies, v.manager); ok {
+			v.signed = append(v.signed, s)
+		}
+	}
+	v.Verified = len(v.signed)
+	return k.lookUp(v)
+}
+
+// lookUp asks the store for the sessions that the cookies name, until there is one. Such that have a successor come
+// last: somebody may have planted an old id, with a path that browsers send first.
+func (k *Store) lookUp(v *Visit) error {
+	for i := range v.signed[:min(len(v.signed), maxCookies)] {
+		c := &v.signed[i]
+		s, err := v.manager.LoadKnown(v.Request.Context(), c.id, c.ref, v.Scope, v.Browser)
+		if err != nil {
+			v.Session, v.Ref = Nobody, c.ref
+			return err
+		}
+		if !s.Exists() || s.Former() && v.Session.Exists() {
+			continue
+		}
+		s.NoCookie = v.Virtual
+		v.Session, v.id, v.Stale = s, c.id, c.stale
+		if !s.Former() {
+			break
+		}
+	}
+	return nil
+}
+
+// signed is what a cookie says whose signature is right.
+type signed struct {
+	id    string
+	ref   string
+	stale bool // an older key has signed it
+}
+
+// maxValue is longer than any value that we sign. What is longer is not worth hashing.
+const maxValue = 256
+
+// verify returns what the value of a cookie says, and whether its signature is right and it names what may be a
+// session's id.
+func verify(value string, cookies dialects.Cookies, m *sessionstore.Manager) (s signed, ok bool) {
+	if len(value) > maxValue {
+		return signed{}, false
+	}
+	id, stale, ok := cookies.Verify(value)
+	if !ok || !m.ValidID(id) {
+		return signed{}, false
+	}
+	return signed{id, sessionstore.Ref(id), stale}, true
+}
+
+// Save implements [Keeper].
+func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outcome, error) {
+	// A client that hangs up does not lose what the backend has answered.
+	ctx := context.WithoutCancel(v.Request.Context())
+	// Without a key there can be no cookie: that must be known before anything is saved.
+	cookies, err := k.cookies(ctx)
+	if err != nil {
+		return Outcome{}, err
+	}
+	session, err := v.target(ctx, app, cookies)
+	if err == nil && change.Destroy {
+		err = k.endOthers(ctx, v)
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	if session == nil {
+		return Outcome{Outcome: sessionstore.Outcome{Result: sessionstore.Dropped}}, nil
+	}
+	out, err := v.manager.Commit(ctx, session, change)
+	if err != nil {
+		return Outcome{}, err
+	}
+	o := Outcome{Outcome: out}
+	if out.Cookie == sessionstore.CookieSet {
+		o.Value = cookies.Sign(out.ID)
+	}
+	return o, nil
+}
+
+// target returns the session that the change goes to. It is the request's, or an anonymous one
+// for a change to begin, unless the app may name another by a cookie of its own. Then
+// we set none, and the target is nil if that cookie leads nowhere.
+func (v *Visit) target(ctx context.Context, app []string, cookies dialects.Cookies) (*sessionstore.Session, error) {
+	if len(app) == 0 && !v.Session.Exists() {
+		return &sessionstore.Session{Scope: v.Scope, NoCookie: v.Virtual}, nil
+	}
+	for _, value := range app {
+		if named, ok := verify(value, cookies, v.manager); ok {
+			session, err := v.manager.LoadKnown(ctx, named.id, named.ref, v.Scope, v.Browser)
+			if err != nil || !session.Exists() {
+				return nil, err
+			}
+			return session, nil
+		}
+	}
+	if !v.Session.Exists() {
+		return nil, nil // nobody could ever find a new one
+	}
+	return v.Session, nil
+}
+
+// endOthers ends the sessions of the other cookies that came. They come again with the next request, when
+// the one that has been looked at is gone.
+func (k *Store) endOthers(ctx context.Context, v *Visit) error {
+	if v.Virtual || len(v.signed) == 0 {
+		return nil // no cookie can be taken back there, so nothing is ended
+	}
+	ctx, cancel := context.WithTimeout(ctx, k.opts.StoreTimeout)
+	defer cancel()
+	for i := range v.signed {
+		c := &v.signed[i]
+		if c.id == v.id {
+			continue
+		}
+		session, err := v.manager.LoadKnown(ctx, c.id, c.ref, v.Scope, v.Browser)
+		if err == nil && session.Exists() {
+			_, err = v.manager.Commit(ctx, session, &sessionstore.Change{Destroy: true})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Renew implements [Keeper].
+func (k *Store) Renew(v *Visit) (value string, ok bool) {
+	ctx := v.Request.Context()
+	cookies, err := k.cookies(ctx)
+	if err != nil || !v.manager.Current(ctx, v.Session) {
+		return "", false
+	}
+	return cookies.Sign(v.id), true
+}
+
+// Answered implements [Keeper].
+func (k *Store) Answered(v *Visit, saved, renewed bool) {
+	switch {
+	case saved:
+	case renewed && v.Session.CookieOutdated():
+		k.touchSoon(v, (*sessionstore.Manager).TouchGiven)
+	case v.Session.FirstUse():
+		k.touchSoon(v, (*sessionstore.Manager).Touch)
+	}
+}
+
+// Interface guard
+var _ Keeper = (*Store)(nil)
