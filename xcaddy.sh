@@ -8,7 +8,7 @@ Usage:
   ./xcaddy.sh build [options]   build bin/caddy
   ./xcaddy.sh run   [options]   build it and run Caddyfile.example
 
-The build has the standard Caddy and the session handler with its usual stores. Options:
+The build has the standard Caddy, and the session handler with its usual stores and frameworks. Options:
 
   --with <package>  add an opt-in package of this checkout, or any other Caddy
                     module (<package>@<version>); may be repeated
@@ -35,11 +35,11 @@ check_go() {
 		die "Go $wanted or newer is needed; this is $have"
 }
 
-# opt_in lists the packages that the handler does not bring along by itself.
+# opt_in lists the packages that a usual build does not have.
 opt_in() {
 	local all always
-	all=$(go list ./caddymodule/...)
-	always=$(go list -deps ./caddymodule)
+	all=$(go list ./caddymodule/... ./frameworks/...)
+	always=$(go list -deps .)
 	{ grep -v -e '/internal/' -e '/internal$' | sort | comm -23 - <(sort <<<"$always"); } <<<"$all"
 }
 
@@ -65,7 +65,7 @@ build() {
 		with+=$(opt_in)
 	fi
 
-	local flags=(--with "$module/caddymodule")
+	local flags=(--with "$module")
 	while read -r package; do
 		case $package in
 		"") continue ;;

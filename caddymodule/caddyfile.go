@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/addons"
 )
 
 func init() {
@@ -182,15 +183,15 @@ func (c *Cookie) block(d *caddyfile.Dispenser) stores.Options {
 func guest(d *caddyfile.Dispenser, namespace, inlineKey string, raw *json.RawMessage) (any, error) {
 	option := d.Val()
 	if !d.NextArg() {
-		return nil, d.Errf("%s: a value is missing: %s", option, stores.Known(namespace))
+		return nil, d.Errf("%s: a value is missing: %s", option, addons.Known(namespace))
 	}
 	name := d.Val()
 	id := namespace + "." + name
 	if _, err := caddy.GetModule(id); err != nil {
-		if pkg := stores.PackageOf(id, d.RemainingArgs()); pkg != "" {
-			return nil, d.Errf("%s %s is not compiled in; build with it: xcaddy build --with %s", option, name, pkg)
+		if hint := addons.Hint(id, d.RemainingArgs()...); hint != "" {
+			return nil, d.Errf("%s %s %s", option, name, hint)
 		}
-		return nil, d.Errf("unrecognized %s: %s; %s", option, name, stores.Known(namespace))
+		return nil, d.Errf("unrecognized %s: %s; %s", option, name, addons.Known(namespace))
 	}
 	mod, err := caddyfile.UnmarshalModule(d, id)
 	if err != nil {

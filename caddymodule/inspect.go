@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/internal/addons"
 )
 
 // maxInspected is how much of standard input is read, in bytes: more than any record or cookie.
@@ -69,9 +70,13 @@ func runInspect(flags caddycmd.Flags) (int, error) {
 }
 
 func inspectorOf(dialect string) (dialects.Inspector, error) {
-	info, err := caddy.GetModule(dialects.Namespace + "." + dialect)
+	id := dialects.Namespace + "." + dialect
+	info, err := caddy.GetModule(id)
 	if err != nil {
-		return nil, fmt.Errorf("there is no dialect %q", dialect)
+		if hint := addons.Hint(id); hint != "" {
+			return nil, fmt.Errorf("dialect %s %s", dialect, hint)
+		}
+		return nil, fmt.Errorf("there is no dialect %q; %s", dialect, addons.Known(dialects.Namespace))
 	}
 	inspector, ok := info.New().(dialects.Inspector)
 	if !ok {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/frameworks/flask"
+	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -155,7 +155,7 @@ func TestAttackPlantedIDAndAnAdoptedSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			const secret = "dev"
-			signer, err := flask.NewSigner(secret)
+			signer, err := securecookie.NewSigner(secret)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +170,7 @@ func TestAttackPlantedIDAndAnAdoptedSession(t *testing.T) {
 						}
 					}
 				}
-				payload, err := flask.Codec{}.Encode(&rec)
+				payload, err := securecookie.Codec{}.Encode(&rec)
 				if err != nil {
 					t.Fatal(err)
 				}

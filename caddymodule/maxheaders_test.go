@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/caddy-session/caddy-session/frameworks/flask"
+	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -48,12 +48,12 @@ func TestAMaxSizeThatServersRefuseIsSaidAtTheStart(t *testing.T) {
 // session, in the place of the long one: its user can log in and out.
 func TestMaxHeadersAndAnAdoptedSession(t *testing.T) {
 	const secret = "dev"
-	signer, err := flask.NewSigner(secret)
+	signer, err := securecookie.NewSigner(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cookie := func(data string) string {
-		payload, err := flask.Codec{}.Encode(&sessionstore.Record{Data: []byte(data)})
+		payload, err := securecookie.Codec{}.Encode(&sessionstore.Record{Data: []byte(data)})
 		if err != nil {
 			t.Fatal(err)
 		}

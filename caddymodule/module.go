@@ -15,10 +15,6 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
 
-	// The frameworks of every build.
-	_ "github.com/caddy-session/caddy-session/frameworks/flask"
-	_ "github.com/caddy-session/caddy-session/frameworks/flask/flasksession"
-
 	// The stores of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/file"

@@ -5,8 +5,6 @@ package stores
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -18,47 +16,6 @@ import (
 
 // Namespace is where the stores register. The inline key of their JSON is "backend".
 const Namespace = "http.session.stores"
-
-// Package is where the packages of the stores are, each under its module's name.
-const Package = "github.com/caddy-session/caddy-session/caddymodule/stores"
-
-// optional are the modules that a usual build does not have, by their ids. Each is in a package below [Package] that has its name.
-var optional = []string{Namespace + ".memcached", Namespace + ".mongodb", Namespace + ".sql"}
-
-// PackageOf returns the package that brings a module, which stands in a Caddyfile with these arguments: "" if there is no such
-// module. The databases of sql are packages of their own.
-func PackageOf(id string, args []string) string {
-	if !slices.Contains(optional, id) {
-		return ""
-	}
-	pkg := Package + strings.ReplaceAll(strings.TrimPrefix(id, Namespace), ".", "/")
-	if id == Namespace+".sql" {
-		database := "<" + strings.Join(Databases, ", ") + ">"
-		if len(args) > 0 && slices.Contains(Databases, args[0]) {
-			database = args[0]
-		}
-		pkg += "/" + database
-	}
-	return pkg
-}
-
-// Known says which modules there are in a namespace, whether or not they are compiled in.
-func Known(namespace string) string {
-	var names []string
-	for _, module := range caddy.GetModules(namespace) {
-		names = append(names, module.ID.Name())
-	}
-	for _, id := range optional {
-		if name, ours := strings.CutPrefix(id, namespace+"."); ours {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	return "there are " + strings.Join(slices.Compact(names), ", ")
-}
-
-// Databases are those of the store sql.
-var Databases = []string{"postgres", "mysql", "sqlite"}
 
 // Store is implemented by the modules in [Namespace].
 type Store interface {

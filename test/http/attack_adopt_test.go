@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/frameworks/flask"
+	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -30,11 +30,11 @@ var adoptSite = newSite("www.adopt", `
 // appCookie is what an app with a secret sets, age ago, for a session with a user.
 func appCookie(t *testing.T, secret, user string, age time.Duration) string {
 	t.Helper()
-	signer, err := flask.NewSigner(secret)
+	signer, err := securecookie.NewSigner(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	payload, err := flask.Codec{}.Encode(&sessionstore.Record{Data: []byte(`{"user":"` + user + `"}`)})
+	payload, err := securecookie.Codec{}.Encode(&sessionstore.Record{Data: []byte(`{"user":"` + user + `"}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,13 +45,13 @@ func appCookie(t *testing.T, secret, user string, age time.Duration) string {
 func (r *reply) appSees(user string) *reply {
 	r.t.Helper()
 	value, named := strings.CutPrefix(r.given("Cookie"), "session=")
-	signer, err := flask.NewSigner(appSecret)
+	signer, err := securecookie.NewSigner(appSecret)
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	payload, _, _, ok := signer.Open(value, time.Now())
 	var rec sessionstore.Record
-	if !named || !ok || (flask.Codec{}).Decode(payload, &rec) != nil || string(rec.Data) != `{"user":"`+user+`"}` {
+	if !named || !ok || (securecookie.Codec{}).Decode(payload, &rec) != nil || string(rec.Data) != `{"user":"`+user+`"}` {
 		r.t.Fatalf("the app got the cookies %q, in which it sees %s", r.given("Cookie"), rec.Data)
 	}
 	return r

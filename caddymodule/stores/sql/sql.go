@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/addons"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
@@ -84,11 +85,11 @@ func find(database string) (*sql.Driver, error) {
 	if d := drivers[database]; d != nil {
 		return d, nil
 	}
-	if !slices.Contains(stores.Databases, database) {
+	if !slices.Contains(addons.Databases, database) {
 		// What stands there instead may be the dsn.
-		return nil, fmt.Errorf("store sql: the database must be one of %s", strings.Join(stores.Databases, ", "))
+		return nil, fmt.Errorf("store sql: the database must be one of %s", strings.Join(addons.Databases, ", "))
 	}
-	return nil, fmt.Errorf("store sql %s is not compiled in; build with it: xcaddy build --with %s/sql/%s", database, stores.Package, database)
+	return nil, fmt.Errorf("store sql %s %s", database, addons.Hint("http.session.stores.sql", database))
 }
 
 // Provision implements [caddy.Provisioner]. It connects to nothing. A file it looks at, and leaves it as it is.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/frameworks/flask"
+	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
 	"github.com/caddy-session/caddy-session/signer"
 )
 
@@ -78,12 +78,12 @@ func (f *Dialect) provision() error {
 	default:
 		return fmt.Errorf("serialization: %q is not auto, pickle, msgpack or json", f.Serialization)
 	}
-	lifetime, err := dialects.Lifetime(f.Lifetime, flask.DefaultLifetime)
+	lifetime, err := dialects.Lifetime(f.Lifetime, securecookie.DefaultLifetime)
 	if err != nil {
 		return err
 	}
 	f.format = dialects.Format{
-		Codec: New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: flask.CookieName,
+		Codec: New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: securecookie.DefaultName,
 		Lifetime: lifetime, Permanent: f.Permanent == nil || *f.Permanent,
 		Doubt: func(cookie string, verified bool) string { return doubt(cookie, verified, f.UseSigner, opts.KeyPrefix) },
 	}
@@ -156,7 +156,7 @@ func (unsigned) Sign(id string) string { return id }
 func (unsigned) Verify(value string) (id string, stale, ok bool) { return value, false, true }
 
 // CookieName implements [dialects.Shared].
-func (*Dialect) CookieName() string { return flask.CookieName }
+func (*Dialect) CookieName() string { return securecookie.DefaultName }
 
 // Format implements [dialects.Dialect].
 func (f *Dialect) Format() dialects.Format { return f.format }

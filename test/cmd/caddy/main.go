@@ -1,5 +1,5 @@
-// Command caddy is the Caddy that the tests run: the standard one with the session
-// handler and its opt-in stores. Users build theirs with xcaddy.
+// Command caddy is the Caddy that the tests run: the standard one with the usual
+// build of the session handler and some opt-in stores. Users build theirs with xcaddy.
 package main
 
 import (
@@ -7,7 +7,7 @@ import (
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	_ "github.com/caddy-session/caddy-session/caddymodule"
+	_ "github.com/caddy-session/caddy-session"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/mongodb"
 )

@@ -7,7 +7,7 @@ import (
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	_ "github.com/caddy-session/caddy-session/caddymodule"
+	_ "github.com/caddy-session/caddy-session"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/mongodb"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/mysql"

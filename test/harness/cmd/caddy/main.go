@@ -7,7 +7,7 @@ import (
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
-	_ "github.com/caddy-session/caddy-session/caddymodule"
+	_ "github.com/caddy-session/caddy-session"
 	_ "github.com/caddy-session/caddy-session/test/harness/faulty"
 	_ "github.com/caddy-session/caddy-session/test/harness/headers"
 	_ "github.com/caddy-session/caddy-session/test/harness/probe"

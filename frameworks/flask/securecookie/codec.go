@@ -1,6 +1,6 @@
-// Package flask shares and adopts the sessions that Flask keeps in its own signed cookie (SecureCookieSessionInterface, Flask
+// Package securecookie shares and adopts the sessions that Flask keeps in its own signed cookie (SecureCookieSessionInterface, Flask
 // 0.10 to 3.1): a JSON object in which types that JSON does not have are tagged, such as {" t":[1,2]} for a tuple.
-package flask
+package securecookie
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package flask_test
+package securecookie_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/frameworks/flask"
+	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -88,7 +88,7 @@ func TestLiveFlask(t *testing.T) {
 	if err := json.Unmarshal(run("", "make"), &made); err != nil {
 		t.Fatal(err)
 	}
-	signer, err := flask.NewSigner(secret)
+	signer, err := securecookie.NewSigner(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func TestLiveFlask(t *testing.T) {
 			t.Fatalf("cookie %d does not verify", i)
 		}
 		var r sessionstore.Record
-		if err := (flask.Codec{}).Decode(payload, &r); err != nil {
+		if err := (securecookie.Codec{}).Decode(payload, &r); err != nil {
 			t.Fatalf("cookie %d: %v", i, err)
 		}
 		r.Data = []byte(strings.Replace(string(r.Data), "{", `{"caddy":{"seen":true},`, 1))
@@ -106,7 +106,7 @@ func TestLiveFlask(t *testing.T) {
 			r.Flash = []byte("[]")
 		}
 		r.Flash = []byte(strings.Replace(strings.TrimSuffix(string(r.Flash), "]")+`,["caddy","hello"]]`, "[,", "[", 1))
-		if payload, err = (flask.Codec{}).Encode(&r); err != nil {
+		if payload, err = (securecookie.Codec{}).Encode(&r); err != nil {
 			t.Fatalf("cookie %d: %v", i, err)
 		}
 		made[i] = signer.Seal(payload, time.Now())

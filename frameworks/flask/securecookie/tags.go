@@ -1,4 +1,4 @@
-package flask
+package securecookie
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package flask_test
+package securecookie_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/frameworks/flask"
+	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -38,14 +38,14 @@ var cookies = []struct {
 
 func decode(t *testing.T, payload []byte) (r sessionstore.Record) {
 	t.Helper()
-	if err := (flask.Codec{}).Decode(payload, &r); err != nil {
+	if err := (securecookie.Codec{}).Decode(payload, &r); err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
 func TestCookiesOfFlask(t *testing.T) {
-	signer, err := flask.NewSigner(secret)
+	signer, err := securecookie.NewSigner(secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestCookiesOfFlask(t *testing.T) {
 			if string(r.Data) != c.data || string(r.Flash) != c.flash || r.Permanent != c.permanent {
 				t.Errorf("data %s, messages %s, permanent %t", r.Data, r.Flash, r.Permanent)
 			}
-			again, err := flask.Codec{}.Encode(&r)
+			again, err := securecookie.Codec{}.Encode(&r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,7 +103,7 @@ func TestWhatStays(t *testing.T) {
 	}
 	r.Data = []byte(`{"n":12345678901234567890123,"z":{"b":1,"a":[{"d":1,"c":2}]}}`)
 	r.Flash = []byte(`[["m","<b>hi</b>",["m",{" m":"<b>hi</b>"}]],["m","<b>hi</b>"]]`)
-	out, err := flask.Codec{}.Encode(&r)
+	out, err := securecookie.Codec{}.Encode(&r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ func TestTagsThatFlaskCannotRead(t *testing.T) {
 		`{"_flashes":[]}`:          false,
 	} {
 		r := sessionstore.Record{Data: []byte(data)}
-		if _, err := (flask.Codec{}).Encode(&r); (err == nil) != valid || err != nil && !errors.Is(err, sessionstore.ErrInvalid) {
+		if _, err := (securecookie.Codec{}).Encode(&r); (err == nil) != valid || err != nil && !errors.Is(err, sessionstore.ErrInvalid) {
 			t.Errorf("%s: %v", data, err)
 		}
 	}
@@ -160,14 +160,14 @@ func TestPayloadsThatAreNone(t *testing.T) {
 		"a message of three": payload(`{"_flashes":[["a","b","c"]]}`),
 	} {
 		var r sessionstore.Record
-		if err := (flask.Codec{}).Decode(value, &r); !errors.Is(err, sessionstore.ErrRecord) {
+		if err := (securecookie.Codec{}).Decode(value, &r); !errors.Is(err, sessionstore.ErrRecord) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
 func TestSignerRefuses(t *testing.T) {
-	signer, err := flask.NewSigner("new", secret)
+	signer, err := securecookie.NewSigner("new", secret)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,11 +181,11 @@ func TestSignerRefuses(t *testing.T) {
 	if _, _, _, ok := signer.Open(cookies[0].cookie, at.Add(-time.Minute-time.Second)); ok {
 		t.Error("a cookie of the future is taken")
 	}
-	other, _ := flask.NewSigner("another app's")
+	other, _ := securecookie.NewSigner("another app's")
 	if _, _, _, ok := other.Open(cookies[0].cookie, at); ok {
 		t.Error("another app's cookie is taken")
 	}
-	if _, err := flask.NewSigner("a", ""); err == nil {
+	if _, err := securecookie.NewSigner("a", ""); err == nil {
 		t.Error("an empty secret is taken")
 	}
 }
@@ -197,20 +197,20 @@ func FuzzDecode(f *testing.F) {
 	f.Add(payload(`{"_flashes":[{" t":["m",{" m":"x"}]}],"_permanent":1,"a":{" di":{" b__":null}}}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
 		var r, again sessionstore.Record
-		if flask.Codec.Decode(flask.Codec{}, value, &r) != nil {
+		if securecookie.Codec.Decode(securecookie.Codec{}, value, &r) != nil {
 			return
 		}
-		out, err := flask.Codec{}.Encode(&r)
+		out, err := securecookie.Codec{}.Encode(&r)
 		if err != nil {
 			return
 		}
-		if err := (flask.Codec{}).Decode(out, &again); err != nil {
+		if err := (securecookie.Codec{}).Decode(out, &again); err != nil {
 			t.Fatalf("what was encoded cannot be decoded: %v", err)
 		}
 		if !bytes.Equal(again.Flash, r.Flash) || again.Permanent != r.Permanent || len(again.Data) > 6*len(r.Data) {
 			t.Errorf("messages %s and %s, permanent %t and %t", r.Flash, again.Flash, r.Permanent, again.Permanent)
 		}
-		once, err := flask.Codec{}.Encode(&again)
+		once, err := securecookie.Codec{}.Encode(&again)
 		if err != nil || !bytes.Equal(once, out) {
 			t.Errorf("encoded twice it is another: %v", err)
 		}

@@ -1,4 +1,4 @@
-package flask
+package securecookie
 
 import (
 	"time"
@@ -9,8 +9,8 @@ import (
 // salt is what Flask tells the signatures of its cookie by.
 const salt = "cookie-session"
 
-// CookieName is Flask's default for SESSION_COOKIE_NAME.
-const CookieName = "session"
+// DefaultName is Flask's default for SESSION_COOKIE_NAME.
+const DefaultName = "session"
 
 // DefaultLifetime is Flask's default for PERMANENT_SESSION_LIFETIME.
 const DefaultLifetime = 31 * 24 * time.Hour

@@ -1,4 +1,4 @@
-package flask
+package securecookie
 
 import (
 	"fmt"
@@ -52,12 +52,12 @@ func (f *Dialect) Provision(caddy.Context) error {
 }
 
 // CookieName implements [dialects.Shared].
-func (*Dialect) CookieName() string { return CookieName }
+func (*Dialect) CookieName() string { return DefaultName }
 
 // Format implements [dialects.Dialect].
 func (f *Dialect) Format() dialects.Format {
 	return dialects.Format{
-		Codec: Codec{}, Client: f.signer, CookieName: CookieName, Lifetime: f.lifetime, Permanent: f.Permanent, Doubt: doubt,
+		Codec: Codec{}, Client: f.signer, CookieName: DefaultName, Lifetime: f.lifetime, Permanent: f.Permanent, Doubt: doubt,
 	}
 }
 

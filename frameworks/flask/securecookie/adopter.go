@@ -1,4 +1,4 @@
-package flask
+package securecookie
 
 import (
 	"cmp"
@@ -44,7 +44,7 @@ func (a *Adopter) Provision(caddy.Context) error {
 }
 
 // CookieName implements [adopters.Adopter].
-func (a *Adopter) CookieName() string { return cmp.Or(a.Cookie, CookieName) }
+func (a *Adopter) CookieName() string { return cmp.Or(a.Cookie, DefaultName) }
 
 // Form implements [adopters.Adopter].
 func (a *Adopter) Form() adopters.Form {

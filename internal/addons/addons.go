@@ -1,0 +1,62 @@
+// Package addons is a directory of the modules of this project that a build may lack, so that errors can say how to get them.
+// It imports none of them.
+package addons
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// packages has the package that brings each module, below [Root].
+var packages = map[string]string{
+	"http.session.stores.memcached": "/caddymodule/stores/memcached",
+	"http.session.stores.mongodb":   "/caddymodule/stores/mongodb",
+	sqlStore:                        "/caddymodule/stores/sql",
+
+	"http.session.adopters.flask":         "/frameworks/flask",
+	"http.session.dialects.flask":         "/frameworks/flask",
+	"http.session.dialects.flask_session": "/frameworks/flask",
+}
+
+// Root is the package of the usual build.
+const Root = "github.com/caddy-session/caddy-session"
+
+// sqlStore is the store whose databases are packages of their own, below its own.
+const sqlStore = "http.session.stores.sql"
+
+// Databases are those of the store sql.
+var Databases = []string{"postgres", "mysql", "sqlite"}
+
+// Hint says how to get a module, which stands in a Caddyfile before these arguments: "is not compiled in; build with it: …". It is
+// empty if this project has no such module.
+func Hint(id string, args ...string) string {
+	pkg, ok := packages[id]
+	if !ok {
+		return ""
+	}
+	if id == sqlStore {
+		database := "<" + strings.Join(Databases, ", ") + ">"
+		if len(args) > 0 && slices.Contains(Databases, args[0]) {
+			database = args[0]
+		}
+		pkg += "/" + database
+	}
+	return "is not compiled in; build with it: xcaddy build --with " + Root + pkg
+}
+
+// Known lists the modules in a namespace, whether or not they are compiled in.
+func Known(namespace string) string {
+	var names []string
+	for _, module := range caddy.GetModules(namespace) {
+		names = append(names, module.ID.Name())
+	}
+	for id := range packages {
+		if name, ok := strings.CutPrefix(id, namespace+"."); ok {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return "there are " + strings.Join(slices.Compact(names), ", ")
+}

@@ -1,0 +1,65 @@
+package addons_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	_ "github.com/caddy-session/caddy-session/caddymodule"
+)
+
+// TestMain has this program be a Caddy with the handler alone, if a test asks it to.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "session" {
+		caddycmd.Main()
+	}
+	os.Exit(m.Run())
+}
+
+// TestHandlerAlone has the handler without frameworks: sessions of its own, in the stores that need nothing more.
+func TestHandlerAlone(t *testing.T) {
+	var ids []string
+	for _, name := range caddy.Modules() {
+		if id, ok := strings.CutPrefix(name, "http.session."); ok {
+			ids = append(ids, id)
+		}
+	}
+	if got, want := strings.Join(ids, " "), "dialects.native stores.bolt stores.file stores.memory stores.none stores.redis"; got != want {
+		t.Errorf("there are %s, want %s", got, want)
+	}
+}
+
+// TestNotCompiledIn says of each module that there could be how to get it.
+func TestNotCompiledIn(t *testing.T) {
+	const build = " is not compiled in; build with it: xcaddy build --with github.com/caddy-session/caddy-session/"
+	adapter := caddyconfig.GetAdapter("caddyfile")
+	for option, says := range map[string]string{
+		"adopt flask {\nsecret dev\n}":      "adopt flask" + build + "frameworks/flask",
+		"dialect flask {\nsecret dev\n}":    "dialect flask" + build + "frameworks/flask",
+		"dialect flask_session":             "dialect flask_session" + build + "frameworks/flask",
+		"store memcached":                   "store memcached" + build + "caddymodule/stores/memcached",
+		"store mongodb mongodb://localhost": "store mongodb" + build + "caddymodule/stores/mongodb",
+		"store sql mysql u@/d":              "store sql" + build + "caddymodule/stores/sql/mysql",
+		"dialect flask-session":             "unrecognized dialect: flask-session; there are flask, flask_session, native",
+		"adopt php":                         "unrecognized adopt: php; there are flask",
+	} {
+		_, _, err := adapter.Adapt([]byte(":80\nsession {\n"+option+"\n}\n"), nil)
+		if err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, want %s", option, err, says)
+		}
+	}
+	for dialect, says := range map[string]string{
+		"flask": "dialect flask" + build + "frameworks/flask",
+		"php":   `; there are flask, flask_session, native`,
+	} {
+		out, err := exec.CommandContext(t.Context(), os.Args[0], "session", "inspect", "--dialect", dialect).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), says) {
+			t.Errorf("inspecting %s: %v, %s", dialect, err, out)
+		}
+	}
+}
