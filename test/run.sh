@@ -31,6 +31,7 @@ programs=(
 	"python3:python3"
 	"node:nodejs"
 	"npm:npm"
+	"php:php-cli"
 	"php-cgi:php-cgi"
 	"/usr/share/adminer/adminer.php:adminer"
 	"/usr/share/dokuwiki/doku.php:dokuwiki"

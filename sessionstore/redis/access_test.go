@@ -4,14 +4,13 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
-	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
@@ -69,10 +68,10 @@ func TestPasswordOfSentinels(t *testing.T) {
 	secretive(t, open(t, o).basics(t.Context()), "", opts.Password, opts.SentinelPassword)
 }
 
-// The lines of the README about users are all that the store needs, and no more.
-func TestUsersOfTheREADME(t *testing.T) {
+// The lines of the documentation about users are all that the store needs, and no more.
+func TestUsersOfTheDocumentation(t *testing.T) {
 	t.Parallel()
-	lines := readmeUsers(t)
+	lines := documentedUsers(t)
 	one := redistest.Start(t, redistest.Options{})
 	set := redistest.StartSentinel(t, calm)
 	cluster := redistest.StartCluster(t, calm)
@@ -96,7 +95,7 @@ func TestUsersOfTheREADME(t *testing.T) {
 		rights := slices.Clone(lines[""])
 		for _, use := range test.needs {
 			if lines[use] == nil {
-				t.Fatalf("the README has no line for %s", use)
+				t.Fatalf("the documentation has no line for %s", use)
 			}
 			rights = append(rights, lines[use]...)
 		}
@@ -150,15 +149,11 @@ func TestUsersOfTheREADME(t *testing.T) {
 	}
 }
 
-// readmeUsers returns the rights that the README gives, by what they are for: "" is what all need.
-func readmeUsers(t *testing.T) map[string][]string {
+// documentedUsers returns the rights that the documentation gives, by what they are for: "" is what all need.
+func documentedUsers(t *testing.T) map[string][]string {
 	t.Helper()
-	text, err := os.ReadFile(harness.Root() + "/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	lines := make(map[string][]string)
-	for line := range strings.Lines(string(text)) {
+	for line := range strings.Lines(docs.Text(t)) {
 		rest, found := strings.CutPrefix(strings.TrimSpace(line), "ACL SETUSER caddy ")
 		if !found {
 			continue
@@ -173,7 +168,7 @@ func readmeUsers(t *testing.T) map[string][]string {
 		lines[strings.TrimSpace(use)] = rights
 	}
 	if len(lines[""]) == 0 {
-		t.Fatal("the README has no ACL SETUSER line")
+		t.Fatal("the documentation has no ACL SETUSER line")
 	}
 	return lines
 }

@@ -57,7 +57,7 @@ func benchmark(b *testing.B, f func(b *testing.B, s *store, next func() bool)) {
 	}
 }
 
-// TestMemory measures what a session of 500 bytes takes in Redis, for the README. With -v it says so.
+// TestMemory measures what a session of 500 bytes takes in Redis, for the documentation. With -v it says so.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})

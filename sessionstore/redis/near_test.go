@@ -160,7 +160,7 @@ func TestNearCacheReadsItsOwnWrites(t *testing.T) {
 	}
 }
 
-// What was written elsewhere is seen soon: the README says how soon.
+// What was written elsewhere is seen soon: the documentation says how soon.
 func TestNearCacheStaleness(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})

@@ -80,7 +80,7 @@ func TestWaitReplicas(t *testing.T) {
 // migrating is a test while a slot is on its way from one master to another: its keys are here and there.
 func TestMigration(t *testing.T) {
 	t.Parallel()
-	rights := readmeUsers(t)
+	rights := documentedUsers(t)
 	var all []string
 	for _, use := range []string{"", "cluster", "wait_replicas"} {
 		all = append(all, rights[use]...)

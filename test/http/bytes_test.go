@@ -8,10 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// nodeApp answers in the ways in which Node apps set our headers. SNIPPET is what the README shows.
+// nodeApp answers in the ways in which Node apps set our headers. SNIPPET is what the documentation shows.
 const nodeApp = `
 const app = require('express')();
 app.get('/latin', (req, res) => {
@@ -35,18 +36,10 @@ app.get('/', (req, res) => res.end(req.get('X-Session-Data')));
 app.listen(process.argv[2], '127.0.0.1');
 `
 
-// Node sends the characters up to U+00FF as a byte each, and refuses others; the README says how they are sent.
+// Node sends the characters up to U+00FF as a byte each, and refuses others; the documentation says how they are sent.
 func TestWhatNodeSends(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(filepath.Join(harness.Root(), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, snippet, found := strings.Cut(string(readme), "```js\nconst ascii = ")
-	snippet, _, ends := strings.Cut(snippet, "```")
-	if !found || !ends {
-		t.Fatal("the README has no snippet for Node")
-	}
+	snippet := docs.Between(t, "```js\nconst ascii = ", "```")
 	node, script, addr := harness.Node(t), filepath.Join(t.TempDir(), "app.cjs"), harness.FreeAddr(t)
 	putFile(t, script, strings.Replace(nodeApp, "SNIPPET", "const ascii = "+snippet, 1))
 	cmd := exec.Command(node, script, addr[strings.LastIndex(addr, ":")+1:])

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
@@ -84,7 +84,7 @@ func configFile(t *testing.T, line string) string {
 	return path
 }
 
-// limited are the servers of the README's table: with their defaults, and with headers of 20,000 bytes allowed.
+// limited are the servers of the documentation's table: with their defaults, and with headers of 20,000 bytes allowed.
 var limited = map[string]func(t *testing.T, raised bool) string{
 	"uWSGI": func(t *testing.T, raised bool) string {
 		return uwsgi(t, wsgiScript(t), when(raised, "--buffer-size", "32768")...)
@@ -125,18 +125,13 @@ func when(raised bool, options ...string) []string {
 
 var limitRow = regexp.MustCompile(`(?m)^\| (\S+) \| (\d+) \| (\d+|100 headers) \| .* \|$`)
 
-// TestHeaderLimitsOfServers measures what the README says that servers take, and that what it names raises it.
+// TestHeaderLimitsOfServers measures what the documentation says that servers take, and that what it names raises it.
 func TestHeaderLimitsOfServers(t *testing.T) {
 	t.Parallel()
-	readme, err := os.ReadFile(filepath.Join(harness.Root(), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(readme), "| server | one header | all headers |")
-	table, _, _ = strings.Cut(table, "\n\n")
+	table := docs.Between(t, "| server | one header | all headers |", "\n\n")
 	rows := limitRow.FindAllStringSubmatch(table, -1)
 	if len(rows) != len(limited) {
-		t.Fatalf("the README's table has %d rows, not %d", len(rows), len(limited))
+		t.Fatalf("the documentation's table has %d rows, not %d", len(rows), len(limited))
 	}
 	for _, row := range rows {
 		t.Run(row[1], func(t *testing.T) {
@@ -149,13 +144,13 @@ func TestHeaderLimitsOfServers(t *testing.T) {
 			compare(t, "all headers", all, row[3])
 			const raised = 20_000
 			if one < raised && !taken(t, limited[row[1]](t, true), oneHeader(raised)) {
-				t.Errorf("what the README names allows no header of %d bytes", raised)
+				t.Errorf("what the documentation names allows no header of %d bytes", raised)
 			}
 		})
 	}
 }
 
-// compare compares a size with what the README says. A part of what a server takes in all is for the rest of the request.
+// compare compares a size with what the documentation says. A part of what a server takes in all is for the rest of the request.
 func compare(t *testing.T, what string, size int, says string) {
 	t.Helper()
 	limit, err := strconv.Atoi(says)
@@ -163,7 +158,7 @@ func compare(t *testing.T, what string, size int, says string) {
 		limit = mostHeaders // it counts lines
 	}
 	if size < limit-limit/16 || size > limit+limit/128 {
-		t.Errorf("%s: %d bytes, and the README says %s", what, size, says)
+		t.Errorf("%s: %d bytes, and the documentation says %s", what, size, says)
 	}
 }
 

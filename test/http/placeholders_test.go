@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestWhatPlaceholdersOpen shows what the README warns of: what a session's values do where they choose a file, a host or a
+// TestWhatPlaceholdersOpen shows what the documentation warns of: what a session's values do where they choose a file, a host or a
 // redirect, and what Caddy itself keeps of secrets and cookies.
 func TestWhatPlaceholdersOpen(t *testing.T) {
 	t.Parallel()

@@ -3,12 +3,12 @@ package http_test
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
@@ -29,19 +29,10 @@ http://$ADDR {
 }`, redisPassword, server.Addr(), options))
 }
 
-// quietly is the log of the README's filter, so that all that it holds is to be free of secrets, at every level.
+// quietly is the log of the documentation's filter, so that all that it holds is to be free of secrets, at every level.
 func quietly(t *testing.T) string {
 	t.Helper()
-	readme, err := os.ReadFile(harness.Root() + "/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, filter, _ := strings.Cut(string(readme), "\t\tformat filter {")
-	filter, _, found := strings.Cut(filter, "\n  \t\t}")
-	if !found {
-		t.Fatal("the README has no filter")
-	}
-	return "log {\n level DEBUG\n format filter {" + filter + "\n}\n}"
+	return "log {\n level DEBUG\n format filter {" + docs.Between(t, "\t\tformat filter {", "\t\t}") + "}\n}"
 }
 
 // Two proxies share sessions in Redis; Redis is down when they start, goes and comes back.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
@@ -147,36 +147,38 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
-// The examples of the README are right.
-func TestREADME(t *testing.T) {
+// The examples of the documentation are right.
+func TestDocumentation(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", secret)
-	readme, err := os.ReadFile(harness.Root() + "/README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	ca := redistest.NewTLS(t).CA
 	password := filepath.Join(t.TempDir(), "redis")
 	if err := os.WriteFile(password, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, section, _ := strings.Cut(string(readme), "\n### Redis\n")
-	section, _, _ = strings.Cut(section, "\n### ")
-	examples := strings.Split(section, "```caddyfile\nstore ")[1:]
-	for _, example := range examples {
-		example, _, _ = strings.Cut(example, "```")
-		example = strings.NewReplacer("/etc/redis/ca.pem", ca, "/run/secrets/redis", password).Replace(example)
-		s := mustProvision(t, example)
+	withUser := 0
+	for _, example := range docs.Examples(t, "caddyfile") {
+		_, text, found := strings.Cut(example.Text, "store redis")
+		if !found {
+			continue
+		}
+		text = strings.NewReplacer("/etc/redis/ca.pem", ca, "/run/secrets/redis", password).Replace("redis" + text)
+		s := mustProvision(t, text)
+		if !strings.Contains(text, "caddy") {
+			continue
+		}
+		withUser++
 		if s.opts.Username != "caddy" || s.opts.Password != secret {
-			t.Errorf("%s: user %q", example, s.opts.Username)
+			t.Errorf("%s: user %q", text, s.opts.Username)
 		}
 	}
-	if len(examples) != 3 {
-		t.Errorf("%d examples", len(examples))
+	if withUser != 3 {
+		t.Errorf("%d examples with a user", withUser)
 	}
+	section := docs.Named(t, "docs/redis.md")
 	for option := range strings.SplitSeq("username password db master sentinel_username sentinel_password cluster tls ca certificate "+
 		"server_name key_prefix pool_size dial_timeout read_timeout write_timeout pipelining wait_replicas near_cache max_entries max_bytes", " ") {
 		if !strings.Contains(section, "`"+option) && !strings.Contains(section, "{ "+option) && !strings.Contains(section, "`tls { "+option) {
-			t.Errorf("the README does not name %s", option)
+			t.Errorf("the documentation does not name %s", option)
 		}
 	}
 }

@@ -1,13 +1,12 @@
 package flask_test
 
 import (
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
@@ -53,18 +52,9 @@ func matrix() string {
 	return table.String()
 }
 
-func readme(t *testing.T) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join(harness.Root(), "README.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-func TestReadmeHasTheMatrix(t *testing.T) {
-	if !strings.Contains(readme(t), matrix()) {
-		t.Errorf("the README does not have this table:\n%s", matrix())
+func TestDocumentationHasTheMatrix(t *testing.T) {
+	if !strings.Contains(docs.Text(t), matrix()) {
+		t.Errorf("the documentation does not have this table:\n%s", matrix())
 	}
 }
 
@@ -78,8 +68,8 @@ for source in pathlib.Path(flask_session.__file__).parent.rglob("*.py"):
 print(" ".join(n for n in names if "SESSION" in n or n.startswith("SECRET_KEY")))
 `
 
-func TestReadmeHasEverySetting(t *testing.T) {
-	text := readme(t)
+func TestDocumentationHasEverySetting(t *testing.T) {
+	text := docs.Text(t)
 	for _, v := range versions {
 		out, err := exec.Command(harness.FlaskSession(t, v.name), "-c", settings).Output()
 		names := strings.Fields(string(out))
@@ -88,7 +78,7 @@ func TestReadmeHasEverySetting(t *testing.T) {
 		}
 		for _, name := range names {
 			if !strings.Contains(text, "`"+name+"`") {
-				t.Errorf("%s: the README does not have %s", v.name, name)
+				t.Errorf("%s: the documentation does not have %s", v.name, name)
 			}
 		}
 	}

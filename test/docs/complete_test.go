@@ -1,0 +1,203 @@
+package docs_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/test/docs"
+	"github.com/caddy-session/caddy-session/test/harness"
+
+	_ "github.com/caddy-session/caddy-session"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/mongodb"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql"
+)
+
+// inline are the options that stand without their name in a Caddyfile.
+var inline = []string{"path", "directory", "addresses", "database", "source", "dsn", "uri", "field", "login", "format", "match"}
+
+// TestEveryOption has the documentation name all options of all modules. They have the same names in a Caddyfile and in JSON.
+func TestEveryOption(t *testing.T) {
+	t.Parallel()
+	text := docs.Text(t)
+	count := 0
+	for _, namespace := range []string{"http.handlers", "http.session.stores", "http.session.dialects", "http.session.adopters"} {
+		for _, module := range caddy.GetModules(namespace) {
+			id := string(module.ID)
+			if !strings.HasPrefix(id, "http.session.") && !strings.HasPrefix(id, "http.handlers.session") || strings.HasSuffix(id, "_clean") {
+				continue
+			}
+			if !strings.Contains(text, module.ID.Name()) {
+				t.Errorf("the documentation does not name the module %s", id)
+			}
+			for _, option := range optionsOf(reflect.TypeOf(module.New()).Elem()) {
+				count++
+				if named := regexp.MustCompile("`(?:[^`\n]*[ {\n])?" + option + "[`, |]|(?m)^\t+" + option + "[ \n]"); !slices.Contains(inline, option) && !named.MatchString(text) {
+					t.Errorf("the documentation does not have the option %s of %s", option, id)
+				}
+			}
+		}
+	}
+	if count < 80 {
+		t.Errorf("there are %d options only", count)
+	}
+}
+
+// optionsOf returns the names of what a struct has in JSON, and those of the structs in it.
+func optionsOf(of reflect.Type) (names []string) {
+	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Map {
+		of = of.Elem()
+	}
+	if of.Kind() != reflect.Struct || of == reflect.TypeFor[caddyhttp.ResponseMatcher]() {
+		return nil
+	}
+	for i := range of.NumField() {
+		field := of.Field(i)
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" || name == "-" {
+			continue
+		}
+		names = append(append(names, name), optionsOf(field.Type)...)
+	}
+	return names
+}
+
+// sources parses the Go files of the product.
+func sources(t *testing.T) (files []*ast.File) {
+	t.Helper()
+	root := harness.Root()
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		name := entry.Name()
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && path != root && (slices.Contains([]string{"test", "storetest", "testdata"}, name) || strings.HasPrefix(name, ".")):
+			return filepath.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		files = append(files, file)
+		return err
+	})
+	if err != nil || len(files) < 100 {
+		t.Fatalf("%d files: %v", len(files), err)
+	}
+	return files
+}
+
+// texts returns all string literals in a part of the source.
+func texts(node ast.Node) (all []string) {
+	ast.Inspect(node, func(n ast.Node) bool {
+		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			if text, err := strconv.Unquote(literal.Value); err == nil {
+				all = append(all, text)
+			}
+		}
+		return true
+	})
+	return all
+}
+
+// TestEveryLogMessage has the page about troubleshooting name all that is logged, and nothing that is not.
+func TestEveryLogMessage(t *testing.T) {
+	t.Parallel()
+	page := docs.Named(t, "docs/troubleshooting.md")
+	var all []string
+	logged := 0
+	for _, file := range sources(t) {
+		all = append(all, texts(file)...)
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || len(call.Args) == 0 {
+				return true
+			}
+			method, ok := call.Fun.(*ast.SelectorExpr)
+			if !ok || !slices.Contains([]string{"Warn", "Error", "Info", "stripHead"}, method.Sel.Name) {
+				return true
+			}
+			for _, message := range texts(call.Args[0]) {
+				if message = strings.Trim(message, " :;"); message != "" {
+					logged++
+					if !strings.Contains(page, message) {
+						t.Errorf("docs/troubleshooting.md does not have the log message %q", message)
+					}
+				}
+			}
+			return true
+		})
+	}
+	if logged < 30 {
+		t.Errorf("there are %d log messages only", logged)
+	}
+	for _, quoted := range quotedMessages(page) {
+		if !slices.ContainsFunc(all, func(text string) bool { return says(text, quoted) }) {
+			t.Errorf("docs/troubleshooting.md has %q, which is in no source", quoted)
+		}
+	}
+}
+
+// quotedMessages returns what the first cells of the tables quote.
+func quotedMessages(page string) (quoted []string) {
+	for line := range strings.Lines(page) {
+		cell, isRow := strings.CutPrefix(line, "| `")
+		if !isRow {
+			continue
+		}
+		cell, _, _ = strings.Cut("`"+cell, " | ")
+		for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
+			if strings.Count(code[1], " ") > 1 { // one or two words may be a name, or another program's
+				quoted = append(quoted, code[1])
+			}
+		}
+	}
+	return quoted
+}
+
+var verb = regexp.MustCompile(`%[.\d]*[a-z]`)
+
+// says reports whether a text of the source, which may have verbs of fmt, is what is quoted, or has it in it.
+func says(text, quoted string) bool {
+	if strings.Contains(text, quoted) {
+		return true
+	}
+	if !verb.MatchString(text) || len(verb.ReplaceAllString(text, "")) < 20 {
+		return false
+	}
+	parts := verb.Split(text, -1)
+	for i, part := range parts {
+		parts[i] = regexp.QuoteMeta(part)
+	}
+	return regexp.MustCompile("^" + strings.Join(parts, ".+") + "$").MatchString(quoted)
+}
+
+// TestEveryMetric has the documentation name all metrics.
+func TestEveryMetric(t *testing.T) {
+	t.Parallel()
+	text, count := docs.Text(t), 0
+	for _, file := range sources(t) {
+		for _, name := range texts(file) {
+			if len(name) > len("caddy_session_") && strings.HasPrefix(name, "caddy_session_") {
+				count++
+				if !strings.Contains(text, "`"+name+"`") {
+					t.Errorf("the documentation does not have the metric %s", name)
+				}
+			}
+		}
+	}
+	if count < 4 {
+		t.Errorf("there are %d metrics only", count)
+	}
+}

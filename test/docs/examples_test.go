@@ -1,0 +1,151 @@
+package docs_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/docs"
+	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+// secrets are the files of the examples. Their folder is another in the tests.
+var secrets = map[string]string{
+	"dsn":         "postgres://caddy:password@localhost/sessions",
+	"mongodb":     "mongodb://caddy:password@localhost/",
+	"redis":       "password",
+	"session-key": "0123456789abcdef0123456789abcdef",
+}
+
+// site makes a Caddyfile of an example, which may be one, or a directive, or an option of session.
+func site(example string) string {
+	switch word, _, _ := strings.Cut(strings.TrimSpace(example), " "); {
+	case word == "store":
+		return "http://localhost:8080 {\nsession {\n" + example + "}\n}\n"
+	case strings.HasPrefix(word, "session"), word == "route":
+		return "http://localhost:8080 {\n" + example + "}\n"
+	default:
+		return example
+	}
+}
+
+// TestExamples has Caddy validate every Caddyfile of the documentation.
+func TestExamples(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "ca.pem"), read(t, redistest.NewTLS(t).CA))
+	for name, text := range secrets {
+		write(t, filepath.Join(dir, name), text+"\n")
+	}
+	examples := docs.Examples(t, "caddyfile")
+	seen := make(map[string]bool)
+	for _, example := range examples {
+		seen[example.Page.Path] = true
+		t.Run(fmt.Sprintf("%s:%d", example.Page.Path, example.Line), func(t *testing.T) {
+			t.Parallel()
+			home := t.TempDir()
+			config := filepath.Join(home, "Caddyfile")
+			text := strings.NewReplacer("/run/secrets/", dir+"/", "/etc/redis/", dir+"/", "/var/lib/caddy/", home+"/").Replace(example.Text)
+			write(t, config, site(text))
+			cmd := exec.Command(harness.Binary(t), "validate", "--config", config, "--adapter", "caddyfile")
+			cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home,
+				"REDIS_PASSWORD=password", "APP_SECRET=dev", "FLASKR_SECRET_KEY=dev")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s\n%s", err, site(text), out)
+			}
+		})
+	}
+	for _, page := range docs.Pages(t) {
+		if !seen[page.Path] && page.Path != "docs/README.md" && page.Path != "docs/costs.md" {
+			t.Errorf("%s has no example", page.Path)
+		}
+	}
+}
+
+var (
+	testCommand  = regexp.MustCompile(`go test [^\n` + "`" + `]*`)
+	testNames    = regexp.MustCompile(`-run '?([A-Za-z]\w*)`)
+	localPackage = regexp.MustCompile(`(?:^| )\./([\w/]+)`)
+	ourPackage   = regexp.MustCompile(`--with github\.com/caddy-session/caddy-session/([\w/]+)`)
+)
+
+// TestCommands looks for what the commands of the documentation name: tests, packages and programs.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	text := docs.Text(t)
+	commands := testCommand.FindAllString(text, -1)
+	if len(commands) < 10 {
+		t.Errorf("there are %d commands of go test only", len(commands))
+	}
+	for _, command := range commands {
+		for _, found := range localPackage.FindAllStringSubmatch(command, -1) {
+			names := testsOf(t, filepath.Join(harness.Root(), found[1]))
+			if len(names) == 0 {
+				t.Errorf("%s: there are no tests", command)
+			}
+			if name := testNames.FindStringSubmatch(command); name != nil && !strings.Contains(strings.Join(names, " "), " "+name[1]) {
+				t.Errorf("%s: there is no such test", command)
+			}
+		}
+	}
+	for _, found := range ourPackage.FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(filepath.Join(harness.Root(), found[1])); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// testsOf returns the names of the tests in a folder.
+func testsOf(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names = []string{""}
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil {
+				names = append(names, f.Name.Name)
+			}
+		}
+	}
+	return names
+}
+
+// TestRequirements has the README name the Go that go.mod asks for.
+func TestRequirements(t *testing.T) {
+	t.Parallel()
+	found := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, filepath.Join(harness.Root(), "go.mod")))
+	if found == nil || !strings.Contains(read(t, filepath.Join(harness.Root(), "README.md")), "Go "+found[1]+" or newer") {
+		t.Errorf("go.mod asks for Go %q, and the README does not", found)
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func write(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,93 @@
+package docs_test
+
+import (
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/docs"
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+var (
+	link    = regexp.MustCompile(`\]\(([^()\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	fence   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	dropped = regexp.MustCompile("[^\\p{L}\\p{N}_ -]")
+)
+
+// anchors returns the anchors of a page's headings, as GitHub makes them.
+func anchors(text string) (all []string) {
+	for _, found := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		name := dropped.ReplaceAllString(strings.ToLower(found[1]), "")
+		all = append(all, strings.ReplaceAll(name, " ", "-"))
+	}
+	return all
+}
+
+// TestLinks follows every link of the documentation that leads to a file or a heading of this repository.
+func TestLinks(t *testing.T) {
+	t.Parallel()
+	pages := make(map[string]string)
+	for _, page := range docs.Pages(t) {
+		pages[page.Path] = page.Text
+		if again := repeated(anchors(page.Text)); again != "" {
+			t.Errorf("%s has two headings with the anchor %s", page.Path, again)
+		}
+	}
+	for name, text := range pages {
+		for _, found := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			to := found[1]
+			if strings.Contains(to, "://") {
+				continue
+			}
+			file, anchor, _ := strings.Cut(to, "#")
+			target := name
+			if file != "" {
+				target = path.Join(path.Dir(name), file)
+			}
+			if _, err := os.Stat(filepath.Join(harness.Root(), filepath.FromSlash(target))); err != nil {
+				t.Errorf("%s: the link %s leads nowhere: %v", name, to, err)
+			} else if anchor != "" && !slices.Contains(anchors(pages[target]), anchor) {
+				t.Errorf("%s: the link %s leads to no heading of %s", name, to, target)
+			}
+		}
+	}
+}
+
+func repeated(all []string) string {
+	seen := make(map[string]bool)
+	for _, one := range all {
+		if seen[one] {
+			return one
+		}
+		seen[one] = true
+	}
+	return ""
+}
+
+// TestEveryPageIsFound has the README short, and the index lead to every page.
+func TestEveryPageIsFound(t *testing.T) {
+	t.Parallel()
+	var index string
+	pages := docs.Pages(t)
+	for _, page := range pages {
+		switch page.Path {
+		case "README.md":
+			if lines := strings.Count(page.Text, "\n"); lines > 150 {
+				t.Errorf("the README has %d lines", lines)
+			}
+		case "docs/README.md":
+			index = page.Text
+		}
+	}
+	for _, page := range pages {
+		if name, below := strings.CutPrefix(page.Path, "docs/"); below && name != "README.md" && !strings.Contains(index, "]("+name+")") {
+			t.Errorf("docs/README.md does not lead to %s", name)
+		}
+	}
+}

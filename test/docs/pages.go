@@ -1,0 +1,115 @@
+// Package docs reads the documentation, which is README.md and the pages in docs/, for the tests of what it says.
+package docs
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// Page is a file of the documentation.
+type Page struct {
+	// Path is where it is, below the root of the checkout.
+	Path, Text string
+}
+
+// Pages returns all pages.
+func Pages(tb testing.TB) (pages []Page) {
+	tb.Helper()
+	root := harness.Root()
+	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(paths) == 0 {
+		tb.Fatalf("no pages: %v", err)
+	}
+	for _, path := range append(paths, filepath.Join(root, "README.md")) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		pages = append(pages, Page{filepath.ToSlash(name), string(text)})
+	}
+	return pages
+}
+
+// Text returns all pages as one text.
+func Text(tb testing.TB) string {
+	tb.Helper()
+	var all strings.Builder
+	for _, page := range Pages(tb) {
+		all.WriteString(page.Text)
+	}
+	return all.String()
+}
+
+// Named returns the text of one page, "docs/redis.md".
+func Named(tb testing.TB, path string) string {
+	tb.Helper()
+	for _, page := range Pages(tb) {
+		if page.Path == path {
+			return page.Text
+		}
+	}
+	tb.Fatalf("there is no %s", path)
+	return ""
+}
+
+// Between returns what stands between two texts. The first of them has to be in the documentation once.
+func Between(tb testing.TB, start, end string) string {
+	tb.Helper()
+	parts := strings.Split(Text(tb), start)
+	if len(parts) != 2 {
+		tb.Fatalf("the documentation has %q %d times, not once", start, len(parts)-1)
+	}
+	text, _, found := strings.Cut(parts[1], end)
+	if !found {
+		tb.Fatalf("in the documentation, no %q follows %q", end, start)
+	}
+	return text
+}
+
+// Example is a block of code.
+type Example struct {
+	Page Page
+
+	// Line is where the code begins.
+	Line int
+
+	// Language is what the block says that it is, such as caddyfile.
+	Language, Text string
+}
+
+// Examples returns all blocks of code of a language; "" stands for any.
+func Examples(tb testing.TB, language string) (examples []Example) {
+	tb.Helper()
+	for _, page := range Pages(tb) {
+		var open *Example
+		indent := ""
+		for i, line := range strings.Split(page.Text, "\n") {
+			text := strings.TrimSpace(line)
+			switch {
+			case open == nil && strings.HasPrefix(text, "```"):
+				indent, _, _ = strings.Cut(line, "`")
+				open = &Example{Page: page, Line: i + 2, Language: strings.TrimPrefix(text, "```")}
+			case open == nil:
+			case text == "```":
+				if language == "" || open.Language == language {
+					examples = append(examples, *open)
+				}
+				open = nil
+			default:
+				open.Text += strings.TrimPrefix(line, indent) + "\n"
+			}
+		}
+		if open != nil {
+			tb.Fatalf("%s:%d: the block of code has no end", page.Path, open.Line)
+		}
+	}
+	return examples
+}

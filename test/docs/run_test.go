@@ -1,0 +1,131 @@
+package docs_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/docs"
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// program says how the programs of the documentation are started in their folder, as the pages say, and how they are told from parts.
+var program = map[string]struct {
+	file, begins string
+	start        func(t *testing.T, host, port string) *exec.Cmd
+}{
+	"python": {"app.py", "import ", func(t *testing.T, host, port string) *exec.Cmd {
+		return exec.Command(harness.Python(t), "-m", "flask", "run", "--host", host, "--port", port)
+	}},
+	"php": {"index.php", "<?php\n", func(t *testing.T, host, port string) *exec.Cmd {
+		return exec.Command(harness.Program(t, "php"), "-S", net.JoinHostPort(host, port), "index.php")
+	}},
+	"js": {"app.js", "const http = require(", func(t *testing.T, _, _ string) *exec.Cmd {
+		return exec.Command(harness.Node(t), "app.js")
+	}},
+}
+
+// visits are what a visitor does with a program, and is shown.
+var visits = map[string][]visit{
+	"README.md python": {{"/", nil, "You were here 0 times before."}, {"/", nil, "You were here 1 times before."}},
+	"docs/headers.md python": {
+		{"/", nil, "You were here 0 times before."}, {"/", nil, "You were here 1 times before."},
+	},
+	"docs/headers.md php": {
+		{"/", nil, "Hello stranger"},
+		{"/", url.Values{"name": {"Zoë <3"}}, "Hello Zoë &lt;3"},
+		{"/", nil, "Hello Zoë &lt;3"},
+	},
+	"docs/headers.md js": {
+		{"/", nil, "Hello stranger\n"}, {"/logout", nil, "You are logged out.\nHello stranger\n"}, {"/", nil, "Hello stranger\n"},
+	},
+	"docs/vault-and-adopt.md php": {{"/", nil, "Visit number 1\n"}, {"/", nil, "Visit number 2\n"}},
+}
+
+type visit struct {
+	path string
+	form url.Values
+	want string
+}
+
+// TestPrograms runs every program of the documentation behind the first Caddyfile of its page. Each ends with one cookie, ours.
+func TestPrograms(t *testing.T) {
+	t.Parallel()
+	sites := make(map[string]string)
+	for _, example := range docs.Examples(t, "caddyfile") {
+		if sites[example.Page.Path] == "" {
+			sites[example.Page.Path] = site(example.Text)
+		}
+	}
+	ran := make(map[string]bool)
+	for _, example := range docs.Examples(t, "") {
+		p, known := program[example.Language]
+		if !known || !strings.HasPrefix(example.Text, p.begins) {
+			continue
+		}
+		name := example.Page.Path + " " + example.Language
+		ran[name] = true
+		t.Run(fmt.Sprintf("%s:%d", name, example.Line), func(t *testing.T) {
+			t.Parallel()
+			dir, addr := t.TempDir(), harness.FreeAddr(t)
+			host, port, err := net.SplitHostPort(addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, p.file), strings.ReplaceAll(example.Text, "listen(9000, 'localhost')", "listen("+port+", '"+host+"')"))
+			cmd := p.start(t, host, port)
+			cmd.Dir = dir
+			harness.Serve(t, name, addr, cmd)
+			c := harness.Start(t, strings.NewReplacer("http://localhost:8080", "http://$ADDR", "localhost:9000", addr).Replace(sites[example.Page.Path]))
+			client := harness.Client(t)
+			if visits[name] == nil {
+				t.Error("no visit shows that it works")
+			}
+			for _, v := range visits[name] {
+				if got := v.by(t, client, c.URL); !strings.Contains(got, v.want) {
+					t.Errorf("%s %v: %q, want %q", v.path, v.form, got, v.want)
+				}
+			}
+			base, err := url.Parse(c.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cookies := client.Jar.Cookies(base); len(cookies) > 1 || len(cookies) == 1 && cookies[0].Name != "caddy_session" {
+				t.Errorf("the browser has %v", cookies)
+			}
+		})
+	}
+	for name := range visits {
+		if !ran[name] {
+			t.Errorf("there is no program %s", name)
+		}
+	}
+}
+
+// by makes the visit, and follows redirects.
+func (v visit) by(t *testing.T, client *http.Client, base string) string {
+	t.Helper()
+	client.CheckRedirect = nil
+	var resp *http.Response
+	var err error
+	if v.form != nil {
+		resp, err = client.PostForm(base+v.path, v.form)
+	} else {
+		resp, err = client.Get(base + v.path)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		t.Errorf("%s: %s, %v", v.path, resp.Status, err)
+	}
+	return string(body)
+}
