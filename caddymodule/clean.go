@@ -157,11 +157,13 @@ func (s *nameSet) forgeable(token string) bool {
 }
 
 // carriesHTTP reports whether a token of Upgrade names a protocol that carries further requests, which no handler
-// here would see: HTTP/2 in clear text (RFC 7540, section 3.2), TLS (RFC 2817) and another version of HTTP.
+// here would see: HTTP/2 in clear text (RFC 7540, section 3.2; older servers know its drafts, "h2c-14", too), TLS (RFC 2817) and
+// another version of HTTP.
 func carriesHTTP(token string) bool {
 	protocol, _, _ := strings.Cut(token, "/")
+	protocol, _, _ = strings.Cut(protocol, "-")
 	switch strings.ToLower(strings.TrimSpace(protocol)) {
-	case "h2c", "tls", "http":
+	case "h2c", "h2", "tls", "http":
 		return true
 	default:
 		return false

@@ -78,3 +78,21 @@ func TestMaxHeadersAndAnAdoptedSession(t *testing.T) {
 		t.Errorf("the former session: %s", info)
 	}
 }
+
+// What the app was not given, it has not shown: a message outlives the requests that are too long.
+func TestMaxHeadersAndFlashSeen(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "max_headers 1000"))
+	c := create(t, h, `{"a":"`+strings.Repeat("x", 2000)+`"}`)
+	for _, step := range []struct{ name, value string }{
+		{"X-Session-Flash", `"saved"`}, {"X-Session-Control", "flash-seen"}, {"X-Session-Update", `{"a":null,"b":1}`},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(c)
+		if _, err := serve(h, r, respond(http.StatusOK, step.name, step.value)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := look(t, h, c).Get("X-Session-Flash"); got != `[["message","saved"]]` {
+		t.Errorf("the messages are %q", got)
+	}
+}

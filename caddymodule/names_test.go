@@ -82,7 +82,7 @@ func TestAttackTunnel(t *testing.T) {
 	for _, test := range []struct{ given, want http.Header }{
 		{http.Header{"Connection": {"Upgrade, HTTP2-Settings"}, "Upgrade": {"h2c"}, "Http2-Settings": {"AAMAAABk"}}, http.Header{"Connection": {"Upgrade"}}},
 		{http.Header{"Connection": {"http2_settings"}, "Upgrade": {"H2C , foo"}, "Http2.settings": {"AAMAAABk"}}, http.Header{"Upgrade": {"foo"}}},
-		{http.Header{"Connection": {"Upgrade"}, "Upgrade": {"TLS/1.2, HTTP/2.0", "websocket,h2c"}}, http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}},
+		{http.Header{"Connection": {"Upgrade"}, "Upgrade": {"TLS/1.2, HTTP/2.0", "websocket,h2c", "h2c-14, H2C-17,h2"}}, http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}},
 		{http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}, http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}}},
 		{http.Header{"Upgrade": {"h2c2, xh2c, IRC/6.9, RTA/x11"}}, http.Header{"Upgrade": {"h2c2, xh2c, IRC/6.9, RTA/x11"}}},
 	} {

@@ -203,6 +203,9 @@ func (x *exchange) change(c *collected) (*sessionstore.Change, error) {
 	if err := readControl(c.control, change); err != nil {
 		return nil, fmt.Errorf("%s: %w", names.control, err)
 	}
+	if x.withheld >= dataWithheld {
+		change.FlashSeen = false // the app was given no messages
+	}
 	if x.withheld >= cookiesWithheld && len(c.vault) > 0 || x.withheld >= dataWithheld && len(c.adopted) > 0 {
 		// The app was not given its cookies, and has begun a session of its own.
 		x.h.logger.Warn("the app has begun a new session in the place of one that is beyond max_headers", zap.String("ref", x.Session.Ref()))
