@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/caddy-session/caddy-session/test/harness"
 )
@@ -71,5 +72,38 @@ func TestSQLite(t *testing.T) {
 	out, err := caddy.Command("adapt", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres") {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestSQLLogsToThePresentLog is the test of that name in test/faults, for the store that is not built in there.
+func TestSQLLogsToThePresentLog(t *testing.T) {
+	const says = "the database is out of reach"
+	config := func(log string) string {
+		return fmt.Sprintf("{\n\tadmin $ADMIN\n\tauto_https off\n\tlog {\n\t\toutput file $DIR/%s\n\t}\n}\nhttp://$ADDR {\n\tsession {\n\t\tsecret 0123456789abcdef-a-secret\n"+
+			"\t\tstore sql sqlite $DIR/sessions.db {\n\t\t\tcreate_table on\n\t\t}\n\t}\n\treverse_proxy %s\n}\n", log, harness.Backend(t, harness.Echo))
+	}
+	caddy := harness.Start(t, config("one.log"))
+	client := harness.Client(t)
+	if _, err := get(client, caddy.URL, `{"first":1}`); err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Reload(config("two.log")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(caddy.Dir, "sessions.db"), filepath.Join(caddy.Dir, "aside.db")); err != nil {
+		t.Fatal(err)
+	}
+	logged := func(log string) bool {
+		text, _ := os.ReadFile(filepath.Join(caddy.Dir, log))
+		return strings.Contains(string(text), says)
+	}
+	for end := time.Now().Add(10 * time.Second); !logged("two.log"); time.Sleep(20 * time.Millisecond) {
+		_, _ = get(client, caddy.URL, `{"more":1}`)
+		if time.Now().After(end) {
+			t.Fatal("the present log has nothing")
+		}
+	}
+	if logged("one.log") {
+		t.Error("the former log has it")
 	}
 }
