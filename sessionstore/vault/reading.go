@@ -88,11 +88,15 @@ func (p *Patterns) inside(pair string) bool {
 		}
 		end := from + length
 		region := strings.TrimRight(pair[from:end], whitespace)
+		visible := trimRight(region) // for some, white space of Unicode ends a name as well
 		for i := range len(region) {
 			if len(region)-i < p.shortest {
 				break
 			}
-			if (i == 0 && begins || i > 0 && beginsName(pair, from+i)) && p.couldBe(region[i:]) {
+			if i > 0 && !beginsName(pair, from+i) || i == 0 && !begins {
+				continue
+			}
+			if p.couldBe(region[i:]) || i < len(visible) && p.couldBe(visible[i:]) {
 				return true
 			}
 		}
@@ -108,7 +112,7 @@ func (p *Patterns) words(pair string) bool {
 		return false
 	}
 	for word := range strings.FieldsFuncSeq(pair, func(c rune) bool { return c == ' ' || c == '\t' }) {
-		if strings.IndexByte(word, '=') < 0 && p.couldBe(word) {
+		if strings.IndexByte(word, '=') < 0 && (p.couldBe(word) || p.couldBe(trimRight(trimLeft(word)))) {
 			return true
 		}
 	}

@@ -163,6 +163,7 @@ func TestAttackKnownReadings(t *testing.T) {
 		"a,b,c=evil":                                 "cookie",
 		"PHPSESSID\xa0=evil":                         "tornado",
 		" \tPHPSESSID\t=evil":                        "werkzeug",
+		"a\tPHPSESSID\xa0=evil":                      "aiohttp",
 	} {
 		before := strings.Join(evil(t, header, all), ", ")
 		if !strings.Contains(before, parser+" reads") {
