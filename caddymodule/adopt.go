@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
@@ -46,7 +47,7 @@ func (h *Handler) provisionAdopt(ctx caddy.Context) error {
 		return fmt.Errorf("adopt: %s is the session's own cookie; name it otherwise: cookie name", name)
 	}
 	// The app says which sessions outlive the browser.
-	h.cookie.permanent = h.Cookie != nil && isTrue(h.Cookie.Permanent, false)
+	h.cookie.permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
 	return nil
 }
 

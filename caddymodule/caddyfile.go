@@ -3,21 +3,18 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/dustin/go-humanize"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/internal/addons"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 func init() {
@@ -46,9 +43,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 	if matcher == nil {
 		return helper.NewRoute(nil, h), nil
 	}
-	if err := h.provisionNames(); err != nil {
-		return nil, helper.WrapErr(err)
-	}
+	h.provisionNames()
 	route := func(matchers []caddy.ModuleMap, handler any, name string) caddyhttp.Route {
 		return caddyhttp.Route{
 			MatcherSetsRaw: matchers,
@@ -107,165 +102,63 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 // Only inject and capture may be repeated. The block of capture is that of Caddy's response matchers, and may be left out.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
-	if err := stores.None(d); err != nil {
+	if err := config.None(d, "session"); err != nil {
 		return err
 	}
-	return stores.Block(d, "session", h.block(d), "inject", "capture")
+	return h.block().Read(d, "session")
 }
 
-// block says how each option is read.
-func (h *Handler) block(d *caddyfile.Dispenser) stores.Options {
-	return stores.Options{
-		"name":   func() error { return word(d, &h.Name) },
-		"scope":  func() error { return word(d, &h.Scope) },
-		"secret": func() error { return words(d, &h.Secret) },
-		"store": func() error {
-			_, err := guest(d, stores.Namespace, "backend", &h.StoreRaw)
-			return err
-		},
-		"dialect": func() error {
-			mod, err := guest(d, dialects.Namespace, "format", &h.DialectRaw)
-			if shared, ok := mod.(dialects.Shared); ok {
+// block are the options, for the Caddyfile and for what is in JSON.
+func (h *Handler) block() config.Options {
+	return config.Options{
+		"name":   config.Matching(&h.Name, "letters, digits, - and _ only", validName).Also(h.checkName),
+		"scope":  config.Matching(&h.Scope, "printable ASCII characters without |", validScope),
+		"secret": config.Words(&h.Secret),
+		"store":  config.Guest(&h.StoreRaw, stores.Namespace, "backend", nil),
+		"dialect": config.Guest(&h.DialectRaw, dialects.Namespace, "format", func(module any) {
+			if shared, ok := module.(dialects.Shared); ok {
 				h.sharedCookie = shared.CookieName()
 			}
-			return err
-		},
-		"header_prefix": func() error { return word(d, &h.HeaderPrefix) },
-		"forward":       func() error { return words(d, &h.Forward) },
-		"updates":       func() error { return onOff(d, &h.Updates) },
-		"encoding":      func() error { return oneOf(d, &h.Encoding, encodingJSON, encodingBase64) },
-		"inject":        func() error { return pair(d, &h.Inject) },
-		"capture":       func() error { return captureOption(d, &h.Capture) },
-		"vault":         func() error { return words(d, &h.Vault) },
-		"adopt": func() error {
-			mod, err := guest(d, adopters.Namespace, "kind", &h.AdoptRaw)
-			if adopter, ok := mod.(adopters.Adopter); ok {
+		}),
+		"header_prefix": config.Matching(&h.HeaderPrefix, "the beginning of a header's name", httpguts.ValidHeaderFieldName),
+		"forward":       config.Words(&h.Forward).Also(h.checkForward),
+		"updates":       config.Given(&h.Updates, config.OnOff),
+		"encoding":      config.OneOf(&h.Encoding, encodingJSON, encodingBase64),
+		"inject":        config.Pairs(&h.Inject, "a header and a field or a text in quotes").Also(h.checkInject),
+		"capture":       config.Func(func(d *caddyfile.Dispenser) error { return captureOption(d, &h.Capture) }).Repeatable().Also(h.checkCapture),
+		"vault":         config.Words(&h.Vault).Also(h.checkVault),
+		"adopt": config.Guest(&h.AdoptRaw, adopters.Namespace, "kind", func(module any) {
+			if adopter, ok := module.(adopters.Adopter); ok {
 				h.adopted.cookie = adopter.CookieName()
 			}
-			return err
-		},
-		"regenerate_on":     func() error { return words(d, &h.RegenerateOn) },
-		"idle_timeout":      func() error { return duration(d, &h.IdleTimeout) },
-		"absolute_timeout":  func() error { return duration(d, &h.AbsoluteTimeout) },
-		"touch_interval":    func() error { return duration(d, &h.TouchInterval) },
-		"regenerate_grace":  func() error { return duration(d, &h.RegenerateGrace) },
-		"regenerate_unused": func() error { return duration(d, &h.RegenerateUnused) },
-		"max_size":          func() error { return size(d, &h.MaxSize) },
-		"max_headers":       func() error { return size(d, &h.MaxHeaders) },
-		"store_timeout":     func() error { return duration(d, &h.StoreTimeout) },
-		"on_store_error":    func() error { return oneOf(d, &h.OnStoreError, onErrorFail, onErrorAnonymous) },
-		"vary":              func() error { return onOff(d, &h.Vary) },
-		"cookie": func() error {
-			if err := stores.None(d); err != nil {
-				return err
-			}
-			h.Cookie = new(Cookie)
-			return stores.Block(d, "cookie", h.Cookie.block(d))
-		},
+		}),
+		"regenerate_on":     config.Words(&h.RegenerateOn).Also(h.checkRegenerateOn),
+		"idle_timeout":      config.Duration(&h.IdleTimeout),
+		"absolute_timeout":  config.Duration(&h.AbsoluteTimeout),
+		"touch_interval":    config.Duration(&h.TouchInterval),
+		"regenerate_grace":  config.Duration(&h.RegenerateGrace),
+		"regenerate_unused": config.Duration(&h.RegenerateUnused),
+		"max_size":          config.Size(&h.MaxSize, maxMaxSize),
+		"max_headers":       config.Size(&h.MaxHeaders, maxMaxSize),
+		"store_timeout":     config.Duration(&h.StoreTimeout),
+		"on_store_error":    config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
+		"vary":              config.Given(&h.Vary, config.OnOff),
+		"cookie":            config.Block(&h.Cookie, "cookie", (*Cookie).block),
 	}
 }
 
-func (c *Cookie) block(d *caddyfile.Dispenser) stores.Options {
-	return stores.Options{
-		"name":         func() error { return word(d, &c.Name) },
-		"domain":       func() error { return word(d, &c.Domain) },
-		"path":         func() error { return word(d, &c.Path) },
-		"same_site":    func() error { return oneOf(d, &c.SameSite, "lax", "strict", "none") },
-		"secure":       func() error { return oneOf(d, &c.Secure, secureAuto, secureOn, secureOff) },
-		"http_only":    func() error { return onOff(d, &c.HTTPOnly) },
-		"partitioned":  func() error { return plainOnOff(d, &c.Partitioned) },
-		"pass_through": func() error { return oneOf(d, &c.PassThrough, passOn, passOff, passMark) },
-		"permanent":    func() error { return onOff(d, &c.Permanent) },
+func (c *Cookie) block() config.Options {
+	return config.Options{
+		"name":         config.Matching(&c.Name, "a cookie's name", httpguts.ValidHeaderFieldName),
+		"domain":       config.Matching(&c.Domain, "a domain name", func(text string) bool { return validDomain(canonicalDomain(text)) }),
+		"path":         config.Matching(&c.Path, "a path that begins with / and holds no semicolon or comma", validPath),
+		"same_site":    config.OneOf(&c.SameSite, "lax", "strict", "none"),
+		"secure":       config.OneOf(&c.Secure, secureAuto, secureOn, secureOff),
+		"http_only":    config.Given(&c.HTTPOnly, config.OnOff),
+		"partitioned":  config.OnOff(&c.Partitioned),
+		"pass_through": config.OneOf(&c.PassThrough, passOn, passOff, passMark),
+		"permanent":    config.Given(&c.Permanent, config.OnOff),
 	}
-}
-
-// guest loads the module that an option names, and returns it.
-func guest(d *caddyfile.Dispenser, namespace, inlineKey string, raw *json.RawMessage) (any, error) {
-	option := d.Val()
-	if !d.NextArg() {
-		return nil, d.Errf("%s: a value is missing: %s", option, addons.Known(namespace))
-	}
-	name := d.Val()
-	id := namespace + "." + name
-	if _, err := caddy.GetModule(id); err != nil {
-		if hint := addons.Hint(id, d.RemainingArgs()...); hint != "" {
-			return nil, d.Errf("%s %s %s", option, name, hint)
-		}
-		return nil, d.Errf("unrecognized %s: %s; %s", option, name, addons.Known(namespace))
-	}
-	mod, err := caddyfile.UnmarshalModule(d, id)
-	if err != nil {
-		return nil, err
-	}
-	*raw = caddyconfig.JSONModuleObject(mod, inlineKey, name, nil)
-	return mod, nil
-}
-
-func word(d *caddyfile.Dispenser, to *string) error { return stores.Name(d, to) }
-
-func words(d *caddyfile.Dispenser, to *[]string) error {
-	option := d.Val()
-	if *to = d.RemainingArgs(); len(*to) == 0 {
-		return stores.Missing(d, option, "one or more values")
-	}
-	return nil
-}
-
-func pair(d *caddyfile.Dispenser, to *map[string]string) error {
-	option := d.Val()
-	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Errf("%s takes two values, a header and a field or a text in quotes, and not %d", option, len(args))
-	}
-	name, field := args[0], args[1]
-	if _, again := (*to)[name]; again {
-		return d.Errf("%s %s is given twice", option, name)
-	}
-	if *to == nil {
-		*to = make(map[string]string)
-	}
-	(*to)[name] = field
-	return nil
-}
-
-func oneOf(d *caddyfile.Dispenser, to *string, choices ...string) (err error) {
-	option := d.Val()
-	right := strings.Join(choices[:len(choices)-1], ", ") + " or " + choices[len(choices)-1]
-	if *to, err = stores.One(d, right); err != nil || slices.Contains(choices, *to) {
-		return err
-	}
-	return d.Errf("%s must be %s, not %q", option, right, *to)
-}
-
-func onOff(d *caddyfile.Dispenser, to **bool) error {
-	*to = new(bool)
-	return plainOnOff(d, *to)
-}
-
-func plainOnOff(d *caddyfile.Dispenser, to *bool) error {
-	var choice string
-	err := oneOf(d, &choice, "on", "off")
-	*to = choice == "on"
-	return err
-}
-
-func duration(d *caddyfile.Dispenser, to *caddy.Duration) error {
-	return stores.DurationFrom(d, to, time.Millisecond, "a duration of a millisecond or more, such as 90s, 30m, 24h or 7d")
-}
-
-func size(d *caddyfile.Dispenser, to *int) error {
-	option := d.Val()
-	const right = "a number of bytes such as 4000, 4KB or 4KiB"
-	text, err := stores.One(d, right)
-	if err != nil {
-		return err
-	}
-	value, err := humanize.ParseBytes(text)
-	if err != nil || value < 1 || value > maxMaxSize {
-		return d.Errf("%s must be %s, from 1 to %d, not %q", option, right, maxMaxSize, text)
-	}
-	*to = int(value)
-	return nil
 }
 
 // Interface guards

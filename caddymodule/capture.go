@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
@@ -61,18 +62,16 @@ func (c *Capture) UnmarshalJSON(text []byte) error {
 // captureOption reads a line, and the block that may follow it.
 func captureOption(d *caddyfile.Dispenser, to *map[string]Capture) error {
 	option := d.Val()
-	args := d.RemainingArgs()
-	if len(args) < 2 || len(args) > 3 {
-		return d.Errf("%s takes a header, a field and perhaps text or json, and not %d values", option, len(args))
+	args, err := config.Arguments(d, option, "a header, a field and perhaps text or json", 2, 3)
+	if err != nil {
+		return err
 	}
 	name, c := args[0], Capture{Field: args[1]}
 	if _, again := (*to)[name]; again {
 		return d.Errf("%s %s is given twice", option, name)
 	}
 	if len(args) == 3 {
-		if c.Format = args[2]; c.Format != formatText && c.Format != formatJSON {
-			return d.Errf("%s %s must be %s or %s, not %q", option, name, formatText, formatJSON, c.Format)
-		}
+		c.Format = args[2]
 	}
 	// The last argument stands where a named matcher has its name.
 	last, matchers := d.Val(), make(map[string]caddyhttp.ResponseMatcher)
@@ -97,6 +96,19 @@ type capture struct {
 	match  *caddyhttp.ResponseMatcher
 }
 
+func (h *Handler) checkCapture() error {
+	for _, name := range slices.Sorted(maps.Keys(h.Capture)) {
+		if err := checkHeader("capture", name); err != nil {
+			return err
+		}
+		c := h.Capture[name]
+		if _, err := c.check(); err != nil {
+			return fmt.Errorf("capture %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 // provisionCapture returns the fields that headers become.
 func (h *Handler) provisionCapture() (fields []string, err error) {
 	taken := h.names.own()
@@ -104,7 +116,7 @@ func (h *Handler) provisionCapture() (fields []string, err error) {
 		if h.names.response.find(name).means == capturedHeader {
 			return nil, fmt.Errorf("capture: %s is captured twice", name)
 		}
-		if err := checkHeader("capture", name, &taken); err != nil {
+		if err := checkTaken("capture", name, &taken); err != nil {
 			return nil, err
 		}
 		c := h.Capture[name]
@@ -122,7 +134,7 @@ func (h *Handler) provisionCapture() (fields []string, err error) {
 
 func (c *Capture) check() (jsondoc.Path, error) {
 	if c.Format != "" && c.Format != formatText && c.Format != formatJSON {
-		return jsondoc.Path{}, fmt.Errorf("format: %q is not %s or %s", c.Format, formatText, formatJSON)
+		return jsondoc.Path{}, fmt.Errorf("format must be %s or %s, not %q", formatText, formatJSON, c.Format)
 	}
 	if c.Match != nil {
 		for _, status := range c.Match.StatusCode {

@@ -51,7 +51,7 @@ func TestProvisionCaptureOfJSON(t *testing.T) {
 	h := new(Handler)
 	h.Capture = map[string]Capture{"X-User": {Field: "user", Format: "xml"}}
 	h.names.set("X-Session-")
-	if _, err := h.provisionCapture(); err == nil || !strings.Contains(err.Error(), `capture X-User: format: "xml"`) {
+	if _, err := h.provisionCapture(); err == nil || !strings.Contains(err.Error(), `capture X-User: format must be text or json, not "xml"`) {
 		t.Errorf("error %v", err)
 	}
 }

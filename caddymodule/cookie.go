@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -11,9 +12,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // cookieJar makes and reads our cookie.
@@ -44,23 +45,12 @@ const (
 func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, error) {
 	foreign := format.Foreign()
 	j := cookieJar{
-		names: c.namesIn(handlerName), domain: strings.ToLower(strings.TrimPrefix(c.Domain, ".")), path: c.Path, secure: c.Secure,
-		httpOnly: isTrue(c.HTTPOnly, true), permanent: isTrue(c.Permanent, format.Permanent || !foreign),
+		names: c.namesIn(handlerName), domain: canonicalDomain(c.Domain), path: cmp.Or(c.Path, "/"), secure: cmp.Or(c.Secure, secureAuto),
+		httpOnly: config.Or(c.HTTPOnly, true), permanent: config.Or(c.Permanent, format.Permanent || !foreign),
 		partitioned: c.Partitioned, passThrough: c.PassThrough == passOn || c.PassThrough == "" && foreign, mark: c.PassThrough == passMark,
 	}
 	if c.Name == "" && format.CookieName != "" {
 		j.names = cookieNames{format.CookieName}
-	}
-	if j.path == "" {
-		j.path = "/"
-	}
-	if j.secure == "" {
-		j.secure = secureAuto
-	}
-	switch c.PassThrough {
-	case "", passOn, passOff, passMark:
-	default:
-		return j, fmt.Errorf("cookie pass_through: %q is not on, off or mark", c.PassThrough)
 	}
 	switch c.SameSite {
 	case "", "lax":
@@ -69,8 +59,6 @@ func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, er
 		j.sameSite = http.SameSiteStrictMode
 	case "none":
 		j.sameSite = http.SameSiteNoneMode
-	default:
-		return j, fmt.Errorf("cookie same_site: %q is not lax, strict or none", c.SameSite)
 	}
 	j.hostOnTLS = len(j.names) > 1 && j.domain == "" && j.path == "/" && j.secure != secureOff && !j.passThrough
 	return j, j.check()
@@ -79,21 +67,13 @@ func (c *Cookie) jar(handlerName string, format *dialects.Format) (cookieJar, er
 // check holds the cookie to what browsers demand (RFC 6265bis, CHIPS): they would
 // drop it without a word otherwise.
 func (j *cookieJar) check() error {
-	switch j.secure {
-	case secureAuto, secureOn, secureOff:
-	default:
-		return fmt.Errorf("cookie secure: %q is not auto, on or off", j.secure)
-	}
-	if name := j.names[0]; !httpguts.ValidHeaderFieldName(name) {
-		return fmt.Errorf("cookie name: %q is not a cookie's name", name)
-	}
-	if !strings.HasPrefix(j.path, "/") || strings.ContainsAny(j.path, ";,") || !printable(j.path) {
-		return fmt.Errorf("cookie path: %q must begin with / and hold no semicolon or comma", j.path)
-	}
-	if j.domain != "" && (!validDomain(j.domain)) {
-		return fmt.Errorf("cookie domain: %q is not a domain name", j.domain)
-	}
 	return errors.Join(j.checkPrefix(), j.checkSecure())
+}
+
+func canonicalDomain(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
+
+func validPath(path string) bool {
+	return strings.HasPrefix(path, "/") && !strings.ContainsAny(path, ";,") && printable(path)
 }
 
 func validDomain(domain string) bool {
@@ -255,11 +235,4 @@ func without(line string, drop func(pair string) bool) (rest string, removed boo
 		rest = ""
 	}
 	return rest, removed
-}
-
-func isTrue(b *bool, def bool) bool {
-	if b == nil {
-		return def
-	}
-	return *b
 }

@@ -15,8 +15,8 @@ func TestDialectOptions(t *testing.T) {
 		"an option that there is not": {flask + "salt x\n}", "unrecognized option of dialect flask: salt"},
 		"an option twice":             {flask + "secret b\n}", "secret is given twice"},
 		"no secret":                   {"dialect flask", "secret: give the app's own"},
-		"an empty secret":             {"dialect flask {\nsecret {env.SESSION_TEST_EMPTY}\n}", "secret: key 1 of 1 resolves to nothing"},
-		"a second one that is empty":  {"dialect flask {\nsecret a {env.SESSION_TEST_NONE}\n}", "secret: key 2 of 2 resolves to nothing"},
+		"an empty secret":             {"dialect flask {\nsecret {env.SESSION_TEST_EMPTY}\n}", "secret: key 1 of 1: the placeholder {env.SESSION_TEST_EMPTY} resolves to nothing"},
+		"a second one that is empty":  {"dialect flask {\nsecret a {env.SESSION_TEST_NONE}\n}", "secret: key 2 of 2: the placeholder {env.SESSION_TEST_NONE} resolves to nothing"},
 		"a short lifetime":            {flask + "lifetime 10ms\n}", "lifetime must be a duration of a second or more"},
 		"neither on nor off":          {flask + "permanent yes\n}", `permanent must be on or off, not "yes"`},
 		"a store with it":             {flask + "}\nstore memory", "store does not go with dialect flask: its sessions are in the cookie"},
@@ -32,9 +32,9 @@ func TestDialectOptions(t *testing.T) {
 		"a prefix at the store":            {"store redis r.invalid {\nkey_prefix x\n}\ndialect flask_session", "key_prefix belongs into the dialect's block"},
 		"a secret for nothing":             {shared + "secret a\n}", "secret: the cookies are signed with it only with: use_signer on"},
 		"a signer without a secret":        {shared + "use_signer on\n}", "secret: give the app's own"},
-		"another serialization":            {shared + "serialization yaml\n}", `serialization: "yaml" is not auto, pickle, msgpack or json`},
-		"a prefix with a space":            {shared + "key_prefix \"a b\"\n}", "key_prefix: "},
-		"a long prefix":                    {shared + "key_prefix " + strings.Repeat("x", 100) + "\n}", "key_prefix: "},
+		"another serialization":            {shared + "serialization yaml\n}", `serialization must be auto, pickle, msgpack or json, not "yaml"`},
+		"a prefix with a space":            {shared + "key_prefix \"a b\"\n}", "key_prefix must be at most 72 printable ASCII characters"},
+		"a long prefix":                    {shared + "key_prefix " + strings.Repeat("x", 100) + "\n}", "key_prefix must be at most 72 printable ASCII characters"},
 		"its unknown option":               {shared + "salt x\n}", "unrecognized option of dialect flask_session: salt"},
 	} {
 		t.Run(name, func(t *testing.T) {

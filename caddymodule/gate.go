@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
@@ -73,7 +73,13 @@ const (
 )
 
 // Provision implements [caddy.Provisioner].
-func (g *Gate) Provision(caddy.Context) error {
+func (g *Gate) Provision(caddy.Context) error { return g.provision() }
+
+// provision needs nothing but the options, so that what is wrong with them is said of a Caddyfile's line.
+func (g *Gate) provision() error {
+	if err := g.block().Check(); err != nil {
+		return fmt.Errorf("session_gate: %w", err)
+	}
 	var err error
 	if g.field, err = jsondoc.ParsePath(g.Field); err != nil {
 		return fmt.Errorf("session_gate: field: %w", err)
@@ -81,11 +87,6 @@ func (g *Gate) Provision(caddy.Context) error {
 	login, err := parseLogin(g.Login)
 	if err != nil {
 		return fmt.Errorf("session_gate: login: %w", err)
-	}
-	switch g.Preflight {
-	case "", preflightGate, preflightPass:
-	default:
-		return fmt.Errorf("session_gate: preflight: %q is not gate or pass", g.Preflight)
 	}
 	if login.Host == "" {
 		g.loginPath, g.loginQuery = login.EscapedPath(), login.RawQuery
@@ -220,16 +221,24 @@ func (g *Gate) location(back string) string {
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
-	args := d.RemainingArgs()
-	if len(args) != 2 {
-		return d.Errf("session_gate takes two values, a field and where to log in, and not %d", len(args))
+	if err := config.Args(d, "session_gate", "a field and where to log in", &g.Field, &g.Login); err != nil {
+		return err
 	}
-	g.Field, g.Login = args[0], args[1]
-	return stores.Block(d, "session_gate", stores.Options{
-		"parameter": func() error { return word(d, &g.Parameter) },
-		"preflight": func() error { return oneOf(d, &g.Preflight, preflightGate, preflightPass) },
-		"name":      func() error { return word(d, &g.Name) },
-	})
+	if err := g.block().Read(d, "session_gate"); err != nil {
+		return err
+	}
+	if err := g.provision(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (g *Gate) block() config.Options {
+	return config.Options{
+		"parameter": config.Name(&g.Parameter),
+		"preflight": config.OneOf(&g.Preflight, preflightGate, preflightPass),
+		"name":      config.Name(&g.Name),
+	}
 }
 
 func parseGate(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

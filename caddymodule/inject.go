@@ -34,10 +34,23 @@ const (
 	placeholderPart
 )
 
+// checkInject is as much as can be said line by line: which placeholders are fields, the handler's name says.
+func (h *Handler) checkInject() error {
+	for _, name := range slices.Sorted(maps.Keys(h.Inject)) {
+		if err := checkHeader("inject", name); err != nil {
+			return err
+		}
+		if _, err := h.parseInjection(h.Inject[name]); err != nil {
+			return fmt.Errorf("inject %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
 func (h *Handler) provisionInject() error {
 	taken := h.names.own()
 	for _, name := range slices.Sorted(maps.Keys(h.Inject)) {
-		if err := checkHeader("inject", name, &taken); err != nil {
+		if err := checkTaken("inject", name, &taken); err != nil {
 			return err
 		}
 		parts, err := h.parseInjection(h.Inject[name])
@@ -95,7 +108,7 @@ func (h *Handler) parsePlaceholder(name string) (part, error) {
 		return part{}, errPlaceholder
 	}
 	path, isField := strings.CutPrefix(name, h.placeholders+"data.")
-	if !isField {
+	if !isField || h.placeholders == "" {
 		return part{kind: placeholderPart, text: name}, nil
 	}
 	field, err := jsondoc.ParsePath(path)

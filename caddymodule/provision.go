@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
@@ -36,6 +38,9 @@ const (
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.outages, h.unreadable = outageLogger(h.logger), outageLogger(h.logger)
+	if err := h.block().Check(); err != nil {
+		return err
+	}
 	if err := h.checkSiblings(ctx); err != nil {
 		return err
 	}
@@ -53,11 +58,15 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionAdopt(ctx); err != nil {
 		return err
 	}
-	for _, step := range []func() error{h.provisionVault, h.provisionNames, h.provisionFields, h.provisionModes, h.provisionScope} {
+	h.provisionNames()
+	for _, step := range []func() error{h.provisionVault, h.provisionFields} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
+	h.updates, h.vary = config.Or(h.Updates, true), config.Or(h.Vary, true)
+	h.base64, h.anonymous = h.Encoding == encodingBase64, h.OnStoreError == onErrorAnonymous
+	h.provisionScope()
 	if err := h.secret.provision(h.Secret, ctx.Storage()); err != nil {
 		return err
 	}
@@ -75,24 +84,27 @@ var processKey = func() []byte {
 	return key
 }()
 
-func (h *Handler) provisionNames() error {
+// validName reports whether it can tell a handler from others, in headers and placeholders.
+func validName(text string) bool {
+	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
+}
+
+func (h *Handler) checkName() error {
+	if slices.Contains([]string{"exists", "ref", "created", "data", "error"}, h.Name) {
+		return fmt.Errorf("name: %q is the name of a placeholder", h.Name)
+	}
+	return nil
+}
+
+func (h *Handler) provisionNames() {
 	prefix := "X-Session-"
 	h.placeholders = "http.session."
 	if h.Name != "" {
-		if strings.Trim(h.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != "" {
-			return fmt.Errorf("name: %q may hold letters, digits, - and _ only", h.Name)
-		}
-		if slices.Contains([]string{"exists", "ref", "created", "data", "error"}, h.Name) {
-			return fmt.Errorf("name: %q is the name of a placeholder", h.Name)
-		}
 		prefix += h.Name + "-"
 		h.placeholders += h.Name + "."
 	}
 	if h.HeaderPrefix != "" {
 		prefix = h.HeaderPrefix
-	}
-	if !httpguts.ValidHeaderFieldName(prefix) {
-		return fmt.Errorf("header_prefix: %q is not the beginning of a header's name", prefix)
 	}
 	h.names.set(prefix)
 	h.names.request = guard(h.names.guarded(h.Inject))
@@ -100,7 +112,6 @@ func (h *Handler) provisionNames() error {
 	mac := hmac.New(sha256.New, processKey)
 	mac.Write([]byte(fold(prefix)))
 	h.mark = base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-	return nil
 }
 
 func (h *Handler) provisionFields() error {
@@ -124,35 +135,53 @@ func (h *Handler) provisionFields() error {
 	if h.regenerateOn, err = parseFields("regenerate_on", fields); err != nil {
 		return err
 	}
-	switch {
-	case len(h.Forward) == 0 || slices.Equal(h.Forward, []string{forwardAll}):
-		h.forwardAll = true
-	case slices.Equal(h.Forward, []string{forwardNone}):
-	default:
-		for _, field := range h.Forward {
-			if field == forwardAll || field == forwardNone {
-				return fmt.Errorf("forward: %s stands alone", field)
-			}
-		}
-		if h.forward, err = parseFields("forward", h.Forward); err != nil {
-			return err
-		}
-	}
-	return nil
+	h.forwardAll = len(h.Forward) == 0 || h.Forward[0] == forwardAll
+	h.forward, err = h.forwardFields()
+	return err
 }
 
-// checkHeader refuses names that may be neither injected nor captured, and those that are taken.
-func checkHeader(option, name string, taken *nameSet) error {
+// checkForward has * and none stand alone.
+func (h *Handler) checkForward() error {
+	for _, field := range h.Forward {
+		if (field == forwardAll || field == forwardNone) && len(h.Forward) > 1 {
+			return fmt.Errorf("forward: %s stands alone", field)
+		}
+	}
+	_, err := h.forwardFields()
+	return err
+}
+
+// forwardFields returns the fields that are forwarded, unless that is all or none.
+func (h *Handler) forwardFields() ([]jsondoc.Path, error) {
+	if len(h.Forward) == 0 || h.Forward[0] == forwardAll || h.Forward[0] == forwardNone {
+		return nil, nil
+	}
+	return parseFields("forward", h.Forward)
+}
+
+func (h *Handler) checkRegenerateOn() error {
+	_, err := parseFields("regenerate_on", slices.DeleteFunc(slices.Clone(h.RegenerateOn), func(field string) bool { return field == regenerateOnVault }))
+	return err
+}
+
+// checkHeader refuses names that may be neither injected nor captured.
+func checkHeader(option, name string) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
 		return fmt.Errorf("%s: %q is not a header's name", option, name)
 	case reserved(name):
 		return fmt.Errorf("%s: %s is not for sessions: it steers the connection, the message or the browser", option, name)
-	case taken.find(name).means != none:
-		return fmt.Errorf("%s: %s is taken already", option, name)
 	default:
 		return nil
 	}
+}
+
+// checkTaken refuses those that something else stands for.
+func checkTaken(option, name string, taken *nameSet) error {
+	if taken.find(name).means != none {
+		return fmt.Errorf("%s: %s is taken already", option, name)
+	}
+	return nil
 }
 
 // reserved reports whether a header may be neither injected nor captured.
@@ -178,48 +207,27 @@ func parseFields(option string, fields []string) ([]jsondoc.Path, error) {
 	return paths, nil
 }
 
-func (h *Handler) provisionModes() error {
-	h.updates, h.vary = isTrue(h.Updates, true), isTrue(h.Vary, true)
-	switch h.Encoding {
-	case "", encodingJSON:
-	case encodingBase64:
-		h.base64 = true
-	default:
-		return fmt.Errorf("encoding: %q is not json or base64", h.Encoding)
-	}
-	switch h.OnStoreError {
-	case "", onErrorFail:
-	case onErrorAnonymous:
-		h.anonymous = true
-	default:
-		return fmt.Errorf("on_store_error: %q is not fail or anonymous", h.OnStoreError)
-	}
-	return nil
-}
+func validScope(text string) bool { return printable(text) && !strings.Contains(text, "|") }
 
-func (h *Handler) provisionScope() error {
+func (h *Handler) provisionScope() {
 	switch {
 	case h.Scope != "":
-		if !printable(h.Scope) || strings.Contains(h.Scope, "|") {
-			return fmt.Errorf("scope: %q may hold printable ASCII characters without | only", h.Scope)
-		}
 		h.site = "scope " + h.Scope
 	case h.cookie.domain != "":
 		h.site = "name " + h.Name + " domain " + h.cookie.domain
 	default:
 		h.site, h.hostScoped = "name "+h.Name, true
 	}
-	return nil
 }
 
 func (h *Handler) options() (sessionstore.Options, error) {
 	opts := sessionstore.Options{
 		Codec:            h.format.Codec,
-		IdleTimeout:      orDefault(h.IdleTimeout, sessionstore.DefaultIdleTimeout),
-		AbsoluteTimeout:  orDefault(h.AbsoluteTimeout, sessionstore.DefaultAbsoluteTimeout),
-		RegenerateGrace:  orDefault(h.RegenerateGrace, sessionstore.DefaultRegenerateGrace),
-		RegenerateUnused: orDefault(h.RegenerateUnused, sessionstore.DefaultRegenerateUnused),
-		StoreTimeout:     orDefault(h.StoreTimeout, sessionstore.DefaultStoreTimeout),
+		IdleTimeout:      cmp.Or(time.Duration(h.IdleTimeout), sessionstore.DefaultIdleTimeout),
+		AbsoluteTimeout:  cmp.Or(time.Duration(h.AbsoluteTimeout), sessionstore.DefaultAbsoluteTimeout),
+		RegenerateGrace:  cmp.Or(time.Duration(h.RegenerateGrace), sessionstore.DefaultRegenerateGrace),
+		RegenerateUnused: cmp.Or(time.Duration(h.RegenerateUnused), sessionstore.DefaultRegenerateUnused),
+		StoreTimeout:     cmp.Or(time.Duration(h.StoreTimeout), sessionstore.DefaultStoreTimeout),
 		TouchInterval:    time.Duration(h.TouchInterval),
 		MaxSize:          h.MaxSize,
 		RegenerateOn:     h.regenerateOn,
@@ -229,35 +237,10 @@ func (h *Handler) options() (sessionstore.Options, error) {
 	if h.format.Lifetime > 0 {
 		opts.IdleTimeout = h.format.Lifetime
 	}
-	for _, d := range []struct {
-		option string
-		value  time.Duration
-	}{
-		{"idle_timeout", opts.IdleTimeout}, {"absolute_timeout", opts.AbsoluteTimeout},
-		{"regenerate_grace", opts.RegenerateGrace}, {"regenerate_unused", opts.RegenerateUnused},
-		{"store_timeout", opts.StoreTimeout},
-	} {
-		if d.value < time.Millisecond {
-			return opts, fmt.Errorf("%s: %s is too short", d.option, d.value)
-		}
-	}
-	if opts.TouchInterval < 0 || opts.TouchInterval >= opts.IdleTimeout {
+	if opts.TouchInterval >= opts.IdleTimeout {
 		return opts, fmt.Errorf("touch_interval: %s must be shorter than the idle timeout, which is %s", opts.TouchInterval, opts.IdleTimeout)
 	}
-	if h.MaxHeaders < 0 {
-		return opts, fmt.Errorf("max_headers: %d is less than nothing", h.MaxHeaders)
-	}
-	if h.MaxSize < 0 || h.MaxSize > maxMaxSize {
-		return opts, fmt.Errorf("max_size: %d is not between 1 and %d bytes", h.MaxSize, maxMaxSize)
-	}
 	return opts, nil
-}
-
-func orDefault(d caddy.Duration, def time.Duration) time.Duration {
-	if d == 0 {
-		return def
-	}
-	return time.Duration(d)
 }
 
 // Interface guards

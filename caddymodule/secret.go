@@ -15,7 +15,7 @@ import (
 	"github.com/caddyserver/certmagic"
 
 	nativedialect "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
-	"github.com/caddy-session/caddy-session/internal/placeholders"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/signer"
 )
@@ -51,17 +51,17 @@ func (s *secret) provision(configured []string, storage certmagic.Storage) error
 	if len(configured) == 0 {
 		return nil
 	}
-	var keys [][]byte
-	for i, text := range configured {
-		key, err := placeholders.Resolve(text)
-		if err != nil {
-			return fmt.Errorf("secret: key %d of %d resolves to nothing: %w", i+1, len(configured), err)
-		}
+	resolved, err := config.Keys("secret", configured)
+	if err != nil {
+		return err
+	}
+	keys := make([][]byte, len(resolved))
+	for i, key := range resolved {
 		if len(key) < minSecret {
 			return fmt.Errorf("secret: key %d of %d is %d bytes long, at least %d are needed (openssl rand -base64 32 makes one)",
 				i+1, len(configured), len(key), minSecret)
 		}
-		keys = append(keys, []byte(key))
+		keys[i] = []byte(key)
 	}
 	return s.use(keys...)
 }

@@ -68,9 +68,10 @@ func always(route *caddyhttp.Route) (all []*Handler) {
 	for _, raw := range route.HandlersRaw {
 		var kind struct{ Handler string }
 		h := new(Handler)
-		if json.Unmarshal(raw, &kind) != nil || kind.Handler != "session" || json.Unmarshal(raw, h) != nil || h.provisionNames() != nil {
+		if json.Unmarshal(raw, &kind) != nil || kind.Handler != "session" || json.Unmarshal(raw, h) != nil || h.block().Check() != nil {
 			continue
 		}
+		h.provisionNames()
 		all = append(all, h)
 	}
 	return all

@@ -9,8 +9,16 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
+
+func (h *Handler) checkVault() error {
+	if _, err := vault.NewPatterns(h.Vault); err != nil {
+		return fmt.Errorf("vault: %w", err)
+	}
+	return nil
+}
 
 func (h *Handler) provisionVault() (err error) {
 	names := disownedNames(h.Vault, h.adopted.cookie)
@@ -27,7 +35,7 @@ func (h *Handler) provisionVault() (err error) {
 		return fmt.Errorf("vault: %w", err)
 	}
 	// Most cookies of old apps end with the browser, and do so in the vault only if its own does.
-	h.cookie.permanent = h.Cookie != nil && isTrue(h.Cookie.Permanent, false)
+	h.cookie.permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
 	return nil
 }
 

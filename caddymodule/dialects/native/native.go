@@ -6,7 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -28,10 +28,10 @@ func (*Dialect) Format() dialects.Format { return dialects.Format{Codec: session
 //	dialect native
 func (*Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if err := stores.None(d); err != nil {
+	if err := config.None(d, "dialect native"); err != nil {
 		return err
 	}
-	return stores.Block(d, "dialect native", nil)
+	return config.Options{}.Read(d, "dialect native")
 }
 
 // Interface guards

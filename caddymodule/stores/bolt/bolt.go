@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/internal/placeholders"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/bolt"
 )
@@ -40,21 +40,9 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 // Provision implements [caddy.Provisioner]. It looks at the file and leaves it as it is.
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
-	s.path = DefaultPath()
-	if s.Path != "" {
-		path, err := placeholders.Resolve(s.Path)
-		if err != nil {
-			return fmt.Errorf("path of the bolt store: %w", err)
-		}
-		if s.path, err = filepath.Abs(path); err != nil {
-			return fmt.Errorf("path of the bolt store: %w", err)
-		}
-	}
-	// Two ways to write the path of one file must not open it twice.
-	if real, err := filepath.EvalSymlinks(s.path); err == nil {
-		s.path = real
-	} else if dir, err := filepath.EvalSymlinks(filepath.Dir(s.path)); err == nil {
-		s.path = filepath.Join(dir, filepath.Base(s.path))
+	var err error
+	if s.path, err = config.Path("path", s.Path, DefaultPath()); err != nil {
+		return fmt.Errorf("store bolt: %w", err)
 	}
 	return s.holder.Unusable(s.check())
 }
@@ -95,13 +83,10 @@ func report(log *zap.Logger, err error) {
 //	store bolt [<path>]
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if d.NextArg() {
-		s.Path = d.Val()
+	if err := config.Optional(d, "store bolt", "the path of its file", &s.Path); err != nil {
+		return err
 	}
-	if d.NextArg() {
-		return d.Err("store bolt takes one value, the path of its file; one with blanks stands in quotes")
-	}
-	return stores.Block(d, "store bolt", nil)
+	return config.Options{}.Read(d, "store bolt")
 }
 
 // Interface guards

@@ -2,12 +2,12 @@
 package file
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,7 +16,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/frameworks/flask/cachelib"
-	"github.com/caddy-session/caddy-session/internal/placeholders"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
 )
@@ -52,28 +52,13 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 // Provision implements [caddy.Provisioner]. It looks at the folder and leaves it as it is.
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
-	var err error
-	if s.mode, err = parseMode(s.Mode); err != nil {
+	if err := s.block().Check(); err != nil {
 		return fmt.Errorf("store file: %w", err)
 	}
-	if s.Threshold < 0 {
-		return fmt.Errorf("store file: threshold %d: it must be 0 or greater", s.Threshold)
-	}
-	s.dir = DefaultDirectory()
-	if s.Directory != "" {
-		dir, err := placeholders.Resolve(s.Directory)
-		if err != nil {
-			return fmt.Errorf("store file: directory: %w", err)
-		}
-		if s.dir, err = filepath.Abs(dir); err != nil {
-			return fmt.Errorf("store file: directory: %w", err)
-		}
-	}
-	// Two ways to write the path of one folder share a store.
-	if real, err := filepath.EvalSymlinks(s.dir); err == nil {
-		s.dir = real
-	} else if parent, err := filepath.EvalSymlinks(filepath.Dir(s.dir)); err == nil {
-		s.dir = filepath.Join(parent, filepath.Base(s.dir))
+	s.mode, _ = parseMode(cmp.Or(s.Mode, defaultMode))
+	var err error
+	if s.dir, err = config.Path("directory", s.Directory, DefaultDirectory()); err != nil {
+		return fmt.Errorf("store file: %w", err)
 	}
 	if err := file.Check(s.dir); err != nil {
 		return s.holder.Unusable(fmt.Errorf("store file: %w", err))
@@ -81,20 +66,14 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// parseMode reads a mode of files that their owner can read and write, and nobody can run.
-func parseMode(from string) (fs.FileMode, error) {
-	if from == "" {
-		return file.DefaultFileMode, nil
-	}
-	mode, err := strconv.ParseUint(from, 8, 32)
-	if err != nil || mode&0o600 != 0o600 || mode&^0o666 != 0 {
-		return 0, fmt.Errorf("mode: %q is not a mode such as 0600, 0640 or 0660", from)
-	}
-	return fs.FileMode(mode), nil
-}
+// defaultMode is [file.DefaultFileMode].
+const defaultMode = "0600"
 
-// warnEvery is how often an operator is told that sessions are being lost.
-const warnEvery = time.Minute
+// parseMode reads a mode of files that their owner can read and write, and nobody can run.
+func parseMode(text string) (mode fs.FileMode, ok bool) {
+	bits, err := strconv.ParseUint(text, 8, 32)
+	return fs.FileMode(bits), err == nil && bits&0o600 == 0o600 && bits&^0o666 == 0
+}
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
@@ -139,13 +118,10 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 
 // warnOfEviction returns a function that says that valid sessions are dropped, but not every time.
 func (s *Store) warnOfEviction(log stores.Log) func(int) {
-	var warned atomic.Int64
-	return func(int) {
-		now := time.Now().UnixNano()
-		if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
-			log().Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
-		}
-	}
+	warn := stores.Sparingly(func() {
+		log().Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
+	})
+	return func(int) { warn() }
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -156,25 +132,20 @@ func (s *Store) warnOfEviction(log stores.Log) func(int) {
 //	}
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if d.NextArg() {
-		s.Directory = d.Val()
+	if err := config.Optional(d, "store file", "its folder", &s.Directory); err != nil {
+		return err
 	}
-	if d.NextArg() {
-		return d.Err("store file takes one value, its folder; one with blanks stands in quotes")
+	return s.block().Read(d, "store file")
+}
+
+func (s *Store) block() config.Options {
+	return config.Options{
+		"mode": config.Matching(&s.Mode, "a mode such as 0600, 0640 or 0660", func(text string) bool {
+			_, ok := parseMode(text)
+			return ok
+		}),
+		"threshold": config.Number(&s.Threshold, 0),
 	}
-	return stores.Block(d, "store file", stores.Options{
-		"mode": func() (err error) {
-			const right = "a mode such as 0600, 0640 or 0660"
-			if s.Mode, err = stores.One(d, right); err != nil {
-				return err
-			}
-			if _, err := parseMode(s.Mode); err != nil {
-				return d.Errf("mode must be %s, not %q", right, s.Mode)
-			}
-			return nil
-		},
-		"threshold": func() error { return stores.Number(d, &s.Threshold, 0) },
-	})
 }
 
 // Interface guards

@@ -2,13 +2,7 @@
 package memcached
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -16,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/memcached"
 )
@@ -45,7 +40,7 @@ type Store struct {
 }
 
 const (
-	defaultAddress = "localhost:11211"
+	defaultAddress = "localhost"
 	defaultPort    = "11211"
 
 	// defaultPrefix is also what Flask-Session's keys begin with; their records are told apart by their form.
@@ -60,67 +55,44 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 // Provision implements [caddy.Provisioner]. It connects to nothing.
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
+	if err := s.block().Check(); err != nil {
+		return fmt.Errorf("store memcached: %w", err)
+	}
 	var err error
 	if s.opts, err = s.options(); err != nil {
 		return fmt.Errorf("store memcached: %w", err)
 	}
 	if err := s.opts.Check(); err != nil {
-		return err
+		return fmt.Errorf("store %w", err)
 	}
-	s.identity = stores.Identity{Driver: "memcached", Resource: fingerprint(s.opts)}
+	s.identity = stores.Identity{Driver: "memcached", Resource: config.Fingerprint(s.opts)}
 	return nil
 }
 
 // options resolves the placeholders.
 func (s *Store) options() (memcached.Options, error) {
-	opts := memcached.Options{Timeout: time.Duration(s.Timeout), PoolSize: s.PoolSize, KeyPrefix: defaultPrefix}
-	if s.KeyPrefix != nil {
-		var err error
-		if opts.KeyPrefix, err = stores.Resolve("key_prefix", *s.KeyPrefix); err != nil {
-			return opts, err
-		}
+	opts := memcached.Options{Timeout: time.Duration(s.Timeout), PoolSize: s.PoolSize}
+	var err error
+	if opts.KeyPrefix, err = config.Resolve("key_prefix", config.Or(s.KeyPrefix, defaultPrefix)); err != nil {
+		return opts, err
 	}
 	addresses := s.Addresses
 	if len(addresses) == 0 {
 		addresses = []string{defaultAddress}
 	}
 	for _, from := range addresses {
-		address, err := stores.Resolve("address", from)
+		// It may hold a password, which memcached does not have.
+		const otherwise = "the path of a socket; memcached has no users and passwords"
+		address, err := config.Resolve("address", from)
 		if err != nil {
 			return opts, err
 		}
-		if address, err = hostPort(address); err != nil {
+		if address, err = config.Address(address, defaultPort, otherwise); err != nil {
 			return opts, err
 		}
 		opts.Addrs = append(opts.Addrs, address)
 	}
 	return opts, nil
-}
-
-func hostPort(address string) (string, error) {
-	if path, ok := stores.Socket(address); ok {
-		return path, nil
-	}
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		host, port = strings.Trim(address, "[]"), defaultPort
-	}
-	if host == "" || port == "" || strings.ContainsAny(host+port, " /@") || strings.Count(host, ":") == 1 {
-		// It is not quoted: it may hold a password, which memcached does not have.
-		return "", errors.New("address: neither host:port nor the path of a socket; memcached has no users and passwords")
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
-// does a configuration that is reloaded.
-func fingerprint(o memcached.Options) string {
-	text, err := json.Marshal([]any{o.Addrs, o.KeyPrefix, o.Timeout, o.PoolSize, o.Bare})
-	if err != nil {
-		panic(err) // it is strings and numbers
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 // Open implements [stores.Store].
@@ -146,7 +118,7 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 	if err := opts.Check(); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
-	id := stores.Identity{Driver: "memcached " + string(layout), Resource: fingerprint(opts)}
+	id := stores.Identity{Driver: "memcached " + string(layout), Resource: config.Fingerprint(opts)}
 	return s.share(id, opts)
 }
 
@@ -169,14 +141,15 @@ func report(log *zap.Logger, addr string, err error) {
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
-	return stores.Block(d, "store memcached", stores.Options{
-		"key_prefix": func() error {
-			s.KeyPrefix = new(string)
-			return stores.Text(d, s.KeyPrefix)
-		},
-		"timeout":   func() error { return stores.Duration(d, &s.Timeout) },
-		"pool_size": func() error { return stores.Number(d, &s.PoolSize, 1) },
-	})
+	return s.block().Read(d, "store memcached")
+}
+
+func (s *Store) block() config.Options {
+	return config.Options{
+		"key_prefix": config.Given(&s.KeyPrefix, config.Text),
+		"timeout":    config.Duration(&s.Timeout),
+		"pool_size":  config.Number(&s.PoolSize, 1),
+	}
 }
 
 // Interface guards

@@ -2,13 +2,13 @@
 package memory
 
 import (
-	"sync/atomic"
-	"time"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
@@ -40,11 +40,11 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 // Provision implements [caddy.Provisioner].
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
+	if err := s.block().Check(); err != nil {
+		return fmt.Errorf("store memory: %w", err)
+	}
 	return nil
 }
-
-// warnEvery is how often an operator is told that sessions are being lost.
-const warnEvery = time.Minute
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
@@ -55,13 +55,9 @@ func (s *Store) Open() (sessionstore.Store, func(), error) {
 }
 
 func open(log stores.Log) (sessionstore.Store, error) {
-	var warned atomic.Int64
-	return memory.New(memory.Options{OnEvict: func() {
-		now := time.Now().UnixNano()
-		if last := warned.Load(); now-last > int64(warnEvery) && warned.CompareAndSwap(last, now) {
-			log().Warn("memory is full: sessions that are still valid are being dropped; raise max_sessions or max_bytes, or use another store")
-		}
-	}}), nil
+	return memory.New(memory.Options{OnEvict: stores.Sparingly(func() {
+		log().Warn("memory is full: sessions that are still valid are being dropped; raise max_sessions or max_bytes, or use another store")
+	})}), nil
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -72,16 +68,17 @@ func open(log stores.Log) (sessionstore.Store, error) {
 //	}
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if d.NextArg() {
-		s.Name = d.Val()
+	if err := config.Optional(d, "store memory", "its name", &s.Name); err != nil {
+		return err
 	}
-	if d.NextArg() {
-		return d.Err("store memory takes one value, its name; one with blanks stands in quotes")
+	return s.block().Read(d, "store memory")
+}
+
+func (s *Store) block() config.Options {
+	return config.Options{
+		"max_sessions": config.Number(&s.MaxSessions, 1),
+		"max_bytes":    config.Memory(&s.MaxBytes),
 	}
-	return stores.Block(d, "store memory", stores.Options{
-		"max_sessions": func() error { return stores.Number(d, &s.MaxSessions, 1) },
-		"max_bytes":    func() error { return stores.Size(d, &s.MaxBytes) },
-	})
 }
 
 // Interface guards

@@ -5,6 +5,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -20,24 +21,21 @@ import (
 //	}
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if !d.AllArgs(&s.URI) || s.URI == "" {
-		return d.Err("store mongodb: it takes one argument, the uri") // d.ArgErr quotes it
+	if err := config.Args(d, "store mongodb", "the uri", &s.URI); err != nil {
+		return err
 	}
-	return stores.Block(d, "store mongodb", s.block(d))
+	return s.block().Read(d, "store mongodb")
 }
 
-func (s *Store) block(d *caddyfile.Dispenser) stores.Options {
-	return stores.Options{
-		"database":   func() error { return stores.Name(d, &s.Database) },
-		"collection": func() error { return stores.Name(d, &s.Collection) },
-		"create_index": func() error {
-			s.CreateIndex = new(bool)
-			return stores.OnOff(d, s.CreateIndex)
-		},
-		"key_prefix":   func() error { return stores.Name(d, &s.KeyPrefix) },
-		"pool_size":    func() error { return stores.Number(d, &s.PoolSize, 1) },
-		"dial_timeout": func() error { return stores.Duration(d, &s.DialTimeout) },
-		"timeout":      func() error { return stores.Duration(d, &s.Timeout) },
+func (s *Store) block() config.Options {
+	return config.Options{
+		"database":     config.Name(&s.Database),
+		"collection":   config.Name(&s.Collection),
+		"create_index": config.Given(&s.CreateIndex, config.OnOff),
+		"key_prefix":   config.Name(&s.KeyPrefix),
+		"pool_size":    config.Number(&s.PoolSize, 1),
+		"dial_timeout": config.Duration(&s.DialTimeout),
+		"timeout":      config.Duration(&s.Timeout),
 	}
 }
 

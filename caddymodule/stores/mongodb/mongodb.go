@@ -2,9 +2,6 @@
 package mongodb
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 )
@@ -60,25 +58,21 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 // Provision implements [caddy.Provisioner]. It connects to nothing.
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
+	if err := s.block().Check(); err != nil {
+		return fmt.Errorf("store mongodb: %w", err)
+	}
 	s.opts = mongodb.Options{
-		CreateIndex: s.CreateIndex == nil || *s.CreateIndex,
+		CreateIndex: config.Or(s.CreateIndex, true),
 		PoolSize:    s.PoolSize, DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
 	}
-	for _, o := range []struct {
-		name string
-		from string
-		to   *string
-	}{
-		{"uri", s.URI, &s.uri},
-		{"database", s.Database, &s.opts.Database},
-		{"collection", s.Collection, &s.opts.Collection},
-		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
-	} {
-		value, err := stores.Resolve(o.name, o.from)
-		if err != nil {
-			return fmt.Errorf("store mongodb: %w", err)
-		}
-		*o.to = value
+	err := config.ResolveAll(
+		config.From("uri", s.URI, &s.uri),
+		config.From("database", s.Database, &s.opts.Database),
+		config.From("collection", s.Collection, &s.opts.Collection),
+		config.From("key_prefix", s.KeyPrefix, &s.opts.KeyPrefix),
+	)
+	if err != nil {
+		return fmt.Errorf("store mongodb: %w", err)
 	}
 	if s.uri == "" {
 		return errors.New("store mongodb: no uri")
@@ -87,19 +81,6 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("store %w", err)
 	}
 	return nil
-}
-
-// fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
-// does a configuration that is reloaded. It is a hash, as it may be logged.
-func (s *Store) fingerprint(o mongodb.Options) string {
-	text, err := json.Marshal([]any{
-		s.uri, o.Database, o.Collection, o.KeyPrefix, o.CreateIndex, o.Foreign, o.PoolSize, o.DialTimeout, o.Timeout,
-	})
-	if err != nil {
-		panic(err) // it is strings and numbers
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }
 
 // Open implements [stores.Store].
@@ -115,7 +96,7 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 	}
 	opts := s.opts
 	opts.Foreign = lifetime
-	opts.CreateIndex = s.CreateIndex != nil && *s.CreateIndex
+	opts.CreateIndex = config.Or(s.CreateIndex, false)
 	if opts.Database == "" {
 		opts.Database = flaskDatabase
 	}
@@ -126,7 +107,7 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 }
 
 func (s *Store) share(driver string, opts mongodb.Options) (sessionstore.Store, func(), error) {
-	id := stores.Identity{Driver: driver, Resource: s.fingerprint(opts)}
+	id := stores.Identity{Driver: driver, Resource: config.Fingerprint(s.uri, opts)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		opts.OnState = func(server string, err error) { report(log(), server, err) }
 		opts.OnIndexError = func(err error) {

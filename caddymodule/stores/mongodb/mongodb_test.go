@@ -74,9 +74,9 @@ func TestCaddyfile(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"mongodb":                          "store mongodb: it takes one argument, the uri",
-		`mongodb ""`:                       "store mongodb: it takes one argument, the uri",
-		"mongodb mongodb://u:to-find@h b":  "store mongodb: it takes one argument, the uri",
+		"mongodb":                          "store mongodb: a value is missing: the uri",
+		`mongodb ""`:                       "store mongodb: a value is missing: the uri",
+		"mongodb mongodb://u:to-find@h b":  "store mongodb takes one value, the uri, and not 2",
 		"mongodb mongodb://h {\n other\n}": "unrecognized option of store mongodb: other",
 		"mongodb mongodb://h {\n database a\n database b\n}":    "twice",
 		"mongodb mongodb://h {\n database\n}":                   "value",

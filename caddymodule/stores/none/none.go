@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/none"
 )
@@ -30,13 +31,10 @@ func (*Store) Open() (sessionstore.Store, func(), error) { return none.Store{}, 
 //	store none
 func (*Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if d.NextArg() {
-		return d.Err("store none takes no value")
+	if err := config.None(d, "store none"); err != nil {
+		return err
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		return d.Errf("unrecognized option of store none: %s", d.Val())
-	}
-	return nil
+	return config.Options{}.Read(d, "store none")
 }
 
 // Interface guards

@@ -5,6 +5,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -37,71 +38,45 @@ import (
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
-	return stores.Block(d, "store redis", s.block(d))
+	return s.block().Read(d, "store redis")
 }
 
-func (s *Store) block(d *caddyfile.Dispenser) stores.Options {
-	return stores.Options{
-		"username":          func() error { return stores.Text(d, &s.Username) },
-		"password":          func() error { return stores.Text(d, &s.Password) },
-		"db":                func() error { return stores.Number(d, &s.DB, 0) },
-		"master":            func() error { return stores.Text(d, &s.Master) },
-		"sentinel_username": func() error { return stores.Text(d, &s.SentinelUsername) },
-		"sentinel_password": func() error { return stores.Text(d, &s.SentinelPassword) },
-		"cluster": func() error {
-			s.Cluster = true
-			return stores.None(d)
-		},
-		"tls": func() error {
-			s.TLS = new(TLS)
-			return s.TLS.unmarshal(d)
-		},
-		"key_prefix": func() error {
-			s.KeyPrefix = new(string)
-			return stores.Text(d, s.KeyPrefix)
-		},
-		"pool_size":     func() error { return stores.Number(d, &s.PoolSize, 1) },
-		"dial_timeout":  func() error { return stores.Duration(d, &s.DialTimeout) },
-		"read_timeout":  func() error { return stores.Duration(d, &s.ReadTimeout) },
-		"write_timeout": func() error { return stores.Duration(d, &s.WriteTimeout) },
-		"pipelining": func() error {
-			s.Pipelining = new(bool)
-			return stores.OnOff(d, s.Pipelining)
-		},
-		"wait_replicas": func() error { return stores.Number(d, &s.WaitReplicas, 0) },
-		"near_cache": func() error {
-			s.NearCache = new(NearCache)
-			return s.NearCache.unmarshal(d)
-		},
+func (s *Store) block() config.Options {
+	return config.Options{
+		"username":          config.Text(&s.Username),
+		"password":          config.Text(&s.Password),
+		"db":                config.Number(&s.DB, 0),
+		"master":            config.Text(&s.Master),
+		"sentinel_username": config.Text(&s.SentinelUsername),
+		"sentinel_password": config.Text(&s.SentinelPassword),
+		"cluster":           config.Flag(&s.Cluster),
+		"tls":               config.Block(&s.TLS, "store redis, tls", (*TLS).block),
+		"key_prefix":        config.Given(&s.KeyPrefix, config.Text),
+		"pool_size":         config.Number(&s.PoolSize, 1),
+		"dial_timeout":      config.Duration(&s.DialTimeout),
+		"read_timeout":      config.Duration(&s.ReadTimeout),
+		"write_timeout":     config.Duration(&s.WriteTimeout),
+		"pipelining":        config.Given(&s.Pipelining, config.OnOff),
+		"wait_replicas":     config.Number(&s.WaitReplicas, 0),
+		"near_cache":        config.Block(&s.NearCache, "store redis, near_cache", (*NearCache).block),
 	}
 }
 
-func (t *TLS) unmarshal(d *caddyfile.Dispenser) error {
-	if err := stores.None(d); err != nil {
-		return err
+func (t *TLS) block() config.Options {
+	return config.Options{
+		"ca": config.Text(&t.CA),
+		"certificate": config.Func(func(d *caddyfile.Dispenser) error {
+			return config.Args(d, d.Val(), "the files of the certificate and of its key", &t.Certificate, &t.Key)
+		}),
+		"server_name": config.Text(&t.ServerName),
 	}
-	return stores.Block(d, "store redis, tls", stores.Options{
-		"ca": func() error { return stores.Text(d, &t.CA) },
-		"certificate": func() error {
-			args := d.RemainingArgs()
-			if len(args) != 2 {
-				return d.Errf("certificate takes two values, the files of the certificate and of its key, and not %d", len(args))
-			}
-			t.Certificate, t.Key = args[0], args[1]
-			return nil
-		},
-		"server_name": func() error { return stores.Text(d, &t.ServerName) },
-	})
 }
 
-func (n *NearCache) unmarshal(d *caddyfile.Dispenser) error {
-	if err := stores.None(d); err != nil {
-		return err
+func (n *NearCache) block() config.Options {
+	return config.Options{
+		"max_entries": config.Number(&n.MaxEntries, 1),
+		"max_bytes":   config.Memory(&n.MaxBytes),
 	}
-	return stores.Block(d, "store redis, near_cache", stores.Options{
-		"max_entries": func() error { return stores.Number(d, &n.MaxEntries, 1) },
-		"max_bytes":   func() error { return stores.Size(d, &n.MaxBytes) },
-	})
 }
 
 // Interface guards

@@ -2,12 +2,14 @@
 package redis
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
@@ -96,15 +98,18 @@ const defaultPrefix = "session:"
 // Provision implements [caddy.Provisioner]. It connects to nothing.
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
+	if err := s.block().Check(); err != nil {
+		return fmt.Errorf("store redis: %w", err)
+	}
 	opts, err := s.options()
 	if err != nil {
-		return err
+		return fmt.Errorf("store redis: %w", err)
 	}
 	if err := opts.Check(); err != nil {
-		return err
+		return fmt.Errorf("store %w", err)
 	}
 	s.opts = opts
-	s.identity = stores.Identity{Driver: "redis", Resource: s.fingerprint(opts)}
+	s.identity = stores.Identity{Driver: "redis", Resource: config.Fingerprint(opts, s.TLS.sum())}
 	return nil
 }
 
@@ -129,7 +134,7 @@ func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessio
 	}
 	opts := s.opts
 	opts.KeyPrefix, opts.Endless = "", lifetime
-	id := stores.Identity{Driver: "redis " + string(layout), Resource: s.fingerprint(opts)}
+	id := stores.Identity{Driver: "redis " + string(layout), Resource: config.Fingerprint(opts, s.TLS.sum())}
 	return s.share(id, opts)
 }
 

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // TLS says how the servers are known, and how they know us.
@@ -27,46 +27,47 @@ type TLS struct {
 }
 
 func (t *TLS) config() (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	paths := make(map[string]string)
-	for option, from := range map[string]string{"ca": t.CA, "certificate": t.Certificate, "key": t.Key, "server_name": t.ServerName} {
-		value, err := stores.Resolve(option, from)
-		if err != nil {
-			return nil, err
-		}
-		paths[option] = value
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	var ca, certificate, key string
+	err := config.ResolveAll(
+		config.From("ca", t.CA, &ca),
+		config.From("certificate", t.Certificate, &certificate),
+		config.From("key", t.Key, &key),
+		config.From("server_name", t.ServerName, &c.ServerName),
+	)
+	if err != nil {
+		return nil, err
 	}
-	config.ServerName = paths["server_name"]
 	sum := sha256.New()
-	if path := paths["ca"]; path != "" {
-		pem, err := os.ReadFile(path)
+	if ca != "" {
+		pem, err := os.ReadFile(ca)
 		if err != nil {
 			return nil, fmt.Errorf("ca: %w", err)
 		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca: %s holds no certificate in PEM", path)
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("ca: %s holds no certificate in PEM", ca)
 		}
 		sum.Write(pem)
 	}
-	if (paths["certificate"] == "") != (paths["key"] == "") {
+	if (certificate == "") != (key == "") {
 		return nil, errors.New("certificate and key belong together")
 	}
-	if path := paths["certificate"]; path != "" {
-		certificate, err := tls.LoadX509KeyPair(path, paths["key"])
+	if certificate != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
 		if err != nil {
 			return nil, fmt.Errorf("certificate: %w", err)
 		}
-		config.Certificates = []tls.Certificate{certificate}
-		sum.Write(certificate.Certificate[0])
+		c.Certificates = []tls.Certificate{pair}
+		sum.Write(pair.Certificate[0])
 	}
-	sum.Write([]byte("\x00" + config.ServerName))
+	sum.Write([]byte("\x00" + c.ServerName))
 	t.read = sum.Sum(nil)
-	return config, nil
+	return c, nil
 }
 
-// fingerprint changes with what the files hold, so that a reload takes up a certificate that was renewed.
-func (t *TLS) fingerprint() []byte {
+// sum changes with what the files hold, so that a reload takes up a certificate that was renewed.
+func (t *TLS) sum() []byte {
 	if t == nil {
 		return nil
 	}

@@ -1,10 +1,14 @@
 package sql
 
 import (
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/addons"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -23,31 +27,28 @@ import (
 //	}
 func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if !d.NextArg() {
-		return d.Err("store sql takes two values, the database and the dsn or path")
+	right := "the database (" + strings.Join(addons.Databases, ", ") + ") and its dsn or path"
+	if err := config.Args(d, "store sql", right, &s.Database, &s.DSN); err != nil {
+		return err
 	}
-	s.Database = d.Val()
 	if _, err := find(s.Database); err != nil {
 		return d.WrapErr(err)
 	}
-	if err := stores.Name(d, &s.DSN); err != nil {
-		return err
-	}
-	return stores.Block(d, "store sql", s.block(d))
+	return s.block().Read(d, "store sql")
 }
 
-func (s *Store) block(d *caddyfile.Dispenser) stores.Options {
-	return stores.Options{
-		"table":          func() error { return stores.Name(d, &s.Table) },
-		"sequence":       func() error { return stores.Name(d, &s.Sequence) },
-		"create_table":   func() error { return stores.OnOff(d, &s.CreateTable) },
-		"key_prefix":     func() error { return stores.Name(d, &s.KeyPrefix) },
-		"pool_size":      func() error { return stores.Number(d, &s.PoolSize, 1) },
-		"dial_timeout":   func() error { return stores.Duration(d, &s.DialTimeout) },
-		"timeout":        func() error { return stores.Duration(d, &s.Timeout) },
-		"max_idle_time":  func() error { return stores.Duration(d, &s.MaxIdleTime) },
-		"max_lifetime":   func() error { return stores.Duration(d, &s.MaxLifetime) },
-		"sweep_interval": func() error { return stores.Duration(d, &s.SweepInterval) },
+func (s *Store) block() config.Options {
+	return config.Options{
+		"table":          config.Name(&s.Table),
+		"sequence":       config.Name(&s.Sequence),
+		"create_table":   config.OnOff(&s.CreateTable),
+		"key_prefix":     config.Name(&s.KeyPrefix),
+		"pool_size":      config.Number(&s.PoolSize, 1),
+		"dial_timeout":   config.Duration(&s.DialTimeout),
+		"timeout":        config.Duration(&s.Timeout),
+		"max_idle_time":  config.Duration(&s.MaxIdleTime),
+		"max_lifetime":   config.Duration(&s.MaxLifetime),
+		"sweep_interval": config.Duration(&s.SweepInterval),
 	}
 }
 

@@ -3,9 +3,6 @@
 package sql
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,6 +14,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/addons"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
@@ -95,6 +93,9 @@ func find(database string) (*sql.Driver, error) {
 // Provision implements [caddy.Provisioner]. It connects to nothing. A file it looks at, and leaves it as it is.
 func (s *Store) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
+	if err := s.block().Check(); err != nil {
+		return fmt.Errorf("store sql: %w", err)
+	}
 	var err error
 	if s.driver, err = find(s.Database); err != nil {
 		return err
@@ -104,19 +105,14 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		DialTimeout: time.Duration(s.DialTimeout), Timeout: time.Duration(s.Timeout),
 		MaxIdleTime: time.Duration(s.MaxIdleTime), MaxLifetime: time.Duration(s.MaxLifetime), SweepInterval: time.Duration(s.SweepInterval),
 	}
-	for _, o := range []struct {
-		name string
-		from string
-		to   *string
-	}{
-		{"dsn", s.DSN, &s.dsn},
-		{"table", s.Table, &s.opts.Table},
-		{"sequence", s.Sequence, &s.opts.Sequence},
-		{"key_prefix", s.KeyPrefix, &s.opts.KeyPrefix},
-	} {
-		if *o.to, err = stores.Resolve(o.name, o.from); err != nil {
-			return fmt.Errorf("store sql: %w", err)
-		}
+	err = config.ResolveAll(
+		config.From("dsn", s.DSN, &s.dsn),
+		config.From("table", s.Table, &s.opts.Table),
+		config.From("sequence", s.Sequence, &s.opts.Sequence),
+		config.From("key_prefix", s.KeyPrefix, &s.opts.KeyPrefix),
+	)
+	if err != nil {
+		return fmt.Errorf("store sql: %w", err)
 	}
 	if s.dsn == "" {
 		return fmt.Errorf("store sql %s: no dsn", s.Database)
@@ -130,19 +126,6 @@ func (s *Store) Provision(ctx caddy.Context) error {
 		return s.holder.Unusable(fmt.Errorf("store %w", err))
 	}
 	return nil
-}
-
-// fingerprint tells connections apart by all that they are made with. Handlers with the same options share them, and so
-// does a configuration that is reloaded. It is a hash, as it may be logged.
-func (s *Store) fingerprint(o sql.Options) string {
-	hash := sha256.New()
-	err := json.NewEncoder(hash).Encode([]any{
-		s.Database, s.dsn, o.Layout, o.Table, o.Sequence, o.CreateTable, o.KeyPrefix, o.PoolSize, o.DialTimeout, o.Timeout, o.MaxIdleTime, o.MaxLifetime, o.SweepInterval,
-	})
-	if err != nil {
-		panic(err) // it is strings and numbers
-	}
-	return hex.EncodeToString(hash.Sum(nil))
 }
 
 // Open implements [stores.Store].
@@ -167,7 +150,7 @@ func (s *Store) open(driver string, opts sql.Options) (sessionstore.Store, func(
 	if err := sql.Check(s.driver, s.dsn, opts); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
-	id := stores.Identity{Driver: driver, Resource: s.fingerprint(opts)}
+	id := stores.Identity{Driver: driver, Resource: config.Fingerprint(s.Database, s.dsn, opts)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		ours := func() *zap.Logger { return log().With(zap.String("database", s.Database)) }
 		opts.OnState = func(server string, err error) { report(ours(), server, err) }

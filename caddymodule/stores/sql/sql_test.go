@@ -127,7 +127,7 @@ func TestProvisioningErrorsTellNoSecrets(t *testing.T) {
 		`{"database":"mysql","dsn":"x"}`:                "--with",
 		`{"dsn":"x"}`:                                   "postgres, mysql, sqlite",
 		`{"database":"sqlite"}`:                         "no dsn",
-		`{"database":"sqlite","dsn":"{env.NOT_THERE}"}`: "is empty",
+		`{"database":"sqlite","dsn":"{env.NOT_THERE}"}`: "dsn: the placeholder {env.NOT_THERE} resolves to nothing",
 		`{"database":"postgres","dsn":"postgres://u:password-to-find@[x/"}`: "dsn",
 		`{"database":"postgres","dsn":"{file.` + secret + `}"}`:             "dsn",
 		`{"database":"sqlite","dsn":"x","table":"a;b"}`:                     "table",

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -12,6 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/signer"
 )
 
@@ -61,30 +63,20 @@ func (f *Dialect) Provision(caddy.Context) error {
 }
 
 func (f *Dialect) provision() error {
+	if err := f.block().Check(); err != nil {
+		return err
+	}
 	cookies, err := f.cookies()
 	if err != nil {
 		return err
 	}
-	opts := Options{KeyPrefix: DefaultKeyPrefix}
-	if f.KeyPrefix != nil {
-		opts.KeyPrefix = *f.KeyPrefix
-	}
-	if len(opts.KeyPrefix) > maxKeyPrefix || !printable(opts.KeyPrefix) {
-		return fmt.Errorf("key_prefix: at most %d printable ASCII characters", maxKeyPrefix)
-	}
-	switch s := Serialization(cmp.Or(f.Serialization, string(Auto))); s {
-	case Auto, Pickle, MessagePack, JSON:
-		opts.Serialization = s
-	default:
-		return fmt.Errorf("serialization: %q is not auto, pickle, msgpack or json", f.Serialization)
-	}
-	lifetime, err := dialects.Lifetime(f.Lifetime, securecookie.DefaultLifetime)
-	if err != nil {
-		return err
+	opts := Options{
+		KeyPrefix:     config.Or(f.KeyPrefix, DefaultKeyPrefix),
+		Serialization: Serialization(cmp.Or(f.Serialization, string(Auto))),
 	}
 	f.format = dialects.Format{
 		Codec: New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: securecookie.DefaultName,
-		Lifetime: lifetime, Permanent: f.Permanent == nil || *f.Permanent,
+		Lifetime: cmp.Or(time.Duration(f.Lifetime), securecookie.DefaultLifetime), Permanent: config.Or(f.Permanent, true),
 		Doubt: func(cookie string, verified bool) string { return doubt(cookie, verified, f.UseSigner, opts.KeyPrefix) },
 	}
 	return nil
@@ -110,7 +102,6 @@ func doubt(cookie string, verified, useSigner bool, prefix string) string {
 	}
 }
 
-// maxKeyPrefix leaves room for the longest id in the keys that stores take.
 const maxKeyPrefix = 72
 
 func printable(s string) bool {
@@ -130,7 +121,7 @@ func (f *Dialect) cookies() (dialects.Cookies, error) {
 	default:
 		return unsigned{}, nil
 	}
-	secrets, err := dialects.Resolve(f.Secret)
+	secrets, err := dialects.Secrets(f.Secret)
 	if err != nil {
 		return nil, err
 	}
@@ -173,22 +164,27 @@ func (f *Dialect) Format() dialects.Format { return f.format }
 //	}
 func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if err := stores.None(d); err != nil {
+	if err := config.None(d, "dialect flask_session"); err != nil {
 		return err
 	}
-	return stores.Block(d, "dialect flask_session", stores.Options{
-		"use_signer": func() error { return stores.OnOff(d, &f.UseSigner) },
-		"secret":     func() error { return dialects.Words(d, &f.Secret) },
-		"key_prefix": func() error {
-			f.KeyPrefix = new(string)
-			return stores.Name(d, f.KeyPrefix)
-		},
-		"serialization": func() error { return stores.Name(d, &f.Serialization) },
-		"lifetime":      func() error { return dialects.LifetimeOption(d, &f.Lifetime) },
-		"permanent": func() error {
-			f.Permanent = new(bool)
-			return stores.OnOff(d, f.Permanent)
-		},
+	return f.block().Read(d, "dialect flask_session")
+}
+
+func (f *Dialect) block() config.Options {
+	return config.Options{
+		"use_signer":    config.OnOff(&f.UseSigner),
+		"secret":        config.Words(&f.Secret),
+		"key_prefix":    config.Given(&f.KeyPrefix, keyPrefix),
+		"serialization": config.OneOf(&f.Serialization, string(Auto), string(Pickle), string(MessagePack), string(JSON)),
+		"lifetime":      config.Seconds(&f.Lifetime),
+		"permanent":     config.Given(&f.Permanent, config.OnOff),
+	}
+}
+
+// keyPrefix leaves room for the longest id in the keys that stores take.
+func keyPrefix(to *string) config.Option {
+	return config.Matching(to, fmt.Sprintf("at most %d printable ASCII characters", maxKeyPrefix), func(text string) bool {
+		return len(text) <= maxKeyPrefix && printable(text)
 	})
 }
 

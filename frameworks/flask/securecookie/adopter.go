@@ -9,7 +9,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 func init() { caddy.RegisterModule(new(Adopter)) }
@@ -33,7 +33,10 @@ func (*Adopter) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements [caddy.Provisioner].
 func (a *Adopter) Provision(caddy.Context) error {
-	secrets, err := dialects.Resolve(a.Secret)
+	if err := a.block().Check(); err != nil {
+		return fmt.Errorf("adopt flask: %w", err)
+	}
+	secrets, err := dialects.Secrets(a.Secret)
 	if err == nil {
 		a.signer, err = NewSigner(secrets...)
 	}
@@ -59,13 +62,17 @@ func (a *Adopter) Form() adopters.Form {
 //	}
 func (a *Adopter) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if err := stores.None(d); err != nil {
+	if err := config.None(d, "adopt flask"); err != nil {
 		return err
 	}
-	return stores.Block(d, "adopt flask", stores.Options{
-		"secret": func() error { return dialects.Words(d, &a.Secret) },
-		"cookie": func() error { return stores.Name(d, &a.Cookie) },
-	})
+	return a.block().Read(d, "adopt flask")
+}
+
+func (a *Adopter) block() config.Options {
+	return config.Options{
+		"secret": config.Words(&a.Secret),
+		"cookie": config.Name(&a.Cookie),
+	}
 }
 
 // Interface guards

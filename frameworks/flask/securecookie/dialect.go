@@ -1,6 +1,7 @@
 package securecookie
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -9,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 func init() { caddy.RegisterModule(new(Dialect)) }
@@ -27,8 +28,7 @@ type Dialect struct {
 	// Whether the cookies of sessions that begin here outlive the browser. Default: false
 	Permanent bool `json:"permanent,omitempty"`
 
-	signer   *Signer
-	lifetime time.Duration
+	signer *Signer
 }
 
 // CaddyModule returns the Caddy module information.
@@ -38,14 +38,14 @@ func (*Dialect) CaddyModule() caddy.ModuleInfo {
 
 // Provision implements [caddy.Provisioner].
 func (f *Dialect) Provision(caddy.Context) error {
-	secrets, err := dialects.Resolve(f.Secret)
+	if err := f.block().Check(); err != nil {
+		return fmt.Errorf("dialect flask: %w", err)
+	}
+	secrets, err := dialects.Secrets(f.Secret)
+	if err == nil {
+		f.signer, err = NewSigner(secrets...)
+	}
 	if err != nil {
-		return fmt.Errorf("dialect flask: %w", err)
-	}
-	if f.signer, err = NewSigner(secrets...); err != nil {
-		return fmt.Errorf("dialect flask: %w", err)
-	}
-	if f.lifetime, err = dialects.Lifetime(f.Lifetime, DefaultLifetime); err != nil {
 		return fmt.Errorf("dialect flask: %w", err)
 	}
 	return nil
@@ -57,7 +57,8 @@ func (*Dialect) CookieName() string { return DefaultName }
 // Format implements [dialects.Dialect].
 func (f *Dialect) Format() dialects.Format {
 	return dialects.Format{
-		Codec: Codec{}, Client: f.signer, CookieName: DefaultName, Lifetime: f.lifetime, Permanent: f.Permanent, Doubt: doubt,
+		Codec: Codec{}, Client: f.signer, CookieName: DefaultName, Permanent: f.Permanent, Doubt: doubt,
+		Lifetime: cmp.Or(time.Duration(f.Lifetime), DefaultLifetime),
 	}
 }
 
@@ -81,14 +82,18 @@ func doubt(cookie string, verified bool) string {
 //	}
 func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
-	if err := stores.None(d); err != nil {
+	if err := config.None(d, "dialect flask"); err != nil {
 		return err
 	}
-	return stores.Block(d, "dialect flask", stores.Options{
-		"secret":    func() error { return dialects.Words(d, &f.Secret) },
-		"lifetime":  func() error { return dialects.LifetimeOption(d, &f.Lifetime) },
-		"permanent": func() error { return stores.OnOff(d, &f.Permanent) },
-	})
+	return f.block().Read(d, "dialect flask")
+}
+
+func (f *Dialect) block() config.Options {
+	return config.Options{
+		"secret":    config.Words(&f.Secret),
+		"lifetime":  config.Seconds(&f.Lifetime),
+		"permanent": config.OnOff(&f.Permanent),
+	}
 }
 
 // Interface guards

@@ -1,0 +1,67 @@
+package config
+
+import (
+	"crypto/tls"
+	"testing"
+	"time"
+)
+
+type limits struct{ Entries int }
+
+type everyKind struct {
+	Addrs    []string
+	Password string
+	DB       int
+	Bytes    int64
+	Cluster  bool
+	Timeout  time.Duration
+	Cache    *limits
+	Inside   limits
+	TLS      *tls.Config
+	OnState  func()
+}
+
+func TestFingerprint(t *testing.T) {
+	seen := make(map[string]int)
+	for i, parts := range [][]any{
+		{everyKind{}},
+		{everyKind{Addrs: []string{"a"}}},
+		{everyKind{Addrs: []string{"a", "b"}}},
+		{everyKind{Addrs: []string{`a";"b`}}},
+		{everyKind{Password: "a"}},
+		{everyKind{DB: 1}},
+		{everyKind{Bytes: 1}},
+		{everyKind{Cluster: true}},
+		{everyKind{Timeout: 1}},
+		{everyKind{Cache: &limits{}}},
+		{everyKind{Cache: &limits{1}}},
+		{everyKind{Inside: limits{1}}},
+		{everyKind{TLS: &tls.Config{MinVersion: tls.VersionTLS12}}},
+		{everyKind{}, []byte("ca")},
+		{everyKind{}, ""},
+		{"", everyKind{}},
+		{"ab", "c"},
+		{"a", "bc"},
+	} {
+		sum := Fingerprint(parts...)
+		if again := Fingerprint(parts...); again != sum {
+			t.Errorf("%d: twice, and not the same", i)
+		}
+		if other, taken := seen[sum]; taken {
+			t.Errorf("%d is the same as %d", i, other)
+		}
+		seen[sum] = i
+	}
+	if Fingerprint(everyKind{OnState: func() {}}) != Fingerprint(everyKind{}) {
+		t.Error("a function counts")
+	}
+	if Fingerprint(everyKind{Cache: &limits{1}}) != Fingerprint(everyKind{Cache: &limits{1}}) {
+		t.Error("a pointer counts, and not what it leads to")
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a kind that is not covered counts as nothing")
+		}
+	}()
+	Fingerprint(struct{ Any any }{1})
+}

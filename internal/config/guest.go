@@ -1,0 +1,39 @@
+package config
+
+import (
+	"encoding/json"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/internal/addons"
+)
+
+// Guest is an option that names a module of a namespace, whose name its JSON has under the inline key. Seen may be nil, or
+// else is called with the module.
+func Guest(to *json.RawMessage, namespace, inlineKey string, seen func(module any)) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		option := d.Val()
+		if !d.NextArg() {
+			return missing(d, option, addons.Known(namespace))
+		}
+		name := d.Val()
+		id := namespace + "." + name
+		if _, err := caddy.GetModule(id); err != nil {
+			if hint := addons.Hint(id, d.RemainingArgs()...); hint != "" {
+				return d.Errf("%s %s %s", option, name, hint)
+			}
+			return d.Errf("unrecognized %s: %s; %s", option, name, addons.Known(namespace))
+		}
+		module, err := caddyfile.UnmarshalModule(d, id)
+		if err != nil {
+			return err
+		}
+		*to = caddyconfig.JSONModuleObject(module, inlineKey, name, nil)
+		if seen != nil {
+			seen(module)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,162 @@
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
+)
+
+// value is an option with one argument, which parse takes or refuses; right says what it takes.
+func value[T comparable](to *T, right string, parse func(text string) (T, bool)) Option {
+	wrong := func(option, text string) error { return fmt.Errorf("%s must be %s, not %q", option, right, text) }
+	return Option{
+		read: func(d *caddyfile.Dispenser) error {
+			option := d.Val()
+			var text string
+			if err := Args(d, option, right, &text); err != nil {
+				return err
+			}
+			v, ok := parse(text)
+			if !ok {
+				return d.WrapErr(wrong(option, text))
+			}
+			*to = v
+			return nil
+		},
+		check: func(option string) error {
+			var absent T
+			if *to == absent {
+				return nil
+			}
+			text := fmt.Sprint(*to)
+			if d, ok := any(*to).(caddy.Duration); ok {
+				text = time.Duration(d).String()
+			}
+			if _, ok := parse(text); !ok {
+				return wrong(option, text)
+			}
+			return nil
+		},
+	}
+}
+
+// Name is an option with a text that is not empty.
+func Name(to *string) Option {
+	return value(to, "a text", func(text string) (string, bool) { return text, true })
+}
+
+// Text is an option with a text, which may be empty, as in "".
+func Text(to *string) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		args, err := Arguments(d, d.Val(), "a text", 1, 1)
+		if err == nil {
+			*to = args[0]
+		}
+		return err
+	})
+}
+
+// Words is an option with one or more texts, none of them empty.
+func Words(to *[]string) Option {
+	const right = "one or more values"
+	return Option{
+		read: func(d *caddyfile.Dispenser) error {
+			option := d.Val()
+			if *to = d.RemainingArgs(); len(*to) == 0 || slices.Contains(*to, "") {
+				return missing(d, option, right)
+			}
+			return nil
+		},
+		check: func(option string) error {
+			if i := slices.Index(*to, ""); i >= 0 {
+				return fmt.Errorf("%s: value %d of %d is empty", option, i+1, len(*to))
+			}
+			return nil
+		},
+	}
+}
+
+// Pairs is an option with two values, of which the first is given once. It may be repeated.
+func Pairs(to *map[string]string, right string) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		option := d.Val()
+		args, err := Arguments(d, option, right, 2, 2)
+		if err != nil {
+			return err
+		}
+		if _, again := (*to)[args[0]]; again {
+			return d.Errf("%s %s is given twice", option, args[0])
+		}
+		if *to == nil {
+			*to = make(map[string]string)
+		}
+		(*to)[args[0]] = args[1]
+		return nil
+	}).Repeatable()
+}
+
+// Flag is an option without a value: it is on where it stands.
+func Flag(to *bool) Option {
+	return Func(func(d *caddyfile.Dispenser) error {
+		*to = true
+		return None(d, d.Val())
+	})
+}
+
+// OnOff is an option that is on or off.
+func OnOff(to *bool) Option {
+	read := value(to, "on or off", func(text string) (on, ok bool) { return text == "on", text == "on" || text == "off" }).read
+	return Func(read) // both values are right
+}
+
+// OneOf is an option with one of these values.
+func OneOf(to *string, choices ...string) Option {
+	return Matching(to, list(choices), func(text string) bool { return slices.Contains(choices, text) })
+}
+
+// Matching is an option with a text that fits; right says which do.
+func Matching(to *string, right string, fits func(text string) bool) Option {
+	return value(to, right, func(text string) (string, bool) { return text, fits(text) })
+}
+
+// Number is an option with a number from least on.
+func Number(to *int, least int) Option {
+	return value(to, fmt.Sprintf("a number from %d on", least), func(text string) (int, bool) {
+		n, err := strconv.Atoi(text)
+		return n, err == nil && n >= least
+	})
+}
+
+// Size is an option with a number of bytes, from 1 to most.
+func Size[T int | int64](to *T, most T) Option {
+	right := "a number of bytes such as 4000, 64KB or 64KiB, and at most " + humanize.IBytes(uint64(most))
+	return value(to, right, func(text string) (T, bool) {
+		n, err := humanize.ParseBytes(text)
+		return T(min(n, uint64(most))), err == nil && n >= 1 && n <= uint64(most)
+	})
+}
+
+// Memory is an option with a number of bytes that only this machine limits.
+func Memory(to *int64) Option { return Size(to, 1<<50) }
+
+// Duration is an option with a duration of a millisecond or more.
+func Duration(to *caddy.Duration) Option {
+	return duration(to, time.Millisecond, "a duration of a millisecond or more, such as 400ms, 90s, 24h or 7d")
+}
+
+// Seconds is an option with a duration of a second or more.
+func Seconds(to *caddy.Duration) Option {
+	return duration(to, time.Second, "a duration of a second or more, such as 90s, 24h or 7d")
+}
+
+func duration(to *caddy.Duration, least time.Duration, right string) Option {
+	return value(to, right, func(text string) (caddy.Duration, bool) {
+		d, err := caddy.ParseDuration(text)
+		return caddy.Duration(d), err == nil && d >= least
+	})
+}
