@@ -28,10 +28,21 @@ import (
 // inline are the options that stand without their name in a Caddyfile.
 var inline = []string{"path", "directory", "addresses", "database", "source", "dsn", "uri", "field", "login", "format", "match"}
 
-// TestEveryOption has the documentation name all options of all modules. They have the same names in a Caddyfile and in JSON.
+// TestEveryOption has the tables of the documentation name all options of all modules, and those of the handlers in the first column.
+// They have the same names in a Caddyfile and in JSON.
 func TestEveryOption(t *testing.T) {
 	t.Parallel()
-	text := docs.Text(t)
+	var text, first, rows strings.Builder
+	for _, page := range docs.Pages(t) {
+		text.WriteString(page.Text)
+		for line := range strings.Lines(page.Text) {
+			if row, found := strings.CutPrefix(line, "| "); found && page.Path != "docs/troubleshooting.md" {
+				cell, _, _ := strings.Cut(row, " | ")
+				first.WriteString(cell + "\n")
+				rows.WriteString(row)
+			}
+		}
+	}
 	count := 0
 	for _, namespace := range []string{"http.handlers", "http.session.stores", "http.session.dialects", "http.session.adopters"} {
 		for _, module := range caddy.GetModules(namespace) {
@@ -39,13 +50,18 @@ func TestEveryOption(t *testing.T) {
 			if !strings.HasPrefix(id, "http.session.") && !strings.HasPrefix(id, "http.handlers.session") || strings.HasSuffix(id, "_clean") {
 				continue
 			}
-			if !strings.Contains(text, module.ID.Name()) {
+			if !strings.Contains(text.String(), module.ID.Name()) {
 				t.Errorf("the documentation does not name the module %s", id)
+			}
+			tables := rows.String()
+			if namespace == "http.handlers" {
+				tables = first.String()
 			}
 			for _, option := range optionsOf(reflect.TypeOf(module.New()).Elem()) {
 				count++
-				if named := regexp.MustCompile("`(?:[^`\n]*[ {\n])?" + option + "[`, |]|(?m)^\t+" + option + "[ \n]"); !slices.Contains(inline, option) && !named.MatchString(text) {
-					t.Errorf("the documentation does not have the option %s of %s", option, id)
+				named := regexp.MustCompile("`(?:[^`\n]*[ {])?" + option + "[` ]")
+				if !slices.Contains(inline, option) && !named.MatchString(tables) {
+					t.Errorf("no table has the option %s of %s", option, id)
 				}
 			}
 		}

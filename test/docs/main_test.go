@@ -1,10 +1,18 @@
 package docs_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// The examples use all stores.
-func TestMain(m *testing.M) { harness.MainOf(m, "./test/flask/cmd/caddy") }
+// The examples use all stores, and read these variables.
+func TestMain(m *testing.M) {
+	for name, value := range map[string]string{"APP_SECRET": "dev", "FLASKR_SECRET_KEY": "dev", "REDIS_PASSWORD": "password"} {
+		if err := os.Setenv(name, value); err != nil {
+			panic(err)
+		}
+	}
+	harness.MainOf(m, "./test/flask/cmd/caddy")
+}
