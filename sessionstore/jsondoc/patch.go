@@ -53,7 +53,7 @@ var (
 	errManyOperations = fmt.Errorf("a JSON Patch has at most %d operations", MaxOperations)
 
 	errNotObject = errors.New("is not an object")
-	errNoOp      = errors.New("has no op that is known")
+	errNoOp      = errors.New("has no op that is known: add, remove, replace, move, copy, test or increment")
 	errNoPath    = errors.New("has no path that is a JSON Pointer")
 	errNoFrom    = errors.New("has no from that is a JSON Pointer")
 	errNoValue   = errors.New("has no value")
