@@ -66,7 +66,12 @@ func cacheStatus(line string) bool {
 		if !ok {
 			return saysHit(line)
 		}
-		if hit, found := item.Params.Get("hit"); found && hit != false {
+		is := func(parameter string, value any) bool {
+			got, found := item.Params.Get(parameter)
+			return found && got == value
+		}
+		// What was revalidated has the headers of the response that was kept, and a collapsed one was for several requests.
+		if is("hit", true) || is("collapsed", true) || is("fwd", httpsfv.Token("stale")) && is("fwd-status", int64(http.StatusNotModified)) {
 			return true
 		}
 		if name, ok := item.Value.(httpsfv.Token); ok && len(item.Params.Names()) == 0 && saysHit(string(name)) {
