@@ -1,4 +1,4 @@
-// Package docs reads the documentation, which is README.md and the pages in docs/, for the tests of what it says.
+// Package docs reads the documentation for the tests of what it says: README.md, the pages in docs/ and those of the frameworks.
 package docs
 
 import (
@@ -20,11 +20,15 @@ type Page struct {
 func Pages(tb testing.TB) (pages []Page) {
 	tb.Helper()
 	root := harness.Root()
-	paths, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
-	if err != nil || len(paths) == 0 {
-		tb.Fatalf("no pages: %v", err)
+	var paths []string
+	for _, pattern := range []string{"README.md", "docs/*.md", "frameworks/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		paths = append(paths, found...)
 	}
-	for _, path := range append(paths, filepath.Join(root, "README.md")) {
+	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			tb.Fatal(err)
