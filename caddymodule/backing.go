@@ -31,7 +31,7 @@ func (h *Handler) provisionDialect(ctx caddy.Context) error {
 	if !h.format.Foreign() {
 		return nil
 	}
-	name := mod.(caddy.Module).CaddyModule().ID.Name()
+	h.dialect = mod.(caddy.Module).CaddyModule().ID.Name()
 	for _, refused := range []struct {
 		option string
 		given  bool
@@ -45,7 +45,7 @@ func (h *Handler) provisionDialect(ctx caddy.Context) error {
 		{"store", h.StoreRaw != nil && h.format.Client != nil, "its sessions are in the cookie"},
 	} {
 		if refused.given {
-			return fmt.Errorf("%s does not go with dialect %s: %s", refused.option, name, refused.why)
+			return fmt.Errorf("%s does not go with dialect %s: %s", refused.option, h.dialect, refused.why)
 		}
 	}
 	return nil
@@ -94,13 +94,10 @@ func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.S
 	}
 	o.Name = mod.(caddy.Module).CaddyModule().ID.Name()
 	o.Open = guest.Open
-	if layout := h.format.Layout; layout != "" {
-		sharer, ok := mod.(stores.Sharer)
-		if !ok {
-			return o, fmt.Errorf("dialect %s does not go with store %s: give it the store of the app, which is redis, memcached, mongodb, sql or file",
-				layout, o.Name)
+	if h.format.Layouts != nil {
+		if o.Open, err = stores.Shared(guest, o.Name, h.format.Layouts, lifetime); err != nil {
+			return o, fmt.Errorf("dialect %s does not go with %w", h.dialect, err)
 		}
-		o.Open = func() (sessionstore.Store, func(), error) { return sharer.OpenShared(layout, lifetime) }
 	}
 	return o, nil
 }

@@ -140,6 +140,7 @@ type Handler struct {
 	// outages is the logger for a store that is out of reach, and unreadable that for its damaged records, see loggerFor.
 	outages, unreadable *zap.Logger
 	format              dialects.Format
+	dialect             string // its name, if it is another program's
 	keeper              keep.Keeper
 	cookie              cookieJar
 	names               names

@@ -14,7 +14,7 @@ type Flash struct {
 	json     []byte
 }
 
-// DefaultCategory is the category of a message that comes without one, as in Flask.
+// DefaultCategory is the category of a message that comes without one.
 const DefaultCategory = "message"
 
 // ParseFlash makes a message of ["category","message"] or of a JSON string alone.

@@ -5,8 +5,8 @@ package dialects
 import (
 	"time"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 // Namespace is where the dialects register. The inline key of their JSON is "format".
@@ -29,8 +29,9 @@ type Format struct {
 	// Codec is the format of the records: a [sessionstore.ForeignCodec], but for our own.
 	Codec sessionstore.Codec
 
-	// Layout is how the framework keeps the records in a store: the store must be a [stores.Sharer].
-	Layout stores.Layout
+	// Layouts are how the framework keeps the records, one for each store that it can share with us. Nil: they are kept as our
+	// own are.
+	Layouts []layout.Layout
 
 	// Cookies is how a cookie names a session. If it is nil, it is signed with the handler's secret.
 	Cookies Cookies

@@ -1,39 +1,49 @@
 package stores
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
-
-// Layout names the way in which another program keeps its records in a store, beside the records themselves: under
-// which names, in which columns, with which expiry.
-type Layout string
-
-// FlaskSession is how Flask-Session keeps its records, in all stores that it has.
-const FlaskSession Layout = "flask_session"
 
 // Sharer is implemented by the stores that can share the records of another program with it, in place.
 type Sharer interface {
 	Store
 
-	// OpenShared is [Store.Open] for records in that layout. The keys that it will be asked for are complete: the
-	// dialect has put the program's prefix before them, so that a prefix which is configured here is an error.
-	// lifetime is how long the program lets a record live after it was saved: where a store cannot tell how
-	// much is left of that, this is what it says. It is an error if the store does not have the layout.
-	OpenShared(layout Layout, lifetime time.Duration) (store sessionstore.Store, release func(), err error)
+	// OpenShared is [Store.Open] for records in a layout, which is one for this store. The keys that it will be asked for are
+	// complete: the dialect has put the program's prefix before them, so that a prefix which is configured here is an
+	// error. lifetime is how long the program lets a record live after it was saved: where a store cannot tell how much is left
+	// of that, this is what it says.
+	OpenShared(l layout.Layout, lifetime time.Duration) (store sessionstore.Store, release func(), err error)
 }
 
-// Check returns the error of a store, of this name in the configuration, that has only the layout of Flask-Session and is to be
-// opened with this one. Prefixed says that it has been given a prefix for its keys.
-func (l Layout) Check(store string, prefixed bool) error {
-	switch {
-	case l != FlaskSession:
-		return fmt.Errorf("store %s: it cannot keep sessions as %q does", store, l)
-	case prefixed:
-		return fmt.Errorf("store %s: key_prefix belongs into the dialect's block here", store)
-	default:
-		return nil
+// Shared returns what opens a store for the records of a program that has these layouts. name is that of the store's module.
+func Shared(store Store, name string, layouts []layout.Layout, lifetime time.Duration) (func() (sessionstore.Store, func(), error), error) {
+	var names []string
+	for _, l := range layouts {
+		if sharer, ok := store.(Sharer); ok && l.Store() == name {
+			return func() (sessionstore.Store, func(), error) { return sharer.OpenShared(l, lifetime) }, nil
+		}
+		names = append(names, l.Store())
 	}
+	return nil, fmt.Errorf("store %s: give it the store of the app, which is one of %s", name, strings.Join(names, ", "))
+}
+
+// LayoutOf returns a layout that a store is to be opened with as one of the type that it knows. Prefixed says that the store has been
+// given a prefix for its keys.
+func LayoutOf[L layout.Layout](l layout.Layout, prefixed bool) (known L, err error) {
+	known, ok := l.(L)
+	switch {
+	case !ok:
+		err = fmt.Errorf("it cannot keep records as %T says", l)
+	case prefixed:
+		err = errors.New("key_prefix belongs into the dialect's block here")
+	default:
+		return known, nil
+	}
+	return known, fmt.Errorf("store %s: %w", known.Store(), err)
 }

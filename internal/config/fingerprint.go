@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
+	"strings"
 )
 
 // Fingerprint tells connections apart by all that they are made with: handlers with the same options share them, and so does a
@@ -23,7 +25,7 @@ func Fingerprint(parts ...any) string {
 func write(w io.Writer, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Func:
-	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Uint8:
+	case reflect.Bool, reflect.Int, reflect.Int64, reflect.Uint8, reflect.Uint32:
 		fmt.Fprintf(w, "%v;", v)
 	case reflect.String:
 		fmt.Fprintf(w, "%q;", v)
@@ -31,6 +33,14 @@ func write(w io.Writer, v reflect.Value) {
 		fmt.Fprintf(w, "%d:", v.Len())
 		for i := range v.Len() {
 			write(w, v.Index(i))
+		}
+	case reflect.Map: // of strings
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		fmt.Fprintf(w, "%d:", len(keys))
+		for _, key := range keys {
+			write(w, key)
+			write(w, v.MapIndex(key))
 		}
 	case reflect.Pointer:
 		fmt.Fprintf(w, "%t:", v.IsNil())

@@ -15,6 +15,8 @@ type everyKind struct {
 	Bytes    int64
 	Cluster  bool
 	Timeout  time.Duration
+	Flags    uint32
+	Texts    map[string][]string
 	Cache    *limits
 	Inside   limits
 	TLS      *tls.Config
@@ -33,6 +35,10 @@ func TestFingerprint(t *testing.T) {
 		{everyKind{Bytes: 1}},
 		{everyKind{Cluster: true}},
 		{everyKind{Timeout: 1}},
+		{everyKind{Flags: 1}},
+		{everyKind{Texts: map[string][]string{"a": {"b"}, "c": {"d"}, "e": {}}}},
+		{everyKind{Texts: map[string][]string{"a": {"b"}, "c": {"d"}}}},
+		{everyKind{Texts: map[string][]string{"a": {"d"}, "c": {"b"}}}},
 		{everyKind{Cache: &limits{}}},
 		{everyKind{Cache: &limits{1}}},
 		{everyKind{Inside: limits{1}}},

@@ -9,12 +9,7 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
-)
-
-// The flags with which pylibmc, python-memcached and pymemcache say what an item is. None of them is for plain bytes.
-const (
-	flagCompressed = 1 << 3
-	flagText       = 1 << 4
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 var (
@@ -23,11 +18,11 @@ var (
 )
 
 // unpack returns the record in an item of another program.
-func unpack(item *memcache.Item) ([]byte, error) {
+func unpack(l *layout.Memcached, item *memcache.Item) ([]byte, error) {
 	switch {
-	case item.Flags&^(flagCompressed|flagText) != 0:
+	case item.Flags&^(l.Zlib|l.Plain) != 0:
 		return nil, errKind
-	case item.Flags&flagCompressed == 0:
+	case item.Flags&l.Zlib == 0:
 		if len(item.Value) > sessionstore.MaxValue {
 			return nil, errTooLarge
 		}
@@ -49,9 +44,9 @@ func unpack(item *memcache.Item) ([]byte, error) {
 }
 
 // pack is the reverse of unpack: the item stays of the kind that it is. What is new is bytes.
-func pack(item *memcache.Item, value []byte) {
+func pack(l *layout.Memcached, item *memcache.Item, value []byte) {
 	item.Value = value
-	if item.Flags&flagCompressed == 0 {
+	if item.Flags&l.Zlib == 0 {
 		return
 	}
 	var b bytes.Buffer

@@ -17,10 +17,14 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/memcached"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
 )
+
+// python has the flags of the clients that Python programs have.
+var python = &layout.Memcached{Plain: 16, Zlib: 8}
 
 // longest is above all that the suite asks for.
 const longest = 500 * 24 * time.Hour
@@ -81,7 +85,7 @@ func TestBareStore(t *testing.T) {
 	t.Parallel()
 	server := memcachedtest.Start(t)
 	open := func(t *testing.T, prefix string) sessionstore.Store {
-		s, err := memcached.Open(memcached.Options{Addrs: []string{server.Addr}, KeyPrefix: prefix, Timeout: 5 * time.Second, Bare: longest})
+		s, err := memcached.Open(memcached.Options{Addrs: []string{server.Addr}, KeyPrefix: prefix, Timeout: 5 * time.Second, Layout: python, Lifetime: longest})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,10 +112,10 @@ func bare(t *testing.T, args ...string) (*memcached.Store, *memcache.Client, str
 	server := memcachedtest.Start(t, args...)
 	direct := memcache.New(server.Addr)
 	direct.Timeout = 10 * time.Second
-	return open(t, memcached.Options{Addrs: []string{server.Addr}, Timeout: 5 * time.Second, Bare: 31 * 24 * time.Hour}), direct, server.Addr
+	return open(t, memcached.Options{Addrs: []string{server.Addr}, Timeout: 5 * time.Second, Layout: python, Lifetime: 31 * 24 * time.Hour}), direct, server.Addr
 }
 
-// TestKinds has items with the flags that the clients of Flask-Session set: none for bytes, 16 for text, 8 for what is compressed.
+// TestKinds has items with the flags that those clients set: none for bytes, 16 for text, 8 for what is compressed.
 func TestKinds(t *testing.T) {
 	t.Parallel()
 	s, direct, _ := bare(t)
@@ -214,7 +218,7 @@ func refused(t *testing.T, s *memcached.Store, direct *memcache.Client, item *me
 	}
 }
 
-// TestOtherKinds has items that no Flask-Session stores.
+// TestOtherKinds has items that no such client stores as bytes.
 func TestOtherKinds(t *testing.T) {
 	t.Parallel()
 	s, direct, _ := bare(t)

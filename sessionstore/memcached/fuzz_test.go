@@ -9,6 +9,7 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 // FuzzItem reads items as other programs may have left them. What can be read is found again after it was written back.
@@ -18,7 +19,7 @@ func FuzzItem(f *testing.F) {
 	f.Add(uint32(8), []byte("x\x9c\xab\xae\x05\x00\x01u\x00\xf9"))
 	f.Add(uint32(ourFlags), make([]byte, deadlineLen+3))
 	f.Fuzz(func(t *testing.T, flags uint32, value []byte) {
-		for _, o := range []*Options{{}, {Bare: time.Hour}} {
+		for _, o := range []*Options{{}, {Layout: &layout.Memcached{Plain: 16, Zlib: 8}, Lifetime: time.Hour}} {
 			item := &memcache.Item{Flags: flags, Value: value}
 			r, err := o.open(item)
 			if err != nil || r.value == nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 const (
@@ -40,12 +41,14 @@ type Options struct {
 	// PoolSize is the largest number of connections to a server. Default: 10 for each processor.
 	PoolSize int
 
-	// Bare shares the records of a Python program, as Flask-Session is: they are stored as they are, with the flags that pylibmc,
-	// python-memcached and pymemcache give them. Without it, each begins with its deadline. Memcached does not say how long it
-	// will still keep what is bare: every entry's time to live is said to be unknown, and this long at most, and memcached
-	// alone decides, to the second, when it has run out. With one server only: with several, each of those clients
-	// has its own way to choose one. Default: 0, not bare.
-	Bare time.Duration
+	// Layout shares the records of another program: they are bare, with the flags that its client gives them. Nil: each begins
+	// with its deadline. With one server only: with several, each client has its own way to choose one.
+	Layout *layout.Memcached
+
+	// Lifetime is how long a program with a Layout lets a record live after it was saved. Memcached does not say how long it will
+	// still keep what is bare: every entry's time to live is said to be unknown, and this long at most, and memcached
+	// alone decides, to the second, when it has run out.
+	Lifetime time.Duration
 
 	// OnState is called when a server is found to be out of reach, with the error, and when it is back, with nil. It must
 	// not block.
@@ -66,8 +69,10 @@ func (o *Options) complete() error {
 		return fmt.Errorf("memcached: key_prefix: it has %d bytes, and may have %d at most", len(o.KeyPrefix), MaxPrefix)
 	case o.Timeout < time.Millisecond:
 		return fmt.Errorf("memcached: timeout %s: it must be a millisecond at least", o.Timeout)
-	case o.Bare > 0 && len(o.Addrs) > 1:
+	case o.Layout != nil && len(o.Addrs) > 1:
 		return errors.New("memcached: an app's records are shared on one server only: which of several has one, its client alone knows")
+	case o.Layout != nil && o.Lifetime < time.Second:
+		return fmt.Errorf("memcached: lifetime %s: it must be a second at least", o.Lifetime)
 	case o.PoolSize < 1:
 		return fmt.Errorf("memcached: pool_size %d: it must be greater than 0", o.PoolSize)
 	}

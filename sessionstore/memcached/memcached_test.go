@@ -285,8 +285,9 @@ func TestOptions(t *testing.T) {
 		"timeout":        {memcached.Options{Addrs: []string{"a:1"}, Timeout: time.Microsecond}, false},
 		"pool":           {memcached.Options{Addrs: []string{"a:1"}, PoolSize: -1}, false},
 		"several":        {memcached.Options{Addrs: []string{"a:1", "b:1"}}, true},
-		"bare":           {memcached.Options{Addrs: []string{"a:1"}, Bare: time.Hour}, true},
-		"several bare":   {memcached.Options{Addrs: []string{"a:1", "b:1"}, Bare: time.Hour}, false},
+		"bare":           {memcached.Options{Addrs: []string{"a:1"}, Layout: python, Lifetime: time.Second}, true},
+		"short bare":     {memcached.Options{Addrs: []string{"a:1"}, Layout: python, Lifetime: time.Second - 1}, false},
+		"several bare":   {memcached.Options{Addrs: []string{"a:1", "b:1"}, Layout: python, Lifetime: time.Hour}, false},
 	} {
 		if _, err := memcached.Open(test.o); (err == nil) != test.ok {
 			t.Errorf("%s: %v", name, err)

@@ -41,9 +41,9 @@ func (r record) entry() sessionstore.Entry {
 
 // open reads an item.
 func (o *Options) open(item *memcache.Item) (record, error) {
-	if o.Bare > 0 {
-		value, err := unpack(item)
-		return record{item: item, value: value, ttl: o.Bare, bare: true}, err
+	if o.Layout != nil {
+		value, err := unpack(o.Layout, item)
+		return record{item: item, value: value, ttl: o.Lifetime, bare: true}, err
 	}
 	if item.Flags != ourFlags || len(item.Value) < deadlineLen {
 		return record{}, errForeign
@@ -60,8 +60,8 @@ func (o *Options) open(item *memcache.Item) (record, error) {
 func (o *Options) fill(item *memcache.Item, value []byte, ttl time.Duration) {
 	now := time.Now()
 	seconds := int64((ttl + time.Second - 1) / time.Second)
-	if o.Bare > 0 {
-		pack(item, value)
+	if o.Layout != nil {
+		pack(o.Layout, item, value)
 	} else {
 		ms := now.UnixMilli() + int64(ttl/time.Millisecond)
 		if ttl%time.Millisecond > 0 {

@@ -29,12 +29,12 @@ func FuzzDocument(f *testing.F) {
 		f.Add([]byte(raw))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		for _, l := range []layout{{}, {foreign: time.Minute}} {
+		for _, l := range []documents{{MongoDB: own}, {MongoDB: own, endless: time.Minute}} {
 			e, err := l.entry(raw, at)
 			switch {
 			case err != nil && (!errors.Is(err, sessionstore.ErrRecord) || e.Found()):
 				t.Errorf("%v with %v", e, err)
-			case e.Found() != (e.TTL > 0), len(e.Value) > sessionstore.MaxValue, e.TTLUnknown && (l.foreign == 0 || e.TTL != l.foreign):
+			case e.Found() != (e.TTL > 0), len(e.Value) > sessionstore.MaxValue, e.TTLUnknown && (l.endless == 0 || e.TTL != l.endless):
 				t.Errorf("there is %v", e)
 			}
 		}

@@ -57,7 +57,7 @@ func (s *Store) makeIndex() (breaker.Verdict, error) {
 	}
 	start := time.Now()
 	_, err = collection.Indexes().CreateOne(ctx, mongo.IndexModel{
-		Keys:    bson.D{{Key: fieldExpires, Value: 1}},
+		Keys:    bson.D{{Key: own.Expires, Value: 1}},
 		Options: options.Index().SetExpireAfterSeconds(0),
 	})
 	if err == nil {

@@ -32,10 +32,10 @@ func holds(texts ...string) func([]byte) bool {
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
-	for name, foreign := range map[string]time.Duration{"native": 0, "foreign": time.Hour} {
+	for name, l := range collections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			lostReplies(t, server, mongodb.Options{Collection: name, Foreign: foreign, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second})
+			lostReplies(t, server, mongodb.Options{Collection: name, Layout: l, Endless: time.Hour, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second})
 		})
 	}
 }

@@ -1,4 +1,4 @@
-// Package mongodb keeps sessions in a collection of MongoDB, a document each: {_id, id, val, expiration}. It needs MongoDB 4.4 or
+// Package mongodb keeps sessions in a collection of MongoDB, a document each: {_id, val, expiration}. It needs MongoDB 4.4 or
 // newer, or what is compatible and writes a document as atomically.
 //
 // Every operation is one command that is atomic by itself, and so one round trip; only a conflict needs another, to
@@ -22,10 +22,10 @@ import (
 // Store is a [sessionstore.Store] in MongoDB. It is as durable as the write concern says: by default, what was answered is in
 // the journals of a majority.
 type Store struct {
-	source  source
-	opts    Options
-	layout  layout
-	breaker *breaker.Breaker
+	source    source
+	opts      Options
+	documents documents
+	breaker   *breaker.Breaker
 
 	// slots has no more users than there are connections, so that who waits for one waits here, and is not taken for
 	// one whom the server keeps waiting.
@@ -52,7 +52,10 @@ func Open(uri string, opts Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{source: from, opts: opts, slots: make(chan struct{}, opts.PoolSize)}
-	s.layout = layout{foreign: opts.Foreign, now: time.Now}
+	s.documents = documents{MongoDB: own, now: time.Now}
+	if opts.Layout != nil {
+		s.documents.MongoDB, s.documents.endless = *opts.Layout, opts.Endless
+	}
 	var onChange func(error)
 	if opts.OnState != nil {
 		onChange = func(err error) { opts.OnState(from.server, err) }
@@ -66,7 +69,7 @@ func Open(uri string, opts Options) (*Store, error) {
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	var e sessionstore.Entry
 	_, err := s.run(ctx, func(ctx context.Context, c *mongo.Collection) (err error) {
-		e, err = s.layout.read(ctx, c, s.opts.KeyPrefix+key)
+		e, err = s.documents.read(ctx, c, s.opts.KeyPrefix+key)
 		return err
 	})
 	return e, err
@@ -77,23 +80,23 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 	name := s.opts.KeyPrefix + key
 	return s.write(ctx, key, old, value, func(ctx context.Context, c *mongo.Collection) (bool, error) {
 		if old == nil {
-			return s.layout.create(ctx, c, name, value, ttl)
+			return s.documents.create(ctx, c, name, value, ttl)
 		}
-		return s.layout.replace(ctx, c, name, old, value, ttl)
+		return s.documents.replace(ctx, c, name, old, value, ttl)
 	})
 }
 
 // CompareAndDelete implements [sessionstore.Store].
 func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
 	return s.write(ctx, key, old, nil, func(ctx context.Context, c *mongo.Collection) (bool, error) {
-		return s.layout.remove(ctx, c, s.opts.KeyPrefix+key, old)
+		return s.documents.remove(ctx, c, s.opts.KeyPrefix+key, old)
 	})
 }
 
 // Touch implements [sessionstore.Store].
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	_, err := s.run(ctx, func(ctx context.Context, c *mongo.Collection) error {
-		return s.layout.touch(ctx, c, s.opts.KeyPrefix+key, old, ttl)
+		return s.documents.touch(ctx, c, s.opts.KeyPrefix+key, old, ttl)
 	})
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 	"github.com/caddy-session/caddy-session/test/mongotest"
@@ -74,9 +75,16 @@ func (s *spread) Close() error {
 	return errors.Join(errs[:]...)
 }
 
+// collections are those that tests run with: our own, and another program's, with an _id that means something to it or not.
+var collections = map[string]*layout.MongoDB{
+	"native":  nil,
+	"foreign": {Key: "key", Value: "val", Expires: "expiration"},
+	"unique":  {Key: "_id", Value: "val", Expires: "expiration"},
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
-	for name, foreign := range map[string]time.Duration{"native": 0, "foreign": time.Hour} {
+	for name, l := range collections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := mongotest.Start(t)
@@ -85,7 +93,7 @@ func TestStore(t *testing.T) {
 			var last int64
 			open := func(t *testing.T, number int64) sessionstore.Store {
 				return openSpread(t, number, &clock, server.URI(), mongodb.Options{
-					KeyPrefix: "session:", Foreign: foreign, PoolSize: 4, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second,
+					KeyPrefix: "session:", Layout: l, Endless: time.Hour, PoolSize: 4, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second,
 				})
 			}
 			again := func(t *testing.T, s sessionstore.Store) sessionstore.Store { return open(t, s.(*spread).number) }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 // The defaults of [Options].
@@ -42,9 +44,12 @@ type Options struct {
 	// is never altered. Without one, expired sessions are as good as gone, but stay in the collection.
 	CreateIndex bool
 
-	// Foreign has the documents laid out as Flask-Session does: with an _id that means nothing, found by "id". Some of them may
-	// never expire, having no "expiration"; each is then said to live this long. Default: 0, our own layout.
-	Foreign time.Duration
+	// Layout is how another program makes up the documents, with which they are shared. Default: nil, documents of our own.
+	Layout *layout.MongoDB
+
+	// Endless is what the time to live is said to be of a document in a Layout that never expires, having no such time. Default:
+	// 0, it is no record.
+	Endless time.Duration
 
 	// PoolSize is the largest number of connections to a server that sessions use. Default: maxPoolSize in a mongodb:// URI, or 100.
 	PoolSize int
@@ -82,9 +87,9 @@ func (o *Options) complete() error {
 		return fmt.Errorf("mongodb: key_prefix: it has %d bytes, and may have %d at most", len(o.KeyPrefix), MaxPrefix)
 	case o.PoolSize < 0:
 		return fmt.Errorf("mongodb: pool_size %d: it must be greater than 0", o.PoolSize)
-	case o.Foreign < 0:
-		return fmt.Errorf("mongodb: lifetime %s: it must be greater than 0", o.Foreign)
-	case o.Foreign > 0 && o.CreateIndex:
+	case o.Endless < 0:
+		return fmt.Errorf("mongodb: lifetime %s: it must be greater than 0", o.Endless)
+	case o.Layout != nil && o.CreateIndex:
 		return errors.New("mongodb: create_index: the collection is another program's, and so are its indexes")
 	}
 	for i := range len(o.KeyPrefix) {

@@ -78,8 +78,8 @@ func TestOptions(t *testing.T) {
 		"short timeout":            {mongodb.Options{Timeout: time.Millisecond - 1}, false},
 		"dial timeout":             {mongodb.Options{DialTimeout: -time.Second}, false},
 		"pool":                     {mongodb.Options{PoolSize: -1}, false},
-		"lifetime":                 {mongodb.Options{Foreign: -1}, false},
-		"index of another":         {mongodb.Options{Foreign: time.Hour, CreateIndex: true}, false},
+		"lifetime":                 {mongodb.Options{Endless: -1}, false},
+		"index of another":         {mongodb.Options{Layout: collections["foreign"], CreateIndex: true}, false},
 	} {
 		s, err := mongodb.Open("mongodb://localhost/", test.o)
 		if (err == nil) != test.ok {

@@ -16,19 +16,19 @@ var (
 )
 
 // entry reads a document. One that has expired is none, whatever else it holds.
-func (l layout) entry(doc bson.Raw, at time.Time) (sessionstore.Entry, error) {
+func (d *documents) entry(doc bson.Raw, at time.Time) (sessionstore.Entry, error) {
 	var e sessionstore.Entry
-	switch expires := doc.Lookup(fieldExpires); {
+	switch expires := doc.Lookup(d.Expires); {
 	case expires.Type == bson.TypeDateTime:
 		if e.TTL = expires.Time().Sub(at); e.TTL <= 0 {
 			return sessionstore.Entry{}, nil
 		}
-	case l.foreign > 0 && (expires.IsZero() || expires.Type == bson.TypeNull):
-		e.TTL, e.TTLUnknown = l.foreign, true
+	case d.endless > 0 && (expires.IsZero() || expires.Type == bson.TypeNull):
+		e.TTL, e.TTLUnknown = d.endless, true
 	default:
 		return sessionstore.Entry{}, errNoRecord
 	}
-	subtype, value, ok := doc.Lookup(fieldValue).BinaryOK()
+	subtype, value, ok := doc.Lookup(d.Value).BinaryOK()
 	switch {
 	case !ok || subtype != bson.TypeBinaryGeneric:
 		return sessionstore.Entry{}, errNoRecord
@@ -41,9 +41,9 @@ func (l layout) entry(doc bson.Raw, at time.Time) (sessionstore.Entry, error) {
 }
 
 // millis is the time in BSON's milliseconds. What has less than one left is gone.
-func (l layout) millis() bson.DateTime { return bson.NewDateTimeFromTime(l.now()) }
+func (d *documents) millis() bson.DateTime { return bson.NewDateTimeFromTime(d.now()) }
 
 // after rounds up: a record lives at least for as long as was asked.
-func (l layout) after(ttl time.Duration) bson.DateTime {
-	return bson.NewDateTimeFromTime(l.now().Add(ttl + time.Millisecond - 1))
+func (d *documents) after(ttl time.Duration) bson.DateTime {
+	return bson.NewDateTimeFromTime(d.now().Add(ttl + time.Millisecond - 1))
 }

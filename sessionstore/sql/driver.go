@@ -32,7 +32,7 @@ type Driver struct {
 	// OneWriter says that the database has one writer at a time, so that they queue here.
 	OneWriter bool
 
-	// Moments are the times in a table of our own, Naive in one that holds UTC without saying so.
+	// Moments are the times in a table of our own, Naive in one that holds UTC without saying so, which is other programs' habit.
 	Moments, Naive Moments
 
 	// Size is how many bytes a value has.
@@ -47,8 +47,8 @@ type Driver struct {
 	// Sweep deletes some of the expired records, as many as its parameter says.
 	Sweep string
 
-	// Table are the statements that make the table of our own, FlaskTable those that make one of Flask-Session's.
-	Table, FlaskTable []string
+	// Table are the statements that make a table of our own.
+	Table []string
 
 	// Key and Value are the types of the columns, one of which each must have; Text those of a key in another program's table.
 	Key, Value, Text []string

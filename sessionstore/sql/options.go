@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 // The defaults of [Options].
@@ -39,11 +40,12 @@ type Options struct {
 	// A schema may stand before it, with a dot. Default: sessions.
 	Table string
 
-	// Layout is how the table is made up. Default: Own.
-	Layout Layout
+	// Layout is how another program makes up the table, with which its records are shared. It is the program's to delete what has
+	// expired. Default: nil, a table of our own.
+	Layout *layout.SQL
 
-	// Sequence is where the numbers of new rows come from in a table of Flask-Session's that was made with the setting
-	// SESSION_SQLALCHEMY_SEQUENCE: its column has no default. Default: none.
+	// Sequence is where the numbers of new rows come from in another program's table whose column of ids has no default.
+	// Default: none.
 	Sequence string
 
 	// CreateTable says that the table is made when it is missed. It is never altered.
@@ -98,8 +100,12 @@ func (o *Options) complete(d *Driver) error {
 		return fmt.Errorf("sql: table %q: it has too many parts", o.Table)
 	}
 	switch {
-	case o.Layout == Own && o.Sequence != "":
+	case o.Layout == nil && o.Sequence != "":
 		return errors.New("sql: sequence: our own tables need none")
+	case o.Sequence != "" && o.Layout.ID == "":
+		return errors.New("sql: sequence: the app's table has no column for it")
+	case o.Layout != nil && o.CreateTable && o.Layout.Create[d.Name] == nil:
+		return errors.New("sql: create_table: the table is the app's to make")
 	case o.Sequence != "" && d.Next == "":
 		return fmt.Errorf("sql: sequence: %s has none", d.Name)
 	case o.Sequence != "" && !names.MatchString(o.Sequence):

@@ -5,32 +5,11 @@ import (
 	"strings"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-// Layout is how a table is made up.
-type Layout int
-
-const (
-	// Own is a table of ours: key, value, expires.
-	Own Layout = iota
-	// FlaskSession is a table as Flask-Session makes it: id, session_id, data, expiry. It is the app's to delete what has
-	// expired. A row without expiry is not there, as for Flask-Session since 0.6; former versions fail on it.
-	FlaskSession
-)
-
-// layout is how a table holds records.
-type layout struct {
-	// id is a column that may need a number of a sequence.
-	id, key, value, expires string
-
-	// naive says that the times are in UTC, in a type without a time zone. Such is other programs' habit.
-	naive bool
-}
-
-var layouts = map[Layout]layout{
-	Own:          {key: "key", value: "value", expires: "expires"},
-	FlaskSession: {id: "id", key: "session_id", value: "data", expires: "expiry", naive: true},
-}
+// own is a table of ours.
+var own = layout.SQL{Key: "key", Value: "value", Expires: "expires"}
 
 // texts are the statements of a store.
 type texts struct {
@@ -49,7 +28,7 @@ type texts struct {
 type matching struct{ replace, delete, touch string }
 
 func newTexts(d *Driver, o *Options) texts {
-	table, name := layouts[o.Layout], o.Table
+	table, name := &own, o.Table
 	quote := func(name string) string { return string(d.Quote) + name + string(d.Quote) }
 	schema, plain := "", name
 	if before, after, found := strings.Cut(name, "."); found {
@@ -59,18 +38,21 @@ func newTexts(d *Driver, o *Options) texts {
 	if schema != "" {
 		full = quote(schema) + "." + full
 	}
-	times, keyTypes := d.Moments, d.Key
-	if table.naive {
-		times, keyTypes = d.Naive, d.Text
+	times, keyTypes, making := d.Moments, d.Key, d.Table
+	if o.Layout != nil {
+		table, keyTypes, making = o.Layout, d.Text, o.Layout.Create[d.Name]
+	}
+	if table.Naive {
+		times = d.Naive
 	}
 	id, next := "", ""
 	if o.Sequence != "" {
-		id = quote(table.id) + ", "
+		id = quote(table.ID) + ", "
 		next = strings.ReplaceAll(d.Next, "{sequence}", quote(o.Sequence)) + ", "
 	}
 	names := strings.NewReplacer(
-		"{table}", full, "{index}", quote(plain+"_expires"), "{name}", plain, "{schema}", schema, "{keyname}", table.key, "{id}", id, "{next}", next,
-		"{key}", quote(table.key), "{value}", quote(table.value), "{expires}", quote(table.expires),
+		"{table}", full, "{index}", quote(plain+"_expires"), "{name}", plain, "{schema}", schema, "{keyname}", table.Key, "{id}", id, "{next}", next,
+		"{key}", quote(table.Key), "{value}", quote(table.Value), "{expires}", quote(table.Expires),
 	)
 	expressions := strings.NewReplacer("{now}", times.Now, "{after}", times.After, "{left}", times.Left, "{begin}", times.Begin)
 	text := func(template string) string {
@@ -94,10 +76,6 @@ func newTexts(d *Driver, o *Options) texts {
 		unique:  text(d.Unique),
 		version: expecting(`substr({value}, 1, ` + strconv.Itoa(sessionstore.VersionLen) + `) = ?`),
 		whole:   expecting(`{value} = ?`),
-	}
-	making := d.Table
-	if o.Layout == FlaskSession {
-		making = d.FlaskTable
 	}
 	for _, statement := range making {
 		t.table = append(t.table, text(statement))

@@ -36,7 +36,7 @@ func (s *Store) check(ctx context.Context) error {
 		}
 	}
 	s.ready.Store(true)
-	if s.opts.Layout == Own {
+	if s.opts.Layout == nil {
 		s.sweeping.Do(func() { s.background.Go(s.sweepOften) })
 	}
 	return nil

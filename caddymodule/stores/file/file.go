@@ -15,10 +15,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
-	"github.com/caddy-session/caddy-session/frameworks/flask/cachelib"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 func init() { caddy.RegisterModule(new(Store)) }
@@ -83,12 +83,8 @@ func (s *Store) Open() (sessionstore.Store, func(), error) {
 	}, s.settle)
 }
 
-// settings are those of a store that a newer configuration may change.
-type settings interface {
-	Set(mode fs.FileMode, threshold int)
-}
-
-func (s *Store) settle(store sessionstore.Store) { store.(settings).Set(s.mode, s.Threshold) }
+// settle gives the store the settings that a newer configuration may change.
+func (s *Store) settle(store sessionstore.Store) { store.(layout.FolderStore).Set(s.mode, s.Threshold) }
 
 // report returns a function that logs what the store cannot tell anybody else.
 func (s *Store) report(log stores.Log) func(error) {
@@ -102,17 +98,18 @@ func (s *Store) report(log stores.Log) func(error) {
 	}
 }
 
-// OpenShared implements [stores.Sharer]. Flask-Session keeps files as its library cachelib does.
-func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
-	if err := layout.Check("file", false); err != nil {
+// OpenShared implements [stores.Sharer].
+func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	is, err := stores.LayoutOf[layout.File](l, false)
+	if err != nil {
 		return nil, nil, err
 	}
 	if s.Directory == "" {
 		return nil, nil, errors.New("store file: the folder of the app must be named here")
 	}
-	id := stores.Identity{Driver: "file " + string(layout), Resource: fmt.Sprint(s.dir, " ", lifetime)}
+	id := stores.Identity{Driver: "file " + is.Format, Resource: fmt.Sprint(s.dir, " ", lifetime)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
-		return cachelib.Open(cachelib.Options{Dir: s.dir, Endless: lifetime, OnError: s.report(log), OnEvict: s.warnOfEviction(log)}), nil
+		return is.Open(layout.Folder{Dir: s.dir, Endless: lifetime, OnError: s.report(log), OnEvict: s.warnOfEviction(log)}), nil
 	}, s.settle)
 }
 

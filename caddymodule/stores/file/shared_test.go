@@ -7,20 +7,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore/file"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-// TestFlaskSession opens the folder of an app.
-func TestFlaskSession(t *testing.T) {
+// TestSharedWithApp opens the folder of an app.
+func TestSharedWithApp(t *testing.T) {
 	const day = 24 * time.Hour
-	dir := filepath.Join(t.TempDir(), "flask_session")
-	open := func(text string, lifetime time.Duration) any {
+	var folders []layout.Folder
+	app := layout.File{Format: "app", Open: func(f layout.Folder) layout.FolderStore {
+		folders = append(folders, f)
+		return file.Open(file.Options{Dir: f.Dir})
+	}}
+	other := app
+	other.Format = "other"
+	dir := filepath.Join(t.TempDir(), "app")
+	open := func(text string, l layout.File, lifetime time.Duration) any {
 		t.Helper()
 		s, err := provision(t, text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		store, release, err := s.OpenShared(stores.FlaskSession, lifetime)
+		store, release, err := s.OpenShared(l, lifetime)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -31,7 +39,7 @@ func TestFlaskSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, release, err := s.OpenShared(stores.FlaskSession, day)
+	store, release, err := s.OpenShared(app, day)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,34 +49,41 @@ func TestFlaskSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer releaseNative()
-	if any(native) == any(store) || open("file "+dir, 2*day) == any(store) {
+	if any(native) == any(store) || open("file "+dir, app, 2*day) == any(store) || open("file "+dir, other, day) == any(store) {
 		t.Error("what differs is shared")
 	}
-	if open("file "+dir+" {\nmode 0640\n}", day) != any(store) {
+	if open("file "+dir+" {\nmode 0640\n}", app, day) != any(store) {
 		t.Error("two handlers do not share")
 	}
-	const key, value = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f", "\x80\x05}."
-	if _, err := store.CompareAndSet(t.Context(), key, nil, []byte(value), day); err != nil {
+	if len(folders) != 3 || folders[0].Dir != dir || folders[0].Endless != day || folders[0].OnError == nil || folders[0].OnEvict == nil {
+		t.Errorf("it was opened as %+v", folders)
+	}
+	if _, err := store.CompareAndSet(t.Context(), "key", nil, []byte("value"), day); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "cf938d80f1b86c5152d8c8027c0c20df5199042aab486d799ef3d87fb2a47303")
-	if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 || info.Size() != int64(4+len(value)) {
-		t.Errorf("%v, %v", info, err)
+	err = filepath.Walk(dir, func(path string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() && info.Mode() != 0o640 {
+			t.Errorf("%s has the mode %v", path, info.Mode())
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 
 	for _, test := range []struct {
-		text   string
-		layout stores.Layout
-		says   string
+		text string
+		l    layout.Layout
+		says string
 	}{
-		{"file", stores.FlaskSession, "store file: the folder of the app must be named here"},
-		{"file " + dir, "php", `store file: it cannot keep sessions as "php" does`},
+		{"file", app, "store file: the folder of the app must be named here"},
+		{"file " + dir, layout.Redis{}, `store file: it cannot keep records as layout.Redis says`},
 	} {
 		s, err := provision(t, test.text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := s.OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {
+		if _, _, err := s.OpenShared(test.l, day); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", test.text, err)
 		}
 	}

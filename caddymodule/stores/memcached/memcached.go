@@ -12,6 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/memcached"
 )
 
@@ -43,7 +44,7 @@ const (
 	defaultAddress = "localhost"
 	defaultPort    = "11211"
 
-	// defaultPrefix is also what Flask-Session's keys begin with; their records are told apart by their form.
+	// defaultPrefix is what keys begin with. Those of an app may begin with it too: records are told apart by their form.
 	defaultPrefix = "session:"
 )
 
@@ -107,18 +108,18 @@ func (s *Store) share(id stores.Identity, opts memcached.Options) (sessionstore.
 	}, nil)
 }
 
-// OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key. There may be one server only: with
-// several, the app's client has its own way to choose one.
-func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
-	if err := layout.Check("memcached", s.KeyPrefix != nil); err != nil {
+// OpenShared implements [stores.Sharer]. There may be one server only: with several, the app's client has its own way to choose one.
+func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	is, err := stores.LayoutOf[layout.Memcached](l, s.KeyPrefix != nil)
+	if err != nil {
 		return nil, nil, err
 	}
 	opts := s.opts
-	opts.KeyPrefix, opts.Bare = "", lifetime
+	opts.KeyPrefix, opts.Layout, opts.Lifetime = "", &is, lifetime
 	if err := opts.Check(); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
-	id := stores.Identity{Driver: "memcached " + string(layout), Resource: config.Fingerprint(opts)}
+	id := stores.Identity{Driver: "memcached", Resource: config.Fingerprint(opts)}
 	return s.share(id, opts)
 }
 

@@ -7,12 +7,14 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
 )
 
 const day = 24 * time.Hour
+
+var python = layout.Memcached{Plain: 16, Zlib: 8}
 
 func mustProvision(t *testing.T, text string) *Store {
 	t.Helper()
@@ -28,7 +30,7 @@ func mustProvision(t *testing.T, text string) *Store {
 
 func shared(t *testing.T, text string, lifetime time.Duration) sessionstore.Store {
 	t.Helper()
-	store, release, err := mustProvision(t, text).OpenShared(stores.FlaskSession, lifetime)
+	store, release, err := mustProvision(t, text).OpenShared(python, lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,8 +38,8 @@ func shared(t *testing.T, text string, lifetime time.Duration) sessionstore.Stor
 	return store
 }
 
-// TestFlaskSession shares the items of an app.
-func TestFlaskSession(t *testing.T) {
+// TestSharedWithApp shares the items of an app.
+func TestSharedWithApp(t *testing.T) {
 	t.Parallel()
 	addr := memcachedtest.Start(t).Addr
 	app := memcache.New(addr)
@@ -74,12 +76,12 @@ func TestNotShared(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		text   string
-		layout stores.Layout
+		layout layout.Layout
 		says   string
 	}{
-		{"memcached", "php", `store memcached: it cannot keep sessions as "php" does`},
-		{"memcached {\nkey_prefix session:\n}", stores.FlaskSession, "store memcached: key_prefix belongs into the dialect's block here"},
-		{"memcached a b", stores.FlaskSession, "store memcached: an app's records are shared on one server only"},
+		{"memcached", layout.Redis{}, `store memcached: it cannot keep records as layout.Redis says`},
+		{"memcached {\nkey_prefix session:\n}", python, "store memcached: key_prefix belongs into the dialect's block here"},
+		{"memcached a b", python, "store memcached: an app's records are shared on one server only"},
 	} {
 		if _, _, err := mustProvision(t, test.text).OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", test.text, err)

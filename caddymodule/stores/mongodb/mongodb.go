@@ -2,6 +2,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 )
 
@@ -23,7 +25,7 @@ type Store struct {
 	// such as tls=true. Placeholders such as {env.*} and {file.*} work here and in the other strings.
 	URI string `json:"uri,omitempty"`
 
-	// The database. Default: caddy; for the sessions of a Flask app flask_session, as Flask-Session's own
+	// The database. Default: caddy; with a dialect, what the app's framework has by default
 	Database string `json:"database,omitempty"`
 
 	// The collection. Default: sessions
@@ -84,30 +86,26 @@ func (s *Store) Provision(ctx caddy.Context) error {
 }
 
 // Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) { return s.share("mongodb", s.opts) }
+func (s *Store) Open() (sessionstore.Store, func(), error) { return s.share(s.opts) }
 
-// flaskDatabase is Flask-Session's default for SESSION_MONGODB_DB. Its default collection is ours.
-const flaskDatabase = "flask_session"
-
-// OpenShared implements [stores.Sharer]. Flask-Session finds documents by a field of their own, and makes its index itself if it makes one.
-func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
-	if err := layout.Check("mongodb", s.KeyPrefix != ""); err != nil {
+// OpenShared implements [stores.Sharer]. Indexes are the app's to make.
+func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	is, err := stores.LayoutOf[layout.MongoDB](l, s.KeyPrefix != "")
+	if err != nil {
 		return nil, nil, err
 	}
 	opts := s.opts
-	opts.Foreign = lifetime
+	opts.Layout, opts.Endless = &is, lifetime
 	opts.CreateIndex = config.Or(s.CreateIndex, false)
-	if opts.Database == "" {
-		opts.Database = flaskDatabase
-	}
+	opts.Database = cmp.Or(opts.Database, is.Database)
 	if err := mongodb.Check(s.uri, opts); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
-	return s.share("mongodb "+string(layout), opts)
+	return s.share(opts)
 }
 
-func (s *Store) share(driver string, opts mongodb.Options) (sessionstore.Store, func(), error) {
-	id := stores.Identity{Driver: driver, Resource: config.Fingerprint(s.uri, opts)}
+func (s *Store) share(opts mongodb.Options) (sessionstore.Store, func(), error) {
+	id := stores.Identity{Driver: "mongodb", Resource: config.Fingerprint(s.uri, opts)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		opts.OnState = func(server string, err error) { report(log(), server, err) }
 		opts.OnIndexError = func(err error) {

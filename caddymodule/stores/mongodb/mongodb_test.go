@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
@@ -147,6 +148,9 @@ func TestProvision(t *testing.T) {
 	}
 }
 
+// flask is how Flask-Session has a collection.
+var flask = layout.MongoDB{Database: "flask_session", Key: "id", Value: "val", Expires: "expiration"}
+
 // TestShared has handlers with the same options share their connections, and those on an app's sessions others.
 func TestShared(t *testing.T) {
 	t.Parallel()
@@ -156,7 +160,7 @@ func TestShared(t *testing.T) {
 		s := mustProvision(t, text)
 		store, release, err := s.Open()
 		if lifetime > 0 {
-			store, release, err = s.OpenShared(stores.FlaskSession, lifetime)
+			store, release, err = s.OpenShared(flask, lifetime)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -174,12 +178,12 @@ func TestShared(t *testing.T) {
 	}
 	for _, test := range []struct {
 		text   string
-		layout stores.Layout
+		layout layout.Layout
 		says   string
 	}{
-		{uri, "php", `store mongodb: it cannot keep sessions as "php" does`},
-		{uri + " {\nkey_prefix session:\n}", stores.FlaskSession, "store mongodb: key_prefix belongs into the dialect's block here"},
-		{uri + " {\ncreate_index on\n}", stores.FlaskSession, "store mongodb: create_index: the collection is another program's"},
+		{uri, layout.SQL{}, `store mongodb: it cannot keep records as layout.SQL says`},
+		{uri + " {\nkey_prefix session:\n}", flask, "store mongodb: key_prefix belongs into the dialect's block here"},
+		{uri + " {\ncreate_index on\n}", flask, "store mongodb: create_index: the collection is another program's"},
 	} {
 		if _, _, err := mustProvision(t, test.text).OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", test.text, err)
@@ -202,7 +206,7 @@ func TestReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(release)
-	app, releaseApp, err := s.OpenShared(stores.FlaskSession, time.Hour)
+	app, releaseApp, err := s.OpenShared(flask, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +217,7 @@ func TestReports(t *testing.T) {
 	if e, err := own.Get(t.Context(), "session:k"); err != nil || e.Found() {
 		t.Errorf("our own sessions are an app's: %v", err)
 	}
-	other, err := mongodb.Open(server.URI(), mongodb.Options{Database: "flask_session", Foreign: time.Hour, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second})
+	other, err := mongodb.Open(server.URI(), mongodb.Options{Database: "flask_session", Layout: &flask, Endless: time.Hour, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
 
@@ -92,7 +93,7 @@ func (*Store) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.session.stores.redis", New: func() caddy.Module { return new(Store) }}
 }
 
-// defaultPrefix is what keys begin with. It is also what Flask-Session's begin with; their records are told apart by their form.
+// defaultPrefix is what keys begin with. Those of an app may begin with it too: records are told apart by their form.
 const defaultPrefix = "session:"
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.
@@ -126,15 +127,14 @@ func (s *Store) share(id stores.Identity, opts redis.Options) (sessionstore.Stor
 	}, nil)
 }
 
-// OpenShared implements [stores.Sharer]. Flask-Session keeps a value alone under a key, with an expiry, so that only the prefix
-// differs.
-func (s *Store) OpenShared(layout stores.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
-	if err := layout.Check("redis", s.KeyPrefix != nil); err != nil {
+// OpenShared implements [stores.Sharer]. Only the prefix differs.
+func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+	if _, err := stores.LayoutOf[layout.Redis](l, s.KeyPrefix != nil); err != nil {
 		return nil, nil, err
 	}
 	opts := s.opts
 	opts.KeyPrefix, opts.Endless = "", lifetime
-	id := stores.Identity{Driver: "redis " + string(layout), Resource: config.Fingerprint(opts, s.TLS.sum())}
+	id := stores.Identity{Driver: "redis shared", Resource: config.Fingerprint(opts, s.TLS.sum())}
 	return s.share(id, opts)
 }
 

@@ -4,14 +4,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 func TestShared(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	open := func(text string, lifetime time.Duration) any {
-		store, release, err := mustProvision(t, text).OpenShared(stores.FlaskSession, lifetime)
+		store, release, err := mustProvision(t, text).OpenShared(layout.Redis{}, lifetime)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,9 +35,9 @@ func TestShared(t *testing.T) {
 		"redis {\nkey_prefix app:\n}":     "store redis: key_prefix belongs into the dialect's block here",
 		"redis {\nkey_prefix session:\n}": "store redis: key_prefix belongs into the dialect's block here",
 	} {
-		_, _, err := mustProvision(t, text).OpenShared(stores.FlaskSession, day)
+		_, _, err := mustProvision(t, text).OpenShared(layout.Redis{}, day)
 		fails(t, err, says)
 	}
-	_, _, err = s.OpenShared("connect_redis", day)
-	fails(t, err, `store redis: it cannot keep sessions as "connect_redis" does`)
+	_, _, err = s.OpenShared(layout.File{}, day)
+	fails(t, err, `store redis: it cannot keep records as layout.File says`)
 }

@@ -9,14 +9,20 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
 const day = 24 * time.Hour
 
-// TestFlaskSession shares the rows of an app.
-func TestFlaskSession(t *testing.T) {
+// flask is how Flask-Session has a table.
+var flask = layout.SQL{
+	ID: "id", Key: "session_id", Value: "data", Expires: "expiry", Naive: true,
+	Create: map[string][]string{"postgres": {`CREATE TABLE {table} ({key} text)`}},
+}
+
+// TestShared shares the rows of an app.
+func TestShared(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.db")
 	db, err := stdsql.Open("sqlite", path)
@@ -82,7 +88,7 @@ func shared(t *testing.T, config string) sessionstore.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, release, err := s.OpenShared(stores.FlaskSession, day)
+	store, release, err := s.OpenShared(flask, day)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,15 +104,17 @@ func TestNotShared(t *testing.T) {
 	}
 	for _, test := range []struct {
 		config string
-		layout stores.Layout
+		layout layout.Layout
 		says   string
 	}{
-		{`{` + postgres + `}`, "php", `store sql: it cannot keep sessions as "php" does`},
-		{`{` + postgres + `,"key_prefix":"a:"}`, stores.FlaskSession, "store sql: key_prefix belongs into the dialect's block here"},
-		{`{` + postgres + `,"sweep_interval":"1m"}`, stores.FlaskSession, "store sql: sweep_interval: it is the app's"},
-		{`{` + postgres + `,"sequence":"a;b"}`, stores.FlaskSession, `store sql: sequence "a;b"`},
-		{`{` + postgres + `,"sequence":"a","create_table":true}`, stores.FlaskSession, "store sql: create_table: "},
-		{`{"database":"sqlite","dsn":"x","sequence":"a"}`, stores.FlaskSession, "store sql: sequence: sqlite has none"},
+		{`{` + postgres + `}`, layout.MongoDB{}, `store sql: it cannot keep records as layout.MongoDB says`},
+		{`{` + postgres + `,"key_prefix":"a:"}`, flask, "store sql: key_prefix belongs into the dialect's block here"},
+		{`{` + postgres + `,"sweep_interval":"1m"}`, flask, "store sql: sweep_interval: it is the app's"},
+		{`{` + postgres + `,"sequence":"a;b"}`, flask, `store sql: sequence "a;b"`},
+		{`{` + postgres + `,"sequence":"a","create_table":true}`, flask, "store sql: create_table: "},
+		{`{"database":"sqlite","dsn":"x","create_table":true}`, flask, "store sql: create_table: the table is the app's to make"},
+		{`{` + postgres + `,"sequence":"a"}`, layout.SQL{Key: "k", Value: "v", Expires: "e"}, "store sql: sequence: the app's table has no column for it"},
+		{`{"database":"sqlite","dsn":"x","sequence":"a"}`, flask, "store sql: sequence: sqlite has none"},
 	} {
 		s, err := provision(t, test.config)
 		if err != nil {

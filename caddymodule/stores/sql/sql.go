@@ -16,6 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/addons"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
@@ -34,8 +35,7 @@ type Store struct {
 	// The table, with its schema if that is not the default one. Default: sessions
 	Table string `json:"table,omitempty"`
 
-	// Where the ids of new rows come from in a table of Flask-Session's that was made with SESSION_SQLALCHEMY_SEQUENCE.
-	// Default: they come by themselves
+	// Where the ids of new rows come from in an app's table whose column of ids has no default. Default: they come by themselves
 	Sequence string `json:"sequence,omitempty"`
 
 	// Whether the table, with SQLite the file too, is made when it is missed. It is never altered. Default: false
@@ -130,27 +130,28 @@ func (s *Store) Provision(ctx caddy.Context) error {
 
 // Open implements [stores.Store].
 func (s *Store) Open() (sessionstore.Store, func(), error) {
-	return s.open("sql "+s.Database, s.opts)
+	return s.open(s.opts)
 }
 
 // OpenShared implements [stores.Sharer].
-func (s *Store) OpenShared(layout stores.Layout, _ time.Duration) (sessionstore.Store, func(), error) {
-	if err := layout.Check("sql", s.KeyPrefix != ""); err != nil {
+func (s *Store) OpenShared(l layout.Layout, _ time.Duration) (sessionstore.Store, func(), error) {
+	is, err := stores.LayoutOf[layout.SQL](l, s.KeyPrefix != "")
+	if err != nil {
 		return nil, nil, err
 	}
 	if s.SweepInterval != 0 {
 		return nil, nil, errors.New("store sql: sweep_interval: it is the app's to delete its expired sessions")
 	}
 	opts := s.opts
-	opts.Layout = sql.FlaskSession
-	return s.open("sql "+s.Database+" "+string(layout), opts)
+	opts.Layout = &is
+	return s.open(opts)
 }
 
-func (s *Store) open(driver string, opts sql.Options) (sessionstore.Store, func(), error) {
+func (s *Store) open(opts sql.Options) (sessionstore.Store, func(), error) {
 	if err := sql.Check(s.driver, s.dsn, opts); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
-	id := stores.Identity{Driver: driver, Resource: config.Fingerprint(s.Database, s.dsn, opts)}
+	id := stores.Identity{Driver: "sql " + s.Database, Resource: config.Fingerprint(s.Database, s.dsn, opts)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		ours := func() *zap.Logger { return log().With(zap.String("database", s.Database)) }
 		opts.OnState = func(server string, err error) { report(ours(), server, err) }

@@ -11,7 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/signer"
@@ -75,7 +74,7 @@ func (f *Dialect) provision() error {
 		Serialization: Serialization(cmp.Or(f.Serialization, string(Auto))),
 	}
 	f.format = dialects.Format{
-		Codec: New(opts), Layout: stores.FlaskSession, Cookies: cookies, CookieName: securecookie.DefaultName,
+		Codec: New(opts), Layouts: layouts, Cookies: cookies, CookieName: securecookie.DefaultName,
 		Lifetime: cmp.Or(time.Duration(f.Lifetime), securecookie.DefaultLifetime), Permanent: config.Or(f.Permanent, true),
 		Doubt: func(cookie string, verified bool) string { return doubt(cookie, verified, f.UseSigner, opts.KeyPrefix) },
 	}

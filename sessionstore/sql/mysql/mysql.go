@@ -32,10 +32,6 @@ var Driver = &sql.Driver{
 	Table: []string{
 		`CREATE TABLE IF NOT EXISTS {table} ({key} varbinary(255) NOT NULL PRIMARY KEY, {value} mediumblob NOT NULL, {expires} datetime(6) NOT NULL, INDEX {index} ({expires})) ENGINE=InnoDB`,
 	},
-	// SQLAlchemy's own are blobs of 64 KiB at most. To the app this is the same type.
-	FlaskTable: []string{
-		`CREATE TABLE IF NOT EXISTS {table} (id integer NOT NULL AUTO_INCREMENT PRIMARY KEY, {key} varchar(255) UNIQUE, {value} mediumblob, {expires} datetime) ENGINE=InnoDB`,
-	},
 	Key:   []string{"VARBINARY"},
 	Value: []string{"BLOB"},
 	Text:  []string{"VARCHAR", "VARBINARY"},

@@ -46,9 +46,6 @@ var Driver = &sql.Driver{
 		`CREATE TABLE IF NOT EXISTS {table} ({key} varchar(255) COLLATE "C" PRIMARY KEY, {value} bytea NOT NULL, {expires} timestamptz NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS {index} ON {table} ({expires})`,
 	},
-	FlaskTable: []string{
-		`CREATE TABLE IF NOT EXISTS {table} (id serial PRIMARY KEY, {key} varchar(255) UNIQUE, {value} bytea, {expires} timestamp)`,
-	},
 	Key:    []string{"VARCHAR", "TEXT"},
 	Text:   []string{"VARCHAR", "TEXT"},
 	Value:  []string{"BYTEA"},

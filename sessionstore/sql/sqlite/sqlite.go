@@ -52,9 +52,6 @@ var Driver = &sql.Driver{
 		`CREATE TABLE IF NOT EXISTS {table} ({key} text NOT NULL PRIMARY KEY, {value} blob NOT NULL, {expires} integer NOT NULL)`,
 		`CREATE INDEX IF NOT EXISTS {index} ON {table} ({expires})`,
 	},
-	FlaskTable: []string{
-		`CREATE TABLE IF NOT EXISTS {table} (id integer NOT NULL PRIMARY KEY, {key} varchar(255) UNIQUE, {value} blob, {expires} datetime)`,
-	},
 	Key:     []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
 	Text:    []string{"TEXT", "VARCHAR", "VARCHAR(255)"},
 	Value:   []string{"BLOB"},
@@ -79,7 +76,7 @@ func connect(path string, opts *sql.Options) (sql.Source, error) {
 	}
 	// Who waits for another process does so for no longer than a statement may take.
 	query := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", opts.Timeout.Milliseconds()), "synchronous(FULL)"}}
-	if opts.Layout == sql.Own {
+	if opts.Layout == nil {
 		query.Add("_pragma", "journal_mode(WAL)") // it stays with the file, so that in another program's file it is not ours to choose
 	}
 	query.Set("mode", "rw")

@@ -1,8 +1,8 @@
-package mongodb_test
+package stores_test
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"testing"
 	"time"
 
@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
@@ -22,13 +23,23 @@ const (
 	session = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f"
 )
 
-// flask is the collection of an app, and a store on it.
-func flask(t *testing.T, server *mongotest.Server, name string) (*mongodb.Store, *mongo.Collection) {
+// inMongoDB is the collection of an app, and a store on it.
+func inMongoDB(t *testing.T, server *mongotest.Server, name string) (*mongodb.Store, *mongo.Collection) {
 	t.Helper()
-	s := open(t, server.URI(), mongodb.Options{
-		Database: "flask_session", Collection: name, Foreign: month, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second,
+	l := layoutOf[layout.MongoDB](t)
+	s, err := mongodb.Open(server.URI(), mongodb.Options{
+		Database: l.Database, Collection: name, Layout: l, Endless: month, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second,
 	})
-	return s, direct(t, server.URI(), "flask_session", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	client, err := mongo.Connect(options.Client().ApplyURI(server.URI()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Disconnect(context.Background()) })
+	return s, client.Database("flask_session").Collection(name)
 }
 
 // appSaves saves as Flask-Session does with PyMongo: 3, by replacing the document, or 4, by setting the same fields.
@@ -64,8 +75,8 @@ func appReads(t *testing.T, c *mongo.Collection) (id bson.ObjectID, value []byte
 	return doc.ID, doc.Val.Data, doc.Expiration
 }
 
-// TestFlaskSession reads what each version of Flask-Session has written, and writes what each of them can read, in place.
-func TestFlaskSession(t *testing.T) {
+// TestMongoDB reads what each version of Flask-Session has written, and writes what each of them can read, in place.
+func TestMongoDB(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
 	pickled, packed := []byte("\x80\x04\x95\x14\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01u\x94K*s."), []byte("\x81\xa1u\x2a")
@@ -81,7 +92,7 @@ func TestFlaskSession(t *testing.T) {
 		{"0.8.0", 4, packed, time.Now().UTC().Add(month), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, c := flask(t, server, "c"+string(rune('0'+test.pymongo))+map[bool]string{true: "null"}[test.unknown])
+			s, c := inMongoDB(t, server, "c"+string(rune('0'+test.pymongo))+map[bool]string{true: "null"}[test.unknown])
 			ctx := t.Context()
 			appSaves(t, c, test.pymongo, test.value, test.expiration)
 			e, err := s.Get(ctx, session)
@@ -119,7 +130,7 @@ func TestFlaskSession(t *testing.T) {
 			if n, err := c.CountDocuments(ctx, bson.D{}); err != nil || n != 0 {
 				t.Errorf("%d documents, %v", n, err)
 			}
-			save(t, s, session, nil, []byte("new"))
+			save(t, s, session, "new", time.Hour)
 			if id, value, _ := appReads(t, c); string(value) != "new" || id.IsZero() {
 				t.Errorf("the app finds %v, %q", id, value)
 			}
@@ -132,27 +143,27 @@ func TestFlaskSession(t *testing.T) {
 	}
 }
 
-// TestFlaskExpiry has documents that have expired, which Flask-Session before 0.7 deletes itself and later versions leave to the index.
-func TestFlaskExpiry(t *testing.T) {
+// TestMongoDBExpiry has documents that have expired, which Flask-Session before 0.7 deletes itself and later versions leave to the index.
+func TestMongoDBExpiry(t *testing.T) {
 	t.Parallel()
-	s, c := flask(t, mongotest.Start(t), "sessions")
+	s, c := inMongoDB(t, mongotest.Start(t), "sessions")
 	appSaves(t, c, 3, []byte("old"), time.Now().UTC().Add(-time.Second))
 	want(t, s, session, "")
 	if e, err := s.CompareAndSet(t.Context(), session, []byte("old"), []byte("ours"), time.Hour); err != sessionstore.ErrConflict || e.Found() {
 		t.Errorf("a save over it: %+v, %v", e, err)
 	}
-	save(t, s, session, nil, []byte("ours"))
+	save(t, s, session, "ours", time.Hour)
 	want(t, s, session, "ours")
 	if n, err := c.CountDocuments(t.Context(), bson.D{}); err != nil || n != 1 {
 		t.Errorf("%d documents, %v", n, err)
 	}
 }
 
-// TestFlaskTwice has two documents under a key, as two processes of an app make them that save at the same time. Whoever logs out must not
+// TestMongoDBTwice has two documents under a key, as two processes of an app make them that save at the same time. Whoever logs out must not
 // be logged in by the second.
-func TestFlaskTwice(t *testing.T) {
+func TestMongoDBTwice(t *testing.T) {
 	t.Parallel()
-	s, c := flask(t, mongotest.Start(t), "sessions")
+	s, c := inMongoDB(t, mongotest.Start(t), "sessions")
 	for range 2 {
 		doc := bson.D{{Key: "id", Value: session}, {Key: "val", Value: []byte("one")}, {Key: "expiration", Value: time.Now().Add(time.Hour)}}
 		if _, err := c.InsertOne(t.Context(), doc); err != nil {
@@ -163,52 +174,4 @@ func TestFlaskTwice(t *testing.T) {
 		t.Error(err)
 	}
 	want(t, s, session, "")
-}
-
-// TestNoRecord has documents that are none of a session's. They are errors, and stay as they are.
-func TestNoRecord(t *testing.T) {
-	t.Parallel()
-	server := mongotest.Start(t)
-	later := time.Now().UTC().Add(time.Hour).Truncate(time.Millisecond)
-	large := make([]byte, sessionstore.MaxValue+1)
-	for name, foreign := range map[string]time.Duration{"native": 0, "foreign": time.Hour} {
-		opts := mongodb.Options{Collection: name, Foreign: foreign, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second}
-		s, c := open(t, server.URI(), opts), direct(t, server.URI(), mongodb.DefaultDatabase, name)
-		for what, fields := range map[string]bson.D{
-			"too-large":     {{Key: "val", Value: large}, {Key: "expiration", Value: later}},
-			"text":          {{Key: "val", Value: "one"}, {Key: "expiration", Value: later}},
-			"another-type":  {{Key: "val", Value: bson.Binary{Subtype: 0x80, Data: []byte("one")}}, {Key: "expiration", Value: later}},
-			"no-value":      {{Key: "expiration", Value: later}},
-			"other-expiry":  {{Key: "val", Value: []byte("two")}, {Key: "expiration", Value: "2099-01-01"}},
-			"no-expiry":     {{Key: "val", Value: []byte("two")}}, // in the foreign layout it is one
-			"nested-expiry": {{Key: "val", Value: []byte("two")}, {Key: "expiration", Value: bson.D{{Key: "date", Value: 1}}}},
-		} {
-			if what == "no-expiry" && foreign > 0 {
-				continue
-			}
-			doc := append(bson.D{{Key: "_id", Value: what}, {Key: "id", Value: what}}, fields...)
-			if _, err := c.InsertOne(t.Context(), doc); err != nil {
-				t.Fatal(err)
-			}
-			_, err1 := s.Get(t.Context(), what)
-			_, err2 := s.CompareAndSet(t.Context(), what, nil, []byte("ours"), time.Hour)
-			_, err3 := s.CompareAndSet(t.Context(), what, []byte("one"), []byte("ours"), time.Hour)
-			_, err4 := s.CompareAndDelete(t.Context(), what, []byte("one"))
-			for i, err := range []error{err1, err2, err3, err4} {
-				if !errors.Is(err, sessionstore.ErrRecord) || errors.Is(err, sessionstore.ErrUnavailable) {
-					t.Errorf("%s, %s, %d: %v", name, what, i+1, err)
-				}
-			}
-			if err := s.Touch(t.Context(), what, []byte("one"), time.Hour); err != nil {
-				t.Errorf("%s, %s: %v", name, what, err)
-			}
-			wanted, err := bson.Marshal(doc)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if is, err := c.FindOne(t.Context(), bson.D{{Key: "_id", Value: what}}).Raw(); err != nil || !bytes.Equal(is, wanted) {
-				t.Errorf("%s, %s: it has changed: %v", name, what, err)
-			}
-		}
-	}
 }

@@ -1,4 +1,4 @@
-package sql_test
+package stores_test
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 	"github.com/caddy-session/caddy-session/sessionstore/sql/mysql"
 	"github.com/caddy-session/caddy-session/sessionstore/sql/postgres"
@@ -90,7 +91,7 @@ func (db *database) table(t *testing.T, name string) {
 // open opens a store in a table of Flask-Session's.
 func (db *database) open(t *testing.T, o sql.Options) *sql.Store {
 	t.Helper()
-	o.Layout, o.Timeout, o.DialTimeout = sql.FlaskSession, 5*time.Second, 5*time.Second
+	o.Layout, o.Timeout, o.DialTimeout = layoutOf[layout.SQL](t), 5*time.Second, 5*time.Second
 	s, err := sql.Open(db.driver, db.dsn, o)
 	if err != nil {
 		t.Fatal(err)
@@ -105,30 +106,13 @@ func (db *database) use(t *testing.T, o sql.Options) *sql.Store {
 	return s
 }
 
-// save creates a record.
-func save(t testing.TB, s sessionstore.Store, key, value string, ttl time.Duration) {
-	t.Helper()
-	if _, err := s.CompareAndSet(t.Context(), key, nil, []byte(value), ttl); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// want checks a record; the empty string stands for none.
-func want(t testing.TB, s sessionstore.Store, key, value string) {
-	t.Helper()
-	e, err := s.Get(t.Context(), key)
-	if err != nil || string(e.Value) != value {
-		t.Errorf("there is %q, %v; want %q", e.Value, err, value)
-	}
-}
-
 type prefixed struct {
 	*sql.Store
 	prefix string
 }
 
-// TestFlaskSession runs the suite of all stores.
-func TestFlaskSession(t *testing.T) {
+// TestSQL runs the suite of all stores.
+func TestSQL(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
 		definition := db.definition
@@ -268,7 +252,7 @@ func TestValueBomb(t *testing.T) {
 func TestSequence(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
-		o := sql.Options{Layout: sql.FlaskSession, Sequence: "session_ids"}
+		o := sql.Options{Layout: layoutOf[layout.SQL](t), Sequence: "session_ids"}
 		if db.driver == sqlite.Driver {
 			if err := sql.Check(db.driver, db.dsn, o); err == nil {
 				t.Error("SQLite has no sequences")
@@ -359,9 +343,9 @@ func TestNotOurs(t *testing.T) {
 			}
 		}
 		for says, o := range map[string]sql.Options{
-			"create_table": {Layout: sql.FlaskSession, CreateTable: true, Sequence: "s"},
+			"create_table": {Layout: layoutOf[layout.SQL](t), CreateTable: true, Sequence: "s"},
 			"sequence":     {Sequence: "s"},
-			"sequence \"":  {Layout: sql.FlaskSession, Sequence: "a;b"},
+			"sequence \"":  {Layout: layoutOf[layout.SQL](t), Sequence: "a;b"},
 		} {
 			if err := sql.Check(db.driver, db.dsn, o); err == nil || db.driver != sqlite.Driver && !strings.Contains(err.Error(), says) {
 				t.Errorf("%+v: %v", o, err)
