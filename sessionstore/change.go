@@ -161,9 +161,7 @@ func (m *Manager) edit(doc jsondoc.Value, edits []Edit) (jsondoc.Value, error) {
 
 func (m *Manager) elevated(before, after jsondoc.Value) elevation {
 	for _, path := range m.opts.RegenerateOn {
-		was, had := before.Lookup(path)
-		is, has := after.Lookup(path)
-		if had != has || had && !was.Equal(is) {
+		if !same(before, after, path) {
 			return elevatedByField
 		}
 	}

@@ -185,3 +185,42 @@ func TestC9NoCookieOfAMarkedSession(t *testing.T) {
 		}
 	}
 }
+
+// TestC12ALogoutHoldsBesideASlowResponse: the app's logout has replaced who is logged in, and the
+// browser has not used the new id. A response that was under way calls for a new id too, and its
+// cookie reaches the browser last.
+func TestC12ALogoutHoldsBesideASlowResponse(t *testing.T) {
+	o := sessionstore.Options{RegenerateOn: paths("user", "as.role")}
+	app := both(update(`{"uid":7,"cart":[1]}`), cookies("app=ada", "lang=en"))
+	native := both(update(`{"user":"ada","as":{"role":"boss"},"cart":[1]}`), cookies("app=ada", "lang=en"))
+	for name, c := range map[string]struct {
+		login, logout, slow part
+		data, cookies       string
+	}{
+		"vault, replaced": {app, loginCookies("app=anon"), loginCookies("note=1"), `{"uid":7,"cart":[1]}`, "lang=en; note=1"},
+		"vault, deleted": {app, both(loginCookies("app=; Max-Age=0", "bye=1")), loginCookies("note=1"), `{"uid":7,"cart":[1]}`,
+			"lang=en; note=1"},
+		"vault, and the slow response sets it as it was": {app, loginCookies("app=anon"), loginCookies("app=ada", "note=1"),
+			`{"uid":7,"cart":[1]}`, "lang=en; note=1"},
+		"vault, asked for": {native, loginCookies("app=anon"), regenerate, `{"user":"ada","as":{"role":"boss"},"cart":[1]}`, "lang=en"},
+		"adopt":            {app, both(update(`{"uid":null,"m":1}`), looksLikeALogin), both(update(`{"email":"a"}`), looksLikeALogin), `{"cart":[1],"email":"a"}`, "app=ada; lang=en"},
+		"adopt, beside the vault": {app, both(update(`{"uid":0}`), looksLikeALogin), loginCookies("note=1"), `{"cart":[1]}`,
+			"app=ada; lang=en; note=1"},
+		"a field": {native, update(`{"user":null,"as":{"role":"none"}}`), regenerate, `{"as":{},"cart":[1]}`, "app=ada; lang=en"},
+		"a field, beside a login by another": {native, update(`{"user":"bob"}`), update(`{"as":{"role":"pope"}}`),
+			`{"as":{"role":"pope"},"cart":[1]}`, "app=ada; lang=en"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, two := twoProxies(t, o)
+			id := one.begin(c.login)
+			slow := two.exists(id)
+			logout := one.do(one.exists(id), c.logout)
+			one.outcome(logout, sessionstore.Saved, sessionstore.CookieSet)
+			out := two.do(slow, c.slow)
+			two.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
+			two.want(out.ID, c.data)
+			two.keeps(out.ID, c.cookies)
+			one.exists(logout.ID)
+		})
+	}
+}

@@ -27,6 +27,8 @@ const (
 	testC7 = "TestC7TheNewRecordIsWrittenBeforeTheMark"
 	testC8 = "TestC8ALogoutUnderWayEndsTheOldIDFirst"
 	testC9 = "TestC9NoCookieOfAMarkedSession"
+
+	testC12 = "TestC12ALogoutHoldsBesideASlowResponse"
 )
 
 var mutations = []mutation{
@@ -123,6 +125,16 @@ var mutations = []mutation{
 		"nobody is told that the id is marked", testC9, "commit.go",
 		`former := p.former || rec.Gen > 0`,
 		`former := p.former`,
+	},
+	{
+		"a new id takes along what the successor has replaced", testC12, "regenerate.go",
+		`if old.Gen > p.gen {`,
+		`if false {`,
+	},
+	{
+		"only vaulted cookies are left behind", testC12, "replaced.go",
+		`if same(was, left, path) && !same(was, is, path) {`,
+		`if false && same(was, left, path) && !same(was, is, path) {`,
 	},
 	{
 		"a cookie of a marked id is set again", testC9, "load.go",

@@ -18,6 +18,15 @@ type heir struct {
 //
 // The heir comes first, so that nobody is led to nothing. Before another attempt it is saved anew.
 func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Record, made *applied, p *pending) (Entry, error) {
+	if old.Gen > p.gen {
+		if err := m.leaveReplaced(ctx, made, old); err != nil {
+			return cur, errors.Join(err, m.giveUp(ctx, p))
+		}
+		if made.next.Empty() {
+			p.outcome = Outcome{Result: Dropped}
+			return cur, m.giveUp(ctx, p)
+		}
+	}
 	next := made.next
 	next.Gen, next.Target, next.Until = 0, "", time.Time{}
 	if m.foreign == nil {

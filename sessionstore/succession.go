@@ -36,6 +36,8 @@ import (
 // The reasons: a request with Gen > g was under way, so its change belongs to the same session. One with Gen <= g came
 // with the old id after the new one was made. Perhaps its sender is an attacker who has planted the id: nothing of it reaches
 // the successor. A change for a new id may be a login, and the successor's cookie may be the attacker's: it is never led.
+// But the successor may come from a logout, so what such a change makes of the old record says no more who was logged in: see
+// leaveReplaced.
 
 // leadTime is how long what leads to a successor is kept at least. It is several times as long as lookInterval.
 const leadTime = 3 * time.Minute

@@ -48,6 +48,35 @@ func TestAnUnusedSuccessorEndsTheOldID(t *testing.T) {
 	}
 }
 
+// TestALoginAcrossTheEndOfAnUnusedOldID: the first of two logins got an id that nobody uses.
+// Whether the second makes one too depends on when the old id ends: afterwards it begins anew, but
+// one under way at that moment is dropped, as with any end.
+func TestALoginAcrossTheEndOfAnUnusedOldID(t *testing.T) {
+	for name, c := range map[string]struct {
+		asks, answers time.Duration // before the end
+		want          sessionstore.Result
+	}{
+		"before":    {time.Second, time.Millisecond, sessionstore.Saved},
+		"under way": {time.Millisecond, 0, sessionstore.Dropped},
+		"after":     {0, -time.Second, sessionstore.Saved},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, sessionstore.Options{RegenerateUnused: 2 * time.Second}, func(t *testing.T, r *rig) {
+				login := both(update(`{"user":"ada"}`), regenerate)
+				id := r.begin(update(`{"visits":1}`))
+				r.do(r.exists(id), login)
+				time.Sleep(2*time.Second - c.asks)
+				second := r.load(id)
+				time.Sleep(c.asks - c.answers)
+				out := r.do(second, login)
+				if out.Result != c.want || (out.Cookie == sessionstore.CookieSet) != (c.want == sessionstore.Saved) {
+					t.Errorf("result %v, cookie %v", out.Result, out.Cookie)
+				}
+			})
+		})
+	}
+}
+
 // TestTheVaultAloneEndsNoOldID: an app that writes its cookie anew must not log out who lost a response.
 func TestTheVaultAloneEndsNoOldID(t *testing.T) {
 	bubble(t, sessionstore.Options{RegenerateOn: paths("user")}, func(t *testing.T, r *rig) {
@@ -281,6 +310,55 @@ func TestALoginUnderWayThatBecomesEmpty(t *testing.T) {
 	next := r.do(r.exists(id), regenerate).ID
 	r.outcome(r.do(under, update(`{"user":null}`)), sessionstore.Saved, sessionstore.CookieKept)
 	r.gone(next)
+}
+
+// TestASlowResponseThatLeavesNothingIsDropped: all that it would be given a new id for is what a
+// logout beside it has taken away.
+func TestASlowResponseThatLeavesNothingIsDropped(t *testing.T) {
+	r := newRig(t, sessionstore.Options{RegenerateOn: paths("user")})
+	id := r.begin(update(`{"user":"alice"}`))
+	under := r.exists(id)
+	out := r.do(r.exists(id), update(`{"user":null,"bye":1}`))
+	before := len(r.records())
+	r.outcome(r.do(under, regenerate), sessionstore.Dropped, sessionstore.CookieKept)
+	r.want(out.ID, `{"bye":1}`)
+	if n := len(r.records()); n != before {
+		t.Errorf("%d records, want %d", n, before)
+	}
+}
+
+// TestWhoHasLostAnAnswerKeepsAll that the old record holds. Such a client cannot be told from one
+// that comes beside it, but by when it has loaded the session.
+func TestWhoHasLostAnAnswerKeepsAll(t *testing.T) {
+	r := newRig(t, sessionstore.Options{RegenerateOn: paths("user")})
+	id := r.begin(loginCookies("app=1"), update(`{"user":"alice","cart":[1]}`))
+	r.do(r.exists(id), loginCookies("app=2"), update(`{"user":"alice2","cart":[2]}`))
+	again := r.do(r.exists(id), loginCookies("note=1")).ID
+	r.keeps(again, "app=1; note=1")
+	r.want(again, `{"user":"alice","cart":[1]}`)
+}
+
+// TestASlowResponseFindsNoSuccessor: whatever that had replaced, is not taken along.
+func TestASlowResponseFindsNoSuccessor(t *testing.T) {
+	for name, lose := range map[string]func(r *rig, id string){
+		"gone": func(r *rig, id string) {
+			if _, err := r.ledger.CompareAndDelete(t.Context(), sessionstore.Ref(id), r.entry(id).Value); err != nil {
+				t.Error(err)
+			}
+		},
+		"damaged": func(r *rig, id string) { r.plant(id, []byte("?"), time.Hour) },
+	} {
+		r := newRig(t, sessionstore.Options{})
+		id := r.begin(loginCookies("app=1"), update(`{"cart":[1]}`))
+		under := r.exists(id)
+		lose(r, r.do(r.exists(id), loginCookies("app=2")).ID)
+		if name == "damaged" {
+			r.refuse(sessionstore.ErrRecord, under, loginCookies("note=1"))
+			r.keeps(id, "app=1")
+			continue
+		}
+		r.keeps(r.do(under, loginCookies("note=1")).ID, "note=1")
+	}
 }
 
 // TestAClockThatWasFast: a creation time in the future counts as now, and is saved so at the next touch. No clock makes

@@ -34,6 +34,9 @@ func ParsePath(text string) (Path, error) {
 	return Path{text: text, segments: segments}, nil
 }
 
+// Member returns the path to the member of an object that has this name, whatever is in it.
+func Member(name string) Path { return Path{text: name, segments: []string{escaped(name)}} }
+
 func escaped(s string) string {
 	var out strings.Builder
 	writeEscaped(&out, s)

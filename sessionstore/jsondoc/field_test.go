@@ -36,6 +36,22 @@ func TestParsePath(t *testing.T) {
 
 const fieldsDoc = `{"user":{"name":"Zo\u00eb","tags":["a",{"x":1},[2]],"":0},"n":null,"0":{"01":true},"\u00e9":7,"e\"\n":8,"last":{}}`
 
+func TestMember(t *testing.T) {
+	doc := parse(t, `{"a.b":1,"":2,"e\"\n":3,"é":4,"0":5}`)
+	for name, want := range doc.Members() {
+		if got, found := doc.Lookup(jsondoc.Member(name)); !found || !got.Equal(want) {
+			t.Errorf("%q: %s, %t", name, got, found)
+		}
+		left, err := jsondoc.Remove(doc, jsondoc.Member(name))
+		if _, found := left.Lookup(jsondoc.Member(name)); err != nil || found || left.Len() != doc.Len()-1 {
+			t.Errorf("%q: %s, %v", name, left, err)
+		}
+	}
+	if _, found := doc.Lookup(jsondoc.Member("a")); found {
+		t.Error("a is found")
+	}
+}
+
 func TestLookup(t *testing.T) {
 	for path, want := range map[string]string{
 		"user.name":     `"Zo\u00eb"`,

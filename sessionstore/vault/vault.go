@@ -88,6 +88,15 @@ func (v Vault) Unchanged(given Vault, set []Received) (unchanged []Received) {
 	return unchanged
 }
 
+// WithoutReplaced returns v without the cookies that have the same value in v as in was, and
+// another, or none, in is.
+func (v Vault) WithoutReplaced(was, is Vault) Vault {
+	return Vault{slices.DeleteFunc(slices.Clone(v.cookies), func(c Cookie) bool {
+		value := was.value(&c)
+		return v.value(&c) == value && is.value(&c) != value
+	})}
+}
+
 // value returns the value of the cookie in the place of c, and whether there is one.
 func (v *Vault) value(c *Cookie) (value struct {
 	text  string

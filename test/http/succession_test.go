@@ -25,7 +25,7 @@ http://$ADDR {
 	session {
 		store redis %s
 		secret $SECRET $OLDSECRET
-		vault auth
+		vault auth note
 		regenerate_on user vault
 	}
 	reverse_proxy $BACKEND
@@ -103,6 +103,30 @@ func TestSuccession(t *testing.T) {
 	}
 	t.Run("I4 a thousand requests by the old id", p.thousandRequests)
 	t.Run("logout by emptying", p.emptying)
+	for name, c := range map[string]struct{ login, logout, slow []string }{
+		"of the app's": {
+			[]string{"Set-Cookie", "auth=zoe"}, []string{"Set-Cookie", "auth=nobody"},
+			[]string{"Set-Cookie", "note=1; HttpOnly"},
+		},
+		"of the app's, which sets its cookie in every answer": {
+			[]string{"Set-Cookie", "auth=zoe"}, []string{"Set-Cookie", "auth=nobody"},
+			[]string{"Set-Cookie", "auth=zoe", "Set-Cookie", "note=1; HttpOnly"},
+		},
+		"by a field": {
+			[]string{"update", `{"user":"zoe"}`}, []string{"update", `{"user":null,"left":1}`},
+			[]string{"control", "regenerate", "update", `{"slow":1}`},
+		},
+		"by destroy": {
+			[]string{"update", `{"user":"zoe"}`}, []string{"control", "destroy", "update", `{"left":1}`},
+			[]string{"control", "regenerate", "update", `{"slow":1}`},
+		},
+		"by emptying": {
+			[]string{"update", `{"user":"zoe"}`}, []string{"update", `{"user":null}`},
+			[]string{"control", "regenerate", "update", `{"slow":1}`},
+		},
+	} {
+		t.Run("C12 logout beside a slow response "+name, func(t *testing.T) { p.logoutBesideASlowResponse(t, c.login, c.logout, c.slow) })
+	}
 }
 
 // takeover: the attacker has planted an id, and logs in with it while the victim's login is under way.
@@ -266,4 +290,16 @@ func (p proxies) emptying(t *testing.T) {
 	logout.release().keeps()
 	v.is("")
 	v.holding("caddy_session=" + lost.Value).is("")
+}
+
+// logoutBesideASlowResponse: the slow response calls for a new id, and comes after the logout's and
+// before the browser has used the id that it was given there.
+func (p proxies) logoutBesideASlowResponse(t *testing.T, login, logout, slow []string) {
+	v := p.visitor(t)
+	v[0].change(login...)
+	v.is("zoe")
+	held := v[1].hold(slow...)
+	v[0].change(logout...)
+	held.release()
+	v.is("")
 }

@@ -1,0 +1,65 @@
+package sessionstore
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
+)
+
+// leaveReplaced takes out of a record for a new id, which a change under way has made of old, what
+// the successor has replaced and the change leaves as it was: vaulted cookies and fields of
+// [Options.RegenerateOn], and all fields where nothing but the app's own cookies tells a login.
+// Otherwise a slow response that sets a harmless cookie would bring back a login that a logout
+// beside it has ended. Nothing is taken over from the successor, which may be somebody else's.
+func (m *Manager) leaveReplaced(ctx context.Context, made *applied, old *Record) error {
+	entry, err := m.store.Get(ctx, old.Target)
+	if err != nil {
+		return err
+	}
+	successor, err := m.found(old.Target, entry)
+	if err != nil {
+		return err
+	}
+	if successor.State != Live {
+		successor = Record{Data: emptyObject}
+	}
+	next := &made.next
+	var vaults [3]vault.Vault
+	var data [3]jsondoc.Value
+	for i, rec := range []*Record{old, &successor, next} {
+		if vaults[i], err = openVault(rec.Vault); err != nil {
+			return err
+		}
+		if data[i], err = jsondoc.Parse(borrow(rec.Data), MaxDepth); err != nil {
+			return fmt.Errorf("%w: its data are damaged", ErrRecord)
+		}
+	}
+	next.Vault = vaults[2].WithoutReplaced(vaults[0], vaults[1]).Encode()
+	was, is, left := data[0], data[1], data[2]
+	paths := m.opts.RegenerateOn
+	if made.elevated == elevatedByVault {
+		paths = nil
+		for name := range was.Members() {
+			paths = append(paths, jsondoc.Member(name))
+		}
+	}
+	for _, path := range paths {
+		if same(was, left, path) && !same(was, is, path) {
+			if left, err = jsondoc.Remove(left, path); err != nil {
+				return err
+			}
+		}
+	}
+	next.Data = lend(left.ASCII())
+	m.age(next)
+	return nil
+}
+
+// same reports whether a field is the same in both, or in neither.
+func same(a, b jsondoc.Value, path jsondoc.Path) bool {
+	was, had := a.Lookup(path)
+	is, has := b.Lookup(path)
+	return had == has && (!had || was.Equal(is))
+}
