@@ -30,18 +30,20 @@ func TestLoginsOverADelayedLine(t *testing.T) {
 		Alone    bool     `json:"alone"`    // whether the app is visited without Caddy too
 		Rewrites bool     `json:"rewrites"` // whether it sets its cookie in every response
 		Replaces bool     `json:"replaces"` // whether Caddy sees another value each time, which calls for a new id
+		Keeps    bool     `json:"keeps"`    // whether Caddy keeps the app's session, and not just its cookie
+		Clears   bool     `json:"clears"`   // whether a logout empties that, and does not end it
 		Only     []string `json:"only"`     // the scenarios that it has the pages for, if it has not all of them
 		Site     string   `json:"site"`
 		options  string
 	}{
-		{"X-Session-Control", harness.Backend(t, native("regenerate")), false, false, false, nil, "", "vault note"},
-		{"regenerate_on", harness.Backend(t, native("")), false, false, false, nil, "", "regenerate_on user\nvault note"},
-		{"express-session", express, true, false, false, nil, "", "vault connect.sid note"},
-		{"fastify", fastify, true, true, false, nil, "", "vault sessionId note"},
-		{"cookie-session", cookies, true, true, true, nil, "", "vault session session.sig note"},
-		{"flask", flask, true, true, true, nil, "", "vault session note"},
-		{"flask, adopted", flask, false, true, false, nil, "", "vault note\nadopt flask {\nsecret logins\n}"}, // alone it is the same
-		{"calibre-web", calibreWeb(t), true, false, false, clicks, "", "vault session remember_token note"},
+		{"X-Session-Control", harness.Backend(t, native("regenerate")), false, false, false, true, false, nil, "", "vault note"},
+		{"regenerate_on", harness.Backend(t, native("")), false, false, false, true, false, nil, "", "regenerate_on user\nvault note"},
+		{"express-session", express, true, false, false, false, false, nil, "", "vault connect.sid note"},
+		{"fastify", fastify, true, true, false, false, false, nil, "", "vault sessionId note"},
+		{"cookie-session", cookies, true, true, true, false, false, nil, "", "vault session session.sig note"},
+		{"flask", flask, true, true, true, false, false, nil, "", "vault session note"},
+		{"flask, adopted", flask, false, true, false, true, true, nil, "", "vault note\nadopt flask {\nsecret logins\n}"}, // alone it is the same
+		{"calibre-web", calibreWeb(t), true, false, false, false, false, clicks, "", "vault session remember_token note"},
 	}
 	var config strings.Builder
 	for i := range sites {

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { launch } from '../../browser/run.mjs';
 
 const { SITES, LINES: control } = process.env;
-const over = 2500; // when the grace and the time of an unused id are over
+const unused = 2000, over = 2500; // an unused id's time, and when that and the grace are over
 
 // What a visitor does, and whose pages are seen on the way.
 const scenarios = {
@@ -81,7 +81,7 @@ const scenarios = {
     await slow.end;
     seen.push(await v.reload());
     await sleep(over);
-    return [...seen, await v.reload()];
+    return [...seen, await v.reload(), await v.slow()];
   },
 
   'a login beside a slow page': async (v) => {
@@ -90,7 +90,7 @@ const scenarios = {
     const slow = await other.begin('/slow?ms=2500'); // longer than the grace
     const seen = [await v.logIn()];
     await slow.end;
-    return [...seen, await v.reload(), await v.page.textContent('#note')];
+    return [...seen, await v.reload(), await v.page.textContent('#note'), await v.slow()];
   },
 };
 
@@ -105,6 +105,12 @@ const expected = {
   'window.stop() before the page is there': ['ada', 'ada', 'ada'],
   'a logout beside a slow page': ['nobody', 'nobody', 'nobody'],
   'a login beside a slow page': ['ada', 'ada', 'kept'],
+};
+
+// What a slow page has changed in the session itself is kept where Caddy keeps the app's session. An app's own destroy ends it.
+const kept = {
+  'a logout beside a slow page': (site) => (site.clears ? 'kept' : ''),
+  'a login beside a slow page': (site) => (site.keeps ? 'kept' : ''),
 };
 
 // Without Caddy, a slow response that sets the app's cookie may take the browser back to the session that it was asked with.
@@ -122,17 +128,24 @@ const dropped = {
 async function clickTwice(v, ms) {
   await v.open('/');
   await v.takes(ms);
+  let between;
   await v.line('/fate', 'POST /login', { is: 'hold' }); // until the second click, on a machine that is slow too
   const seen = [await v.replace(async () => {
     await v.click('Log in');
-    await Promise.all([sleep(125), v.line('/asked', 'POST /login', { n: 1 })]);
+    await Promise.all([sleep(125), v.line('/asked', 'POST /login', { n: 1 }).then(() => (between = -Date.now()))]);
     await v.click('Log in');
     await v.line('/asked', 'POST /login', { n: 2 });
+    between += Date.now();
     await v.line('/fate', 'POST /login', { is: 'deliver' });
   })];
+  // The first login may have reached Caddy. The old id then ends after regenerate_unused, and a login that is under way by then is
+  // dropped. On a machine that is so busy, this was no double click.
+  if (between > unused - 500) throw new TooSlow(`the second click came ${between} ms after the first`);
   await sleep(over);
   return [...seen, await v.reload()];
 }
+
+class TooSlow extends Error {}
 
 // clickNext logs in and asks for a page, which the site sends and which does not come.
 async function clickNext(v) {
@@ -229,6 +242,11 @@ class Visitor {
     return this.page.keyboard.press('s');
   }
 
+  // what a slow page has left in the session
+  slow() {
+    return this.page.textContent('#slow');
+  }
+
   // waits for the browser's own page, which says that there is no answer
   error() {
     return this.page.waitForFunction(() => location.protocol === 'chrome-error:');
@@ -263,7 +281,7 @@ class Side {
     this.to = to;
   }
 
-  async play(scenario) {
+  async play(scenario, tries = 5) {
     if (!this.context) {
       this.context = await this.browser.newContext();
       this.context.setDefaultTimeout(60_000);
@@ -276,18 +294,20 @@ class Side {
     } catch (e) {
       await this.context.close();
       this.context = undefined;
-      return e.stack;
+      return e instanceof TooSlow && tries > 1 ? this.play(scenario, tries - 1) : e.stack;
     }
   }
 }
 
 const browser = await launch();
-await Promise.all(JSON.parse(SITES).map(async ({ name, app, alone, rewrites, replaces, only, site }) => {
+await Promise.all(JSON.parse(SITES).map(async (s) => {
+  const { name, app, alone, rewrites, replaces, only, site } = s;
   const behind = new Side(browser, site), without = alone && new Side(browser, app);
   for (const [does, scenario] of Object.entries(scenarios)) {
     if (only && !only.includes(does)) continue;
     const seen = await Promise.all([behind.play(scenario), without && without.play(scenario)]);
-    const want = expected[does], wantBehind = (replaces && dropped[does]) || want;
+    const want = expected[does], wantBehind = [...((replaces && dropped[does]) || want), ...(kept[does] ? [kept[does](s)] : [])];
+    if (kept[does] && Array.isArray(seen[1])) seen[1].pop(); // it is the app's own affair
     let error = '';
     try {
       assert.deepEqual(seen[0], wantBehind);
