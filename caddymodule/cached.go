@@ -7,18 +7,20 @@ import (
 	"unicode"
 
 	"github.com/dunglas/httpsfv"
+
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
 // ignoreCached takes away what a response asks for that comes from a cache between Caddy and the app: it may have been made for
 // somebody else. That goes for cookies as well: a login in somebody else's name is one, whatever brings it. The answer to an
 // unsafe method always counts, as no cache may give one of its own (RFC 9111, section 4).
-func (x *exchange) ignoreCached(h http.Header, c *collected) {
-	if c.lines()+len(c.vault)+len(c.adopted)+len(c.foreign) == 0 || !cached(x.r.Method, h) {
+func (x *exchange) ignoreCached(h http.Header, t *taken) {
+	if t.empty() || !cached(x.r.Method, h) {
 		return
 	}
 	x.h.outages.Warn("session headers of a response from a cache are ignored: it may have been made for somebody else; tell the cache that it depends on the session: Vary: X-Session-Data")
 	x.dropForeign(h)
-	*c = collected{}
+	*t = taken{}
 }
 
 // cached reports whether a response says that a cache has kept it, or how long it was kept.
@@ -30,7 +32,7 @@ func cached(method string, h http.Header) bool {
 		var says func(string) bool
 		switch strings.ToLower(name) {
 		case "age": // Varnish 7.1 sends 0 with what is not cached, too
-			says = func(line string) bool { return anyToken(line, old) } // a list, where caches stand in a row
+			says = func(line string) bool { return wire.AnyToken(line, old) } // a list, where caches stand in a row
 		case "x-varnish": // of this request, and of the one that fetched the response
 			says = func(line string) bool { return len(strings.Fields(line)) > 1 }
 		case "cache-status":

@@ -3,8 +3,11 @@ package caddymodule
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
 var cacheLines = []struct {
@@ -116,7 +119,7 @@ func TestMaxHeaders(t *testing.T) {
 	const limit = 1000
 	size := func(h http.Header) (n int) {
 		for _, name := range []string{"X-Session-Data", "X-Session-Info", "X-Remote-User"} {
-			n += lineSize(name, h[name])
+			n += wire.Size(name, h[name])
 		}
 		return n
 	}
@@ -130,7 +133,7 @@ func TestMaxHeaders(t *testing.T) {
 		}
 		for extra, fits := range map[int]bool{0: true, 4: false} {
 			given := look(t, h, create(t, h, `{"user":"ada","a":"`+strings.Repeat("x", fill+extra)+`"}`))
-			if got := !strings.HasSuffix(given.Get("X-Session-Info"), ", too-large"); got != fits || (given.Get("X-Session-Data") != h.encode(emptyData)) != fits {
+			if got := !strings.HasSuffix(given.Get("X-Session-Info"), ", too-large"); got != fits || slices.Contains([]string{"{}", "e30="}, given.Get("X-Session-Data")) == fits {
 				t.Errorf("%s%d bytes more: %q, %.60q", options, extra, given.Get("X-Session-Info"), given.Get("X-Session-Data"))
 			}
 			if given.Get("X-Remote-User") != "ada" || size(given) > limit {
@@ -169,7 +172,7 @@ func TestMaxHeadersAndTheVault(t *testing.T) {
 	if got := look(t, h, w.Result().Cookies()[0]).Get("Cookie"); got != "app=2; lang=en" {
 		t.Errorf("the app got %.60q", got)
 	}
-	if info := look(t, h, c).Get("X-Session-Info"); info != infoAnonymous {
+	if info := look(t, h, c).Get("X-Session-Info"); info != "exists=?0" {
 		t.Errorf("the former session: %s", info)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
 )
@@ -125,11 +126,11 @@ func (h *Handler) block() config.Options {
 		"updates":       config.Given(&h.Updates, config.OnOff),
 		"encoding":      config.OneOf(&h.Encoding, encodingJSON, encodingBase64),
 		"inject":        config.Pairs(&h.Inject, "a header and a field or a text in quotes").Also(h.checkInject),
-		"capture":       config.Func(func(d *caddyfile.Dispenser) error { return captureOption(d, &h.Capture) }).Repeatable().Also(h.checkCapture),
+		"capture":       config.Func(func(d *caddyfile.Dispenser) error { return parts.UnmarshalCapture(d, &h.Capture) }).Repeatable().Also(h.checkCapture),
 		"vault":         config.Words(&h.Vault).Also(h.checkVault),
 		"adopt": config.Guest(&h.AdoptRaw, adopters.Namespace, "kind", func(module any) {
 			if adopter, ok := module.(adopters.Adopter); ok {
-				h.adopted.cookie = adopter.CookieName()
+				h.adoptedCookie = adopter.CookieName()
 			}
 		}),
 		"regenerate_on":     config.Words(&h.RegenerateOn).Also(h.checkRegenerateOn),

@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -9,49 +8,15 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/caddymodule/parts"
+	"github.com/caddy-session/caddy-session/internal/wire"
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-func TestCaptureInJSON(t *testing.T) {
-	for _, test := range []struct {
-		name, text string
-		want       Capture
-		again      string
-	}{
-		{"a field alone", `"user.name"`, Capture{Field: "user.name"}, `"user.name"`},
-		{"nothing but a field", `{"field":"user"}`, Capture{Field: "user"}, `"user"`},
-		{"a format", `{"field":"user","format":"json"}`, Capture{Field: "user", Format: "json"}, ""},
-		{"a condition", `{"field":"user","match":{"status_code":[2]}}`, Capture{Field: "user", Match: &caddyhttp.ResponseMatcher{StatusCode: []int{2}}}, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			var got Capture
-			if err := json.Unmarshal([]byte(test.text), &got); err != nil {
-				t.Fatal(err)
-			}
-			want, _ := json.Marshal(test.want)
-			again, err := json.Marshal(got)
-			if err != nil || string(again) != string(want) {
-				t.Errorf("%s, %v; want %s", again, err, want)
-			}
-			if test.again == "" {
-				test.again = test.text
-			}
-			if string(again) != test.again {
-				t.Errorf("%s becomes %s", test.text, again)
-			}
-		})
-	}
-	for _, text := range []string{`{"field":"a","status":[2]}`, `7`, `["a"]`, `{"field":1}`} {
-		if err := json.Unmarshal([]byte(text), new(Capture)); err == nil {
-			t.Errorf("%s is taken", text)
-		}
-	}
-}
-
 func TestProvisionCaptureOfJSON(t *testing.T) {
-	h := new(Handler)
-	h.Capture = map[string]Capture{"X-User": {Field: "user", Format: "xml"}}
-	h.names.set("X-Session-")
-	if _, err := h.provisionCapture(); err == nil || !strings.Contains(err.Error(), `capture X-User: format must be text or json, not "xml"`) {
+	h := &Handler{Capture: map[string]parts.Capture{"X-User": {Field: "user", Format: "xml"}}}
+	if _, err := h.newCaptured(); err == nil || !strings.Contains(err.Error(), `capture X-User: format must be text or json, not "xml"`) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -108,7 +73,7 @@ capture X-Failed failed {
 				t.Errorf("captured: %t, want %t", got, test.changes)
 			}
 			for name := range w.Header() {
-				if foldsTo(name, "x-user") || foldsTo(name, "x-failed") {
+				if wire.Fold(name) == "x-user" || wire.Fold(name) == "x-failed" {
 					t.Errorf("the client gets %s", name)
 				}
 			}
@@ -138,7 +103,7 @@ func TestCaptureJSON(t *testing.T) {
 		{"a pair of surrogates", []string{`"\ud83d\ude00"`}, `{"user":"\ud83d\ude00"}`},
 		{"too deep", []string{strings.Repeat("[", 40) + strings.Repeat("]", 40)}, ""},
 		{"too large", []string{`"` + strings.Repeat("x", 5000) + `"`}, ""},
-		{"too long", []string{strings.Repeat(" ", maxLine) + "1"}, ""},
+		{"too long", []string{strings.Repeat(" ", sessionstore.MaxRecord) + "1"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := mustProvision(t, inMemory(t, "capture X-User user json"))

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
@@ -39,9 +40,25 @@ type Clean struct {
 	logger *zap.Logger
 	told   sync.Once
 
-	names, response nameSet
-	own             cookieNames
-	vault           vault.Patterns
+	names    wire.Names
+	response responseNames
+	own      cookieNames
+	vault    vault.Patterns
+}
+
+// clean returns the handler that cleans the requests which a matcher leaves out.
+func (h *Handler) clean() *Clean {
+	c := &Clean{
+		Headers: h.names.guarded(h.Inject), ResponseHeaders: h.names.withheld(h.Capture), Cookies: h.Cookie.namesIn(h.Name),
+		Vault: disownedNames(h.Vault, h.adoptedCookie), PassThrough: h.sharedCookie != "",
+	}
+	if h.Cookie != nil && h.Cookie.PassThrough != "" {
+		c.PassThrough = h.Cookie.PassThrough == passOn
+	}
+	if h.sharedCookie != "" && (h.Cookie == nil || h.Cookie.Name == "") {
+		c.Cookies = []string{h.sharedCookie}
+	}
+	return c
 }
 
 // CaddyModule returns the Caddy module information.
@@ -56,10 +73,10 @@ func (c *Clean) Provision(ctx caddy.Context) error {
 		return errors.New("session_clean: headers: name the headers to remove")
 	}
 	c.names = guard(c.Headers)
+	c.response = newResponseNames()
 	for _, name := range c.ResponseHeaders {
-		c.response.add(name, updateHeader, 0)
+		c.response.Add(name, ours)
 	}
-	c.response.addOthers()
 	if !c.PassThrough {
 		c.own = c.Cookies
 	}
@@ -91,35 +108,44 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 }
 
 // guard makes the set that clean takes.
-func guard(headers []string) nameSet {
-	var set nameSet
+func guard(headers []string) wire.Names {
+	var set wire.Names
 	for _, name := range headers {
-		set.add(name, dataHeader, 0)
+		set.Add(name, ours)
 	}
-	set.add("Connection", connectionHeader, 0)
-	set.add("Upgrade", upgradeHeader, 0)
-	set.add("HTTP2-Settings", tunnelHeader, 0)
-	set.add("Cookie", cookieHeader, 0)
+	set.Add("Connection", connectionMark)
+	set.Add("Upgrade", upgradeMark)
+	set.Add("HTTP2-Settings", tunnelMark)
+	set.Add("Cookie", cookieMark)
 	return set
 }
+
+// The marks of headers in requests.
+const (
+	ours = 1 + iota
+	connectionMark
+	upgradeMark
+	tunnelMark
+	cookieMark
+)
 
 // clean removes the guarded names from the request: as headers, as trailers, and as
 // tokens of Connection, by which a client could have a proxy remove what we set. Names that a
 // handler of outer guards are its own by now: it has cleaned them before it set them. It also removes
 // what would open a tunnel to the backend, in which nobody cleans anything.
-func clean(r *http.Request, guarded *nameSet, outer *exchange) {
+func clean(r *http.Request, guarded *wire.Names, outer *exchange) {
 	for name, values := range r.Header {
-		switch guarded.find(name).means {
-		case none, cookieHeader:
-		case connectionHeader:
-			if kept, removed := removeTokens(values, guarded.forgeable); removed {
-				setLines(r.Header, name, kept)
+		switch guarded.Find(name) {
+		case 0, cookieMark:
+		case connectionMark:
+			if kept, removed := wire.RemoveTokens(values, func(token string) bool { return forgeable(guarded, token) }); removed {
+				wire.SetLines(r.Header, name, kept)
 			}
-		case upgradeHeader:
-			if kept, removed := removeTokens(values, carriesHTTP); removed {
-				setLines(r.Header, name, kept)
+		case upgradeMark:
+			if kept, removed := wire.RemoveTokens(values, carriesHTTP); removed {
+				wire.SetLines(r.Header, name, kept)
 			}
-		case tunnelHeader:
+		case tunnelMark:
 			delete(r.Header, name)
 		default:
 			if !outer.guards(name) {
@@ -139,7 +165,7 @@ func clean(r *http.Request, guarded *nameSet, outer *exchange) {
 // guards reports whether a handler that is at work on this request guards the name.
 func (x *exchange) guards(name string) bool {
 	for ; x != nil; x = x.outer {
-		if !x.ended && x.h.names.request.find(name).means == dataHeader {
+		if !x.ended && x.h.names.request.Find(name) == ours {
 			return true
 		}
 	}
@@ -147,9 +173,9 @@ func (x *exchange) guards(name string) bool {
 }
 
 // forgeable reports whether a token of Connection would have a proxy remove what we set, or the cookies.
-func (s *nameSet) forgeable(token string) bool {
-	switch s.find(token).means {
-	case none, connectionHeader, upgradeHeader:
+func forgeable(guarded *wire.Names, token string) bool {
+	switch guarded.Find(token) {
+	case 0, connectionMark, upgradeMark:
 		return false
 	default:
 		return true
@@ -190,7 +216,7 @@ var errTrace = errors.New("TRACE would show the headers of the session to the cl
 type trailerCleaner struct {
 	io.ReadCloser
 	r       *http.Request
-	guarded *nameSet
+	guarded *wire.Names
 }
 
 func (t *trailerCleaner) Read(p []byte) (int, error) {
@@ -203,7 +229,7 @@ func (t *trailerCleaner) Read(p []byte) (int, error) {
 
 func (t *trailerCleaner) clean() {
 	for name := range t.r.Trailer {
-		if t.guarded.find(name).means != none {
+		if t.guarded.Find(name) != 0 {
 			delete(t.r.Trailer, name)
 		}
 	}

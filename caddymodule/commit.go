@@ -23,10 +23,10 @@ func (x *exchange) commit(status int) {
 	defer x.leave()
 	x.progress = committed
 	h := x.Header()
-	collected := x.collect(h, status)
-	x.ignoreCached(h, &collected)
+	t := x.take(h, status)
+	x.ignoreCached(h, &t)
 	x.tooLong(status)
-	if err := x.save(h, &collected); err != nil {
+	if err := x.save(h, &t); err != nil {
 		x.progress = refused
 		x.failure = err
 		return
@@ -36,35 +36,35 @@ func (x *exchange) commit(status int) {
 	}
 }
 
-func (x *exchange) save(h http.Header, c *collected) error {
-	if c.lines() == 0 && len(c.vault)+len(c.adopted) == 0 {
-		x.finish(h, c, x.unchanged())
+func (x *exchange) save(h http.Header, t *taken) error {
+	if t.lines == nil {
+		x.finish(h, t, x.unchanged())
 		return nil
 	}
-	change, err := x.change(c)
+	change, err := x.change(t)
 	if err != nil {
 		return x.refusal(err)
 	}
 	if change.Empty() {
-		x.finish(h, c, x.unchanged())
+		x.finish(h, t, x.unchanged())
 		return nil
 	}
 	if x.unavailable {
 		return x.refusal(fmt.Errorf("%w: the session was not loaded, so it cannot be changed", sessionstore.ErrUnavailable))
 	}
-	outcome, err := x.h.keeper.Save(&x.Visit, change, c.foreign)
+	outcome, err := x.h.keeper.Save(&x.Visit, change, t.app)
 	if err != nil {
 		return x.refusal(err)
 	}
 	if outcome.Result == sessionstore.Dropped {
 		x.h.logger.Info("the session is gone; the change is dropped", zap.String("ref", x.Session.Ref()))
 	}
-	if outcome.Replaces && len(c.foreign) > 0 {
+	if outcome.Replaces && len(t.app) > 0 {
 		// Ours says what the app's does, and the change beside it.
 		x.dropForeign(h)
-		c.foreign = nil
+		t.app = nil
 	}
-	x.finish(h, c, outcome)
+	x.finish(h, t, outcome)
 	return nil
 }
 
@@ -85,9 +85,9 @@ func (x *exchange) unchanged() keep.Outcome {
 }
 
 // finish sets the cookie, if something about it has changed.
-func (x *exchange) finish(h http.Header, c *collected, o keep.Outcome) {
+func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
 	x.countCommit(&o)
-	byApp := len(c.foreign) > 0
+	byApp := len(t.app) > 0
 	value, again := "", !byApp && x.cookieDue(&o)
 	if again {
 		value, again = x.h.keeper.Renew(&x.Visit)
@@ -186,7 +186,7 @@ func (x *exchange) varyByCookie(h http.Header) {
 		}
 	}
 	if lines == nil {
-		h["Vary"] = x.line(4, "Cookie")
+		h["Vary"] = x.line(1, "Cookie")
 	} else {
 		h["Vary"] = append(lines, "Cookie")
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/textproto"
-	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
 // cookieJar makes and reads our cookie.
@@ -158,8 +158,8 @@ func cameOverTLS(r *http.Request) bool {
 // second cookie that goes with it. It removes the cookies of all our names from the header, except, if the backend
 // gets them, those of this one. Their neighbours stay byte for byte.
 func (j *cookieJar) take(h http.Header, name string, values []string) (_, browser []string) {
-	removeCookies(h, func(pair string) bool {
-		found, value := parseCookie(pair)
+	wire.RemoveCookies(h, func(pair string) bool {
+		found, value := wire.ParseCookie(pair)
 		if found == name {
 			values = append(values, value)
 			return !j.passThrough
@@ -170,69 +170,4 @@ func (j *cookieJar) take(h http.Header, name string, values []string) (_, browse
 		return j.names.own(found)
 	})
 	return values, browser
-}
-
-// removeCookies removes the cookies that drop names from the Cookie header, of which it is asked one after another. Their
-// neighbours stay byte for byte.
-func removeCookies(h http.Header, drop func(pair string) bool) {
-	var room [4]string // so that a request that keeps its cookies needs no memory
-	kept, changed := room[:0], false
-	for _, line := range h["Cookie"] {
-		rest, removed := without(line, drop)
-		if rest != "" {
-			kept = append(kept, rest)
-		}
-		changed = changed || removed
-	}
-	switch {
-	case !changed:
-	case len(kept) == 0:
-		delete(h, "Cookie")
-	default:
-		h["Cookie"] = slices.Clone(kept)
-	}
-}
-
-func parseCookie(pair string) (name, value string) {
-	name, value, _ = strings.Cut(pair, "=")
-	return textproto.TrimString(name), textproto.TrimString(value)
-}
-
-// without returns the line without the cookies that drop names, or nothing if it held no others, and reports whether there
-// were any. Where they stand at the ends of the line, that is a part of it and no copy.
-func without(line string, drop func(pair string) bool) (rest string, removed bool) {
-	var joined strings.Builder // the neighbours before the run line[start:end]
-	var start, end int
-	gap := false
-	for at, more := 0, true; more; {
-		var pair string
-		pair, _, more = strings.Cut(line[at:], ";")
-		at += len(pair)
-		switch {
-		case drop(pair):
-			removed, gap = true, true
-		case start == end && joined.Len() == 0:
-			if removed {
-				pair = strings.TrimLeft(pair, " \t") // it followed what is gone
-			}
-			start, end, gap = at-len(pair), at, false
-		case gap:
-			joined.Grow(len(line) - joined.Len())
-			joined.WriteString(line[start:end])
-			joined.WriteByte(';')
-			start, end, gap = at-len(pair), at, false
-		default:
-			end = at
-		}
-		at += len(";")
-	}
-	rest = line[start:end]
-	if joined.Len() > 0 {
-		joined.WriteString(rest)
-		rest = joined.String()
-	}
-	if strings.Trim(rest, " \t;") == "" {
-		rest = ""
-	}
-	return rest, removed
 }

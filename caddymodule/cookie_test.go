@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
 func TestTakeCookie(t *testing.T) {
@@ -80,7 +82,7 @@ func FuzzTakeCookie(f *testing.F) {
 		}
 		for _, rest := range h["Cookie"] {
 			for pair := range strings.SplitSeq(rest, ";") {
-				if name, _ := parseCookie(pair); jar.names.own(name) {
+				if name, _ := wire.ParseCookie(pair); jar.names.own(name) {
 					t.Errorf("%q: our cookie is still in %q", line, rest)
 				}
 			}

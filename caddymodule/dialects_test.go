@@ -89,7 +89,7 @@ func TestAdoptOptions(t *testing.T) {
 		})
 	}
 	h := mustProvision(t, inMemory(t, "adopt flask {\nsecret a\n}"))
-	if h.adopted.cookie != "session" || h.cookie.permanent {
-		t.Errorf("cookie %s, permanent %t", h.adopted.cookie, h.cookie.permanent)
+	if h.adoptedCookie != "session" || h.cookie.permanent {
+		t.Errorf("cookie %s, permanent %t", h.adoptedCookie, h.cookie.permanent)
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/caddymodule/parts"
+	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -44,10 +45,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if err := x.forward(); err != nil {
 		return err
 	}
-	if err := x.forwardCookies(); err != nil {
-		return err
-	}
-	x.fit()
 	return x.serve(next)
 }
 
@@ -69,14 +66,9 @@ type exchange struct {
 	// request went on without.
 	unavailable bool
 
-	// added is what was added to the Cookie header: a mark, and those of the vault and of adopt. asked is when the
-	// app was given its session.
-	added                    string
-	marked, vaulted, adopted string
-	asked                    time.Time
-
-	// withheld is what the request goes on without.
-	withheld withheld
+	// view is what the parts see, and told what they have told the app.
+	view parts.View
+	told parts.Told
 
 	progress  progress
 	forwarded bool
@@ -92,7 +84,7 @@ type exchange struct {
 
 	// What every request needs lies here, so that it needs no memory of its own.
 	cookieRoom [1]string
-	headerRoom [5]string
+	headerRoom [2]string
 }
 
 // progress is how far the response has come.
@@ -129,7 +121,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 func (x *exchange) begin() error {
 	h := x.h
 	for o := x.outer; o != nil; o = o.outer {
-		if !o.ended && (fold(o.h.names.data) == fold(h.names.data) || o.h.cookie.names.meet(h.cookie.names)) {
+		if !o.ended && (wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.names.meet(h.cookie.names)) {
 			h.logger.Error(errTwoHandlers.Error()+"; "+advice(o.h, h),
 				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", x.cookieName()))
 			return x.fail(http.StatusInternalServerError, errTwoHandlers)
@@ -216,7 +208,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 			panic(p)
 		}
 		x.header.restore(x.Header())
-		x.removeForwarded()
+		x.withdraw()
 		err = fail(x.ResponseWriter, x.r, 0, x.failure)
 	}()
 	err = next.ServeHTTP(x, x.r)
@@ -226,15 +218,15 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	x.stripTrailers()
 	if err != nil && x.progress == waiting {
 		x.tooLong(statusOf(err))
-		x.withdraw()
+		x.takeBack()
 	}
 	return err
 }
 
-// withdraw takes our headers back, both ways, when the next handler has failed:
+// takeBack takes our headers back, both ways, when the next handler has failed:
 // what follows are the error routes, and nothing was committed.
-func (x *exchange) withdraw() {
-	x.removeForwarded()
+func (x *exchange) takeBack() {
+	x.withdraw()
 	x.stripHead("a session header of a response that has failed is ignored")
 }
 
@@ -248,12 +240,16 @@ func isVirtual(r *http.Request) bool {
 // the session headers are the handler's own. It is hop-by-hop: no proxy passes it on.
 const markHeader = "Proxy-Connection"
 
+// secureMark stands behind the mark of a handler whose request was secure, so that the sub-requests of templates, which
+// come through no connection, are too.
+const secureMark = "+tls"
+
 // included returns the ref of the session that the outer request of a sub-request has.
 func (x *exchange) included() (ref string) {
 	if !x.Virtual {
 		return ""
 	}
-	if !slices.Contains(x.r.Header[markHeader], x.h.mark) {
+	if marks := x.r.Header[markHeader]; !slices.Contains(marks, x.h.mark) && !slices.Contains(marks, x.h.mark+secureMark) {
 		return ""
 	}
 	info := x.r.Header.Get(x.h.names.info)

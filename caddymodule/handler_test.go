@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/caddy-session/caddy-session/caddymodule/parts"
 )
 
 // TestHostRewrittenBehind shows that a session counts for the host that the client named,
@@ -21,7 +23,7 @@ func TestHostRewrittenBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for host, want := range map[string]string{"example.com": `{"a":1}`, "backend.internal": emptyData} {
+	for host, want := range map[string]string{"example.com": `{"a":1}`, "backend.internal": parts.EmptyData} {
 		r := httptest.NewRequest(http.MethodGet, "http://"+host+"/", nil)
 		r.AddCookie(w.Result().Cookies()[0])
 		if _, err := serve(h, r, next); err != nil || data != want {

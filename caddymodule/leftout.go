@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
 // leftOut is the response to a request that a matcher may have left out. There, no session handler takes out of it what is
@@ -64,7 +66,7 @@ func (l *leftOut) taken() bool {
 	behind := true
 	for x := latest(l.r); x != nil; x = x.outer {
 		behind = behind && x != l.outer
-		if x.h.names.request.find(l.c.Headers[0]).means == dataHeader && (!x.ended || behind && x.progress == committed) {
+		if x.h.names.request.Find(l.c.Headers[0]) == ours && (!x.ended || behind && x.progress == committed) {
 			return true
 		}
 	}
@@ -93,7 +95,7 @@ func asideOf(r *http.Request) *aside {
 
 func (c *Clean) keepAside(r *http.Request) {
 	for name, values := range r.Header {
-		if c.names.find(name).means == dataHeader {
+		if c.names.Find(name) == ours {
 			asideOf(r).headers[name] = values
 		}
 	}
@@ -128,8 +130,8 @@ func setAside(r *http.Request, own cookieNames) {
 	if len(own) == 0 {
 		return
 	}
-	removeCookies(r.Header, func(pair string) bool {
-		name, value := parseCookie(pair)
+	wire.RemoveCookies(r.Header, func(pair string) bool {
+		name, value := wire.ParseCookie(pair)
 		if !own.own(name) {
 			return false
 		}

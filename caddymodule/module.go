@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore/vault"
@@ -85,7 +86,7 @@ type Handler struct {
 	Inject map[string]string `json:"inject,omitempty"`
 
 	// Response headers of the backend's that become fields of the data, and go no further
-	Capture map[string]Capture `json:"capture,omitempty"`
+	Capture map[string]parts.Capture `json:"capture,omitempty"`
 
 	// The names of cookies of the backend's that are kept in the session and never reach the client; * stands
 	// for any characters. The backend gets them as a browser would have sent them, and nothing that a client
@@ -146,9 +147,7 @@ type Handler struct {
 	names               names
 	secret              secret
 
-	doubt   doubt
-	vault   vault.Patterns
-	adopted adoption
+	doubt doubt
 
 	// sharedCookie is the name of the cookie of a dialect that shares it. It is known in a Caddyfile only.
 	sharedCookie string
@@ -156,23 +155,23 @@ type Handler struct {
 	// disowned are the cookies that no client may send.
 	disowned vault.Patterns
 
-	// ignored is done when the backend was told that updates are off.
-	ignored sync.Once
+	// parts is what a session does to requests and responses. Of those that are ignored, told is done when that was logged.
+	parts   []parts.Part
+	ignored []bool
+	told    sync.Once
+
+	// takesCookies and choosy say that there is a [parts.CookieTaker], a [parts.Chooser].
+	takesCookies, choosy bool
+
+	// adoptedCookie is the name of the cookie of an app whose session is adopted. In a Caddyfile it is known before
+	// provisioning.
+	adoptedCookie string
 
 	site         string
 	hostScoped   bool
-	updates      bool
 	vary         bool
-	base64       bool
 	anonymous    bool
-	forwardAll   bool
-	forward      []jsondoc.Path
-	inject       []injection
-	conditional  bool // some captures are not for all responses
 	regenerateOn []jsondoc.Path
-
-	// vaultRegenerates says that every change of a cookie in the vault calls for a new id.
-	vaultRegenerates bool
 
 	placeholders string
 	mark         string

@@ -5,91 +5,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/caddy-session/caddy-session/caddymodule/parts"
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
-
-// header says what a header means to a handler.
-type header uint8
-
-const (
-	none header = iota
-	dataHeader
-	infoHeader
-	flashHeader
-	updateHeader
-	controlHeader
-	injectedHeader
-	capturedHeader
-	connectionHeader
-	upgradeHeader
-	tunnelHeader
-	cookieHeader
-	setCookieHeader
-	trailerHeader
-)
-
-// nameSet finds header names as a server on the way may read them: in any case, and with "_" for whatever is
-// no letter or digit, as CGI has it in lighttpd and BusyBox. It is asked for every header of every request, so it
-// looks at the length first.
-type nameSet struct {
-	lengths uint64
-	names   []foldedName
-}
-
-type foldedName struct {
-	folded string
-	means  header
-	// field is the index of the captured field.
-	field int
-}
-
-func (s *nameSet) add(name string, means header, field int) {
-	s.lengths |= 1 << (len(name) % 64)
-	s.names = append(s.names, foldedName{fold(name), means, field})
-}
-
-// find returns what name means, and none if it is not in the set.
-func (s *nameSet) find(name string) foldedName {
-	if s.lengths&(1<<(len(name)%64)) == 0 {
-		return foldedName{}
-	}
-	for _, n := range s.names {
-		if foldsTo(name, n.folded) {
-			return n
-		}
-	}
-	return foldedName{}
-}
-
-func fold(name string) string {
-	b := []byte(name)
-	for i, c := range b {
-		b[i] = foldByte(c)
-	}
-	return string(b)
-}
-
-func foldsTo(name, folded string) bool {
-	if len(name) != len(folded) {
-		return false
-	}
-	for i := range len(name) {
-		if foldByte(name[i]) != folded[i] {
-			return false
-		}
-	}
-	return true
-}
-
-func foldByte(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + 'a' - 'A'
-	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		return c
-	default:
-		return '-'
-	}
-}
 
 // names are the header names of a handler, in their canonical form.
 type names struct {
@@ -97,10 +16,8 @@ type names struct {
 
 	// request are those that no client may send, response those that
 	// the backend may and no client gets.
-	request, response nameSet
-
-	// captured are the canonical names of the captured headers.
-	captured []capture
+	request  wire.Names
+	response responseNames
 }
 
 func (n *names) set(prefix string) {
@@ -109,16 +26,6 @@ func (n *names) set(prefix string) {
 	n.flash = http.CanonicalHeaderKey(prefix + "Flash")
 	n.update = http.CanonicalHeaderKey(prefix + "Update")
 	n.control = http.CanonicalHeaderKey(prefix + "Control")
-	n.response.add(n.flash, flashHeader, 0)
-	n.response.add(n.update, updateHeader, 0)
-	n.response.add(n.control, controlHeader, 0)
-	n.response.addOthers()
-}
-
-// addOthers adds to the names that no client gets those of the headers which are for others too.
-func (s *nameSet) addOthers() {
-	s.add("Set-Cookie", setCookieHeader, 0)
-	s.add("Trailer", trailerHeader, 0)
 }
 
 // guarded returns the names that no client may send.
@@ -131,45 +38,83 @@ func (n *names) guarded(inject map[string]string) []string {
 }
 
 // withheld returns the names that the backend may send and no client gets.
-func (n *names) withheld(capture map[string]Capture) []string {
+func (n *names) withheld(capture map[string]parts.Capture) []string {
 	return append([]string{n.flash, n.update, n.control}, slices.Sorted(maps.Keys(capture))...)
 }
 
 // own returns the set of the names that no option may give to another header.
-func (n *names) own() (set nameSet) {
+func (n *names) own() (set wire.Names) {
 	for _, name := range n.guarded(nil) {
-		set.add(name, dataHeader, 0)
+		set.Add(name, ours)
 	}
 	return set
 }
 
-// removeTokens removes the comma-separated tokens that drop names from the values
-// of a header, and reports whether there were any. Mostly there are none, which costs no memory.
-func removeTokens(values []string, drop func(token string) bool) (kept []string, removed bool) {
-	if !slices.ContainsFunc(values, func(v string) bool { return anyToken(v, drop) }) {
-		return values, false
-	}
-	for _, v := range values {
-		var tokens []string
-		for token := range strings.SplitSeq(v, ",") {
-			if token = strings.TrimSpace(token); !drop(token) {
-				tokens = append(tokens, token)
-			}
-		}
-		if len(tokens) > 0 {
-			kept = append(kept, strings.Join(tokens, ", "))
-		}
-	}
-	return kept, true
+// The marks of headers in responses. Those of the parts are their places in the list, from 1 on.
+const (
+	setCookieMark = -1 - iota
+	trailerMark
+)
+
+// responseNames are those that no client gets, and of the headers that are for others too.
+type responseNames struct{ wire.Names }
+
+func newResponseNames() responseNames {
+	var s responseNames
+	s.Add("Set-Cookie", setCookieMark)
+	s.Add("Trailer", trailerMark)
+	return s
 }
 
-func anyToken(value string, match func(token string) bool) bool {
-	for more := true; more; {
-		var token string
-		token, value, more = strings.Cut(value, ",")
-		if match(strings.TrimSpace(token)) {
-			return true
+// ours reports whether a name is in the set, and not for others too.
+func (s *responseNames) ours(name string) bool { return s.Find(name) > 0 }
+
+// notInTrailers reports whether a name must not reach the client in the trailers: one of ours, or Set-Cookie, which no
+// browser obeys there.
+func (s *responseNames) notInTrailers(name string) bool {
+	return s.ours(name) || strings.EqualFold(name, "Set-Cookie")
+}
+
+// strip removes the names of the set from the head of a response that changes nothing, and the cookies in our names, and
+// reports whether there were any.
+func (s *responseNames) strip(h http.Header, own cookieNames) (found bool) {
+	for name, values := range h {
+		switch s.Find(name) {
+		case 0:
+		case setCookieMark:
+			if !strings.EqualFold(name, "Set-Cookie") {
+				continue
+			}
+			kept := slices.DeleteFunc(slices.Clone(values), func(line string) bool {
+				set, _ := wire.ParseSetCookie(line)
+				return own.own(set)
+			})
+			if len(kept) < len(values) {
+				found = true
+				wire.SetLines(h, name, kept)
+			}
+		case trailerMark:
+			if kept, removed := wire.RemoveTokens(values, s.notInTrailers); removed {
+				found = true
+				wire.SetLines(h, name, kept)
+			}
+		default:
+			found = true
+			delete(h, name)
 		}
 	}
-	return false
+	return found
+}
+
+// stripTrailers does so with the trailers, which are in the header map once the body is through, whether they were
+// announced or not.
+func (s *responseNames) stripTrailers(h http.Header) (found bool) {
+	for name := range h {
+		trailer, isTrailer := strings.CutPrefix(name, http.TrailerPrefix)
+		if s.ours(trailer) || isTrailer && s.notInTrailers(trailer) {
+			found = true
+			delete(h, name)
+		}
+	}
+	return found
 }

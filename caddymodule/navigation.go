@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"net/http"
 	"strings"
+
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
 // isNavigation reports whether a browser shows the answer to a request as a page. Where the browser does not say so (over
@@ -22,7 +24,7 @@ func isPreflight(r *http.Request) bool {
 // isWebSocket reports whether a request is the handshake of a WebSocket: by HTTP/1.1, HTTP/2 or HTTP/3.
 func isWebSocket(r *http.Request) bool {
 	for _, line := range r.Header["Upgrade"] {
-		if anyToken(line, func(token string) bool { return strings.EqualFold(token, "websocket") }) {
+		if wire.AnyToken(line, func(token string) bool { return strings.EqualFold(token, "websocket") }) {
 			return true
 		}
 	}

@@ -56,9 +56,9 @@ func (x *exchange) placeholder(name string) (any, bool) {
 	return "", true
 }
 
-// field returns the field that a placeholder names, if it names one of a session of this request: of x, or of
+// Field returns the field that a placeholder names, if it names one of a session of this request: of x, or of
 // those before.
-func (x *exchange) field(placeholder string) (value jsondoc.Value, found, isField bool) {
+func (x *exchange) Field(placeholder string) (value jsondoc.Value, found, isField bool) {
 	for ; x != nil; x = x.outer {
 		if text, ours := strings.CutPrefix(placeholder, x.h.placeholders+"data."); ours {
 			value, found = x.lookupText(text)

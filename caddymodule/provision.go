@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
@@ -55,17 +55,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.cookie, err = cookie.jar(h.Name, &h.format); err != nil {
 		return err
 	}
-	if err := h.provisionAdopt(ctx); err != nil {
+	h.provisionNames()
+	if err := h.provisionParts(ctx); err != nil {
 		return err
 	}
-	h.provisionNames()
-	for _, step := range []func() error{h.provisionVault, h.provisionFields} {
-		if err := step(); err != nil {
-			return err
-		}
-	}
-	h.updates, h.vary = config.Or(h.Updates, true), config.Or(h.Vary, true)
-	h.base64, h.anonymous = h.Encoding == encodingBase64, h.OnStoreError == onErrorAnonymous
+	h.vary, h.anonymous = config.Or(h.Vary, true), h.OnStoreError == onErrorAnonymous
 	h.provisionScope()
 	if err := h.secret.provision(h.Secret, ctx.Storage()); err != nil {
 		return err
@@ -110,34 +104,8 @@ func (h *Handler) provisionNames() {
 	h.names.request = guard(h.names.guarded(h.Inject))
 
 	mac := hmac.New(sha256.New, processKey)
-	mac.Write([]byte(fold(prefix)))
+	mac.Write([]byte(wire.Fold(prefix)))
 	h.mark = base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-func (h *Handler) provisionFields() error {
-	if err := h.provisionInject(); err != nil {
-		return err
-	}
-	fields, err := h.provisionCapture()
-	if err != nil {
-		return err
-	}
-	for _, field := range h.RegenerateOn {
-		switch {
-		case field != regenerateOnVault:
-			fields = append(fields, field)
-		case h.vault.Empty():
-			return errors.New("regenerate_on vault: no cookies are kept in the session; say which: vault <cookie name>")
-		default:
-			h.vaultRegenerates = true
-		}
-	}
-	if h.regenerateOn, err = parseFields("regenerate_on", fields); err != nil {
-		return err
-	}
-	h.forwardAll = len(h.Forward) == 0 || h.Forward[0] == forwardAll
-	h.forward, err = h.forwardFields()
-	return err
 }
 
 // checkForward has * and none stand alone.
@@ -177,8 +145,8 @@ func checkHeader(option, name string) error {
 }
 
 // checkTaken refuses those that something else stands for.
-func checkTaken(option, name string, taken *nameSet) error {
-	if taken.find(name).means != none {
+func checkTaken(option, name string, taken *wire.Names) error {
+	if taken.Find(name) != 0 {
 		return fmt.Errorf("%s: %s is taken already", option, name)
 	}
 	return nil
@@ -186,25 +154,13 @@ func checkTaken(option, name string, taken *nameSet) error {
 
 // reserved reports whether a header may be neither injected nor captured.
 func reserved(name string) bool {
-	switch folded := fold(name); folded {
+	switch folded := wire.Fold(name); folded {
 	case "connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te",
 		"trailer", "transfer-encoding", "upgrade", "alt-svc", "host", "location", "cookie", "set-cookie":
 		return true
 	default:
 		return strings.HasPrefix(folded, "content-")
 	}
-}
-
-func parseFields(option string, fields []string) ([]jsondoc.Path, error) {
-	var paths []jsondoc.Path
-	for _, field := range fields {
-		path, err := jsondoc.ParsePath(field)
-		if err != nil {
-			return nil, fmt.Errorf("%s %s: %w", option, field, err)
-		}
-		paths = append(paths, path)
-	}
-	return paths, nil
 }
 
 func validScope(text string) bool { return printable(text) && !strings.Contains(text, "|") }

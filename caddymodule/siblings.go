@@ -6,6 +6,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
 // advice says how two handlers that meet in a request are told apart.
@@ -15,7 +17,7 @@ func advice(a, b *Handler) string {
 		return "it is one handler that a request comes to twice"
 	case a.Name == b.Name:
 		return "give one of them another name, or both matchers that no request meets together"
-	case fold(a.names.data) == fold(b.names.data):
+	case wire.Fold(a.names.data) == wire.Fold(b.names.data):
 		return "give one of them another header_prefix"
 	default:
 		return "give one of them another cookie name"
@@ -45,7 +47,7 @@ func (h *Handler) checkSiblings(ctx caddy.Context) error {
 		}
 		for i, b := range all {
 			for _, a := range all[:i] {
-				if fold(a.names.data) == fold(b.names.data) || a.Cookie.namesIn(a.Name).meet(b.Cookie.namesIn(b.Name)) {
+				if wire.Fold(a.names.data) == wire.Fold(b.names.data) || a.Cookie.namesIn(a.Name).meet(b.Cookie.namesIn(b.Name)) {
 					return fmt.Errorf("two session directives without a matcher stand in one block, so that every request comes to both; %s", advice(a, b))
 				}
 			}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -125,7 +124,9 @@ func (x *exchange) stripHead(message string) {
 	}
 	for name := range h {
 		if strings.EqualFold(name, "Set-Cookie") {
-			x.ignoreCookies(h, name)
+			if x.takeCookies(h, name, nil) {
+				x.h.logger.Warn("a cookie of the session is ignored: it was not in the head of a final response")
+			}
 		}
 	}
 }
@@ -135,66 +136,6 @@ func (x *exchange) stripTrailers() {
 	if x.progress == committed && x.h.names.response.stripTrailers(x.Header()) {
 		x.h.logger.Warn("a session header or a cookie in the trailers is ignored")
 	}
-}
-
-// strip removes the names of the set from the head of a response that changes nothing, and the cookies in our names, and
-// reports whether there were any.
-func (s *nameSet) strip(h http.Header, own cookieNames) (found bool) {
-	for name, values := range h {
-		switch s.find(name).means {
-		case none:
-		case setCookieHeader:
-			if !strings.EqualFold(name, "Set-Cookie") {
-				continue
-			}
-			kept := slices.DeleteFunc(slices.Clone(values), func(line string) bool {
-				set, _ := sets(line)
-				return own.own(set)
-			})
-			if len(kept) < len(values) {
-				found = true
-				setLines(h, name, kept)
-			}
-		case trailerHeader:
-			if kept, removed := removeTokens(values, s.notInTrailers); removed {
-				found = true
-				setLines(h, name, kept)
-			}
-		default:
-			found = true
-			delete(h, name)
-		}
-	}
-	return found
-}
-
-// stripTrailers does so with the trailers, which are in the header map once the body is through, whether they were
-// announced or not.
-func (s *nameSet) stripTrailers(h http.Header) (found bool) {
-	for name := range h {
-		trailer, isTrailer := strings.CutPrefix(name, http.TrailerPrefix)
-		if s.ours(trailer) || isTrailer && s.notInTrailers(trailer) {
-			found = true
-			delete(h, name)
-		}
-	}
-	return found
-}
-
-// ours reports whether a name is in the set, and not for others too.
-func (s *nameSet) ours(name string) bool {
-	switch s.find(name).means {
-	case none, setCookieHeader, trailerHeader:
-		return false
-	default:
-		return true
-	}
-}
-
-// notInTrailers reports whether a name must not reach the client in the trailers: one of ours, or Set-Cookie, which no
-// browser obeys there.
-func (s *nameSet) notInTrailers(name string) bool {
-	return s.ours(name) || strings.EqualFold(name, "Set-Cookie")
 }
 
 // headerSnapshot remembers the headers that a response has before the backend adds its own.

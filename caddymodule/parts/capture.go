@@ -1,13 +1,11 @@
-package caddymodule
+package parts
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -59,8 +57,8 @@ func (c *Capture) UnmarshalJSON(text []byte) error {
 	return d.Decode((*plainCapture)(c))
 }
 
-// captureOption reads a line, and the block that may follow it.
-func captureOption(d *caddyfile.Dispenser, to *map[string]Capture) error {
+// UnmarshalCapture reads a line of the Caddyfile, and the block that may follow it.
+func UnmarshalCapture(d *caddyfile.Dispenser, to *map[string]Capture) error {
 	option := d.Val()
 	args, err := config.Arguments(d, option, "a header, a field and perhaps text or json", 2, 3)
 	if err != nil {
@@ -88,50 +86,6 @@ func captureOption(d *caddyfile.Dispenser, to *map[string]Capture) error {
 	return nil
 }
 
-// capture is a response header that becomes a field of the data.
-type capture struct {
-	header string
-	field  jsondoc.Path
-	json   bool
-	match  *caddyhttp.ResponseMatcher
-}
-
-func (h *Handler) checkCapture() error {
-	for _, name := range slices.Sorted(maps.Keys(h.Capture)) {
-		if err := checkHeader("capture", name); err != nil {
-			return err
-		}
-		c := h.Capture[name]
-		if _, err := c.check(); err != nil {
-			return fmt.Errorf("capture %s: %w", name, err)
-		}
-	}
-	return nil
-}
-
-// provisionCapture returns the fields that headers become.
-func (h *Handler) provisionCapture() (fields []string, err error) {
-	taken := h.names.own()
-	for i, name := range slices.Sorted(maps.Keys(h.Capture)) {
-		if h.names.response.find(name).means == capturedHeader {
-			return nil, fmt.Errorf("capture: %s is captured twice", name)
-		}
-		if err := checkTaken("capture", name, &taken); err != nil {
-			return nil, err
-		}
-		c := h.Capture[name]
-		field, err := c.check()
-		if err != nil {
-			return nil, fmt.Errorf("capture %s: %w", name, err)
-		}
-		h.names.response.add(name, capturedHeader, i)
-		h.names.captured = append(h.names.captured, capture{http.CanonicalHeaderKey(name), field, c.Format == formatJSON, c.Match})
-		h.conditional = h.conditional || c.Match != nil
-		fields = append(fields, c.Field)
-	}
-	return fields, nil
-}
-
 func (c *Capture) check() (jsondoc.Path, error) {
 	if c.Format != "" && c.Format != formatText && c.Format != formatJSON {
 		return jsondoc.Path{}, fmt.Errorf("format must be %s or %s, not %q", formatText, formatJSON, c.Format)
@@ -146,24 +100,37 @@ func (c *Capture) check() (jsondoc.Path, error) {
 	return jsondoc.ParsePath(c.Field)
 }
 
-// leftOut returns which captures are not for this response, and nil if all are. It looks at
-// the head before anything is taken out of it.
-func (h *Handler) leftOut(status int, head http.Header) []bool {
-	if !h.conditional {
-		return nil
-	}
-	out := make([]bool, len(h.names.captured))
-	for i, c := range h.names.captured {
-		out[i] = c.match != nil && !c.match.Match(status, head)
-	}
-	return out
+// Captured is a response header that becomes a field of the data.
+type Captured struct {
+	silent
+	header string
+	field  jsondoc.Path
+	inJSON bool
+	match  *caddyhttp.ResponseMatcher
+}
+
+// NewCaptured returns the part that captures a header.
+func NewCaptured(header string, c Capture) (*Captured, error) {
+	field, err := c.check()
+	return &Captured{header: http.CanonicalHeaderKey(header), field: field, inJSON: c.Format == formatJSON, match: c.Match}, err
+}
+
+// Takes implements [Part].
+func (p *Captured) Takes() string { return p.header }
+
+// TakesFrom implements [Chooser].
+func (p *Captured) TakesFrom(status int, head http.Header) bool {
+	return p.match == nil || p.match.Match(status, head)
 }
 
 var errOneValue = errors.New("more than one JSON value")
 
-// edit makes an edit of the header's lines. A header that holds nothing removes the field.
-func (c *capture) edit(lines []string) (sessionstore.Edit, error) {
-	edit := sessionstore.Assign{Field: c.field}
+// Take implements [Part]. A header that holds nothing removes the field.
+func (p *Captured) Take(_ *View, lines []string, a *Answer) error {
+	if lines == nil {
+		return nil
+	}
+	edit := sessionstore.Assign{Field: p.field}
 	texts := make([]string, len(lines))
 	for i, line := range lines {
 		texts[i] = asUTF8(line)
@@ -171,16 +138,16 @@ func (c *capture) edit(lines []string) (sessionstore.Edit, error) {
 	text := strings.Join(texts, ", ")
 	switch {
 	case text == "":
-	case c.json:
+	case p.inJSON:
 		if len(text) > maxLine {
-			return nil, fmt.Errorf("%s: %w", c.header, sessionstore.ErrTooLarge)
+			return fmt.Errorf("%s: %w", p.header, sessionstore.ErrTooLarge)
 		}
 		value, rest, err := jsondoc.ParseNext(text, sessionstore.MaxUpdateDepth)
 		if err == nil && rest != "" {
 			err = errOneValue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w: %w", c.header, sessionstore.ErrInvalid, err)
+			return fmt.Errorf("%s: %w: %w", p.header, sessionstore.ErrInvalid, err)
 		}
 		if value.Kind() != jsondoc.Null {
 			edit.Value = &value
@@ -189,11 +156,14 @@ func (c *capture) edit(lines []string) (sessionstore.Edit, error) {
 		value := jsondoc.NewString(text)
 		edit.Value = &value
 	}
-	return namedEdit{edit, c.header}, nil
+	a.Change.Edits = append(a.Change.Edits, namedEdit{edit, p.header})
+	return nil
 }
 
 // Interface guards
 var (
+	_ Part             = (*Captured)(nil)
+	_ Chooser          = (*Captured)(nil)
 	_ json.Marshaler   = Capture{}
 	_ json.Unmarshaler = (*Capture)(nil)
 )

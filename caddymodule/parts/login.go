@@ -1,4 +1,4 @@
-package caddymodule
+package parts
 
 import (
 	"net/http"
@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // What looks like a login is decided here, for apps that know nothing of us and tell it by their cookies alone. A
@@ -29,8 +28,8 @@ func containsAny(name string, parts []string) bool {
 	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(name, part) })
 }
 
-// redirects reports whether a response sends the browser to another page, as most logins do.
-func redirects(status int, h http.Header) bool {
+// Redirects reports whether a response sends the browser to another page, as most logins do.
+func Redirects(status int, h http.Header) bool {
 	switch status {
 	case http.StatusMultipleChoices, http.StatusNotModified:
 		return false
@@ -54,19 +53,4 @@ func loggedIn(was, is jsondoc.Value, redirect bool) bool {
 		}
 	}
 	return false
-}
-
-// newIDFor says when a cookie for the vault calls for a new id.
-func (x *exchange) newIDFor(c *vault.Received, redirect bool) vault.NewID {
-	switch cookie := c.Cookie(); {
-	case redirect || x.h.vaultRegenerates:
-		return vault.NewIDIfChanged
-	case !cookie.HTTPOnly && !containsAny(cookie.Name, loginCookies):
-		return vault.NewIDNever
-	case x.cannotBePlanted():
-		// Laravel, Rails and others write their session's cookie anew in every response.
-		return vault.NewIDIfAdded
-	default:
-		return vault.NewIDIfChanged
-	}
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package parts
 
 import (
 	"errors"
@@ -75,21 +75,26 @@ func TestUnknownMemberIsNamed(t *testing.T) {
 	}
 }
 
-// FuzzChange holds whatever a response says to the rules: it is a change or an error.
+// FuzzChange holds whatever a response says to the rules: it is a change, or an error that says that it is invalid.
 func FuzzChange(f *testing.F) {
 	f.Add(`{"a":1}`, `["info","x"]`, "regenerate", true)
 	f.Add(`[{"op":"increment","path":"/n","value":1}], {"b":null}`, `"x", "y"`, "destroy, idle-timeout=1", false)
 	f.Add(`eyJhIjoxfQ==,{"b":2}`, `Ing=`, `flash-seen=("a")`, true)
-	plain, base64 := mustProvision(f, inMemory(f, "")), mustProvision(f, inMemory(f, "encoding base64"))
 	f.Fuzz(func(t *testing.T, update, flash, control string, encoded bool) {
-		h := plain
-		if encoded {
-			h = base64
-		}
-		x := &exchange{h: h}
-		change, err := x.change(&collected{update: []string{update}, flash: []string{flash}, control: []string{control}})
-		if (change == nil) == (err == nil) {
-			t.Fatalf("change %v and error %v", change, err)
+		var a Answer
+		v := &View{Session: new(sessionstore.Session)}
+		var err error
+		for _, p := range []struct {
+			Part
+			line string
+		}{
+			{&SessionData{Update: "X-Session-Update", Base64: encoded}, update},
+			{&Flash{Header: "X-Session-Flash", Base64: encoded}, flash},
+			{&Control{Header: "X-Session-Control"}, control},
+		} {
+			if err = p.Take(v, []string{p.line}, &a); err != nil {
+				break
+			}
 		}
 		if err != nil && !errors.Is(err, sessionstore.ErrInvalid) {
 			t.Errorf("error %v is not %v", err, sessionstore.ErrInvalid)

@@ -1,0 +1,150 @@
+package parts
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddy-session/caddy-session/caddymodule/adopters"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
+)
+
+// Adopt takes in the sessions of an app that keeps them in a cookie of its own: the app gets that cookie made of the
+// session, and what it changes there is changed in the session.
+type Adopt struct {
+	adopters.Form
+
+	// Cookie is the name of the app's cookie.
+	Cookie string
+}
+
+// given is the session as the app is told of it.
+func given(v *View) sessionstore.Record {
+	if !v.Session.Exists() {
+		return sessionstore.Record{Data: []byte(EmptyData)}
+	}
+	flashes, _ := v.Session.Flashes() // what is damaged, the change finds out
+	return sessionstore.Record{
+		Data: []byte(v.Session.Data()), Flash: sessionstore.JoinFlashes(flashes), Permanent: v.Session.Permanent(),
+	}
+}
+
+// Tell implements [Part].
+func (p *Adopt) Tell(v *View, to *Told) error {
+	v.Asked = time.Now()
+	if !v.Session.Exists() || v.Left >= LeftData {
+		return nil
+	}
+	rec := given(v)
+	payload, err := p.Codec.Encode(&rec)
+	if err != nil {
+		return fmt.Errorf("the app's cookie: %w", err)
+	}
+	to.Cookie(p.Cookie + "=" + p.Client.Seal(payload, v.Asked))
+	return nil
+}
+
+// Takes implements [Part]: no header, but a cookie.
+func (*Adopt) Takes() string { return "" }
+
+// TakesCookie implements [CookieTaker].
+func (p *Adopt) TakesCookie(line string) bool { return vault.NameOf(line) == p.Cookie }
+
+// clockSkew is how far the app's clock may be from ours.
+const clockSkew = time.Minute
+
+// Take implements [Part]. It works out what the app has changed, against what it was given, and has just that happen. The
+// last of its cookies counts, as in a browser.
+func (p *Adopt) Take(v *View, lines []string, a *Answer) error {
+	if lines == nil {
+		return nil
+	}
+	before := given(v)
+	if v.Left >= LeftData {
+		before = sessionstore.Record{Data: []byte(EmptyData)}
+		a.beginAnew(v)
+	}
+	after, err := p.read(v, lines[len(lines)-1])
+	if err != nil {
+		return fmt.Errorf("Set-Cookie %s: %w", p.Cookie, err)
+	}
+	was, err1 := jsondoc.Parse(before.Data, sessionstore.MaxDepth)
+	is, err2 := jsondoc.Parse(after.Data, sessionstore.MaxDepth)
+	waiting, err3 := sessionstore.ParseFlashes(before.Flash)
+	left, err4 := sessionstore.ParseFlashes(after.Flash)
+	for _, err := range []error{err1, err2, err3, err4} {
+		if err != nil {
+			return fmt.Errorf("Set-Cookie %s: %w", p.Cookie, sessionstore.ErrInvalid)
+		}
+	}
+	if d := jsondoc.Diff(was, is, p.Atom); !d.Empty() {
+		a.Change.Edits = append(a.Change.Edits, namedEdit{d, "Set-Cookie " + p.Cookie})
+		a.Change.Login = loggedIn(was, is, a.Redirect)
+	}
+	a.Change.Flashes, a.Change.Shown = sessionstore.DiffFlashes(waiting, left)
+	if after.Permanent != before.Permanent {
+		a.Change.Permanent = &after.Permanent
+	}
+	return nil
+}
+
+// read returns the session that the app's cookie holds: an empty one, if it takes its cookie back.
+func (p *Adopt) read(v *View, line string) (rec sessionstore.Record, err error) {
+	rec.Data = []byte(EmptyData)
+	cookie, err := http.ParseSetCookie(line)
+	if err != nil {
+		return rec, fmt.Errorf("%w: it is not a cookie", sessionstore.ErrInvalid)
+	}
+	now := time.Now()
+	if cookie.Value == "" || cookie.MaxAge < 0 || !cookie.Expires.IsZero() && cookie.Expires.Before(now.Add(-clockSkew)) {
+		return rec, nil
+	}
+	payload, age, _, ok := p.Client.Open(cookie.Value, now)
+	switch {
+	case !ok:
+		return rec, fmt.Errorf("%w: it does not verify; is the secret of adopt the app's?", sessionstore.ErrInvalid)
+	case age-clockSkew > now.Sub(v.Asked):
+		// A cache between the app and us answers with the cookie of whoever came first.
+		return rec, fmt.Errorf("%w: it is older than the request; is it from a cache?", sessionstore.ErrInvalid)
+	}
+	if err := p.Codec.Decode(payload, &rec); err != nil {
+		return rec, fmt.Errorf("%w: %w", sessionstore.ErrInvalid, err)
+	}
+	return rec, nil
+}
+
+// Readable, which comes after all other parts, refuses data of which the app could not read its session any more.
+type Readable struct {
+	silent
+	Check func(jsondoc.Value) error
+}
+
+// Takes implements [Part].
+func (Readable) Takes() string { return "" }
+
+// Take implements [Part].
+func (p Readable) Take(_ *View, _ []string, a *Answer) error {
+	if len(a.Change.Edits) > 0 {
+		a.Change.Edits = append(a.Change.Edits, readable(p.Check))
+	}
+	return nil
+}
+
+// readable is the edit, after all others, that refuses data of which the app could not read its session any more.
+type readable func(jsondoc.Value) error
+
+func (check readable) Apply(doc jsondoc.Value, _ *jsondoc.Budget) (jsondoc.Value, error) {
+	if err := check(doc); err != nil {
+		return doc, fmt.Errorf("the app's session: %w", err)
+	}
+	return doc, nil
+}
+
+// Interface guards
+var (
+	_ Part        = (*Adopt)(nil)
+	_ CookieTaker = (*Adopt)(nil)
+	_ Part        = Readable{}
+)

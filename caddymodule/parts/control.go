@@ -1,0 +1,169 @@
+package parts
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dunglas/httpsfv"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// Control is the session itself: one header tells whether there is one, since when and until when, and another ends it or
+// gives it a new id, and the like.
+type Control struct {
+	// Info and Header are the names of the two headers.
+	Info, Header string
+}
+
+const (
+	infoAnonymous   = "exists=?0"
+	infoUnavailable = "exists=?0, unavailable"
+	infoTooLarge    = ", too-large"
+)
+
+// Tell implements [Part].
+func (p *Control) Tell(v *View, to *Told) error {
+	text := infoAnonymous
+	switch {
+	case v.Session.Exists():
+		text = info(v.Session)
+	case v.Unavailable:
+		text = infoUnavailable
+	}
+	if v.Left >= LeftData {
+		text += infoTooLarge
+	}
+	to.Header(p.Info, text)
+	return nil
+}
+
+// info is the RFC 9651 dictionary that describes a session. Where the dialect does not say when it began, nor does this.
+func info(s *sessionstore.Session) string {
+	b := make([]byte, 0, len(`exists, ref="", created=@, expires=@`)+sessionstore.RefLen+2*len("1795318769"))
+	b = append(b, `exists, ref="`...)
+	b = append(b, s.Ref()...)
+	b = append(b, '"')
+	if created := s.Created(); !created.IsZero() {
+		b = append(b, `, created=@`...)
+		b = strconv.AppendInt(b, created.Unix(), 10)
+	}
+	b = append(b, `, expires=@`...)
+	b = strconv.AppendInt(b, s.Expires().Unix(), 10)
+	return string(b)
+}
+
+// Takes implements [Part].
+func (p *Control) Takes() string { return p.Header }
+
+// Take implements [Part].
+func (p *Control) Take(v *View, lines []string, a *Answer) error {
+	if err := readControl(lines, &a.Change); err != nil {
+		return fmt.Errorf("%s: %w", p.Header, err)
+	}
+	if v.Left >= LeftData {
+		a.Change.FlashSeen = false // the app was given no messages
+	}
+	return nil
+}
+
+// readControl reads the RFC 9651 dictionary of the control header.
+func readControl(lines []string, change *sessionstore.Change) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	for _, line := range lines {
+		if len(line) > maxLine {
+			return sessionstore.ErrTooLarge
+		}
+	}
+	dict, err := httpsfv.UnmarshalDictionary(lines)
+	if err != nil {
+		return fmt.Errorf("%w: not an RFC 9651 dictionary", sessionstore.ErrInvalid)
+	}
+	for _, name := range dict.Names() {
+		read, known := controls[name]
+		if !known {
+			return fmt.Errorf("%w: unknown member %.40q; known are %s", sessionstore.ErrInvalid, name, strings.Join(slices.Sorted(maps.Keys(controls)), ", "))
+		}
+		if member, _ := dict.Get(name); !read(member, change) {
+			return fmt.Errorf("%w: %s has a value that it cannot have", sessionstore.ErrInvalid, name)
+		}
+	}
+	return nil
+}
+
+// controls are the members of the control header, with what puts each into a change, or reports that its value is wrong.
+var controls = map[string]func(httpsfv.Member, *sessionstore.Change) bool{
+	"regenerate": func(m httpsfv.Member, c *sessionstore.Change) (ok bool) {
+		c.Regenerate, ok = boolean(m)
+		return ok
+	},
+	"destroy": func(m httpsfv.Member, c *sessionstore.Change) bool {
+		destroy, ok := boolean(m)
+		c.Destroy = c.Destroy || destroy
+		return ok
+	},
+	"permanent": func(m httpsfv.Member, c *sessionstore.Change) bool {
+		permanent, ok := boolean(m)
+		c.Permanent = &permanent
+		return ok
+	},
+	"flash-seen":   readFlashSeen,
+	"idle-timeout": readIdleTimeout,
+}
+
+func boolean(m httpsfv.Member) (value, ok bool) {
+	item, isItem := m.(httpsfv.Item)
+	if !isItem {
+		return false, false
+	}
+	value, ok = item.Value.(bool)
+	return value, ok
+}
+
+func readFlashSeen(m httpsfv.Member, change *sessionstore.Change) bool {
+	list, isList := m.(httpsfv.InnerList)
+	if !isList {
+		var ok bool
+		change.FlashSeen, ok = boolean(m)
+		return ok
+	}
+	change.FlashSeen, change.FlashCategories = true, []string{}
+	for _, item := range list.Items {
+		category, ok := item.Value.(string)
+		if !ok {
+			return false
+		}
+		change.FlashCategories = append(change.FlashCategories, category)
+	}
+	return true
+}
+
+// maxIdleSeconds keeps a time.Duration from overflowing.
+const maxIdleSeconds = int64(1<<63-1) / int64(time.Second)
+
+func readIdleTimeout(m httpsfv.Member, change *sessionstore.Change) bool {
+	if on, isBool := boolean(m); isBool {
+		change.IdleTimeout = new(time.Duration)
+		return !on
+	}
+	item, isItem := m.(httpsfv.Item)
+	if !isItem {
+		return false
+	}
+	seconds, isInt := item.Value.(int64)
+	if !isInt || seconds < 1 {
+		return false
+	}
+	timeout := time.Duration(min(seconds, maxIdleSeconds)) * time.Second
+	change.IdleTimeout = &timeout
+	return true
+}
+
+// Interface guard
+var _ Part = (*Control)(nil)

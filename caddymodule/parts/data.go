@@ -1,0 +1,70 @@
+package parts
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// SessionData is the data of the session: told in one header, and changed by another.
+type SessionData struct {
+	// Header and Update are the names of the two headers.
+	Header, Update string
+
+	// All says that all data are forwarded, and Fields which, otherwise.
+	All    bool
+	Fields []jsondoc.Path
+
+	// Limit is how many bytes are forwarded at most: none if it is 0.
+	Limit int
+
+	// Base64 says that the data are encoded so, and that updates may be.
+	Base64 bool
+}
+
+// EmptyData are those of no session.
+const EmptyData = "{}"
+
+// Tell implements [Part].
+func (p *SessionData) Tell(v *View, to *Told) error {
+	data := EmptyData
+	if v.Session.Exists() && v.Left < LeftData {
+		data = jsondoc.WithoutSurrogates(v.Session.Data())
+		if p.Limit > 0 && len(data) > p.Limit {
+			return fmt.Errorf("its data are %d bytes, at most %d are forwarded", len(data), p.Limit)
+		}
+		if !p.All {
+			doc, err := v.Data()
+			if err != nil {
+				return err
+			}
+			data = string(jsondoc.Select(doc, p.Fields).AppendASCII(nil))
+		}
+	}
+	to.Header(p.Header, p.encode(data))
+	return nil
+}
+
+func (p *SessionData) encode(data string) string {
+	if !p.Base64 {
+		return data
+	}
+	return base64.StdEncoding.EncodeToString(jsondoc.AppendUTF8(nil, []byte(data)))
+}
+
+// Takes implements [Part].
+func (p *SessionData) Takes() string { return p.Update }
+
+// Take implements [Part].
+func (p *SessionData) Take(_ *View, lines []string, a *Answer) error {
+	return eachValue(p.Update, lines, p.Base64, func(value jsondoc.Value) error {
+		edit, err := sessionstore.ParseEdit(value)
+		a.Change.Edits = append(a.Change.Edits, namedEdit{edit, p.Update})
+		return err
+	})
+}
+
+// Interface guard
+var _ Part = (*SessionData)(nil)

@@ -1,0 +1,37 @@
+package parts
+
+import (
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// Flash are the waiting messages, told and added in headers of one name.
+type Flash struct {
+	Header string
+
+	// Base64 says that what is added may be encoded so.
+	Base64 bool
+}
+
+// Tell implements [Part].
+func (p *Flash) Tell(v *View, to *Told) error {
+	if flash := v.Session.Flash(); flash != "" && v.Left < LeftData {
+		to.Header(p.Header, jsondoc.WithoutSurrogates(flash))
+	}
+	return nil
+}
+
+// Takes implements [Part].
+func (p *Flash) Takes() string { return p.Header }
+
+// Take implements [Part].
+func (p *Flash) Take(_ *View, lines []string, a *Answer) error {
+	return eachValue(p.Header, lines, p.Base64, func(value jsondoc.Value) error {
+		flash, err := sessionstore.ParseFlash(value)
+		a.Change.Flashes = append(a.Change.Flashes, flash)
+		return err
+	})
+}
+
+// Interface guard
+var _ Part = (*Flash)(nil)

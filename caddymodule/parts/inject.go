@@ -1,0 +1,172 @@
+package parts
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+)
+
+// Inject is a request header that is made of the session.
+type Inject struct {
+	deaf
+	header string
+	pieces []piece
+}
+
+// piece is a part of such a header: a text, a field of the handler's own data, or another placeholder.
+type piece struct {
+	kind  pieceKind
+	text  string // the text, or the placeholder's name
+	field jsondoc.Path
+}
+
+type pieceKind uint8
+
+const (
+	textPiece pieceKind = iota
+	fieldPiece
+	placeholderPiece
+)
+
+var (
+	errBrace       = errors.New("a { without its }; a brace of the text itself is \\{")
+	errPlaceholder = errors.New("the placeholder has no name")
+	errTemplate    = errors.New("the text may hold printable ASCII characters only")
+)
+
+// NewInject returns the header that is made of a field, by its path, or, if there is a brace in the text, of a template.
+// The placeholders of the session itself begin with own.
+func NewInject(header, text, own string) (*Inject, error) {
+	p := &Inject{header: http.CanonicalHeaderKey(header)}
+	if !strings.Contains(text, "{") {
+		field, err := jsondoc.ParsePath(text)
+		p.pieces = []piece{{kind: fieldPiece, field: field}}
+		return p, err
+	}
+	var literal []byte
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text) && strings.IndexByte("{}", text[i+1]) >= 0:
+			i++
+			literal = append(literal, text[i])
+		case c == '{':
+			name, _, closed := strings.Cut(text[i+1:], "}")
+			if !closed || strings.Contains(name, "{") {
+				return nil, errBrace
+			}
+			placeholder, err := parsePlaceholder(name, own)
+			if err != nil {
+				return nil, err
+			}
+			p.pieces = append(p.pieces, piece{text: string(literal)}, placeholder)
+			literal = nil
+			i += len(name) + len("}")
+		case c < ' ' || c > '~':
+			return nil, errTemplate
+		default:
+			literal = append(literal, c)
+		}
+	}
+	p.pieces = append(p.pieces, piece{text: string(literal)})
+	return p, nil
+}
+
+func parsePlaceholder(name, own string) (piece, error) {
+	if name == "" {
+		return piece{}, errPlaceholder
+	}
+	path, isField := strings.CutPrefix(name, own+"data.")
+	if !isField {
+		return piece{kind: placeholderPiece, text: name}, nil
+	}
+	field, err := jsondoc.ParsePath(path)
+	return piece{kind: fieldPiece, field: field}, err
+}
+
+// Tell implements [Part]. The header is set if there is everything that it is made of: half a name is another's name.
+func (p *Inject) Tell(v *View, to *Told) error {
+	if v.Left >= LeftExtras {
+		return nil
+	}
+	data, err := v.Data()
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	for i := range p.pieces {
+		text, ok := p.pieces[i].text, true
+		switch p.pieces[i].kind {
+		case fieldPiece:
+			text, ok = headerText(data.Lookup(p.pieces[i].field))
+		case placeholderPiece:
+			text, ok = placeholderText(v, p.pieces[i].text)
+		}
+		if !ok {
+			return nil
+		}
+		b.WriteString(text)
+	}
+	to.Header(p.header, b.String())
+	return nil
+}
+
+// placeholderText returns what stands for a placeholder in a header. There, an empty one is missing: most
+// placeholders do not tell the two apart.
+func placeholderText(v *View, name string) (text string, ok bool) {
+	if value, found, isField := v.Outer.Field(name); isField {
+		return headerText(value, found)
+	}
+	repl, _ := v.Request.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	value, _ := repl.GetString(name)
+	return percentEncode(value), value != ""
+}
+
+// headerText is the text of a field for a header: of a string its characters, percent-encoded, of everything
+// else its JSON, which is ASCII. A field that is missing, or null, has none.
+func headerText(v jsondoc.Value, found bool) (text string, ok bool) {
+	switch {
+	case !found || v.Kind() == jsondoc.Null:
+		return "", false
+	case v.Kind() == jsondoc.String:
+		return percentEncode(v.String()), true
+	default:
+		return v.String(), true
+	}
+}
+
+// percentEncode makes printable ASCII of a text, as RFC 3986, section 2.1, says: of its UTF-8. It encodes % too, and
+// the blanks at both ends, which servers trim: whoever may choose a name could otherwise choose one that
+// looks like another's in the header.
+func percentEncode(text string) string {
+	last := len(text) - 1
+	plain := func(i int) bool {
+		c := text[i]
+		return '!' <= c && c <= '~' && c != '%' || c == ' ' && i != 0 && i != last
+	}
+	i := 0
+	for i <= last && plain(i) {
+		i++
+	}
+	if i > last {
+		return text
+	}
+	b := make([]byte, i, len(text)+len(text)/2)
+	copy(b, text)
+	for ; i <= last; i++ {
+		if plain(i) {
+			b = append(b, text[i])
+		} else {
+			b = append(b, '%', upperHex[text[i]>>4], upperHex[text[i]&0xf])
+		}
+	}
+	return string(b)
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// Interface guard
+var _ Part = (*Inject)(nil)

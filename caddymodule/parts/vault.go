@@ -1,0 +1,102 @@
+package parts
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/sessionstore/vault"
+)
+
+// Vault keeps cookies of the app's in the session. The app gets them as a browser would have sent them.
+type Vault struct {
+	Names vault.Patterns
+
+	// AnyChange says that every change of such a cookie calls for a new id.
+	AnyChange bool
+}
+
+// Tell implements [Part].
+func (p *Vault) Tell(v *View, to *Told) error {
+	if !v.Session.Exists() || v.Left >= LeftCookies {
+		return nil
+	}
+	cookies, err := v.Session.Vault()
+	if err != nil {
+		return err
+	}
+	to.Cookie(cookies.Header(p.request(v), time.Now()))
+	return nil
+}
+
+// request is the request as the browser knows it: handlers before this one may have changed its path.
+func (*Vault) request(v *View) vault.Request {
+	r := v.Request
+	original, _ := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	req := vault.Request{
+		Host:      v.Host,
+		CrossSite: r.Header.Get("Sec-Fetch-Site") == "cross-site",
+		TopLevel:  r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document",
+	}
+	switch original.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
+		req.Safe = true
+	}
+	req.Secure = v.Secure || vault.Local(req.Host)
+	if req.Path, _, _ = strings.Cut(original.RequestURI, "?"); !strings.HasPrefix(req.Path, "/") && original.URL != nil {
+		req.Path = original.URL.EscapedPath() // of a proxy's client, or of templates
+	}
+	if !strings.HasPrefix(req.Path, "/") {
+		req.Path = "/"
+	}
+	return req
+}
+
+// Takes implements [Part]: no header, but cookies.
+func (*Vault) Takes() string { return "" }
+
+// TakesCookie implements [CookieTaker].
+func (p *Vault) TakesCookie(line string) bool { return p.Names.Match(vault.NameOf(line)) }
+
+// Take implements [Part]. Cookies that a browser would refuse, the vault refuses.
+func (p *Vault) Take(v *View, lines []string, a *Answer) error {
+	if lines == nil {
+		return nil
+	}
+	if v.Left >= LeftCookies {
+		a.beginAnew(v)
+	}
+	req, now := p.request(v), time.Now()
+	for _, line := range lines {
+		if r, ok := vault.Receive(line, req, now); ok {
+			r.NewID = p.newIDFor(v, &r, a.Redirect)
+			a.Change.Vault = append(a.Change.Vault, r)
+		} else {
+			v.Logger.Debug("a cookie of the vault is not kept: a browser would refuse it")
+		}
+	}
+	return nil
+}
+
+// newIDFor says when a cookie for the vault calls for a new id.
+func (p *Vault) newIDFor(v *View, c *vault.Received, redirect bool) vault.NewID {
+	switch cookie := c.Cookie(); {
+	case redirect || p.AnyChange:
+		return vault.NewIDIfChanged
+	case !cookie.HTTPOnly && !containsAny(cookie.Name, loginCookies):
+		return vault.NewIDNever
+	case v.Unplantable:
+		// Laravel, Rails and others write their session's cookie anew in every response.
+		return vault.NewIDIfAdded
+	default:
+		return vault.NewIDIfChanged
+	}
+}
+
+// Interface guards
+var (
+	_ Part        = (*Vault)(nil)
+	_ CookieTaker = (*Vault)(nil)
+)

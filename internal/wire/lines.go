@@ -1,0 +1,56 @@
+package wire
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// SetLines gives a header these lines, or none.
+func SetLines(h http.Header, name string, lines []string) {
+	if len(lines) == 0 {
+		delete(h, name)
+	} else {
+		h[name] = lines
+	}
+}
+
+// Size is how many bytes the lines of a header take in a message.
+func Size(name string, lines []string) (size int) {
+	for _, line := range lines {
+		size += len(name) + len(": ") + len(line) + len("\r\n")
+	}
+	return size
+}
+
+// RemoveTokens removes the comma-separated tokens that drop names from the lines
+// of a header, and reports whether there were any. Mostly there are none, which costs no memory.
+func RemoveTokens(lines []string, drop func(token string) bool) (kept []string, removed bool) {
+	if !slices.ContainsFunc(lines, func(line string) bool { return AnyToken(line, drop) }) {
+		return lines, false
+	}
+	for _, line := range lines {
+		var tokens []string
+		for token := range strings.SplitSeq(line, ",") {
+			if token = strings.TrimSpace(token); !drop(token) {
+				tokens = append(tokens, token)
+			}
+		}
+		if len(tokens) > 0 {
+			kept = append(kept, strings.Join(tokens, ", "))
+		}
+	}
+	return kept, true
+}
+
+// AnyToken reports whether one of the comma-separated tokens in a line is one that match names.
+func AnyToken(line string, match func(token string) bool) bool {
+	for more := true; more; {
+		var token string
+		token, line, more = strings.Cut(line, ",")
+		if match(strings.TrimSpace(token)) {
+			return true
+		}
+	}
+	return false
+}
