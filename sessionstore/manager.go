@@ -1,6 +1,7 @@
 package sessionstore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -135,25 +136,18 @@ func NewManager(store Store, opts Options) *Manager {
 		opts.Go = func(f func()) { go f() }
 	}
 	// Records hold the idle timeout in milliseconds.
-	opts.IdleTimeout = orDefault(opts.IdleTimeout, DefaultIdleTimeout).Truncate(time.Millisecond)
-	opts.AbsoluteTimeout = orDefault(opts.AbsoluteTimeout, DefaultAbsoluteTimeout)
-	opts.TouchInterval = orDefault(opts.TouchInterval, opts.IdleTimeout/defaultTouchShare)
-	opts.RegenerateGrace = orDefault(opts.RegenerateGrace, DefaultRegenerateGrace)
-	opts.RegenerateUnused = orDefault(opts.RegenerateUnused, DefaultRegenerateUnused)
-	opts.StoreTimeout = orDefault(opts.StoreTimeout, DefaultStoreTimeout)
-	opts.MaxSize = orDefault(opts.MaxSize, DefaultMaxSize)
+	opts.IdleTimeout = cmp.Or(opts.IdleTimeout, DefaultIdleTimeout).Truncate(time.Millisecond)
+	opts.AbsoluteTimeout = cmp.Or(opts.AbsoluteTimeout, DefaultAbsoluteTimeout)
+	opts.TouchInterval = cmp.Or(opts.TouchInterval, opts.IdleTimeout/defaultTouchShare)
+	opts.RegenerateGrace = cmp.Or(opts.RegenerateGrace, DefaultRegenerateGrace)
+	opts.RegenerateUnused = cmp.Or(opts.RegenerateUnused, DefaultRegenerateUnused)
+	opts.StoreTimeout = cmp.Or(opts.StoreTimeout, DefaultStoreTimeout)
+	opts.MaxSize = cmp.Or(opts.MaxSize, DefaultMaxSize)
 	foreign, _ := opts.Codec.(ForeignCodec)
 	if foreign != nil {
 		opts.CookieMark = ""
 	}
 	return &Manager{store: store, opts: opts, foreign: foreign, queues: make(map[string]*queue)}
-}
-
-func orDefault[T time.Duration | int](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }
 
 // queue orders the changes of one record within this process. Those that wait

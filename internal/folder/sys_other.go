@@ -16,6 +16,12 @@ func TryLock(*os.File) (bool, error) {
 	return false, fmt.Errorf("locking files on this system: %w", errors.ErrUnsupported)
 }
 
+// TryShare cannot lock here.
+func TryShare(file *os.File) (bool, error) { return TryLock(file) }
+
+// Unlock has nothing to give back here.
+func Unlock(*os.File) {}
+
 // HasNoLinks reports whether a link could not be made because the file system has none.
 func HasNoLinks(error) bool { return false }
 

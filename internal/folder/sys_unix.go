@@ -14,9 +14,17 @@ import (
 // OpenFlags follow no link that was put in the place of a file, and do not wait for the other end of a pipe.
 const OpenFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// TryLock takes the lock on an open file, which ends when that is closed, if it is free.
-func TryLock(file *os.File) (bool, error) {
-	_, err := Again(func() (int, error) { return 0, syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) })
+// TryLock takes the lock on an open file, which ends when that is closed and is not mapped, if it is free.
+func TryLock(file *os.File) (bool, error) { return flock(file, syscall.LOCK_EX) }
+
+// TryShare is [TryLock] for a lock that others may share.
+func TryShare(file *os.File) (bool, error) { return flock(file, syscall.LOCK_SH) }
+
+// Unlock gives the lock back.
+func Unlock(file *os.File) { _, _ = flock(file, syscall.LOCK_UN) }
+
+func flock(file *os.File, how int) (bool, error) {
+	_, err := Again(func() (int, error) { return 0, syscall.Flock(int(file.Fd()), how|syscall.LOCK_NB) })
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return false, nil
 	}

@@ -3,31 +3,17 @@
 package bolt
 
 import (
-	"errors"
 	"os"
-	"syscall"
+
+	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 // tryLock takes the lock that bbolt takes, which belongs to this descriptor, if
 // it is free.
-func tryLock(fd *os.File) (bool, error) { return flock(fd, syscall.LOCK_EX) }
+func tryLock(fd *os.File) (bool, error) { return folder.TryLock(fd) }
 
 // unlock gives the lock back. Closing does not, as long as the file is mapped.
-func unlock(fd *os.File) { _, _ = flock(fd, syscall.LOCK_UN) }
-
-func flock(fd *os.File, how int) (bool, error) {
-	for {
-		err := syscall.Flock(int(fd.Fd()), how|syscall.LOCK_NB)
-		switch {
-		case err == nil:
-			return true, nil
-		case errors.Is(err, syscall.EWOULDBLOCK):
-			return false, nil
-		case !errors.Is(err, syscall.EINTR):
-			return false, err
-		}
-	}
-}
+func unlock(fd *os.File) { folder.Unlock(fd) }
 
 // Held reports whether the file is open for writing at this moment, by another
 // process or by a [Store] in this one. It changes nothing and holds nothing;
@@ -41,6 +27,6 @@ func Held(path string) bool {
 		return false
 	}
 	defer fd.Close() // and with it the lock
-	free, err := flock(fd, syscall.LOCK_SH)
+	free, err := folder.TryShare(fd)
 	return err == nil && !free
 }

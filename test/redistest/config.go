@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -98,7 +99,7 @@ func (s *Server) clusterConfig() []string {
 		"cluster-enabled yes",
 		fmt.Sprint("cluster-port ", s.busPort),
 		"cluster-announce-ip 127.0.0.1",
-		fmt.Sprint("cluster-node-timeout ", orDefault(s.opts.NodeTimeout, 1500*time.Millisecond).Milliseconds()),
+		fmt.Sprint("cluster-node-timeout ", cmp.Or(s.opts.NodeTimeout, 1500*time.Millisecond).Milliseconds()),
 		// Each master keeps the replica that it was given.
 		"cluster-allow-replica-migration no",
 	}
@@ -121,11 +122,4 @@ func secret(directive, value string) []string {
 		return nil
 	}
 	return []string{directive + " " + strconv.Quote(value)}
-}
-
-func orDefault(d, otherwise time.Duration) time.Duration {
-	if d == 0 {
-		return otherwise
-	}
-	return d
 }

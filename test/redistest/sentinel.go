@@ -1,6 +1,7 @@
 package redistest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
@@ -42,7 +43,7 @@ func StartSentinel(tb testing.TB, opts Options) *Sentinel {
 	// Sentinels are told of the master only now, since they look for its replicas at once, and then not for a while.
 	s.await("the replicas", func() error { return attached(master, 2) })
 	for _, watcher := range s.Sentinels {
-		s.watch(watcher, master, orDefault(opts.DownAfter, time.Second))
+		s.watch(watcher, master, cmp.Or(opts.DownAfter, time.Second))
 	}
 	s.WaitOK()
 	return s
