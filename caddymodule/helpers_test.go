@@ -26,6 +26,13 @@ func provision(tb testing.TB, options string) (*Handler, error) {
 	if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser("session {\n" + options + "\n}")); err != nil {
 		return nil, err
 	}
+	tb.Cleanup(func() { _ = h.Cleanup() })
+	return h, h.Provision(newContext(tb))
+}
+
+// newContext is a configuration with a storage of its own.
+func newContext(tb testing.TB) caddy.Context {
+	tb.Helper()
 	ctx, err := caddy.ProvisionContext(&caddy.Config{
 		StorageRaw: []byte(`{"module":"file_system","root":` + strconv.Quote(tb.TempDir()) + `}`),
 		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
@@ -35,8 +42,7 @@ func provision(tb testing.TB, options string) (*Handler, error) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { _ = h.Cleanup() })
-	return h, h.Provision(ctx)
+	return ctx
 }
 
 func mustProvision(tb testing.TB, options string) *Handler {

@@ -1,0 +1,58 @@
+package caddymodule
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPlaceholdersAreResolvedOneWay has the same placeholders work and fail alike, in the options of every module.
+func TestPlaceholdersAreResolvedOneWay(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return "{file." + path + "}"
+	}
+	t.Setenv("SESSION_TEST_EMPTY", "")
+	const braces = `what stands in braces is no placeholder; write braces that belong to the text as \{ and \}`
+	good := file("good", "0123456789abcdef\r\n\n")
+	for where, text := range map[string]string{
+		"secret: key 2 of 2":                "store memory\nsecret " + testSecret + " %",
+		"path":                              "store bolt %",
+		"directory":                         "store file %",
+		"address":                           "store redis %",
+		"username":                          "store redis {\nusername %\n}",
+		"password":                          "store redis {\npassword %\n}",
+		"master":                            "store redis {\nmaster %\n}",
+		"sentinel_username":                 "store redis {\nmaster m\nsentinel_username %\n}",
+		"sentinel_password":                 "store redis {\nmaster m\nsentinel_password %\n}",
+		"key_prefix":                        "store redis {\nkey_prefix %\n}",
+		"tls: server_name":                  "store redis {\ntls {\nserver_name %\n}\n}",
+		"dialect flask: secret: key 1 of 1": "dialect flask {\nsecret %\n}",
+		"dialect flask_session: secret: key 1 of 1": "store redis\ndialect flask_session {\nuse_signer on\nsecret %\n}",
+		"adopt flask: secret: key 1 of 2":           "store memory\nadopt flask {\nsecret % other\n}",
+	} {
+		if _, err := provision(t, strings.ReplaceAll(text, "%", good)); err != nil {
+			t.Errorf("%s: line breaks at the end of a file: %v", where, err)
+		}
+		for placeholder, want := range map[string]string{
+			"{to-find}":                braces,
+			"to-find{http.to-find}":    braces,
+			"{env.SESSION_TEST_EMPTY}": "the placeholder {env.SESSION_TEST_EMPTY} resolves to nothing",
+			"{env.SESSION_TEST_NOPE}":  "the placeholder {env.SESSION_TEST_NOPE} resolves to nothing",
+			"{file./nowhere/at-all}":   "the placeholder {file./nowhere/at-all} resolves to nothing",
+			file("empty", "\n\r\n"):    "empty} resolves to nothing",
+			"to-find{file./nowhere}":   "the placeholder {file./nowhere} resolves to nothing",
+		} {
+			_, err := provision(t, strings.ReplaceAll(text, "%", placeholder))
+			if err == nil || !strings.Contains(err.Error(), where+": ") || !strings.HasSuffix(err.Error(), want) ||
+				strings.Contains(err.Error(), "to-find") {
+				t.Errorf("%s with %s: %v", where, placeholder, err)
+			}
+		}
+	}
+}
