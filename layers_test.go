@@ -84,6 +84,20 @@ var drivers = map[string]string{
 	sqlite:                         `sessionstore/sql/sqlite`,
 }
 
+// folder is the one below frameworks that a package is in, or nothing.
+func folder(path string) string {
+	_, below, _ := strings.Cut(path, root+"/frameworks/")
+	name, _, _ := strings.Cut(below, "/")
+	return name
+}
+
+// isWing reports whether a folder below frameworks has Caddy modules: others are what the frameworks of a language share.
+func isWing(all []pkg, name string) bool {
+	return slices.ContainsFunc(all, func(p pkg) bool {
+		return folder(p.ImportPath) == name && slices.Contains(p.Imports, "github.com/caddyserver/caddy/v2")
+	})
+}
+
 func whole(pattern string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + pattern + `)$`) }
 
 // TestLayers holds the rules of what may import what.
@@ -104,6 +118,13 @@ func TestLayers(t *testing.T) {
 		}
 		if !applied {
 			t.Errorf("%s: there is no such package", rule.name)
+		}
+	}
+	for _, p := range all {
+		for _, dep := range p.Deps {
+			if other := folder(dep); other != "" && folder(p.ImportPath) != "" && other != folder(p.ImportPath) && isWing(all, other) {
+				t.Errorf("%s depends on another wing: %s", p.ImportPath, dep)
+			}
 		}
 	}
 	for driver, stores := range drivers {

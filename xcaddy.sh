@@ -40,7 +40,7 @@ opt_in() {
 	local all always
 	all=$(go list ./caddymodule/... ./frameworks/...)
 	always=$(go list -deps .)
-	{ grep -v -e '/internal/' -e '/internal$' | sort | comm -23 - <(sort <<<"$always"); } <<<"$all"
+	{ grep -v -e '/internal/' -e '/internal$' -e '/test/' -e '/test$' | sort | comm -23 - <(sort <<<"$always"); } <<<"$all"
 }
 
 build() {

@@ -279,7 +279,7 @@ mkdir -p test/out
 # The tags of Caddy's own releases leave out databases that nothing here uses.
 export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
 
-# How often the tests of test/flask compare random sessions, for each of their rows.
+# How often the tests of frameworks/flask compare random sessions, for each of their rows.
 export SESSION_TEST_ROUNDS=${SESSION_TEST_ROUNDS:-100}
 
 check "gofmt" formatted

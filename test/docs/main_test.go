@@ -14,5 +14,5 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 	}
-	harness.MainOf(m, "./test/flask/cmd/caddy")
+	harness.MainOf(m, "./test/cmd/all")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.MainOf(m, "./test/flask/cmd/caddy") }
+func TestMain(m *testing.M) { harness.MainOf(m, "./test/cmd/all") }
 
 // rounds is how often random values are compared in each row: SESSION_TEST_ROUNDS, which test/run.sh sets to 100, or else 10.
 func rounds(t *testing.T) int {

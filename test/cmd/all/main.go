@@ -1,5 +1,5 @@
-// Command caddy is the Caddy of the tests of applications with foreign stores. It is one of its own, so that no other test waits for their drivers to be
-// compiled.
+// Command all is the Caddy of the tests of the documentation, and of applications with stores of their own. It is one of its own,
+// so that no other test waits for the drivers to be compiled.
 package main
 
 import (

@@ -48,7 +48,7 @@ func gunicorn(t *testing.T, python, addr string, configs map[string]map[string]a
 	}
 	dir := t.TempDir()
 	cmd := exec.Command(python, "-m", "gunicorn", "--workers", "2", "--bind", addr, "--timeout", "120", "app:application")
-	cmd.Dir = filepath.Join(harness.Root(), "test", "flask")
+	cmd.Dir = filepath.Join(harness.Root(), "frameworks", "flask", "test")
 	// With a fixed seed, both workers turn a set into the same list.
 	cmd.Env = append(os.Environ(), "APPS="+string(text), "LOCK="+filepath.Join(dir, "lock"), "HOME="+dir, "PYTHONHASHSEED=0")
 	harness.Serve(t, "gunicorn", addr, cmd)
