@@ -12,8 +12,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/internal/wire"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // Clean removes headers from requests however they are spelled, so that no client can

@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/internal/wire"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // provisionParts makes the list of what a session does to requests and responses. The app is told in this order, and what

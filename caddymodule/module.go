@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
 
 	// The stores of every build.
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"

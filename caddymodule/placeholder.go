@@ -7,8 +7,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // placeholder gives the session as the request found it. It parses nothing until it is asked.

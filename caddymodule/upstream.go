@@ -3,8 +3,8 @@ package caddymodule
 import (
 	"net/http"
 
+	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/internal/wire"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // disown removes the cookies from the request that a client sends under names of the vault or of the app's session, which

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
 // Edit changes a session's data. It is applied again, to other data, whenever a save

@@ -3,7 +3,7 @@ package sessionstore
 import (
 	"fmt"
 
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // Merge is the [Edit] of a merge patch, RFC 7396.

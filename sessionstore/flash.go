@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // Flash is a message that waits to be shown once.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/combiner"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // The defaults of [Options].

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
 // leaveReplaced takes out of a record for a new id, which a change under way has made of old, what

@@ -3,7 +3,7 @@ package sessionstore
 import (
 	"fmt"
 
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
+	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
 // Vault returns the cookies that the session keeps in the client's place. An error wraps [ErrRecord].

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // Inspector is implemented by the dialects whose cookies and records `caddy session inspect` can show.

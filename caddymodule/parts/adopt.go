@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
 )
 
 // Adopt takes in the sessions of an app that keeps them in a cookie of its own: the app gets that cookie made of the

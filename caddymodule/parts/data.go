@@ -4,8 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // SessionData is the data of the session: told in one header, and changed by another.

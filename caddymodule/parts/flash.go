@@ -1,8 +1,8 @@
 package parts
 
 import (
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // Flash are the waiting messages, told and added in headers of one name.

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // What looks like a login is decided here, for apps that know nothing of us and tell it by their cookies alone. A

@@ -7,7 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
+	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
 // Vault keeps cookies of the app's in the session. The app gets them as a browser would have sent them.

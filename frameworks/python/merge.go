@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // Maker makes the values of tags that a backend has sent, as a format keeps them. Markup may be nil: then there is none.

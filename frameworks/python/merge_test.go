@@ -7,8 +7,8 @@ import (
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/frameworks/python/pickle"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // dict makes a dict of names and values in turn.

@@ -13,9 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/bolt"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 	"github.com/caddy-session/caddy-session/signer"
 )
 

@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
+	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/vault"
 	"github.com/caddy-session/caddy-session/signer"
 )
 

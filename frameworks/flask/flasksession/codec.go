@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // DefaultKeyPrefix is Flask-Session's default for SESSION_KEY_PREFIX.

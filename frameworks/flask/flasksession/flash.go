@@ -4,8 +4,8 @@ import (
 	"fmt"
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 var errFlashes = fmt.Errorf("%w: its messages are damaged", sessionstore.ErrRecord)

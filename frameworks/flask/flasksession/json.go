@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // jsonMaker makes new values as msgspec writes them to JSON.

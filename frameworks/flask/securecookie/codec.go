@@ -10,8 +10,8 @@ import (
 	"io"
 	"sync"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // Codec is the [sessionstore.ForeignCodec] of what such a cookie holds before the time and the signature, which

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // readFlashes reads Flask's list of tuples.

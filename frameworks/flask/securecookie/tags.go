@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // The tags of flask.json.tag.TaggedJSONSerializer. A tagged value is an object with one member.

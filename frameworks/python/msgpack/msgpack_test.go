@@ -10,8 +10,8 @@ import (
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/frameworks/python/msgpack"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // program is a Python that has msgspec encode seeded sessions, and compares those that come back with them, type by type.

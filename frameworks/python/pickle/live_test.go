@@ -10,8 +10,8 @@ import (
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
 	"github.com/caddy-session/caddy-session/frameworks/python/pickle"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // change makes a pickle of another whose data have two fields more.

@@ -6,8 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
 )
 
 // change sets a field.

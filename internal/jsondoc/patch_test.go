@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // patchCases have a result, or an error that is found when the patch is parsed or applied.

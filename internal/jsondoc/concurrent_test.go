@@ -5,7 +5,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/caddy-session/caddy-session/sessionstore/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // TestOnePatchOfManyDocuments is what a session's writers do: each applies its patch again to whatever
