@@ -32,7 +32,8 @@ func TestUsualBuild(t *testing.T) {
 	}
 }
 
-// TestEveryAddonIsKnown has each module that the handler does not bring along in the directory by which errors say how to get it.
+// TestEveryAddonIsKnown has each module that the handler does not bring along in the directory by
+// which errors say how to get it.
 func TestEveryAddonIsKnown(t *testing.T) {
 	all := packages(t)
 	by := func(name string) pkg {

@@ -52,8 +52,8 @@ func packages(t *testing.T) []pkg {
 // standard are the packages of Go's library.
 var standard = regexp.MustCompile(`^[^./]+(/|$)`)
 
-// rules say what packages may not depend on, directly or not. All are regular expressions of whole paths; those of this module begin
-// at its root.
+// rules say what packages may not depend on, directly or not. All are regular expressions of whole
+// paths; those of this module begin at its root.
 var rules = []struct{ name, who, not string }{
 	{"signer uses the standard library only", `signer(/.*)?`, `.*\..*|sessionstore.*|caddymodule.*|internal.*|frameworks.*`},
 	{"sessionstore is for any Go program", `sessionstore(/.*)?`, `github\.com/caddyserver/.*|go\.uber\.org/zap.*|caddymodule.*|frameworks.*`},
@@ -91,7 +91,8 @@ func folder(path string) string {
 	return name
 }
 
-// isWing reports whether a folder below frameworks has Caddy modules: others are what the frameworks of a language share.
+// isWing reports whether a folder below frameworks has Caddy modules: others are what the
+// frameworks of a language share.
 func isWing(all []pkg, name string) bool {
 	return slices.ContainsFunc(all, func(p pkg) bool {
 		return folder(p.ImportPath) == name && slices.Contains(p.Imports, "github.com/caddyserver/caddy/v2")

@@ -1,4 +1,5 @@
-// Package flask has the handler share the sessions of Flask apps. It holds no code: the README says what is where.
+// Package flask has the handler share the sessions of Flask apps. It holds no code: the README says
+// what is where.
 package flask
 
 import (

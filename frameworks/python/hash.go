@@ -21,7 +21,8 @@ func (h *hasher) write(format string, args ...any) {
 	}
 }
 
-// value adds v. An object that was met before is named by its number, so that this ends whatever refers to what.
+// value adds v. An object that was met before is named by its number, so that this ends whatever
+// refers to what.
 func (h *hasher) value(v Value, depth int) {
 	if depth > maxNesting {
 		h.err = errSize

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// bytesOf returns what a bytes object holds, also one that a pickle of protocol 2 or less makes of a string.
+// bytesOf returns what a bytes object holds, also one that a pickle of protocol 2 or less makes of
+// a string.
 func bytesOf(v Value) (string, bool) {
 	switch v := v.(type) {
 	case Bytes:
@@ -131,7 +132,8 @@ func NewUUID(digits string) (Value, bool) {
 	return &Object{How: NewObj, Class: uuidClass, Args: new(Tuple), Then: []Step{{Build, []Value{state}}}}, true
 }
 
-// NewUUIDText returns the text of a UUID of 32 hexadecimal digits, which formats without UUIDs have instead.
+// NewUUIDText returns the text of a UUID of 32 hexadecimal digits, which formats without UUIDs have
+// instead.
 func NewUUIDText(digits string) (Value, bool) {
 	if _, ok := NewUUID(digits); !ok {
 		return nil, false
@@ -140,7 +142,8 @@ func NewUUIDText(digits string) (Value, bool) {
 	return Str(d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:]), true
 }
 
-// datetime returns the moment of a datetime, to the second; one without a time zone counts as UTC, as in Flask.
+// datetime returns the moment of a datetime, to the second; one without a time zone counts as UTC,
+// as in Flask.
 func (o *Object) datetime() (t time.Time, ok bool) {
 	if o.Class != datetimeClass || o.Then != nil {
 		return t, false

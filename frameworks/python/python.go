@@ -1,12 +1,12 @@
-// Package python holds the values of Python sessions: as a tree that keeps every type, as the JSON that backends are shown, and
-// as what becomes of the tree when that JSON is changed. Nothing of a session is ever run: what only Python could
-// make is kept as it was written.
+// Package python holds the values of Python sessions: as a tree that keeps every type, as the JSON
+// that backends are shown, and as what becomes of the tree when that JSON is changed. Nothing of a
+// session is ever run: what only Python could make is kept as it was written.
 package python
 
 import "strings"
 
-// Value is a Python value: one of the types below. A pointer that stands in several places is one object in
-// Python too. Values are never changed once they have been decoded.
+// Value is a Python value: one of the types below. A pointer that stands in several places is one
+// object in Python too. Values are never changed once they have been decoded.
 type Value any
 
 // The values that are no objects of their own.
@@ -170,7 +170,8 @@ type Object struct {
 	Then []Step
 }
 
-// Step is what is done with an object: its state is set, or it is given items, as a list or as a dict.
+// Step is what is done with an object: its state is set, or it is given items, as a list or as a
+// dict.
 type Step struct {
 	Do     StepKind
 	Values []Value
@@ -187,8 +188,9 @@ const (
 	AddItems
 )
 
-// forbidden are the modules that have nothing to do in a session: what is named there would run a program, open a file or
-// take Python apart, if Python loaded it. None of it is ever run here; but a record that says so is not understood.
+// forbidden are the modules that have nothing to do in a session: what is named there would run a
+// program, open a file or take Python apart, if Python loaded it. None of it is ever run here; but
+// a record that says so is not understood.
 var forbidden = set(`os posix nt ntpath posixpath subprocess sys importlib imp shutil socket ssl pty runpy code codeop ctypes _ctypes
 	operator _operator functools _functools types pickle _pickle marshal shelve dill cloudpickle joblib multiprocessing _posixsubprocess
 	threading _thread asyncio concurrent signal resource platform webbrowser antigravity timeit cProfile profile pdb bdb trace

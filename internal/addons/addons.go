@@ -1,5 +1,5 @@
-// Package addons is a directory of the modules of this project that a build may lack, so that errors can say how to get them.
-// It imports none of them.
+// Package addons is a directory of the modules of this project that a build may lack, so that
+// errors can say how to get them. It imports none of them.
 package addons
 
 import (
@@ -29,8 +29,8 @@ const sqlStore = "http.session.stores.sql"
 // Databases are those of the store sql.
 var Databases = []string{"postgres", "mysql", "sqlite"}
 
-// Hint says how to get a module, which stands in a Caddyfile before these arguments: "is not compiled in; build with it: …". It is
-// empty if this project has no such module.
+// Hint says how to get a module, which stands in a Caddyfile before these arguments: "is not
+// compiled in; build with it: …". It is empty if this project has no such module.
 func Hint(id string, args ...string) string {
 	pkg, ok := packages[id]
 	if !ok {

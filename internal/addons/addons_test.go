@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestHandlerAlone has the handler without frameworks: sessions of its own, in the stores that need nothing more.
+// TestHandlerAlone has the handler without frameworks: sessions of its own, in the stores that need
+// nothing more.
 func TestHandlerAlone(t *testing.T) {
 	var ids []string
 	for _, name := range caddy.Modules() {

@@ -19,8 +19,9 @@ const (
 	// DefaultPoolSize is the driver's own.
 	DefaultPoolSize = 100
 
-	// DefaultDialTimeout and DefaultTimeout are below the second that a session's load or commit may take. The
-	// driver looks at a server that is out of reach twice a second at most: a shorter time would miss that it is back.
+	// DefaultDialTimeout and DefaultTimeout are below the second that a session's load or commit
+	// may take. The driver looks at a server that is out of reach twice a second at most: a shorter
+	// time would miss that it is back.
 	DefaultDialTimeout = 600 * time.Millisecond
 	DefaultTimeout     = 800 * time.Millisecond
 
@@ -33,35 +34,39 @@ const MaxPrefix = 200
 
 // Options say how a [Store] uses its database. The zero value of each field stands for its default.
 type Options struct {
-	// Database is the name of the database, Collection that of the collection in it. Both are made by the server when the
-	// first session is. Defaults: caddy, sessions.
+	// Database is the name of the database, Collection that of the collection in it. Both are made
+	// by the server when the first session is. Defaults: caddy, sessions.
 	Database, Collection string
 
 	// KeyPrefix comes before every key, and has [MaxPrefix] bytes at most. Default: none.
 	KeyPrefix string
 
-	// CreateIndex says that the index is made by which the server deletes what has expired: a TTL index on "expiration". It
-	// is never altered. Without one, expired sessions are as good as gone, but stay in the collection.
+	// CreateIndex says that the index is made by which the server deletes what has expired: a TTL
+	// index on "expiration". It is never altered. Without one, expired sessions are as good as
+	// gone, but stay in the collection.
 	CreateIndex bool
 
-	// Layout is how another program makes up the documents, with which they are shared. Default: nil, documents of our own.
+	// Layout is how another program makes up the documents, with which they are shared. Default:
+	// nil, documents of our own.
 	Layout *layout.MongoDB
 
-	// Endless is what the time to live is said to be of a document in a Layout that never expires, having no such time. Default:
-	// 0, it is no record.
+	// Endless is what the time to live is said to be of a document in a Layout that never expires,
+	// having no such time. Default: 0, it is no record.
 	Endless time.Duration
 
-	// PoolSize is the largest number of connections to a server that sessions use. Default: maxPoolSize in a mongodb:// URI, or 100.
+	// PoolSize is the largest number of connections to a server that sessions use. Default:
+	// maxPoolSize in a mongodb:// URI, or 100.
 	PoolSize int
 
-	// DialTimeout bounds how long connecting takes, and finding a server that can be written to. Default: 600 ms.
+	// DialTimeout bounds how long connecting takes, and finding a server that can be written to.
+	// Default: 600 ms.
 	DialTimeout time.Duration
 
 	// Timeout bounds how long an operation on the server takes. Default: 800 ms.
 	Timeout time.Duration
 
-	// OnState is called when the database is found to be out of reach, with the error, and when it is back, with nil.
-	// It must not block.
+	// OnState is called when the database is found to be out of reach, with the error, and when it
+	// is back, with nil. It must not block.
 	OnState func(server string, err error)
 
 	// OnIndexError is called if the server refuses to make the index. It must not block.

@@ -16,15 +16,17 @@ import (
 const (
 	DefaultTable = "sessions"
 
-	// DefaultPoolSize leaves some of the 100 connections that PostgreSQL has by default to other proxies.
+	// DefaultPoolSize leaves some of the 100 connections that PostgreSQL has by default to other
+	// proxies.
 	DefaultPoolSize = 10
 
-	// DefaultDialTimeout and DefaultTimeout are below the second that a session's load or commit may take.
+	// DefaultDialTimeout and DefaultTimeout are below the second that a session's load or commit
+	// may take.
 	DefaultDialTimeout = 500 * time.Millisecond
 	DefaultTimeout     = 800 * time.Millisecond
 
-	// DefaultMaxIdleTime and DefaultMaxLifetime have connections end before a firewall forgets them, and move on to the server
-	// that a name has come to mean.
+	// DefaultMaxIdleTime and DefaultMaxLifetime have connections end before a firewall forgets
+	// them, and move on to the server that a name has come to mean.
 	DefaultMaxIdleTime = 5 * time.Minute
 	DefaultMaxLifetime = 30 * time.Minute
 
@@ -36,16 +38,16 @@ const maxKeyColumn = 255
 
 // Options say how a [Store] uses its database. The zero value of each field stands for its default.
 type Options struct {
-	// Table is the table's name: letters, digits and underscores, in the case that the database has it in.
-	// A schema may stand before it, with a dot. Default: sessions.
+	// Table is the table's name: letters, digits and underscores, in the case that the database has
+	// it in. A schema may stand before it, with a dot. Default: sessions.
 	Table string
 
-	// Layout is how another program makes up the table, with which its records are shared. It is the program's to delete what has
-	// expired. Default: nil, a table of our own.
+	// Layout is how another program makes up the table, with which its records are shared. It is
+	// the program's to delete what has expired. Default: nil, a table of our own.
 	Layout *layout.SQL
 
-	// Sequence is where the numbers of new rows come from in another program's table whose column of ids has no default.
-	// Default: none.
+	// Sequence is where the numbers of new rows come from in another program's table whose column
+	// of ids has no default. Default: none.
 	Sequence string
 
 	// CreateTable says that the table is made when it is missed. It is never altered.
@@ -72,8 +74,8 @@ type Options struct {
 	// SweepInterval is how often expired records are deleted, on average. Default: a minute.
 	SweepInterval time.Duration
 
-	// OnState is called when the database is found to be out of reach, with the error, and when it is back, with nil.
-	// It must not block.
+	// OnState is called when the database is found to be out of reach, with the error, and when it
+	// is back, with nil. It must not block.
 	OnState func(server string, err error)
 
 	// OnSweepError is called when expired records could not be deleted. It must not block.

@@ -1,8 +1,10 @@
-// Package cachelib keeps sessions in a folder as FileSystemCache of cachelib does, the library with which Flask-Session keeps
-// them in files. An app and several processes of ours may use a folder at once.
+// Package cachelib keeps sessions in a folder as FileSystemCache of cachelib does, the library with
+// which Flask-Session keeps them in files. An app and several processes of ours may use a folder at
+// once.
 //
-// Processes of ours take turns, and none overwrites what another has saved. An app knows of no turns: what it saves in the
-// microseconds between our last look and our rename is overwritten, and what it saves blindly overwrites ours.
+// Processes of ours take turns, and none overwrites what another has saved. An app knows of no
+// turns: what it saves in the microseconds between our last look and our rename is overwritten, and
+// what it saves blindly overwrites ours.
 package cachelib
 
 import (
@@ -30,31 +32,36 @@ type Options struct {
 	// FileMode is the mode of files that are written, at least 0600. Default: 0600.
 	FileMode fs.FileMode
 
-	// Threshold is how many sessions there may be before a new one has those deleted that have expired and, if that is not
-	// enough, the soonest to expire, as cachelib does. Default: 0, no limit.
+	// Threshold is how many sessions there may be before a new one has those deleted that have
+	// expired and, if that is not enough, the soonest to expire, as cachelib does. Default: 0, no
+	// limit.
 	Threshold int
 
-	// Endless is what the time to live is said to be of a session that does not expire. Default: 100 years.
+	// Endless is what the time to live is said to be of a session that does not expire. Default:
+	// 100 years.
 	Endless time.Duration
 
-	// OnError is told that the folder is out of reach, and nil when it is there again. It must not block. Default: nobody is told.
+	// OnError is told that the folder is out of reach, and nil when it is there again. It must not
+	// block. Default: nobody is told.
 	OnError func(error)
 
-	// OnEvict is called when sessions that were still valid had to make room, with their number. It must not block.
+	// OnEvict is called when sessions that were still valid had to make room, with their number. It
+	// must not block.
 	OnEvict func(n int)
 
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 }
 
-// Store is a [sessionstore.Store] in a folder. Make one with [Open]. Its values are pickles of protocol 2 or later, or begin like
-// one, and it takes no others. It keeps whole seconds.
+// Store is a [sessionstore.Store] in a folder. Make one with [Open]. Its values are pickles of
+// protocol 2 or later, or begin like one, and it takes no others. It keeps whole seconds.
 //
-// A file that is not of cachelib's making, or larger than any session, is left alone: an operation that comes upon it
-// fails with an error that is [sessionstore.ErrRecord] and names the file.
+// A file that is not of cachelib's making, or larger than any session, is left alone: an operation
+// that comes upon it fails with an error that is [sessionstore.ErrRecord] and names the file.
 //
-// When the folder is no more the one that was there when the store was first used, as when its volume is not mounted, nothing is made in
-// its place, and all fails with an error that is [sessionstore.ErrUnavailable] until it is back.
+// When the folder is no more the one that was there when the store was first used, as when its
+// volume is not mounted, nothing is made in its place, and all fails with an error that is
+// [sessionstore.ErrUnavailable] until it is back.
 type Store struct {
 	o         Options
 	mode      atomic.Uint32
@@ -152,7 +159,8 @@ var (
 	errValue = errors.New("a record is no pickle, and is kept nowhere")
 )
 
-// do has something done with the file of a key, which it may make. When the context ends it returns, and what was begun goes on.
+// do has something done with the file of a key, which it may make. When the context ends it
+// returns, and what was begun goes on.
 func (s *Store) do(ctx context.Context, key string, makes bool, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	if len(key) == 0 || len(key) > sessionstore.MaxKey {
 		return sessionstore.Entry{}, s.unavailable(errSize)
@@ -186,7 +194,8 @@ func (s *Store) do(ctx context.Context, key string, makes bool, work func(path s
 	}
 }
 
-// within has something done, and makes sure that it was done in the folder: it may have gone meanwhile.
+// within has something done, and makes sure that it was done in the folder: it may have gone
+// meanwhile.
 func (s *Store) within(work func() (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	if err := s.place.Check(); err != nil {
 		return sessionstore.Entry{}, err

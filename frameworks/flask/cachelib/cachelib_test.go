@@ -30,7 +30,8 @@ type pickles struct{ *Store }
 // start begins a pickle as Python makes it.
 const start = "\x80\x05"
 
-// most is the size of the largest value that is left for the suite, which makes one of [sessionstore.MaxValue].
+// most is the size of the largest value that is left for the suite, which makes one of
+// [sessionstore.MaxValue].
 const most = sessionstore.MaxValue - len(start) - 1
 
 func wrapped(value []byte) []byte {
@@ -155,7 +156,8 @@ const sid = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f"
 // sidName is the name that Python's cachelib gave the file of sid before 0.16.
 const sidName = "ce41a8df7341a0807ab2038b1ca19698"
 
-// TestFormIsKept reads what the versions of cachelib have written, and writes it back in their form.
+// TestFormIsKept reads what the versions of cachelib have written, and writes it back in their
+// form.
 func TestFormIsKept(t *testing.T) {
 	value := []byte("\x80\x05\x95\n\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94K\x01s.")
 	const j = "\x80\xcf\x7c\x65" // 1702678400
@@ -294,7 +296,8 @@ func TestNaming(t *testing.T) {
 	}
 }
 
-// TestForeign has files that are not of cachelib's making. They stay as they are, and cost no memory.
+// TestForeign has files that are not of cachelib's making. They stay as they are, and cost no
+// memory.
 func TestForeign(t *testing.T) {
 	s := openTemp(t, Options{Dir: t.TempDir()})
 	path := s.path(sidName)

@@ -38,8 +38,8 @@ func (s *Store) counted() (c counter, ok bool) {
 	return c, ok
 }
 
-// count adds to the counter, if there is one. It is called in turn; an app's own change at this moment may be lost, as among
-// the app's own processes: cachelib counts anew when an app starts.
+// count adds to the counter, if there is one. It is called in turn; an app's own change at this
+// moment may be lost, as among the app's own processes: cachelib counts anew when an app starts.
 func (s *Store) count(delta int64) {
 	if c, ok := s.counted(); ok {
 		c.n += delta
@@ -60,8 +60,8 @@ func (s *Store) setCount(c counter) {
 // formSample is how many files are looked at for the form of a new one.
 const formSample = 100
 
-// newForm returns the form that the app's cachelib reads: that of its counter, which it writes whenever it starts, or else of
-// the latest file. In an empty folder it is the modern one.
+// newForm returns the form that the app's cachelib reads: that of its counter, which it writes
+// whenever it starts, or else of the latest file. In an empty folder it is the modern one.
 func (s *Store) newForm() form {
 	if c, ok := s.counted(); ok {
 		return c.form
@@ -70,7 +70,8 @@ func (s *Store) newForm() form {
 	return is
 }
 
-// latest returns the form and the name of the latest file, of a sample. In an empty folder they are the modern ones.
+// latest returns the form and the name of the latest file, of a sample. In an empty folder they are
+// the modern ones.
 func (s *Store) latest() (is form, named naming) {
 	is, latest := modern, time.Time{}
 	left := formSample

@@ -10,7 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// form is how a file begins. What follows is the value's pickle: cachelib writes the highest protocol that its Python has, 2 at least.
+// form is how a file begins. What follows is the value's pickle: cachelib writes the highest
+// protocol that its Python has, 2 at least.
 type form int
 
 const (
@@ -48,8 +49,9 @@ type content struct {
 	at int
 }
 
-// parse reads a file. The forms cannot be mistaken for each other: where the one has the beginning of the value (0x80) the other has the
-// highest byte of an expiry before 2038, the end of the first pickle, or a length's upper byte.
+// parse reads a file. The forms cannot be mistaken for each other: where the one has the beginning
+// of the value (0x80) the other has the highest byte of an expiry before 2038, the end of the first
+// pickle, or a length's upper byte.
 func parse(raw []byte) (content, error) {
 	c, ok := parsePickled(raw)
 	if !ok {
@@ -68,7 +70,8 @@ func parse(raw []byte) (content, error) {
 	}
 }
 
-// Content returns the value in a file of cachelib's, and when it expires: the zero time if it does not.
+// Content returns the value in a file of cachelib's, and when it expires: the zero time if it does
+// not.
 func Content(file []byte) (value []byte, expiry time.Time, ok bool) {
 	c, err := parse(file)
 	if err != nil {
@@ -109,8 +112,8 @@ func parsePickled(raw []byte) (content, bool) {
 	return content{pickled, n, raw[end:], at}, true
 }
 
-// number reads a pickle that is a number, of any protocol, as Python writes it. At is where the four bytes of a BININT are, or
-// else -1; end is where the pickle ends.
+// number reads a pickle that is a number, of any protocol, as Python writes it. At is where the
+// four bytes of a BININT are, or else -1; end is where the pickle ends.
 func number(raw []byte) (n int64, at, end int, ok bool) {
 	b, frame := raw, -1
 	if len(b) > 2 && b[0] == opProto && 2 <= b[1] && b[1] <= 5 {

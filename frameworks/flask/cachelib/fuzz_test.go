@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzParse reads files of any kind. What is taken for a session can be written so that it is read the same again, and only
-// one form fits.
+// FuzzParse reads files of any kind. What is taken for a session can be written so that it is read
+// the same again, and only one form fits.
 func FuzzParse(f *testing.F) {
 	value := "\x80\x05\x95\n\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94K\x01s."
 	for _, head := range []string{

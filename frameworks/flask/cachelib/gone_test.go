@@ -11,7 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestFolderThatGoesAway takes the folder away while it is in use: an error until it is back, and none is made in its place.
+// TestFolderThatGoesAway takes the folder away while it is in use: an error until it is back, and
+// none is made in its place.
 func TestFolderThatGoesAway(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "sessions")

@@ -39,15 +39,15 @@ func namingOf(name string) naming {
 	return bySHA256
 }
 
-// countKey is the key of the file in which cachelib counts the others, an entry like any other. Where an app has no threshold, it
-// counts nothing.
+// countKey is the key of the file in which cachelib counts the others, an entry like any other.
+// Where an app has no threshold, it counts nothing.
 const countKey = "__wz_cache_count"
 
 // countNames are the names that the counter may have.
 var countNames = map[string]naming{bySHA256.of(countKey): bySHA256, byMD5.of(countKey): byMD5}
 
-// naming returns how the app's cachelib makes names: as its counter's, which it writes whenever it starts. After an upgrade there are two;
-// the later one counts. It reports false if there is none.
+// naming returns how the app's cachelib makes names: as its counter's, which it writes whenever it
+// starts. After an upgrade there are two; the later one counts. It reports false if there is none.
 func (s *Store) naming() (is naming, known bool) {
 	var latest time.Time
 	for _, n := range namings {
@@ -59,7 +59,8 @@ func (s *Store) naming() (is naming, known bool) {
 	return is, known
 }
 
-// locate returns where the file of a key is, or would be if one is made: without a counter, as the latest file is named.
+// locate returns where the file of a key is, or would be if one is made: without a counter, as the
+// latest file is named.
 func (s *Store) locate(key string, makes bool) string {
 	if n, known := s.naming(); known {
 		return s.path(n.of(key))

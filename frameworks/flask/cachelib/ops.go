@@ -15,15 +15,16 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// found is an open file. As long as it is open no other has its number, so that it can be told whether it is still the
-// one under its name.
+// found is an open file. As long as it is open no other has its number, so that it can be told
+// whether it is still the one under its name.
 type found struct {
 	content
 	file *os.File
 	info fs.FileInfo
 }
 
-// find opens and reads the file, to be written too if flag says so. It returns nil if there is none.
+// find opens and reads the file, to be written too if flag says so. It returns nil if there is
+// none.
 func find(path string, flag int) (*found, error) {
 	file, err := os.OpenFile(path, flag|folder.OpenFlags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -123,7 +124,8 @@ func (w *writing) try(ctx context.Context, old []byte) (e sessionstore.Entry, ag
 	switch e := w.store.live(f); {
 	case e.Found() && old != nil && bytes.Equal(e.Value, old), !e.Found() && old == nil:
 	case e.Found() && bytes.Equal(e.Value, w.value):
-		// Saved before, and the answer was lost, perhaps together with what it would have waited for.
+		// Saved before, and the answer was lost, perhaps together with what it would have waited
+		// for.
 		return sessionstore.Entry{}, false, folder.Sync(w.store.o.Dir)
 	default:
 		return e, false, sessionstore.ErrConflict
@@ -183,8 +185,8 @@ func (s *Store) syncNames() error {
 	return nil
 }
 
-// Touch implements [sessionstore.Store]. It changes the expiry in its place: if an app replaces the file at this moment, the app's
-// is not touched, and stays. What does not expire is left so.
+// Touch implements [sessionstore.Store]. It changes the expiry in its place: if an app replaces the
+// file at this moment, the app's is not touched, and stays. What does not expire is left so.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	_, err := s.do(ctx, key, false, func(path string) (sessionstore.Entry, error) {
 		f, err := find(path, os.O_RDWR)

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// suffix ends the names of files that cachelib, in all versions, takes for unfinished ones and does not count.
+	// suffix ends the names of files that cachelib, in all versions, takes for unfinished ones and
+	// does not count.
 	suffix = ".__wz_cache"
 
 	// lockName is the file whose lock is the turn of the process that changes names in the folder.
@@ -32,9 +33,11 @@ type writing struct {
 	form form
 }
 
-// replace puts the record in the place of f, nil if there is no file. It reports false if another is there by now.
+// replace puts the record in the place of f, nil if there is no file. It reports false if another
+// is there by now.
 //
-// The record is on disk before it gets its name: whoever looks sees the one or the other, also after a crash.
+// The record is on disk before it gets its name: whoever looks sees the one or the other, also
+// after a crash.
 func (w *writing) replace(ctx context.Context, f *found) (placed bool, err error) {
 	is := w.store.newForm
 	if f != nil {
@@ -143,7 +146,8 @@ func (s *Store) open(path string, flag int) (*os.File, error) {
 	return os.OpenFile(path, flag|folder.OpenFlags, mode)
 }
 
-// minWait and maxWait are how long to wait for another process, which holds its turn for as long as a rename takes.
+// minWait and maxWait are how long to wait for another process, which holds its turn for as long as
+// a rename takes.
 const (
 	minWait = 100 * time.Microsecond
 	maxWait = 5 * time.Millisecond

@@ -21,11 +21,11 @@ func init() { caddy.RegisterModule(new(Dialect)) }
 // salt is what Flask-Session tells the signatures of its cookie by.
 const salt = "flask-session"
 
-// Dialect shares the sessions of a Flask app that keeps them with Flask-Session, 0.3 to 0.8, in place: the store is
-// the app's.
+// Dialect shares the sessions of a Flask app that keeps them with Flask-Session, 0.3 to 0.8, in
+// place: the store is the app's.
 type Dialect struct {
-	// The app's SECRET_KEY, which signs, and former ones, which verify too; with use_signer only. Placeholders such as
-	// {env.*} and {file.*} work.
+	// The app's SECRET_KEY, which signs, and former ones, which verify too; with use_signer only.
+	// Placeholders such as {env.*} and {file.*} work.
 	Secret []string `json:"secret,omitempty"`
 
 	// The app's SESSION_USE_SIGNER. Default: false
@@ -34,15 +34,18 @@ type Dialect struct {
 	// The app's SESSION_KEY_PREFIX. Default: session:
 	KeyPrefix *string `json:"key_prefix,omitempty"`
 
-	// What new sessions are written in: pickle (Flask-Session up to 0.6, and file in all versions), msgpack (0.7 and later), json (the same
-	// with SESSION_SERIALIZATION_FORMAT), or auto: that of the session that was read last, and until one was, pickle, which all
-	// versions read. A session that is there is always written back as it was found. Default: auto
+	// What new sessions are written in: pickle (Flask-Session up to 0.6, and file in all versions),
+	// msgpack (0.7 and later), json (the same with SESSION_SERIALIZATION_FORMAT), or auto: that of
+	// the session that was read last, and until one was, pickle, which all versions read. A session
+	// that is there is always written back as it was found. Default: auto
 	Serialization string `json:"serialization,omitempty"`
 
-	// The app's PERMANENT_SESSION_LIFETIME: every session lives that long after it was last saved or touched. Default: 744h (31 days)
+	// The app's PERMANENT_SESSION_LIFETIME: every session lives that long after it was last saved
+	// or touched. Default: 744h (31 days)
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// The app's SESSION_PERMANENT: whether the cookies of sessions that begin here outlive the browser. Default: true
+	// The app's SESSION_PERMANENT: whether the cookies of sessions that begin here outlive the
+	// browser. Default: true
 	Permanent *bool `json:"permanent,omitempty"`
 
 	format dialects.Format

@@ -27,7 +27,8 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 }
 
 const (
-	// minID is the length of the shortest id: SESSION_ID_LENGTH is 32 bytes, and may be set to fewer.
+	// minID is the length of the shortest id: SESSION_ID_LENGTH is 32 bytes, and may be set to
+	// fewer.
 	minID = 8
 
 	// signatureLen is that of SHA-1 in base64url.

@@ -12,9 +12,11 @@ import (
 // Serialization is a form of the dict of a session.
 type Serialization string
 
-// The serializations. New records are never in one that the app cannot read, if the app's own is named.
+// The serializations. New records are never in one that the app cannot read, if the app's own is
+// named.
 const (
-	// Auto is that of the record that was read last; before one was, a pickle, which all versions of Flask-Session read.
+	// Auto is that of the record that was read last; before one was, a pickle, which all versions
+	// of Flask-Session read.
 	Auto Serialization = "auto"
 	// Pickle is the one of Flask-Session up to 0.6, and of its file backend in all versions.
 	Pickle Serialization = "pickle"
@@ -35,8 +37,8 @@ type form struct {
 
 var errForm = fmt.Errorf("%w: it is no record of Flask-Session", sessionstore.ErrRecord)
 
-// decode reads a record in whatever form. A pickle would be an empty map for a reader of MessagePack that does not mind what
-// comes after, and JSON a small number.
+// decode reads a record in whatever form. A pickle would be an empty map for a reader of
+// MessagePack that does not mind what comes after, and JSON a small number.
 func decode(value []byte) (d *python.Dict, found form, err error) {
 	switch {
 	case pickle.IsPickle(value):

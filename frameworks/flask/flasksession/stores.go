@@ -9,7 +9,8 @@ import (
 var layouts = []layout.Layout{
 	layout.Redis{},
 
-	// The flags of pylibmc, python-memcached and pymemcache: text, and what is compressed. Those of bytes are 0.
+	// The flags of pylibmc, python-memcached and pymemcache: text, and what is compressed. Those of
+	// bytes are 0.
 	layout.Memcached{Plain: 1 << 4, Zlib: 1 << 3},
 
 	// The database is the default of SESSION_MONGODB_DB. "id" has no index.

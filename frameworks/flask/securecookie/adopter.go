@@ -14,10 +14,12 @@ import (
 
 func init() { caddy.RegisterModule(new(Adopter)) }
 
-// Adopter takes in the sessions of a Flask app that keeps them in its own signed cookie. The app runs as it is: it gets
-// that cookie made of the session, and what it changes there is changed in the session. The browser never sees it.
+// Adopter takes in the sessions of a Flask app that keeps them in its own signed cookie. The app
+// runs as it is: it gets that cookie made of the session, and what it changes there is changed in
+// the session. The browser never sees it.
 type Adopter struct {
-	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS. Placeholders such as {env.*} and {file.*} work.
+	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS. Placeholders such as {env.*}
+	// and {file.*} work.
 	Secret []string `json:"secret,omitempty"`
 
 	// The app's SESSION_COOKIE_NAME. Default: session

@@ -15,11 +15,12 @@ import (
 
 func init() { caddy.RegisterModule(new(Dialect)) }
 
-// Dialect shares the sessions of a Flask app that keeps them in its own signed cookie, with no store: the data travel in
-// the cookie, readable for the browser, and parallel changes overwrite each other. It is the form of Flask 1.0 and later.
+// Dialect shares the sessions of a Flask app that keeps them in its own signed cookie, with no
+// store: the data travel in the cookie, readable for the browser, and parallel changes overwrite
+// each other. It is the form of Flask 1.0 and later.
 type Dialect struct {
-	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS, which verify too. Placeholders such as
-	// {env.*} and {file.*} work.
+	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS, which verify too.
+	// Placeholders such as {env.*} and {file.*} work.
 	Secret []string `json:"secret,omitempty"`
 
 	// The app's PERMANENT_SESSION_LIFETIME. Default: 744h (31 days)

@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// program is a Flask that makes seeded sessions, and compares those that come back with them, type by type.
+// program is a Flask that makes seeded sessions, and compares those that come back with them, type
+// by type.
 const program = `
 import json, random, sys, uuid
 from datetime import datetime, timezone

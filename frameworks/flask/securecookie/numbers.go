@@ -7,7 +7,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// numbers are the floats that Python's json writes as no JSON has them, longest first, and the markers that they are shown as.
+// numbers are the floats that Python's json writes as no JSON has them, longest first, and the
+// markers that they are shown as.
 var numbers = []struct{ python, shown []byte }{
 	{[]byte("-Infinity"), []byte(`{" o":"float#-Infinity"}`)},
 	{[]byte("Infinity"), []byte(`{" o":"float#Infinity"}`)},
@@ -41,7 +42,8 @@ func showNumbers(text []byte) ([]byte, error) {
 	return out, nil
 }
 
-// marker returns what the number at the beginning of a text is shown as, and its length, 0 if there is none.
+// marker returns what the number at the beginning of a text is shown as, and its length, 0 if there
+// is none.
 func marker(text []byte) (shown []byte, length int) {
 	for _, n := range numbers {
 		if bytes.HasPrefix(text, n.python) {
@@ -51,7 +53,8 @@ func marker(text []byte) (shown []byte, length int) {
 	return nil, 0
 }
 
-// hideNumbers is the reverse. In no string of JSON can there be a marker: its quotes would be escaped.
+// hideNumbers is the reverse. In no string of JSON can there be a marker: its quotes would be
+// escaped.
 func hideNumbers(text []byte) []byte {
 	for _, n := range numbers {
 		text = bytes.ReplaceAll(text, n.shown, n.python)

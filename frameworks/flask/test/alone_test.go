@@ -4,7 +4,8 @@ import (
 	"testing"
 )
 
-// TestAlone shows that the checks hold for the applications without the proxy: what fails elsewhere is not their fault.
+// TestAlone shows that the checks hold for the applications without the proxy: what fails elsewhere
+// is not their fault.
 func TestAlone(t *testing.T) {
 	s := startServers(t)
 	all := rows()

@@ -16,8 +16,9 @@ const (
 	short = 3
 )
 
-// startApps runs the application of all rows, each under its name, and each again with short sessions as <name>-short. It returns
-// the addresses by version: one gunicorn serves all rows of a version.
+// startApps runs the application of all rows, each under its name, and each again with short
+// sessions as <name>-short. It returns the addresses by version: one gunicorn serves all rows of a
+// version.
 func startApps(t *testing.T, s servers, rows []row) map[string]string {
 	t.Helper()
 	apps := make(map[string]map[string]map[string]any)

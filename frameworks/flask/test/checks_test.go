@@ -155,8 +155,8 @@ func checkLogout(t *testing.T, r row, open func(*testing.T, string) pair) {
 	expect(t, p.a.data(), map[string]any{"user": "Grace"})
 }
 
-// checkRounds has the application fill its session with values of every type, the other side change another key, and
-// Python compare all values and types.
+// checkRounds has the application fill its session with values of every type, the other side change
+// another key, and Python compare all values and types.
 func checkRounds(t *testing.T, app flaskSide, other side, rounds int) {
 	for i := range rounds {
 		seed := strconv.Itoa(i)

@@ -10,7 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// matrix is the table of what TestProxied has passed: for each store and client the serializations of each version.
+// matrix is the table of what TestProxied has passed: for each store and client the serializations
+// of each version.
 func matrix() string {
 	var backends []backend
 	cells := make(map[backend]map[string][]string)
@@ -58,7 +59,8 @@ func TestDocumentationHasTheMatrix(t *testing.T) {
 	}
 }
 
-// settings is a Python that prints the names of all settings of Flask and Flask-Session that are about sessions.
+// settings is a Python that prints the names of all settings of Flask and Flask-Session that are
+// about sessions.
 const settings = `
 import pathlib, re, flask, flask_session
 names = set(flask.Flask.default_config)

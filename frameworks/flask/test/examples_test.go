@@ -39,8 +39,8 @@ func example(t *testing.T, source, file, heading string) string {
 	return code.String()
 }
 
-// startExample runs an app below the path / and the other backend below /other, with these options of the session. It returns the site
-// and the app without the proxy.
+// startExample runs an app below the path / and the other backend below /other, with these options
+// of the session. It returns the site and the app without the proxy.
 func startExample(t *testing.T, python, code, options string, env ...string) (site, alone string) {
 	t.Helper()
 	dir, addr := t.TempDir(), harness.FreeAddr(t)
@@ -56,7 +56,8 @@ func startExample(t *testing.T, python, code, options string, env ...string) (si
 	return caddy.URL, "http://" + addr
 }
 
-// The example of Flask's quickstart, which says nothing of the lines before it. Its key is one of bytes.
+// The example of Flask's quickstart, which says nothing of the lines before it. Its key is one of
+// bytes.
 func TestExampleOfFlask(t *testing.T) {
 	code := "from flask import Flask, redirect, request, url_for\n\napp = Flask(__name__)\n" +
 		example(t, "flask-3.1.3", "docs/quickstart.rst", "Sessions")
@@ -106,7 +107,8 @@ func TestExampleOfFlask(t *testing.T) {
 	is("You are not logged in")
 }
 
-// The example of Flask-Session's readme. It expects a Redis on its usual port: in the app's process, that leads to the one of the test.
+// The example of Flask-Session's readme. It expects a Redis on its usual port: in the app's
+// process, that leads to the one of the test.
 func TestExampleOfFlaskSession(t *testing.T) {
 	python := harness.FlaskSession(t, "0.8.0")
 	code := example(t, "flask_session-0.8.0", "README.rst", "A Simple Example")
@@ -124,8 +126,9 @@ socket.getaddrinfo = lambda host, port, *args, **named: find(*((%q, %s) if port 
 	checkKey(t, python, code, "store redis "+redis+"\n dialect flask_session", "PYTHONPATH="+dir)
 }
 
-// The example of Flask-Session's usage with CacheLib. As it is printed, it fails at the first session, by a comma that makes a tuple
-// of the cache, and wants a folder in the root of the file system. Its pages are those of the example before.
+// The example of Flask-Session's usage with CacheLib. As it is printed, it fails at the first
+// session, by a comma that makes a tuple of the cache, and wants a folder in the root of the file
+// system. Its pages are those of the example before.
 func TestExampleOfCacheLib(t *testing.T) {
 	python := harness.FlaskSession(t, "0.8.0")
 	const usage = "docs/usage.rst"

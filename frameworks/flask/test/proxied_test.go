@@ -11,7 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// startProxy runs a Caddy in front of all applications. Below the path of each there is also a backend that is no Flask.
+// startProxy runs a Caddy in front of all applications. Below the path of each there is also a
+// backend that is no Flask.
 func startProxy(t *testing.T, s servers, all []row, addrs map[string]string) *harness.Caddy {
 	t.Helper()
 	other := httptest.NewServer(http.HandlerFunc(speak))
@@ -66,8 +67,8 @@ func TestProxied(t *testing.T) {
 	}
 }
 
-// checkExpiry lets two sessions of each row expire, all at the same time: one that each side saved last. Then it asks each side
-// for the other's.
+// checkExpiry lets two sessions of each row expire, all at the same time: one that each side saved
+// last. Then it asks each side for the other's.
 func checkExpiry(t *testing.T, base string, all []row) {
 	stolen := make(map[string][2]string, len(all))
 	t.Run("alive", func(t *testing.T) {
@@ -83,7 +84,8 @@ func checkExpiry(t *testing.T, base string, all []row) {
 	})
 }
 
-// saveBoth returns the cookies of two sessions that are short: the backend reads what the application saved, and the other way round.
+// saveBoth returns the cookies of two sessions that are short: the backend reads what the
+// application saved, and the other way round.
 func saveBoth(t *testing.T, base string, r row) (stolen [2]string) {
 	path := base + "/" + r.String() + "-short"
 	first, second := newVisitor(t), newVisitor(t)

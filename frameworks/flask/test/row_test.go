@@ -93,8 +93,8 @@ func (r row) String() string {
 	return strings.Join([]string{r.version, r.backend.kind, r.backend.client, signed, r.serialization}, "-")
 }
 
-// permanentOnly reports whether the version cannot keep a session that is not permanent: it stores no expiry then, and treats the
-// record as expired, or fails.
+// permanentOnly reports whether the version cannot keep a session that is not permanent: it stores
+// no expiry then, and treats the record as expired, or fails.
 func (r row) permanentOnly() bool {
 	return r.version != "0.8.0" && (r.backend.kind == "sqlalchemy" || r.backend == mongodb)
 }
@@ -107,8 +107,8 @@ type servers struct {
 	dir               string
 }
 
-// leavesExpiry reports whether the version leaves it to MongoDB's index to delete what has expired, and never looks itself: the server of the
-// tests has no such index.
+// leavesExpiry reports whether the version leaves it to MongoDB's index to delete what has expired,
+// and never looks itself: the server of the tests has no such index.
 func (r row) leavesExpiry() bool { return r.version == "0.8.0" && r.backend == mongodb }
 
 func startServers(t *testing.T) servers {
@@ -207,7 +207,8 @@ func (s servers) store(r row) string {
 	}
 }
 
-// session is the proxy's session directive. Rows without a signer leave it to the proxy to find out the serialization.
+// session is the proxy's session directive. Rows without a signer leave it to the proxy to find out
+// the serialization.
 func (s servers) session(r row, lifetime int) string {
 	if r.backend == cookie {
 		return fmt.Sprintf("session {\n dialect flask {\n secret \"%s\"\n lifetime %ds\n }\n store_timeout 30s\n }", secret, lifetime)

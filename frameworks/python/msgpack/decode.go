@@ -12,8 +12,8 @@ import (
 // maxDepth is how deep values may nest: deeper than any JSON that is shown of them.
 const maxDepth = 200
 
-// Decode reads a map and nothing behind it. Errors wrap [sessionstore.ErrRecord]. Time and memory are bounded by a small
-// multiple of the size of data.
+// Decode reads a map and nothing behind it. Errors wrap [sessionstore.ErrRecord]. Time and memory
+// are bounded by a small multiple of the size of data.
 func Decode(data []byte) (*python.Dict, error) {
 	r := reader{data: data}
 	v, err := r.value(0)
@@ -32,7 +32,8 @@ type reader struct {
 	pos  int
 }
 
-// take reads n bytes, which are there or else it is an error: nothing is made room for that does not come.
+// take reads n bytes, which are there or else it is an error: nothing is made room for that does
+// not come.
 func (r *reader) take(n uint64) ([]byte, error) {
 	if n > uint64(len(r.data)-r.pos) {
 		return nil, errTruncated

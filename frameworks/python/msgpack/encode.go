@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Encode writes a dict in the shortest form. An error wraps [sessionstore.ErrInvalid]: the dict holds what MessagePack cannot say,
-// such as an int of more than 64 bits.
+// Encode writes a dict in the shortest form. An error wraps [sessionstore.ErrInvalid]: the dict
+// holds what MessagePack cannot say, such as an int of more than 64 bits.
 func Encode(d *python.Dict) ([]byte, error) { return appendValue(nil, d) }
 
 func appendValue(out []byte, v python.Value) ([]byte, error) {
@@ -71,8 +71,8 @@ func appendDict(out []byte, d *python.Dict) ([]byte, error) {
 	return out, nil
 }
 
-// appendHead writes a length: with the first byte if it is below some limit, else behind one of those that begin with
-// base, whose lengths have width bytes or twice or four times as many.
+// appendHead writes a length: with the first byte if it is below some limit, else behind one of
+// those that begin with base, whose lengths have width bytes or twice or four times as many.
 func appendHead(out []byte, n int, fixed byte, limit int, base byte, width int) []byte {
 	if n < limit {
 		return append(out, fixed|byte(n))

@@ -1,5 +1,5 @@
-// Package msgpack reads and writes the MessagePack of Python sessions, as msgspec does it: in the order of the items, with
-// extension types kept, and nothing behind the value.
+// Package msgpack reads and writes the MessagePack of Python sessions, as msgspec does it: in the
+// order of the items, with extension types kept, and nothing behind the value.
 //
 // See https://github.com/msgpack/msgpack/blob/master/spec.md.
 package msgpack
@@ -43,8 +43,8 @@ var (
 	errTruncated = fmt.Errorf("%w: the MessagePack is truncated", sessionstore.ErrRecord)
 )
 
-// Maker makes new values as msgspec writes them: MessagePack has no tuples and no UUIDs, and no Markup either, which msgspec
-// refuses.
+// Maker makes new values as msgspec writes them: MessagePack has no tuples and no UUIDs, and no
+// Markup either, which msgspec refuses.
 var Maker = python.Maker{
 	Tuple:    func(items []python.Value) python.Value { return &python.List{Items: items} },
 	Bytes:    func(b string) python.Value { return python.Bytes(b) },

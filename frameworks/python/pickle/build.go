@@ -116,7 +116,8 @@ func addPairs(d *python.Dict, values []python.Value) error {
 	return nil
 }
 
-// object runs the opcodes by which Python would load classes, call them and set the state of their instances.
+// object runs the opcodes by which Python would load classes, call them and set the state of their
+// instances.
 func (m *machine) object(op byte) (bool, error) {
 	switch op {
 	case opGlobal:
@@ -176,7 +177,8 @@ func (m *machine) global(module, name string) {
 	m.push(g)
 }
 
-// attribute returns what a call of getattr stands for: a method of a class, such as ZoneInfo's _unpickle, or a class within another.
+// attribute returns what a call of getattr stands for: a method of a class, such as ZoneInfo's
+// _unpickle, or a class within another.
 func attribute(function python.Global, args python.Value) (g python.Global, ok bool) {
 	t, ok := args.(*python.Tuple)
 	if !ok || !function.IsGetattr() || len(t.Items) != 2 {

@@ -11,8 +11,9 @@ import (
 	"github.com/caddy-session/caddy-session/frameworks/python"
 )
 
-// Decode reads a pickle of a dict and nothing behind it, and returns the protocol that it was written with. Errors wrap
-// [sessionstore.ErrRecord]. Time and memory are bounded by a small multiple of the pickle's size.
+// Decode reads a pickle of a dict and nothing behind it, and returns the protocol that it was
+// written with. Errors wrap [sessionstore.ErrRecord]. Time and memory are bounded by a small
+// multiple of the pickle's size.
 func Decode(data []byte) (d *python.Dict, protocol int, err error) {
 	m := machine{data: data, memo: make(map[uint64]python.Value)}
 	if err := m.run(); err != nil {
@@ -28,8 +29,8 @@ func Decode(data []byte) (d *python.Dict, protocol int, err error) {
 	return d, max(m.protocol, m.least), nil
 }
 
-// machine runs the opcodes. What it makes may still change until the end: an object gets its items after it was put
-// into another.
+// machine runs the opcodes. What it makes may still change until the end: an object gets its items
+// after it was put into another.
 type machine struct {
 	data []byte
 	pos  int
@@ -38,13 +39,15 @@ type machine struct {
 	marks []int
 	memo  map[uint64]python.Value
 
-	// protocol is the one that the pickle says, and least the least that has an opcode which was met.
+	// protocol is the one that the pickle says, and least the least that has an opcode which was
+	// met.
 	protocol, least int
 
 	// calls are what Python would call.
 	calls []python.Global
 
-	// getattrs counts how often getattr is named, and attributes how often it is called for an attribute of a class.
+	// getattrs counts how often getattr is named, and attributes how often it is called for an
+	// attribute of a class.
 	getattrs, attributes int
 }
 
@@ -303,7 +306,8 @@ func (m *machine) byte() (byte, error) {
 	return m.data[m.pos-1], nil
 }
 
-// take reads n bytes, which are there or else it is an error: nothing is made room for that does not come.
+// take reads n bytes, which are there or else it is an error: nothing is made room for that does
+// not come.
 func (m *machine) take(n int) ([]byte, error) {
 	if n < 0 || n > len(m.data)-m.pos {
 		return nil, errTruncated

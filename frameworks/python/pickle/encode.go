@@ -10,8 +10,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Encode writes a dict as a pickle of that protocol, 0 to [MaxProtocol]. What stands in several places of the tree is one object
-// for Python too. An error wraps [sessionstore.ErrInvalid]: the dict holds what no pickle can say.
+// Encode writes a dict as a pickle of that protocol, 0 to [MaxProtocol]. What stands in several
+// places of the tree is one object for Python too. An error wraps [sessionstore.ErrInvalid]: the
+// dict holds what no pickle can say.
 func Encode(d *python.Dict, protocol int) ([]byte, error) {
 	w := writer{protocol: protocol, uses: make(map[python.Value]int), memo: make(map[python.Value]int), open: make(map[python.Value]bool)}
 	w.count(d)

@@ -1,8 +1,9 @@
-// Package pickle reads and writes Python's pickles, protocols 0 to 5, without running anything: what a pickle would have Python
-// call or make becomes a [python.Object] that says so, and is written back as it was.
+// Package pickle reads and writes Python's pickles, protocols 0 to 5, without running anything:
+// what a pickle would have Python call or make becomes a [python.Object] that says so, and is
+// written back as it was.
 //
-// The opcodes are those of Python's pickletools. Extension registries, persistent ids, old-style instances and out-of-band buffers
-// are refused: sessions have none.
+// The opcodes are those of Python's pickletools. Extension registries, persistent ids, old-style
+// instances and out-of-band buffers are refused: sessions have none.
 package pickle
 
 import (
@@ -88,8 +89,8 @@ var (
 	errCycle     = fmt.Errorf("%w: the session refers to itself in a way that cannot be written", sessionstore.ErrInvalid)
 )
 
-// IsPickle reports whether data begin as a pickle of a dict does. Protocols 0 and 1 have no mark of their own: there, it is
-// the dict itself that is known.
+// IsPickle reports whether data begin as a pickle of a dict does. Protocols 0 and 1 have no mark of
+// their own: there, it is the dict itself that is known.
 func IsPickle(data []byte) bool {
 	if len(data) < 2 {
 		return false

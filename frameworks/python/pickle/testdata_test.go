@@ -1,6 +1,7 @@
 package pickle_test
 
-// program is a Python that pickles seeded sessions, and compares those that come back with them, type by type.
+// program is a Python that pickles seeded sessions, and compares those that come back with them,
+// type by type.
 const program = `
 import base64, enum, json, pickle, random, sys, uuid
 from collections import OrderedDict, namedtuple

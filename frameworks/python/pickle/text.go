@@ -92,7 +92,8 @@ func appendCode(b []byte, r rune) []byte {
 	return utf8.AppendRune(b, r)
 }
 
-// writeRawUnicode is the reverse of rawUnicode. What would end the line, or look like an escape, is escaped.
+// writeRawUnicode is the reverse of rawUnicode. What would end the line, or look like an escape, is
+// escaped.
 func writeRawUnicode(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// typesProgram is a Python that pickles a value of each type by itself, in every protocol that can, and compares what comes back.
+// typesProgram is a Python that pickles a value of each type by itself, in every protocol that can,
+// and compares what comes back.
 const typesProgram = `
 import array, base64, collections, datetime, decimal, enum, fractions, functools, http, io, ipaddress, json, operator, os, pathlib
 import pickle, random, re, signal, socket, sys, time, types, urllib.parse, uuid, zoneinfo, dataclasses
@@ -84,8 +85,9 @@ else:
     print("same", len({n for n, _, _ in pickles()}))
 `
 
-// Every type of the standard library and of common packages that an app may keep is shown, if only as a marker, and stays what it is
-// when something beside it changes. None makes a session that cannot be read.
+// Every type of the standard library and of common packages that an app may keep is shown, if only
+// as a marker, and stays what it is when something beside it changes. None makes a session that
+// cannot be read.
 func TestLiveTypes(t *testing.T) {
 	interpreter := os.Getenv("SESSION_TEST_PYTHON")
 	if interpreter == "" {

@@ -42,7 +42,8 @@ func inMongoDB(t *testing.T, server *mongotest.Server, name string) (*mongodb.St
 	return s, client.Database("flask_session").Collection(name)
 }
 
-// appSaves saves as Flask-Session does with PyMongo: 3, by replacing the document, or 4, by setting the same fields.
+// appSaves saves as Flask-Session does with PyMongo: 3, by replacing the document, or 4, by setting
+// the same fields.
 func appSaves(t *testing.T, c *mongo.Collection, pymongo int, value []byte, expiration any) {
 	t.Helper()
 	doc := bson.D{{Key: "id", Value: session}, {Key: "val", Value: value}, {Key: "expiration", Value: expiration}}
@@ -75,7 +76,8 @@ func appReads(t *testing.T, c *mongo.Collection) (id bson.ObjectID, value []byte
 	return doc.ID, doc.Val.Data, doc.Expiration
 }
 
-// TestMongoDB reads what each version of Flask-Session has written, and writes what each of them can read, in place.
+// TestMongoDB reads what each version of Flask-Session has written, and writes what each of them
+// can read, in place.
 func TestMongoDB(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
@@ -143,7 +145,8 @@ func TestMongoDB(t *testing.T) {
 	}
 }
 
-// TestMongoDBExpiry has documents that have expired, which Flask-Session before 0.7 deletes itself and later versions leave to the index.
+// TestMongoDBExpiry has documents that have expired, which Flask-Session before 0.7 deletes itself
+// and later versions leave to the index.
 func TestMongoDBExpiry(t *testing.T) {
 	t.Parallel()
 	s, c := inMongoDB(t, mongotest.Start(t), "sessions")
@@ -159,8 +162,8 @@ func TestMongoDBExpiry(t *testing.T) {
 	}
 }
 
-// TestMongoDBTwice has two documents under a key, as two processes of an app make them that save at the same time. Whoever logs out must not
-// be logged in by the second.
+// TestMongoDBTwice has two documents under a key, as two processes of an app make them that save at
+// the same time. Whoever logs out must not be logged in by the second.
 func TestMongoDBTwice(t *testing.T) {
 	t.Parallel()
 	s, c := inMongoDB(t, mongotest.Start(t), "sessions")

@@ -182,7 +182,8 @@ func TestTableOfFlaskSession(t *testing.T) {
 	})
 }
 
-// TestWithoutExpiry has rows that say not when they expire: no Flask-Session takes them for sessions.
+// TestWithoutExpiry has rows that say not when they expire: no Flask-Session takes them for
+// sessions.
 func TestWithoutExpiry(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
@@ -273,7 +274,8 @@ func TestSequence(t *testing.T) {
 	})
 }
 
-// TestCreateTable makes the app's table, on request, so that the app can use it as if it had made it.
+// TestCreateTable makes the app's table, on request, so that the app can use it as if it had made
+// it.
 func TestCreateTable(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
@@ -300,7 +302,8 @@ func TestCreateTable(t *testing.T) {
 	})
 }
 
-// TestSmallColumn has the blob that SQLAlchemy makes in MySQL, which holds less than a record may have. Nothing is cut off.
+// TestSmallColumn has the blob that SQLAlchemy makes in MySQL, which holds less than a record may
+// have. Nothing is cut off.
 func TestSmallColumn(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
@@ -318,7 +321,8 @@ func TestSmallColumn(t *testing.T) {
 	})
 }
 
-// TestNotOurs: the app's table is neither made without being asked nor swept, and its file stays as it is.
+// TestNotOurs: the app's table is neither made without being asked nor swept, and its file stays as
+// it is.
 func TestNotOurs(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {

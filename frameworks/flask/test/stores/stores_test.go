@@ -1,4 +1,5 @@
-// Package stores_test has the stores keep the records of Flask-Session where and as it does, next to one that does the same by hand.
+// Package stores_test has the stores keep the records of Flask-Session where and as it does, next
+// to one that does the same by hand.
 package stores_test
 
 import (
