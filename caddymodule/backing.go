@@ -88,7 +88,7 @@ func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.S
 	if err != nil {
 		return o, fmt.Errorf("loading store: %w", err)
 	}
-	guest, ok := mod.(stores.Store)
+	guest, ok := mod.(stores.Module)
 	if !ok {
 		return o, fmt.Errorf("module %T is not a session store", mod)
 	}

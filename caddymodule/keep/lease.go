@@ -17,7 +17,7 @@ import (
 // It also looks after the sessions of the requests under way, so that they do not idle out, and are found when they
 // get a new id.
 type lease struct {
-	opens  func() (sessionstore.Store, func(), error) // see [stores.Store]
+	opens  func() (sessionstore.Store, func(), error) // see [stores.Module]
 	name   string                                     // of the store's module
 	opts   sessionstore.Options
 	logger *zap.Logger

@@ -11,7 +11,7 @@ import (
 
 // StoreOptions say where a [Store] has its sessions, and how.
 type StoreOptions struct {
-	// Open returns the store and what gives it back, see [stores.Store].
+	// Open returns the store and what gives it back, see [stores.Module].
 	Open func() (sessionstore.Store, func(), error)
 
 	// Name is that of the store's module, for metrics and traces.

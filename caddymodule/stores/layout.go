@@ -12,9 +12,9 @@ import (
 
 // Sharer is implemented by the stores that can share the records of another program with it, in place.
 type Sharer interface {
-	Store
+	Module
 
-	// OpenShared is [Store.Open] for records in a layout, which is one for this store. The keys that it will be asked for are
+	// OpenShared is [Module.Open] for records in a layout, which is one for this store. The keys that it will be asked for are
 	// complete: the dialect has put the program's prefix before them, so that a prefix which is configured here is an
 	// error. lifetime is how long the program lets a record live after it was saved: where a store cannot tell how much is left
 	// of that, this is what it says.
@@ -22,7 +22,7 @@ type Sharer interface {
 }
 
 // Shared returns what opens a store for the records of a program that has these layouts. name is that of the store's module.
-func Shared(store Store, name string, layouts []layout.Layout, lifetime time.Duration) (func() (sessionstore.Store, func(), error), error) {
+func Shared(store Module, name string, layouts []layout.Layout, lifetime time.Duration) (func() (sessionstore.Store, func(), error), error) {
 	var names []string
 	for _, l := range layouts {
 		if sharer, ok := store.(Sharer); ok && l.Store() == name {

@@ -17,8 +17,8 @@ import (
 // Namespace is where the stores register. The inline key of their JSON is "backend".
 const Namespace = "http.session.stores"
 
-// Store is implemented by the modules in [Namespace].
-type Store interface {
+// Module is implemented by the modules in [Namespace].
+type Module interface {
 	// Open returns the store, and a function that gives it back, to be called
 	// once. Whoever opens the same store meanwhile shares it. Open does no I/O:
 	// a store that is out of reach says so when it is used, and recovers by itself.

@@ -59,16 +59,16 @@ type uncached struct{ *Store }
 
 func (u uncached) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	if f, err := u.file(ctx); err == nil {
-		f.cache.drop(key)
+		f.cache.delete(key)
 	}
 	return u.Store.Get(ctx, key)
 }
 
-func (c *cache) drop(key string) {
+func (c *cache) delete(key string) {
 	s := c.shard(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.remove(key)
+	s.delete(key)
 }
 
 // openTemp opens a store in a folder of the test's own, if o names none, and

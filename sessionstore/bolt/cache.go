@@ -84,7 +84,7 @@ func (c *cache) hold(changes []written) {
 	for i := range changes {
 		s := c.shard(changes[i].key)
 		s.mu.Lock()
-		s.remove(changes[i].key)
+		s.delete(changes[i].key)
 		s.records[changes[i].key] = cached{}
 		s.mu.Unlock()
 	}
@@ -115,23 +115,23 @@ func (s *cacheShard) put(key string, r cached) {
 	}
 	s.bytes += size
 	if s.bytes > cacheBytes/cacheShards {
-		s.shrink()
+		s.evict()
 	}
 	s.records[key] = r
 }
 
-// shrink drops any records, until there is room: which a map comes up with first is random. The caller holds mu.
-func (s *cacheShard) shrink() {
+// evict takes any records out, until there is room: which a map comes up with first is random. The caller holds mu.
+func (s *cacheShard) evict() {
 	for key := range s.records {
-		s.remove(key)
+		s.delete(key)
 		if s.bytes <= cacheBytes/cacheShards {
 			return
 		}
 	}
 }
 
-// remove does not mind what is not there. The caller holds mu.
-func (s *cacheShard) remove(key string) {
+// delete does not mind what is not there. The caller holds mu.
+func (s *cacheShard) delete(key string) {
 	if old, ok := s.records[key]; ok && old.value != nil {
 		s.bytes -= old.size(key)
 		delete(s.records, key)

@@ -81,7 +81,7 @@ func TestNothingStaleIsRead(t *testing.T) {
 		readers.Go(func() {
 			for seen := int64(0); !done.Load() && !t.Failed(); {
 				if rand.IntN(3) == 0 {
-					f.cache.drop(c.key)
+					f.cache.delete(c.key)
 				}
 				seen = c.read(t, s, seen)
 			}
@@ -117,9 +117,9 @@ func TestWhatIsWrittenIsCached(t *testing.T) {
 
 	c.advance(time.Hour)
 	want(t, s, "key", nil)
-	run(t, s, &op{kind: purge, keys: [][]byte{[]byte("key")}})
+	run(t, s, &op{kind: sweepOp, keys: [][]byte{[]byte("key")}})
 	if _, ok, _ := f.cache.get("key"); ok {
-		t.Error("what was purged is cached")
+		t.Error("what was swept is cached")
 	}
 
 	save(t, s, "empty", nil, nil)
@@ -174,6 +174,6 @@ func TestTheCacheIsBounded(t *testing.T) {
 		if _, ok, _ := c.get("k"); ok != want {
 			t.Errorf("a record of %d bytes: %v", size, ok)
 		}
-		c.drop("k")
+		c.delete("k")
 	}
 }

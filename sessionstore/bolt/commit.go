@@ -26,10 +26,10 @@ const (
 type kind byte
 
 const (
-	set    kind = iota // CompareAndSet
-	remove             // CompareAndDelete
-	purge              // remove what has expired of keys
-	nudge              // nothing, so that touches are written
+	setOp    kind = iota // CompareAndSet
+	deleteOp             // CompareAndDelete
+	sweepOp              // delete what has expired of keys
+	nudgeOp              // nothing, so that touches are written
 )
 
 // op is a change that waits for its transaction.
@@ -59,7 +59,7 @@ func (s *Store) commit(f *file, batch []*op) {
 	}
 	for _, o := range batch {
 		switch {
-		case o.kind == nudge && touchErr != nil:
+		case o.kind == nudgeOp && touchErr != nil:
 			o.err = s.unavailable(touchErr)
 		case err != nil:
 			o.found, o.err = sessionstore.Entry{}, s.unavailable(err)
@@ -100,10 +100,10 @@ type writer struct {
 // apply makes the change that o asks for, if nothing is in its way.
 func (w *writer) apply(o *op) {
 	o.found, o.err = sessionstore.Entry{}, nil
-	if o.kind == purge {
-		w.purge(o.keys)
+	if o.kind == sweepOp {
+		w.sweep(o.keys)
 	}
-	if o.kind != set && o.kind != remove {
+	if o.kind != setOp && o.kind != deleteOp {
 		return
 	}
 	key := w.keep(o.key)
@@ -111,11 +111,11 @@ func (w *writer) apply(o *op) {
 	switch {
 	case err != nil:
 		o.err = err
-	case o.kind == remove && r.value == nil:
-	case o.kind == set && r.value != nil && !r.is(o.old) && bytes.Equal(r.value, o.value):
+	case o.kind == deleteOp && r.value == nil:
+	case o.kind == setOp && r.value != nil && !r.is(o.old) && bytes.Equal(r.value, o.value):
 		// Saved before, and the answer was lost.
-	case r.is(o.old) || o.kind == set && o.old == nil && r.value == nil:
-		if o.kind == set {
+	case r.is(o.old) || o.kind == setOp && o.old == nil && r.value == nil:
+		if o.kind == setOp {
 			w.put(o.key, key, deadline(w.now, o.ttl), o.value)
 		} else {
 			w.delete(o.key, key)
@@ -140,8 +140,8 @@ func (w *writer) touch(name string, t touch) {
 	}
 }
 
-// purge removes what has expired. It may have been written anew since it was found.
-func (w *writer) purge(keys [][]byte) {
+// sweep deletes what has expired. It may have been written anew since it was found.
+func (w *writer) sweep(keys [][]byte) {
 	for _, key := range keys {
 		raw := w.bucket.Get(key)
 		if r, err := readRecord(raw, w.now); raw != nil && err == nil && r.value == nil {

@@ -39,20 +39,20 @@ func TestABatchIsOneTransaction(t *testing.T) {
 	s := openTemp(t, Options{})
 	before := transactions(t, s)
 	ops := []*op{
-		{kind: set, key: "a", value: []byte("1"), ttl: time.Hour},
-		{kind: set, key: "a", value: []byte("2"), ttl: time.Hour},                    // comes second
-		{kind: set, key: "a", old: []byte("1"), value: []byte("3"), ttl: time.Hour},  // goes on from the first
-		{kind: set, key: "b", old: []byte("x"), value: []byte("4"), ttl: time.Hour},  // nothing is there
-		{kind: set, key: "c", value: []byte("5"), ttl: time.Hour},                    // has nothing to do with it
-		{kind: set, key: "c", value: []byte("5"), ttl: time.Hour},                    // the same again
-		{kind: remove, key: "c", old: []byte("6")},                                   // another is there
-		{kind: remove, key: "d", old: []byte("7")},                                   // nothing is there
-		{kind: remove, key: "a", old: []byte("3")},                                   // what this batch has written
-		{kind: set, key: "a", old: []byte("3"), value: []byte("8"), ttl: time.Hour},  // is gone
-		{kind: set, key: "e", value: nil, ttl: time.Hour},                            // empty
-		{kind: set, key: "e", old: []byte{}, value: []byte("9"), ttl: time.Hour},     // is not nothing
-		{kind: set, key: "f", value: []byte("10"), ttl: -time.Hour},                  // has expired
-		{kind: set, key: "f", old: []byte("10"), value: []byte("x"), ttl: time.Hour}, // so this is not there
+		{kind: setOp, key: "a", value: []byte("1"), ttl: time.Hour},
+		{kind: setOp, key: "a", value: []byte("2"), ttl: time.Hour},                    // comes second
+		{kind: setOp, key: "a", old: []byte("1"), value: []byte("3"), ttl: time.Hour},  // goes on from the first
+		{kind: setOp, key: "b", old: []byte("x"), value: []byte("4"), ttl: time.Hour},  // nothing is there
+		{kind: setOp, key: "c", value: []byte("5"), ttl: time.Hour},                    // has nothing to do with it
+		{kind: setOp, key: "c", value: []byte("5"), ttl: time.Hour},                    // the same again
+		{kind: deleteOp, key: "c", old: []byte("6")},                                   // another is there
+		{kind: deleteOp, key: "d", old: []byte("7")},                                   // nothing is there
+		{kind: deleteOp, key: "a", old: []byte("3")},                                   // what this batch has written
+		{kind: setOp, key: "a", old: []byte("3"), value: []byte("8"), ttl: time.Hour},  // is gone
+		{kind: setOp, key: "e", value: nil, ttl: time.Hour},                            // empty
+		{kind: setOp, key: "e", old: []byte{}, value: []byte("9"), ttl: time.Hour},     // is not nothing
+		{kind: setOp, key: "f", value: []byte("10"), ttl: -time.Hour},                  // has expired
+		{kind: setOp, key: "f", old: []byte("10"), value: []byte("x"), ttl: time.Hour}, // so this is not there
 	}
 	run(t, s, ops...)
 	for i, found := range map[int]string{1: "1", 3: "", 6: "5", 9: "", 13: ""} {
@@ -118,9 +118,9 @@ func TestAFullDisk(t *testing.T) {
 
 	// All of a batch fail, what would have been conflicts too, and nothing is
 	// seen of any.
-	large := &op{kind: set, key: "large", value: make([]byte, 300_000), ttl: time.Hour}
-	small := &op{kind: set, key: "mine", old: []byte("one"), value: []byte("two"), ttl: time.Hour}
-	conflict := &op{kind: remove, key: "mine", old: []byte("x")}
+	large := &op{kind: setOp, key: "large", value: make([]byte, 300_000), ttl: time.Hour}
+	small := &op{kind: setOp, key: "mine", old: []byte("one"), value: []byte("two"), ttl: time.Hour}
+	conflict := &op{kind: deleteOp, key: "mine", old: []byte("x")}
 	run(t, s, small, large, conflict)
 	for _, o := range []*op{large, small, conflict} {
 		if !errors.Is(o.err, sessionstore.ErrUnavailable) || errors.Is(o.err, sessionstore.ErrConflict) || o.found.Found() {

@@ -17,8 +17,8 @@ func fullFile(t *testing.T, c *clock, n int) string {
 		var ops []*op
 		for j := i; j < i+1000; j++ {
 			ops = append(ops,
-				&op{kind: set, key: fmt.Sprint("stays", j), value: fmt.Appendf(nil, "%0500d", j), ttl: time.Hour},
-				&op{kind: set, key: fmt.Sprint("goes", j), value: fmt.Appendf(nil, "%0500d", j), ttl: time.Minute})
+				&op{kind: setOp, key: fmt.Sprint("stays", j), value: fmt.Appendf(nil, "%0500d", j), ttl: time.Hour},
+				&op{kind: setOp, key: fmt.Sprint("goes", j), value: fmt.Appendf(nil, "%0500d", j), ttl: time.Minute})
 		}
 		run(t, s, ops...)
 	}

@@ -62,7 +62,7 @@ func TestAMillionSessions(t *testing.T) {
 
 	f, _ = s.file(t.Context())
 	f.db.NoSync = true
-	for part := range slices.Chunk(list[:n*9/10], maxPurge) {
+	for part := range slices.Chunk(list[:n*9/10], maxSweep) {
 		err := f.update(func(b *bbolt.Bucket) (changes []written, err error) {
 			for _, key := range part {
 				if err := b.Delete([]byte(key)); err != nil {

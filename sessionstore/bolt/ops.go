@@ -44,12 +44,12 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 
 // CompareAndSet implements [sessionstore.Store].
 func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
-	return s.do(ctx, &op{kind: set, key: key, old: old, value: value, ttl: ttl})
+	return s.do(ctx, &op{kind: setOp, key: key, old: old, value: value, ttl: ttl})
 }
 
 // CompareAndDelete implements [sessionstore.Store].
 func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
-	return s.do(ctx, &op{kind: remove, key: key, old: old})
+	return s.do(ctx, &op{kind: deleteOp, key: key, old: old})
 }
 
 // Touch implements [sessionstore.Store]. It is written with the next change, or

@@ -13,15 +13,15 @@ const (
 	// pages.
 	sweepStep = 1000
 
-	// maxPurge is how many are removed in one, which waits for its turn like
+	// maxSweep is how many are deleted in one, which waits for its turn like
 	// every other change.
-	maxPurge = 256
+	maxSweep = 256
 
 	// passRest is the rest after a pass over all, in rests after a step.
 	passRest = 240
 )
 
-// sweep removes what has expired, a little at a time, until the file or the store
+// sweep deletes what has expired, a little at a time, until the file or the store
 // ends.
 func (s *Store) sweep(f *file) {
 	var next []byte // where to go on
@@ -40,14 +40,14 @@ func (s *Store) sweep(f *file) {
 		expired, after, err := s.expired(f, next)
 		next = after
 		for len(expired) > 0 && err == nil {
-			o := &op{kind: purge, keys: expired[:min(maxPurge, len(expired))]}
+			o := &op{kind: sweepOp, keys: expired[:min(maxSweep, len(expired))]}
 			expired = expired[len(o.keys):]
 			if err = f.commits.Do(f.alive, o); err == nil {
 				err = o.err
 			}
 		}
 		if err != nil && f.alive.Err() == nil {
-			s.o.OnError(fmt.Errorf("removing expired sessions: %w", err))
+			s.o.OnError(fmt.Errorf("deleting expired sessions: %w", err))
 			next = nil // and a long rest
 		}
 	}

@@ -34,7 +34,7 @@ func TestExpiredSessionsAreSwept(t *testing.T) {
 		if i%10 == 0 {
 			ttl = time.Hour
 		}
-		ops = append(ops, &op{kind: set, key: fmt.Sprintf("key%05d", i), value: []byte("one"), ttl: ttl})
+		ops = append(ops, &op{kind: setOp, key: fmt.Sprintf("key%05d", i), value: []byte("one"), ttl: ttl})
 	}
 	run(t, s, ops...)
 	time.Sleep(300 * time.Millisecond)
@@ -67,7 +67,7 @@ func TestASessionThatIsBackIsNotSwept(t *testing.T) {
 		t.Fatal(keys, next, err)
 	}
 	save(t, s, "back", nil, []byte("two"))
-	o := &op{kind: purge, keys: keys}
+	o := &op{kind: sweepOp, keys: keys}
 	run(t, s, o)
 	if o.err != nil {
 		t.Error(o.err)

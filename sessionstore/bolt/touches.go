@@ -121,7 +121,7 @@ func (s *Store) flush() {
 		if f == nil {
 			return // they wait for the file
 		}
-		o := &op{kind: nudge}
+		o := &op{kind: nudgeOp}
 		err := f.commits.Do(f.alive, o)
 		if err == nil {
 			err = o.err

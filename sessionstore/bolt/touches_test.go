@@ -93,7 +93,7 @@ func TestClosingWritesTouches(t *testing.T) {
 	value := []byte("one")
 	run(t, s, func() (ops []*op) {
 		for i := range n {
-			ops = append(ops, &op{kind: set, key: fmt.Sprint("key", i), value: value, ttl: time.Hour})
+			ops = append(ops, &op{kind: setOp, key: fmt.Sprint("key", i), value: value, ttl: time.Hour})
 		}
 		return ops
 	}()...)

@@ -106,7 +106,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 			return sessionstore.Entry{}, err
 		}
 		if h == nil {
-			// Removed before, and the answer was lost, perhaps.
+			// Deleted before, and the answer was lost, perhaps.
 			if err := s.syncNames(); !errors.Is(err, fs.ErrNotExist) {
 				return sessionstore.Entry{}, err
 			}

@@ -23,7 +23,7 @@ const (
 	tempAge = 5 * time.Minute
 )
 
-// sweep removes what has expired, a little at a time, and what killed processes have left, until the store is closed.
+// sweep deletes what has expired, a little at a time, and removes what killed processes have left, until the store is closed.
 func (s *Store) sweep() {
 	for s.rest(s.o.SweepInterval) {
 		if err := s.pass(); err != nil && s.alive.Err() == nil {
@@ -42,7 +42,7 @@ func (s *Store) rest(d time.Duration) bool {
 	for {
 		select {
 		case <-s.full:
-			if err := s.prune(); err != nil {
+			if err := s.makeRoom(); err != nil {
 				s.o.OnError(fmt.Errorf("making room for new sessions: %w", err))
 			}
 		case <-timer.C:
@@ -60,7 +60,7 @@ func (s *Store) pass() error {
 		if err != nil {
 			return // its own operation tells of it
 		}
-		if h.deadline > s.now() || !s.remove(path, h.deadline) {
+		if h.deadline > s.now() || !s.delete(path, h.deadline) {
 			found++
 		}
 	}, func() bool { return s.rest(s.o.SweepInterval) })
@@ -122,8 +122,8 @@ func readHeader(path string) (header, error) {
 	return parseHeader(raw[:])
 }
 
-// remove removes a session that nobody uses at this moment, if its deadline is still this one.
-func (s *Store) remove(path string, deadline int64) bool {
+// delete deletes a session that nobody uses at this moment, if its deadline is still this one.
+func (s *Store) delete(path string, deadline int64) bool {
 	if !s.keys.tryLock(path) {
 		return false
 	}

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// census counts the sessions in the folder, as far as this process knows: those that others make and remove it learns of
+// census counts the sessions in the folder, as far as this process knows: those that others make and delete it learns of
 // whenever all are looked at.
 type census struct {
 	mu     sync.Mutex
@@ -56,7 +56,7 @@ func (c *census) born(made bool) {
 	}
 }
 
-// leaving is called before a session is removed, and what it returns goes to gone.
+// leaving is called before a session is deleted, and what it returns goes to gone.
 func (c *census) leaving() (times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ func (s *Store) reserve(ctx context.Context) error {
 			}
 			return nil
 		}
-		if err := s.prune(); err != nil {
+		if err := s.makeRoom(); err != nil {
 			return err
 		}
 		if s.census.now() >= threshold {
@@ -123,8 +123,8 @@ func (s *Store) reserve(ctx context.Context) error {
 // spareOf is how much room is made at once.
 func spareOf(threshold int) int { return max(threshold/10, 1) }
 
-// prune removes what has expired and, if there are still too many, the soonest to expire.
-func (s *Store) prune() error {
+// makeRoom deletes what has expired and, if there are still too many, evicts the soonest to expire.
+func (s *Store) makeRoom() error {
 	c := &s.census
 	c.pruning.Lock()
 	defer c.pruning.Unlock()
@@ -155,7 +155,7 @@ func (s *Store) prune() error {
 		if !expired && c.now() <= target {
 			break
 		}
-		if s.remove(f.path, f.deadline) && !expired {
+		if s.delete(f.path, f.deadline) && !expired {
 			evicted++
 		}
 	}

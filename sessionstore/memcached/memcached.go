@@ -160,7 +160,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 			case !r.is(old):
 				return v.conflict(r)
 			}
-			if removed, err := v.remove(r); removed || err != nil {
+			if deleted, err := v.delete(r); deleted || err != nil {
 				return sessionstore.Entry{}, err
 			}
 		}

@@ -113,9 +113,9 @@ func (v *visit) replace(r record, value []byte, ttl time.Duration) (done bool, e
 	return v.write(func(c *memcache.Client) error { return c.CompareAndSwap(r.item) })
 }
 
-// remove removes an item, if it is still there. The protocol's delete compares nothing: the item is replaced by one that has
+// delete deletes an item, if it is still there. The protocol's delete compares nothing: the item is replaced by one that has
 // expired already.
-func (v *visit) remove(r record) (done bool, err error) {
+func (v *visit) delete(r record) (done bool, err error) {
 	r.item.Value, r.item.Expiration = nil, -1
 	return v.write(func(c *memcache.Client) error { return c.CompareAndSwap(r.item) })
 }

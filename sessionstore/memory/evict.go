@@ -15,7 +15,7 @@ func (s *Store) reserve(sessions, bytes int64) bool {
 	return true
 }
 
-// evict drops the session that was not used for the longest time. When others use
+// evict deletes the session that was not used for the longest time. When others use
 // it or take it away meanwhile, it may be the next oldest, or none.
 func (s *Store) evict() {
 	var from *shard
@@ -36,7 +36,7 @@ func (s *Store) evict() {
 		return
 	}
 	early := it.deadline > now
-	s.drop(from, it)
+	s.delete(from, it)
 	from.mu.Unlock()
 	if early && s.onEvict != nil {
 		s.onEvict()

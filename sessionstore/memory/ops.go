@@ -99,7 +99,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 		return it.entry(now), sessionstore.ErrConflict
 	}
 	if it != nil {
-		s.drop(sh, it)
+		s.delete(sh, it)
 	}
 	return sessionstore.Entry{}, nil
 }

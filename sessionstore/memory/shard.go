@@ -75,7 +75,7 @@ func (s *Store) shard(key string) *shard {
 func (s *Store) live(sh *shard, key string, now time.Duration) *item {
 	it := sh.items[key]
 	if it != nil && it.deadline <= now {
-		s.drop(sh, it)
+		s.delete(sh, it)
 		return nil
 	}
 	return it
@@ -102,8 +102,8 @@ func (s *Store) use(sh *shard, it *item) {
 	sh.setOldest()
 }
 
-// drop removes an item.
-func (s *Store) drop(sh *shard, it *item) {
+// delete deletes an item.
+func (s *Store) delete(sh *shard, it *item) {
 	if sh.sweep == it {
 		sh.sweep = it.prev
 	}

@@ -44,7 +44,7 @@ func (s *Store) sweepShard(sh *shard) {
 			it := sh.sweep
 			sh.sweep = it.prev
 			if it.deadline <= now {
-				s.drop(sh, it)
+				s.delete(sh, it)
 			}
 		}
 		sh.mu.Unlock()

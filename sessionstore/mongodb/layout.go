@@ -92,9 +92,9 @@ func (d *documents) touch(ctx context.Context, c *mongo.Collection, name string,
 	return err
 }
 
-// remove removes the document. Where a key may have several it is never done with that: another would be there from then on, and
+// delete deletes the document. Where a key may have several it is never done with that: another would be there from then on, and
 // whoever logs out would be logged in.
-func (d *documents) remove(ctx context.Context, c *mongo.Collection, name string, old []byte) (done bool, err error) {
+func (d *documents) delete(ctx context.Context, c *mongo.Collection, name string, old []byte) (done bool, err error) {
 	result, err := c.DeleteOne(ctx, d.holding(name, old))
 	return err == nil && result.DeletedCount > 0 && d.unique(), err
 }

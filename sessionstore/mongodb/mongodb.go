@@ -89,7 +89,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 // CompareAndDelete implements [sessionstore.Store].
 func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
 	return s.write(ctx, key, old, nil, func(ctx context.Context, c *mongo.Collection) (bool, error) {
-		return s.documents.remove(ctx, c, s.opts.KeyPrefix+key, old)
+		return s.documents.delete(ctx, c, s.opts.KeyPrefix+key, old)
 	})
 }
 

@@ -16,12 +16,12 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/bolt"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps the sessions in a file of this machine, which it makes when the first
+// Module keeps the sessions in a file of this machine, which it makes when the first
 // session is asked for. A change that was answered is on disk. One process uses the
 // file at a time; another waits until it is free.
-type Store struct {
+type Module struct {
 	// The file. Placeholders such as {env.*} work. Default: session/sessions.db in Caddy's data directory
 	Path string `json:"path,omitempty"`
 
@@ -33,12 +33,12 @@ type Store struct {
 func DefaultPath() string { return filepath.Join(caddy.AppDataDir(), "session", "sessions.db") }
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.bolt", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.bolt", New: func() caddy.Module { return new(Module) }}
 }
 
 // Provision implements [caddy.Provisioner]. It looks at the file and leaves it as it is.
-func (s *Store) Provision(ctx caddy.Context) error {
+func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	var err error
 	if s.path, err = config.Path("path", s.Path, DefaultPath()); err != nil {
@@ -48,19 +48,19 @@ func (s *Store) Provision(ctx caddy.Context) error {
 }
 
 // check looks at the file, unless it is in use here.
-func (s *Store) check() error {
+func (s *Module) check() error {
 	if open, ok := stores.Find(s.identity()).(*bolt.Store); ok && open.InUse() {
 		return nil
 	}
 	return bolt.Check(s.path)
 }
 
-func (s *Store) identity() stores.Identity {
+func (s *Module) identity() stores.Identity {
 	return stores.Identity{Driver: "bolt", Resource: s.path}
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) {
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return stores.ShareFor(s.holder, s.identity(), func(log stores.Log) (sessionstore.Store, error) {
 		return bolt.Open(bolt.Options{Path: s.path, OnError: func(err error) { report(log().With(zap.String("path", s.path)), err) }}), nil
 	}, nil)
@@ -81,7 +81,7 @@ func report(log *zap.Logger, err error) {
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
 //	store bolt [<path>]
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if err := config.Optional(d, "store bolt", "the path of its file", &s.Path); err != nil {
 		return err
@@ -91,7 +91,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Store          = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ caddy.Provisioner     = (*Module)(nil)
+	_ stores.Module         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

@@ -21,11 +21,11 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps the sessions in a folder of this machine, one file a session. The folder is made when the first
+// Module keeps the sessions in a folder of this machine, one file a session. The folder is made when the first
 // session is saved. A change that was answered is on disk. Several processes may use the folder at once.
-type Store struct {
+type Module struct {
 	// The folder. Placeholders such as {env.*} work. Default: session/files in Caddy's data directory
 	Directory string `json:"directory,omitempty"`
 
@@ -45,12 +45,12 @@ type Store struct {
 func DefaultDirectory() string { return filepath.Join(caddy.AppDataDir(), "session", "files") }
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.file", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.file", New: func() caddy.Module { return new(Module) }}
 }
 
 // Provision implements [caddy.Provisioner]. It looks at the folder and leaves it as it is.
-func (s *Store) Provision(ctx caddy.Context) error {
+func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
 		return fmt.Errorf("store file: %w", err)
@@ -75,8 +75,8 @@ func parseMode(text string) (mode fs.FileMode, ok bool) {
 	return fs.FileMode(bits), err == nil && bits&0o600 == 0o600 && bits&^0o666 == 0
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) {
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "file", Resource: s.dir}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		return file.Open(file.Options{Dir: s.dir, OnError: s.report(log), OnEvict: s.warnOfEviction(log)}), nil
@@ -84,10 +84,12 @@ func (s *Store) Open() (sessionstore.Store, func(), error) {
 }
 
 // settle gives the store the settings that a newer configuration may change.
-func (s *Store) settle(store sessionstore.Store) { store.(layout.FolderStore).Set(s.mode, s.Threshold) }
+func (s *Module) settle(store sessionstore.Store) {
+	store.(layout.FolderStore).Set(s.mode, s.Threshold)
+}
 
 // report returns a function that logs what the store cannot tell anybody else.
-func (s *Store) report(log stores.Log) func(error) {
+func (s *Module) report(log stores.Log) func(error) {
 	return func(err error) {
 		log := log().With(zap.String("path", s.dir))
 		if err == nil {
@@ -99,7 +101,7 @@ func (s *Store) report(log stores.Log) func(error) {
 }
 
 // OpenShared implements [stores.Sharer].
-func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	is, err := stores.LayoutOf[layout.File](l, false)
 	if err != nil {
 		return nil, nil, err
@@ -113,10 +115,10 @@ func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstor
 	}, s.settle)
 }
 
-// warnOfEviction returns a function that says that valid sessions are dropped, but not every time.
-func (s *Store) warnOfEviction(log stores.Log) func(int) {
+// warnOfEviction returns a function that says that valid sessions are evicted, but not every time.
+func (s *Module) warnOfEviction(log stores.Log) func(int) {
 	warn := stores.Sparingly(func() {
-		log().Warn("the session folder is at its threshold: sessions that are still valid are being dropped", zap.String("path", s.dir))
+		log().Warn("the session folder is at its threshold: sessions that are still valid are being evicted", zap.String("path", s.dir))
 	})
 	return func(int) { warn() }
 }
@@ -127,7 +129,7 @@ func (s *Store) warnOfEviction(log stores.Log) func(int) {
 //		mode      <mode>
 //		threshold <number>
 //	}
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if err := config.Optional(d, "store file", "its folder", &s.Directory); err != nil {
 		return err
@@ -135,7 +137,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return s.block().Read(d, "store file")
 }
 
-func (s *Store) block() config.Options {
+func (s *Module) block() config.Options {
 	return config.Options{
 		"mode": config.Matching(&s.Mode, "a mode such as 0600, 0640 or 0660", func(text string) bool {
 			_, ok := parseMode(text)
@@ -147,7 +149,7 @@ func (s *Store) block() config.Options {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Sharer         = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ caddy.Provisioner     = (*Module)(nil)
+	_ stores.Sharer         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

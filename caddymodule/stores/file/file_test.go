@@ -11,12 +11,12 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-func parse(text string) (*Store, error) {
-	s := new(Store)
+func parse(text string) (*Module, error) {
+	s := new(Module)
 	return s, s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
 }
 
-func provision(tb testing.TB, text string) (*Store, error) {
+func provision(tb testing.TB, text string) (*Module, error) {
 	tb.Helper()
 	s, err := parse(text)
 	if err != nil {
@@ -28,7 +28,7 @@ func provision(tb testing.TB, text string) (*Store, error) {
 }
 
 func TestCaddyfile(t *testing.T) {
-	for text, want := range map[string]Store{
+	for text, want := range map[string]Module{
 		"file":                               {},
 		"file /a/b":                          {Directory: "/a/b"},
 		"file {\n}":                          {},
@@ -99,7 +99,7 @@ func TestProvision(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	for _, bad := range []*Store{{Mode: "0400"}, {Mode: "x"}, {Threshold: -1}} {
+	for _, bad := range []*Module{{Mode: "0400"}, {Mode: "x"}, {Threshold: -1}} {
 		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 		if err := bad.Provision(ctx); err == nil {
 			t.Errorf("%+v: no error", bad)

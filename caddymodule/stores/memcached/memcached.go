@@ -16,11 +16,11 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/memcached"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps the sessions in memcached, on one server or spread over several. Memcached is a cache: a server that is
+// Module keeps the sessions in memcached, on one server or spread over several. Memcached is a cache: a server that is
 // restarted, or whose memory is full, loses sessions. Caddy starts without it, and recovers by itself when it returns.
-type Store struct {
+type Module struct {
 	// The addresses, host:port or the path of a Unix socket, also as unix//path. All proxies that share sessions name the same servers, in any
 	// order. An app's sessions can be shared on one server only. Placeholders such as {env.*} work here and in the prefix.
 	// Default: localhost:11211
@@ -49,12 +49,12 @@ const (
 )
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.memcached", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.memcached", New: func() caddy.Module { return new(Module) }}
 }
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.
-func (s *Store) Provision(ctx caddy.Context) error {
+func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
 		return fmt.Errorf("store memcached: %w", err)
@@ -71,7 +71,7 @@ func (s *Store) Provision(ctx caddy.Context) error {
 }
 
 // options resolves the placeholders.
-func (s *Store) options() (memcached.Options, error) {
+func (s *Module) options() (memcached.Options, error) {
 	opts := memcached.Options{Timeout: time.Duration(s.Timeout), PoolSize: s.PoolSize}
 	var err error
 	if opts.KeyPrefix, err = config.Resolve("key_prefix", config.Or(s.KeyPrefix, defaultPrefix)); err != nil {
@@ -96,12 +96,12 @@ func (s *Store) options() (memcached.Options, error) {
 	return opts, nil
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) {
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return s.share(s.identity, s.opts)
 }
 
-func (s *Store) share(id stores.Identity, opts memcached.Options) (sessionstore.Store, func(), error) {
+func (s *Module) share(id stores.Identity, opts memcached.Options) (sessionstore.Store, func(), error) {
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		opts.OnState = func(addr string, err error) { report(log(), addr, err) }
 		return memcached.Open(opts)
@@ -109,7 +109,7 @@ func (s *Store) share(id stores.Identity, opts memcached.Options) (sessionstore.
 }
 
 // OpenShared implements [stores.Sharer]. There may be one server only: with several, the app's client has its own way to choose one.
-func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	is, err := stores.LayoutOf[layout.Memcached](l, s.KeyPrefix != nil)
 	if err != nil {
 		return nil, nil, err
@@ -139,13 +139,13 @@ func report(log *zap.Logger, addr string, err error) {
 //		timeout    <duration>
 //		pool_size  <connections>
 //	}
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
 	return s.block().Read(d, "store memcached")
 }
 
-func (s *Store) block() config.Options {
+func (s *Module) block() config.Options {
 	return config.Options{
 		"key_prefix": config.Given(&s.KeyPrefix, config.Text),
 		"timeout":    config.Duration(&s.Timeout),
@@ -155,7 +155,7 @@ func (s *Store) block() config.Options {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Sharer         = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ caddy.Provisioner     = (*Module)(nil)
+	_ stores.Sharer         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

@@ -10,12 +10,12 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-func parse(text string) (*Store, error) {
-	s := new(Store)
+func parse(text string) (*Module, error) {
+	s := new(Module)
 	return s, s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
 }
 
-func provision(tb testing.TB, s *Store) error {
+func provision(tb testing.TB, s *Module) error {
 	tb.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: tb.Context()})
 	tb.Cleanup(cancel)
@@ -24,7 +24,7 @@ func provision(tb testing.TB, s *Store) error {
 
 func TestCaddyfile(t *testing.T) {
 	prefix, empty := "a:", ""
-	for text, want := range map[string]Store{
+	for text, want := range map[string]Module{
 		"memcached":             {},
 		"memcached a:1 b /c":    {Addresses: []string{"a:1", "b", "/c"}},
 		"memcached a {\n}":      {Addresses: []string{"a"}},
@@ -98,7 +98,7 @@ func TestProvision(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	for _, bad := range []*Store{{PoolSize: -1}, {Timeout: 1}, {Timeout: -1}} {
+	for _, bad := range []*Module{{PoolSize: -1}, {Timeout: 1}, {Timeout: -1}} {
 		if err := provision(t, bad); err == nil {
 			t.Errorf("%+v: no error", bad)
 		}

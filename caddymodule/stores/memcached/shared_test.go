@@ -16,7 +16,7 @@ const day = 24 * time.Hour
 
 var python = layout.Memcached{Plain: 16, Zlib: 8}
 
-func mustProvision(t *testing.T, text string) *Store {
+func mustProvision(t *testing.T, text string) *Module {
 	t.Helper()
 	s, err := parse(text)
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps the sessions in memory: nothing is faster, and they are gone when the
+// Module keeps the sessions in memory: nothing is faster, and they are gone when the
 // process ends. They survive a reload of the configuration. When a limit is
 // reached, the sessions that were not used for longest go first.
-type Store struct {
+type Module struct {
 	// Which memory to use. Handlers that name the same one share it, with the
 	// limits of the last that was configured. Default: one for all
 	Name string `json:"name,omitempty"`
@@ -33,12 +33,12 @@ type Store struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.memory", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.memory", New: func() caddy.Module { return new(Module) }}
 }
 
 // Provision implements [caddy.Provisioner].
-func (s *Store) Provision(ctx caddy.Context) error {
+func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
 		return fmt.Errorf("store memory: %w", err)
@@ -46,8 +46,8 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) {
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "memory", Resource: s.Name}
 	return stores.ShareFor(s.holder, id, open, func(store sessionstore.Store) {
 		store.(*memory.Store).SetLimits(s.MaxSessions, s.MaxBytes)
@@ -56,7 +56,7 @@ func (s *Store) Open() (sessionstore.Store, func(), error) {
 
 func open(log stores.Log) (sessionstore.Store, error) {
 	return memory.New(memory.Options{OnEvict: stores.Sparingly(func() {
-		log().Warn("memory is full: sessions that are still valid are being dropped; raise max_sessions or max_bytes, or use another store")
+		log().Warn("memory is full: sessions that are still valid are being evicted; raise max_sessions or max_bytes, or use another store")
 	})}), nil
 }
 
@@ -66,7 +66,7 @@ func open(log stores.Log) (sessionstore.Store, error) {
 //		max_sessions <number>
 //		max_bytes    <size>
 //	}
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if err := config.Optional(d, "store memory", "its name", &s.Name); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return s.block().Read(d, "store memory")
 }
 
-func (s *Store) block() config.Options {
+func (s *Module) block() config.Options {
 	return config.Options{
 		"max_sessions": config.Number(&s.MaxSessions, 1),
 		"max_bytes":    config.Memory(&s.MaxBytes),
@@ -83,7 +83,7 @@ func (s *Store) block() config.Options {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Store          = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ caddy.Provisioner     = (*Module)(nil)
+	_ stores.Module         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

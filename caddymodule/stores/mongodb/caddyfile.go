@@ -19,7 +19,7 @@ import (
 //		dial_timeout <duration>
 //		timeout      <duration>
 //	}
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if err := config.Args(d, "store mongodb", "the uri", &s.URI); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return s.block().Read(d, "store mongodb")
 }
 
-func (s *Store) block() config.Options {
+func (s *Module) block() config.Options {
 	return config.Options{
 		"database":     config.Name(&s.Database),
 		"collection":   config.Name(&s.Collection),
@@ -41,7 +41,7 @@ func (s *Store) block() config.Options {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Sharer         = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ caddy.Provisioner     = (*Module)(nil)
+	_ stores.Sharer         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

@@ -17,10 +17,10 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps the sessions in a collection of MongoDB 4.4 or later. Caddy starts without it, and recovers by itself when it returns.
-type Store struct {
+// Module keeps the sessions in a collection of MongoDB 4.4 or later. Caddy starts without it, and recovers by itself when it returns.
+type Module struct {
 	// Where it is: "mongodb://user:password@host:27017/?replicaSet=name" or "mongodb+srv://…", with the options of MongoDB's drivers,
 	// such as tls=true. Placeholders such as {env.*} and {file.*} work here and in the other strings.
 	URI string `json:"uri,omitempty"`
@@ -53,12 +53,12 @@ type Store struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.mongodb", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.mongodb", New: func() caddy.Module { return new(Module) }}
 }
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.
-func (s *Store) Provision(ctx caddy.Context) error {
+func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
 		return fmt.Errorf("store mongodb: %w", err)
@@ -85,11 +85,11 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) { return s.share(s.opts) }
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) { return s.share(s.opts) }
 
 // OpenShared implements [stores.Sharer]. Indexes are the app's to make.
-func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	is, err := stores.LayoutOf[layout.MongoDB](l, s.KeyPrefix != "")
 	if err != nil {
 		return nil, nil, err
@@ -104,7 +104,7 @@ func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstor
 	return s.share(opts)
 }
 
-func (s *Store) share(opts mongodb.Options) (sessionstore.Store, func(), error) {
+func (s *Module) share(opts mongodb.Options) (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "mongodb", Resource: config.Fingerprint(s.uri, opts)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		opts.OnState = func(server string, err error) { report(log(), server, err) }

@@ -22,13 +22,13 @@ import (
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
-func parse(text string) (*Store, error) {
-	s := new(Store)
+func parse(text string) (*Module, error) {
+	s := new(Module)
 	return s, s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
 }
 
 // provision loads the module of a Caddyfile.
-func provision(tb testing.TB, text string) (*Store, error) {
+func provision(tb testing.TB, text string) (*Module, error) {
 	tb.Helper()
 	s, err := parse(text)
 	if err != nil {
@@ -39,7 +39,7 @@ func provision(tb testing.TB, text string) (*Store, error) {
 	return s, s.Provision(ctx)
 }
 
-func mustProvision(tb testing.TB, text string) *Store {
+func mustProvision(tb testing.TB, text string) *Module {
 	tb.Helper()
 	s, err := provision(tb, text)
 	if err != nil {
@@ -52,7 +52,7 @@ func TestCaddyfile(t *testing.T) {
 	t.Parallel()
 	ms := caddy.Duration(time.Millisecond)
 	on, off := true, false
-	for text, want := range map[string]Store{
+	for text, want := range map[string]Module{
 		"mongodb mongodb://u:p@h/?tls=true": {URI: "mongodb://u:p@h/?tls=true"},
 		"mongodb {env.MONGODB}":             {URI: "{env.MONGODB}"},
 		`mongodb mongodb://h {
@@ -139,7 +139,7 @@ func TestProvision(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	for _, bad := range []*Store{{}, {URI: "mongodb://h", PoolSize: -1}, {URI: "mongodb://h", Timeout: 1}} {
+	for _, bad := range []*Module{{}, {URI: "mongodb://h", PoolSize: -1}, {URI: "mongodb://h", Timeout: 1}} {
 		ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 		if err := bad.Provision(ctx); err == nil {
 			t.Errorf("%+v: no error", bad)

@@ -11,25 +11,25 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/none"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps nothing: what a response saves is forgotten, and every request is anonymous. It is for trying out an app,
+// Module keeps nothing: what a response saves is forgotten, and every request is anonymous. It is for trying out an app,
 // and for switching its sessions off without touching it. A response that changes something still sets a cookie, as
 // if there were a session; what that names is never found.
-type Store struct{}
+type Module struct{}
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.none", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.none", New: func() caddy.Module { return new(Module) }}
 }
 
-// Open implements [stores.Store].
-func (*Store) Open() (sessionstore.Store, func(), error) { return none.Store{}, func() {}, nil }
+// Open implements [stores.Module].
+func (*Module) Open() (sessionstore.Store, func(), error) { return none.Store{}, func() {}, nil }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
 //
 //	store none
-func (*Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (*Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if err := config.None(d, "store none"); err != nil {
 		return err
@@ -39,6 +39,6 @@ func (*Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 // Interface guards
 var (
-	_ stores.Store          = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ stores.Module         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

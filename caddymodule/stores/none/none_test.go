@@ -9,14 +9,14 @@ import (
 
 func TestCaddyfile(t *testing.T) {
 	for text, ok := range map[string]bool{"none": true, "none {\n}": true, "none x": false, "none {\nmode 0600\n}": false} {
-		if err := new(Store).UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); (err == nil) != ok {
+		if err := new(Module).UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); (err == nil) != ok {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
 func TestOpen(t *testing.T) {
-	s, release, err := new(Store).Open()
+	s, release, err := new(Module).Open()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,13 +35,13 @@ import (
 //			max_bytes   <size>
 //		}
 //	}
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
 	return s.block().Read(d, "store redis")
 }
 
-func (s *Store) block() config.Options {
+func (s *Module) block() config.Options {
 	return config.Options{
 		"username":          config.Text(&s.Username),
 		"password":          config.Text(&s.Password),
@@ -81,7 +81,7 @@ func (n *NearCache) block() config.Options {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Sharer         = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ caddy.Provisioner     = (*Module)(nil)
+	_ stores.Sharer         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

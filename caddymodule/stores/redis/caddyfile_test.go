@@ -43,7 +43,7 @@ const everything = `redis one:6379 two {
 func TestCaddyfile(t *testing.T) {
 	t.Parallel()
 	prefix, off := "shop:", false
-	want := &Store{
+	want := &Module{
 		Addresses: []string{"one:6379", "two"}, Username: "alice", Password: "{env.PASSWORD}", Master: "main",
 		SentinelUsername: "bob", SentinelPassword: "{file./run/secrets/sentinel}",
 		TLS:       &TLS{CA: "/etc/ca.pem", Certificate: "/etc/client.pem", Key: "/etc/client.key", ServerName: "redis.example.org"},
@@ -54,7 +54,7 @@ func TestCaddyfile(t *testing.T) {
 	if got := mustParse(t, everything); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
-	for text, want := range map[string]*Store{
+	for text, want := range map[string]*Module{
 		"redis":                              {},
 		"redis {\n}":                         {},
 		"redis localhost":                    {Addresses: []string{"localhost"}},
@@ -133,7 +133,7 @@ func TestJSONRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := new(Store)
+		again := new(Module)
 		if err := caddy.StrictUnmarshalJSON(encoded, again); err != nil {
 			t.Fatal(err)
 		}

@@ -9,15 +9,15 @@ import (
 )
 
 // parse reads the store of a Caddyfile: what stands behind "store".
-func parse(text string) (*Store, error) {
+func parse(text string) (*Module, error) {
 	d := caddyfile.NewTestDispenser(text)
 	d.Next()
 	d.Prev()
-	s := new(Store)
+	s := new(Module)
 	return s, s.UnmarshalCaddyfile(d)
 }
 
-func mustParse(t *testing.T, text string) *Store {
+func mustParse(t *testing.T, text string) *Module {
 	t.Helper()
 	s, err := parse(text)
 	if err != nil {
@@ -27,13 +27,13 @@ func mustParse(t *testing.T, text string) *Store {
 }
 
 // provision parses and provisions.
-func provision(t *testing.T, text string) (*Store, error) {
+func provision(t *testing.T, text string) (*Module, error) {
 	t.Helper()
 	s := mustParse(t, text)
 	return s, s.Provision(newContext(t))
 }
 
-func mustProvision(t *testing.T, text string) *Store {
+func mustProvision(t *testing.T, text string) *Module {
 	t.Helper()
 	s, err := provision(t, text)
 	if err != nil {

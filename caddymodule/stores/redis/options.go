@@ -16,7 +16,7 @@ import (
 const defaultAddress = "localhost"
 
 // options resolves the placeholders, and the URL if there is one. No error names what may hold a secret.
-func (s *Store) options() (redis.Options, error) {
+func (s *Module) options() (redis.Options, error) {
 	opts := redis.Options{
 		DB: s.DB, Cluster: s.Cluster, PoolSize: s.PoolSize, WaitReplicas: s.WaitReplicas,
 		DialTimeout: time.Duration(s.DialTimeout), ReadTimeout: time.Duration(s.ReadTimeout), WriteTimeout: time.Duration(s.WriteTimeout),
@@ -76,7 +76,7 @@ func (s *Store) options() (redis.Options, error) {
 }
 
 // fromURL reads what the URL says. What the options say already must not be there twice.
-func (s *Store) fromURL(address string, opts *redis.Options) error {
+func (s *Module) fromURL(address string, opts *redis.Options) error {
 	if strings.Contains(address, "?") {
 		return errors.New("address: the URL has a query: its options must stand in the block of the store")
 	}

@@ -15,11 +15,11 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps the sessions in Redis 6.2 or later, or in Valkey: on one server, behind Sentinel, or in a Cluster. Caddy starts
+// Module keeps the sessions in Redis 6.2 or later, or in Valkey: on one server, behind Sentinel, or in a Cluster. Caddy starts
 // without it, and recovers by itself when it returns.
-type Store struct {
+type Module struct {
 	// The addresses, host:port: of the server, of the Sentinels if there is a master, or of some nodes of the Cluster;
 	// several without a master mean a Cluster. One may be a URL: redis://, rediss:// (TLS) or unix://, as
 	// "redis://user:password@host:6379/0", or the path of a Unix socket, also as unix//path. Placeholders such as {env.*} work here
@@ -89,15 +89,15 @@ type NearCache struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.redis", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.redis", New: func() caddy.Module { return new(Module) }}
 }
 
 // defaultPrefix is what keys begin with. Those of an app may begin with it too: records are told apart by their form.
 const defaultPrefix = "session:"
 
 // Provision implements [caddy.Provisioner]. It connects to nothing.
-func (s *Store) Provision(ctx caddy.Context) error {
+func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
 		return fmt.Errorf("store redis: %w", err)
@@ -114,12 +114,12 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) {
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return s.share(s.identity, s.opts)
 }
 
-func (s *Store) share(id stores.Identity, opts redis.Options) (sessionstore.Store, func(), error) {
+func (s *Module) share(id stores.Identity, opts redis.Options) (sessionstore.Store, func(), error) {
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		opts.OnState = func(addr string, err error) { report(log(), addr, err) }
 		opts.OnNearCache = func(addr string, err error) { reportNear(log(), addr, err) }
@@ -128,7 +128,7 @@ func (s *Store) share(id stores.Identity, opts redis.Options) (sessionstore.Stor
 }
 
 // OpenShared implements [stores.Sharer]. Only the prefix differs.
-func (s *Store) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
+func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	if _, err := stores.LayoutOf[layout.Redis](l, s.KeyPrefix != nil); err != nil {
 		return nil, nil, err
 	}

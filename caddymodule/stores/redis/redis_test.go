@@ -295,4 +295,4 @@ func TestNothingIsConnected(t *testing.T) {
 	}
 }
 
-var _ caddy.Module = (*Store)(nil)
+var _ caddy.Module = (*Module)(nil)

@@ -25,7 +25,7 @@ import (
 //		max_lifetime   <duration>
 //		sweep_interval <duration>
 //	}
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	right := "the database (" + strings.Join(addons.Databases, ", ") + ") and its dsn or path"
 	if err := config.Args(d, "store sql", right, &s.Database, &s.DSN); err != nil {
@@ -37,7 +37,7 @@ func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return s.block().Read(d, "store sql")
 }
 
-func (s *Store) block() config.Options {
+func (s *Module) block() config.Options {
 	return config.Options{
 		"table":          config.Name(&s.Table),
 		"sequence":       config.Name(&s.Sequence),
@@ -54,7 +54,7 @@ func (s *Store) block() config.Options {
 
 // Interface guards
 var (
-	_ caddy.Provisioner     = (*Store)(nil)
-	_ stores.Sharer         = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ caddy.Provisioner     = (*Module)(nil)
+	_ stores.Sharer         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

@@ -20,11 +20,11 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store keeps the sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite. Caddy starts without the database, and recovers
+// Module keeps the sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite. Caddy starts without the database, and recovers
 // by itself when it returns.
-type Store struct {
+type Module struct {
 	// The database: postgres, mysql (MariaDB too) or sqlite.
 	Database string `json:"database,omitempty"`
 
@@ -69,8 +69,8 @@ type Store struct {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.session.stores.sql", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.session.stores.sql", New: func() caddy.Module { return new(Module) }}
 }
 
 var drivers = make(map[string]*sql.Driver)
@@ -91,7 +91,7 @@ func find(database string) (*sql.Driver, error) {
 }
 
 // Provision implements [caddy.Provisioner]. It connects to nothing. A file it looks at, and leaves it as it is.
-func (s *Store) Provision(ctx caddy.Context) error {
+func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
 		return fmt.Errorf("store sql: %w", err)
@@ -128,13 +128,13 @@ func (s *Store) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) {
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return s.open(s.opts)
 }
 
 // OpenShared implements [stores.Sharer].
-func (s *Store) OpenShared(l layout.Layout, _ time.Duration) (sessionstore.Store, func(), error) {
+func (s *Module) OpenShared(l layout.Layout, _ time.Duration) (sessionstore.Store, func(), error) {
 	is, err := stores.LayoutOf[layout.SQL](l, s.KeyPrefix != "")
 	if err != nil {
 		return nil, nil, err
@@ -147,7 +147,7 @@ func (s *Store) OpenShared(l layout.Layout, _ time.Duration) (sessionstore.Store
 	return s.open(opts)
 }
 
-func (s *Store) open(opts sql.Options) (sessionstore.Store, func(), error) {
+func (s *Module) open(opts sql.Options) (sessionstore.Store, func(), error) {
 	if err := sql.Check(s.driver, s.dsn, opts); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}

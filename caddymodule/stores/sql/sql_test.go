@@ -18,15 +18,15 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/sqlite"
 )
 
-func parse(text string) (*sql.Store, error) {
-	s := new(sql.Store)
+func parse(text string) (*sql.Module, error) {
+	s := new(sql.Module)
 	return s, s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
 }
 
 func TestCaddyfile(t *testing.T) {
 	t.Parallel()
 	ms := caddy.Duration(time.Millisecond)
-	for text, want := range map[string]sql.Store{
+	for text, want := range map[string]sql.Module{
 		"sql postgres postgres://u:p@h/d": {Database: "postgres", DSN: "postgres://u:p@h/d"},
 		`sql sqlite "/a b.db" {
 			table          a.b
@@ -80,7 +80,7 @@ func TestCaddyfileIsStrict(t *testing.T) {
 }
 
 // provision loads the module as Caddy does.
-func provision(t *testing.T, config string) (*sql.Store, error) {
+func provision(t *testing.T, config string) (*sql.Module, error) {
 	t.Helper()
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
 	t.Cleanup(cancel)
@@ -88,7 +88,7 @@ func provision(t *testing.T, config string) (*sql.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mod.(*sql.Store), nil
+	return mod.(*sql.Module), nil
 }
 
 func TestProvisioningTouchesNothing(t *testing.T) {

@@ -18,7 +18,7 @@ const (
 	// Auto is that of the record that was read last; before one was, a pickle, which all versions
 	// of Flask-Session read.
 	Auto Serialization = "auto"
-	// Pickle is the one of Flask-Session up to 0.6, and of its file backend in all versions.
+	// Pickle is the one of Flask-Session up to 0.6, and of its file store in all versions.
 	Pickle Serialization = "pickle"
 	// MessagePack is the default since 0.7.
 	MessagePack Serialization = "msgpack"

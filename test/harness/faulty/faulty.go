@@ -20,27 +20,27 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
-func init() { caddy.RegisterModule(new(Store)) }
+func init() { caddy.RegisterModule(new(Module)) }
 
-// Store is the module: store faulty <dir>.
-type Store struct {
+// Module is store faulty <dir>.
+type Module struct {
 	Dir string `json:"dir,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
-func (*Store) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".faulty", New: func() caddy.Module { return new(Store) }}
+func (*Module) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: stores.Namespace + ".faulty", New: func() caddy.Module { return new(Module) }}
 }
 
-// Open implements [stores.Store].
-func (s *Store) Open() (sessionstore.Store, func(), error) {
+// Open implements [stores.Module].
+func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return stores.Share(stores.Identity{Driver: "faulty", Resource: s.Dir}, func() (sessionstore.Store, error) {
 		return &store{Store: memory.New(memory.Options{}), control: Control(s.Dir)}, nil
 	})
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens.
-func (s *Store) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the module's name
 	if !d.AllArgs(&s.Dir) {
 		return d.ArgErr()
@@ -170,7 +170,7 @@ func (s *store) Touch(ctx context.Context, key string, old []byte, ttl time.Dura
 
 // Interface guards
 var (
-	_ stores.Store          = (*Store)(nil)
-	_ caddyfile.Unmarshaler = (*Store)(nil)
+	_ stores.Module         = (*Module)(nil)
+	_ caddyfile.Unmarshaler = (*Module)(nil)
 	_ sessionstore.Store    = (*store)(nil)
 )

@@ -16,7 +16,7 @@ import (
 func TestFile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "flask_session")
-	s := &file.Store{Directory: dir, Mode: "0640"}
+	s := &file.Module{Directory: dir, Mode: "0640"}
 	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
 	t.Cleanup(cancel)
 	if err := s.Provision(ctx); err != nil {
