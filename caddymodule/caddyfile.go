@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"encoding/json"
-	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/gate"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
@@ -23,7 +23,7 @@ func init() {
 	// Not before reverse_proxy: handle and route sort earlier than that, and would not be wrapped.
 	httpcaddyfile.RegisterDirectiveOrder("session", httpcaddyfile.Before, "basic_auth")
 	// Each comes right before basic_auth, so the later of them behind the other.
-	httpcaddyfile.RegisterHandlerDirective("session_gate", parseGate)
+	httpcaddyfile.RegisterHandlerDirective("session_gate", gate.Parse)
 	httpcaddyfile.RegisterDirectiveOrder("session_gate", httpcaddyfile.Before, "basic_auth")
 }
 
@@ -165,5 +165,4 @@ func (c *Cookie) block() config.Options {
 // Interface guards
 var (
 	_ caddyfile.Unmarshaler = (*Handler)(nil)
-	_ fmt.Stringer          = (*exchange)(nil)
 )

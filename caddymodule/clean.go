@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
@@ -206,7 +207,7 @@ func refuseTrace(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	w.Header().Set("Allow", methods) // RFC 9110, section 15.5.6
-	return fail(w, r, http.StatusMethodNotAllowed, errTrace)
+	return failure.Answer(w, r, http.StatusMethodNotAllowed, errTrace)
 }
 
 var errTrace = errors.New("TRACE would show the headers of the session to the client")

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/caddy-session/caddy-session/caddymodule/gate"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -69,7 +70,7 @@ func TestErrorsHaveABodyForPeople(t *testing.T) {
 	}
 	gated := func(t *testing.T) (caddyhttp.MiddlewareHandler, *http.Request) {
 		h := mustProvision(t, inMemory(t, ""))
-		g := &Gate{Field: "user", Login: "/login"}
+		g := &gate.Gate{Field: "user", Login: "/login"}
 		if err := g.Provision(caddy.Context{}); err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
+	"github.com/caddy-session/caddy-session/caddymodule/session"
+	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -96,23 +98,13 @@ const (
 	refused
 )
 
-// String keeps what the exchange holds out of placeholders and logs.
-func (x *exchange) String() string { return "session" }
-
-// exchangeVar is the request variable that holds the latest exchange. No placeholder can name it.
-const exchangeVar = "\x00session"
-
-func latest(r *http.Request) *exchange {
-	x, _ := caddyhttp.GetVar(r.Context(), exchangeVar).(*exchange)
-	return x
-}
-
 // enter makes the exchange.
 func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{h: h, r: r, host: r.Host, Visit: keep.Visit{Request: r, Session: keep.Nobody, Virtual: isVirtual(r)}}
 	x.secure = h.isSecure(r, x.Virtual)
 	x.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
-	x.outer, _ = x.vars[exchangeVar].(*exchange)
+	outer, _ := x.vars[session.Variable].(*view)
+	x.outer = (*exchange)(outer)
 	x.ResponseWriter, x.of = w, x
 	return x
 }
@@ -131,11 +123,11 @@ func (x *exchange) begin() error {
 	if err := h.keeper.Enter(&x.Visit); err != nil {
 		requests[requestUnavailable].Inc()
 		h.loggerFor(err).Error("session store not opened", zap.Error(err))
-		mayRepeat(x.ResponseWriter)
+		failure.MayRepeat(x.ResponseWriter)
 		return x.fail(http.StatusServiceUnavailable, err)
 	}
 	if x.vars != nil {
-		x.vars[exchangeVar] = x
+		x.vars[session.Variable] = (*view)(x)
 	}
 	if r := x.r; x.outer == nil {
 		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
@@ -192,7 +184,7 @@ func (x *exchange) load() error {
 		x.unavailable = true
 		return nil
 	}
-	mayRepeat(x.ResponseWriter)
+	failure.MayRepeat(x.ResponseWriter)
 	return x.fail(http.StatusServiceUnavailable, err)
 }
 
@@ -209,7 +201,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 		}
 		x.header.restore(x.Header())
 		x.withdraw()
-		err = fail(x.ResponseWriter, x.r, 0, x.failure)
+		err = failure.Answer(x.ResponseWriter, x.r, 0, x.failure)
 	}()
 	err = next.ServeHTTP(x, x.r)
 	if err == nil && x.progress == waiting {

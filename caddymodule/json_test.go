@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/caddy-session/caddy-session/caddymodule/gate"
 )
 
 // TestJSONIsHeldToTheRulesOfTheCaddyfile has both refused, in the same words, and the Caddyfile with file and line.
@@ -82,7 +84,7 @@ func TestTheGateInJSON(t *testing.T) {
 		{"session_gate a /login?next=1", `{"field":"a","login":"/login?next=1"}`, "the parameter next"},
 		{"session_gate a /login {\npreflight no\n}", `{"field":"a","login":"/login","preflight":"no"}`, `preflight must be gate or pass, not "no"`},
 	} {
-		err := new(Gate).UnmarshalCaddyfile(caddyfile.NewTestDispenser(tt.caddyfile))
+		err := new(gate.Gate).UnmarshalCaddyfile(caddyfile.NewTestDispenser(tt.caddyfile))
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "Testfile:") {
 			t.Errorf("%s: %v, want %q with file and line", tt.caddyfile, err, tt.want)
 		}

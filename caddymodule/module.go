@@ -16,7 +16,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/sessionstore"
 
-	// The stores of every build.
+	// The command, and the stores of every build.
+	_ "github.com/caddy-session/caddy-session/caddymodule/command"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/file"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memory"
@@ -27,7 +28,6 @@ import (
 func init() {
 	caddy.RegisterModule(new(Handler))
 	caddy.RegisterModule(new(Clean))
-	caddy.RegisterModule(new(Gate))
 }
 
 // Handler gives the handlers behind it server-side sessions. The browser holds one

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -41,8 +42,8 @@ func (x *exchange) placeholder(name string) (any, bool) {
 	case "data":
 		return s.Data(), true
 	case "error":
-		if failure, failed := x.failure.(caddyhttp.HandlerError); failed {
-			return publicText(failure), true
+		if err, failed := x.failure.(caddyhttp.HandlerError); failed {
+			return failure.PublicText(err), true
 		}
 		return "", true
 	}
@@ -50,7 +51,7 @@ func (x *exchange) placeholder(name string) (any, bool) {
 	if !isField {
 		return nil, false
 	}
-	if value, ok := x.lookupText(field); ok {
+	if value, ok := x.lookup(field); ok {
 		return native(value), true
 	}
 	return "", true
@@ -61,28 +62,24 @@ func (x *exchange) placeholder(name string) (any, bool) {
 func (x *exchange) Field(placeholder string) (value jsondoc.Value, found, isField bool) {
 	for ; x != nil; x = x.outer {
 		if text, ours := strings.CutPrefix(placeholder, x.h.placeholders+"data."); ours {
-			value, found = x.lookupText(text)
+			value, found = x.lookup(text)
 			return value, found, true
 		}
 	}
 	return jsondoc.Value{}, false, false
 }
 
-func (x *exchange) lookupText(field string) (value jsondoc.Value, found bool) {
-	path, err := jsondoc.ParsePath(field)
+// lookup returns a field of the data as the request found them, by its dotted path.
+func (x *exchange) lookup(path string) (value jsondoc.Value, found bool) {
+	field, err := jsondoc.ParsePath(path)
 	if err != nil {
 		return jsondoc.Value{}, false
 	}
-	return x.lookup(path)
-}
-
-// lookup returns a field of the data as the request found them.
-func (x *exchange) lookup(path jsondoc.Path) (value jsondoc.Value, found bool) {
 	doc, err := jsondoc.Parse(x.Session.Data(), sessionstore.MaxDepth)
 	if err != nil {
 		return jsondoc.Value{}, false
 	}
-	return doc.Lookup(path)
+	return doc.Lookup(field)
 }
 
 // native returns a field as matchers and expressions compare it best.

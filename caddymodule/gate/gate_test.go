@@ -1,7 +1,8 @@
-package caddymodule
+package gate_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,14 +12,23 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/caddy-session/caddy-session/caddymodule"
+	"github.com/caddy-session/caddy-session/caddymodule/gate"
 )
 
-func newGate(text string) (*Gate, error) {
-	g := new(Gate)
+func newGate(text string) (*gate.Gate, error) {
+	g := new(gate.Gate)
 	if err := g.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err != nil {
 		return nil, err
 	}
 	return g, g.Provision(caddy.Context{})
+}
+
+// prepare makes a request as a Caddy server hands it to its handlers.
+func prepare(w http.ResponseWriter, r *http.Request) *http.Request {
+	return caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
 }
 
 func TestGateErrors(t *testing.T) {
@@ -50,41 +60,42 @@ func TestGateErrors(t *testing.T) {
 	}
 }
 
-func TestGateLocation(t *testing.T) {
-	for _, test := range []struct{ gate, back, want string }{
-		{"session_gate user /login", "/a?b=c&d=é", "/login?next=%2Fa%3Fb%3Dc%26d%3D%C3%A9"},
-		{"session_gate user /login", "", "/login"},
-		{"session_gate user /login?", "/", "/login?next=%2F"},
-		{"session_gate user /login?from=gate#form", "/", "/login?from=gate&next=%2F#form"},
-		{"session_gate user /login?from=gate", "", "/login?from=gate"},
-		{"session_gate user /login?next=/ {\nparameter back[to]\n}", "/", "/login?next=/&back%5Bto%5D=%2F"},
-		{"session_gate user https://login.example.com", "/a", "https://login.example.com?next=%2Fa"},
-		{"session_gate user https://login.example.com/in?site=a", "/a", "https://login.example.com/in?site=a&next=%2Fa"},
-	} {
-		g, err := newGate(test.gate)
-		if err != nil {
-			t.Errorf("%s: %v", test.gate, err)
-			continue
-		}
-		if got := g.location(test.back); got != test.want {
-			t.Errorf("%s, back to %q: %s, want %s", test.gate, test.back, got, test.want)
-		}
-	}
-}
-
 // gated serves one request behind a session with these data, and reports whether it was let through.
-func gated(t *testing.T, options, gate, data string, r *http.Request) (*httptest.ResponseRecorder, bool, error) {
+func gated(t *testing.T, options, directive, data string, r *http.Request) (*httptest.ResponseRecorder, bool, error) {
 	t.Helper()
-	h := mustProvision(t, inMemory(t, options))
-	g, err := newGate(gate)
+	h := new(caddymodule.Handler)
+	text := fmt.Sprintf("session {\nsecret %s\nstore memory %q\n%s\n}", strings.Repeat("k", 32), t.Name(), options)
+	if err := h.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := caddy.ProvisionContext(new(caddy.Config))
+	if err == nil {
+		err = h.Provision(ctx)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	if data != "" {
-		r.AddCookie(create(t, h, data))
+	defer h.Cleanup()
+	g, err := newGate(directive)
+	if err != nil {
+		t.Fatal(err)
 	}
 	through := false
-	w, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+	serve := func(r *http.Request, next caddyhttp.HandlerFunc) (*httptest.ResponseRecorder, error) {
+		w := httptest.NewRecorder()
+		return w, h.ServeHTTP(w, prepare(w, r), next)
+	}
+	if data != "" {
+		w, err := serve(httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("X-Session-Update", data)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(w.Result().Cookies()[0])
+	}
+	w, err := serve(r, func(w http.ResponseWriter, r *http.Request) error {
 		return g.ServeHTTP(w, r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 			through = true
 			return nil
@@ -231,15 +242,15 @@ func TestGateNavigations(t *testing.T) {
 		{"preflight", "OPTIONS", []string{"Sec-Fetch-Mode", "cors", "Origin", "https://a.example", "Access-Control-Request-Method", "PUT", "Accept", "*/*"}, unauthorized},
 		{"OPTIONS without a sign", "OPTIONS", []string{"Origin", "https://a.example"}, forbidden},
 	} {
-		for _, gate := range []string{"session_gate user /login", "session_gate user /login {\npreflight gate\n}", "session_gate user /login {\npreflight pass\n}"} {
+		for _, directive := range []string{"session_gate user /login", "session_gate user /login {\npreflight gate\n}", "session_gate user /login {\npreflight pass\n}"} {
 			r := httptest.NewRequest(test.method, "/", nil)
 			for i := 0; i < len(test.header); i += 2 {
 				r.Header[test.header[i]] = []string{test.header[i+1]}
 			}
-			w, through, err := gated(t, "", gate, "", r)
-			if passes := test.name == "preflight" && strings.Contains(gate, "pass"); passes || through {
+			w, through, err := gated(t, "", directive, "", r)
+			if passes := test.name == "preflight" && strings.Contains(directive, "pass"); passes || through {
 				if through != passes {
-					t.Errorf("%s, %s: let through: %t, %v", gate, test.name, through, err)
+					t.Errorf("%s, %s: let through: %t, %v", directive, test.name, through, err)
 				}
 				continue
 			}

@@ -1,4 +1,5 @@
-package caddymodule
+// Package command is "caddy session": what looks after stored sessions from a shell.
+package command
 
 import (
 	"context"

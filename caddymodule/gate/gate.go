@@ -1,4 +1,5 @@
-package caddymodule
+// Package gate is the Caddy HTTP handler http.handlers.session_gate: it sends those to log in whose session lacks a field.
+package gate
 
 import (
 	"errors"
@@ -12,10 +13,14 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/caddymodule/session"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
+
+func init() { caddy.RegisterModule(new(Gate)) }
 
 // Gate lets those requests through whose session has a field, and sends browsers to log in with the others:
 //
@@ -50,8 +55,6 @@ type Gate struct {
 	// The name of the session handler, if it has one. Default: none
 	Name string `json:"name,omitempty"`
 
-	field jsondoc.Path
-
 	// loginPath is the login URL's, if that is of this site, loginQuery its query, and backQuery what precedes the way
 	// back in the query.
 	loginPath, loginQuery, backQuery string
@@ -81,7 +84,7 @@ func (g *Gate) provision() error {
 		return fmt.Errorf("session_gate: %w", err)
 	}
 	var err error
-	if g.field, err = jsondoc.ParsePath(g.Field); err != nil {
+	if _, err = jsondoc.ParsePath(g.Field); err != nil {
 		return fmt.Errorf("session_gate: field: %w", err)
 	}
 	login, err := parseLogin(g.Login)
@@ -140,29 +143,26 @@ var (
 )
 
 func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	x := latest(r)
-	for x != nil && x.h.Name != g.Name {
-		x = x.outer
-	}
-	if x == nil {
-		return fail(w, r, http.StatusInternalServerError, errNoHandler)
+	s := session.Of(r, g.Name)
+	if s == nil {
+		return failure.Answer(w, r, http.StatusInternalServerError, errNoHandler)
 	}
 	asked := asAsked(r)
-	if g.isLogin(asked.URL) || g.Preflight == preflightPass && isPreflight(r) || passes(x.lookup(g.field)) {
+	if g.isLogin(asked.URL) || g.Preflight == preflightPass && isPreflight(r) || passes(s.Field(g.Field)) {
 		return next.ServeHTTP(w, r)
 	}
-	if x.unavailable || x.failure != nil {
+	if s.Unavailable() {
 		// Who is logged in must not be asked to do so again because a store is out of reach.
-		mayRepeat(w)
-		return fail(w, r, http.StatusServiceUnavailable, errNotLoaded)
+		failure.MayRepeat(w)
+		return failure.Answer(w, r, http.StatusServiceUnavailable, errNotLoaded)
 	}
 	if !isNavigation(r) {
 		w.Header().Set("WWW-Authenticate", "Session") // RFC 9110, section 15.5.2
-		return fail(w, r, http.StatusUnauthorized, errGated)
+		return failure.Answer(w, r, http.StatusUnauthorized, errGated)
 	}
 	if asked.Method != http.MethodGet && asked.Method != http.MethodHead {
 		// It is no 401: a browser shows that to the user, and knows no way to log in with it.
-		return fail(w, r, http.StatusForbidden, errGated)
+		return failure.Answer(w, r, http.StatusForbidden, errGated)
 	}
 	w.Header().Set("Location", g.location(wayBack(asked.URL)))
 	w.Header().Set("Cache-Control", "no-store")
@@ -191,17 +191,12 @@ func asAsked(r *http.Request) *http.Request {
 	return r
 }
 
-func passes(v jsondoc.Value, found bool) bool {
-	switch v.Kind() {
-	case jsondoc.Null:
+func passes(field any, found bool) bool {
+	switch field {
+	case nil, false, "":
 		return false
-	case jsondoc.Bool:
-		return found && v.String() == "true"
-	case jsondoc.String:
-		return found && v.String() != ""
-	default:
-		return found
 	}
+	return found
 }
 
 // location is where to log in, and to come back from.
@@ -241,7 +236,8 @@ func (g *Gate) block() config.Options {
 	}
 }
 
-func parseGate(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+// Parse makes a handler of the directive session_gate.
+func Parse(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	g := new(Gate)
 	return g, g.UnmarshalCaddyfile(helper.Dispenser)
 }

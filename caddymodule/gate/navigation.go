@@ -1,9 +1,10 @@
-package caddymodule
+package gate
 
 import (
 	"net/http"
 	"strings"
 
+	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
@@ -13,7 +14,7 @@ func isNavigation(r *http.Request) bool {
 	if mode := r.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
 		return mode[0] == "navigate"
 	}
-	return r.Header["X-Requested-With"] == nil && !isWebSocket(r) && (r.Header["Accept"] == nil || asksForHTML(r))
+	return r.Header["X-Requested-With"] == nil && !isWebSocket(r) && (r.Header["Accept"] == nil || failure.AsksForHTML(r))
 }
 
 // isPreflight reports whether a request asks by CORS what another may do.

@@ -1,0 +1,51 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/caddymodule/session"
+)
+
+// TestOtherModulesReadTheSession: those of all handlers that the request has passed.
+func TestOtherModulesReadTheSession(t *testing.T) {
+	outer, inner := mustProvision(t, inMemory(t, "name shop")), mustProvision(t, inMemory(t, ""))
+	w, err := serve(outer, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, r *http.Request) error {
+		if s := session.From(r); s.Exists() || s.Ref() != "" || s.Data() != "{}" || s.Handler() != "shop" || s.Outer() != nil {
+			t.Errorf("without a session: %t, %q, %q", s.Exists(), s.Ref(), s.Data())
+		}
+		w.Header().Set("X-Session-shop-Update", `{"user":{"name":"zoe","id":7}}`)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(w.Result().Cookies()[0])
+	_, err = serve(outer, r, func(w http.ResponseWriter, r *http.Request) error {
+		return inner.ServeHTTP(w, r, handlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			if s := session.From(r); s.Handler() != "" || s.Exists() {
+				t.Errorf("the last handler is %q, its session exists: %t", s.Handler(), s.Exists())
+			}
+			s := session.Of(r, "shop")
+			name, _ := s.Field("user.name")
+			id, _ := s.Field("user.id")
+			_, missing := s.Field("user.mail")
+			if !s.Exists() || s.Unavailable() || len(s.Ref()) == 0 || name != "zoe" || id != json.Number("7") || missing {
+				t.Errorf("user.name %v, user.id %v", name, id)
+			}
+			if s != session.From(r).Outer() || session.Of(r, "other") != nil {
+				t.Error("another session than that of shop")
+			}
+			return nil
+		}))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if session.From(prepare(httptest.NewRecorder(), r)) != nil {
+		t.Error("a session without a handler")
+	}
+}
