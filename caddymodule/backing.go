@@ -10,6 +10,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/addons"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -21,7 +22,7 @@ func (h *Handler) provisionDialect(ctx caddy.Context) error {
 	}
 	mod, err := ctx.LoadModule(h, "DialectRaw")
 	if err != nil {
-		return fmt.Errorf("loading dialect: %w", err)
+		return fmt.Errorf("loading dialect: %w", addons.Explain(err, dialects.Namespace, "format", h.DialectRaw))
 	}
 	dialect, ok := mod.(dialects.Dialect)
 	if !ok {
@@ -86,7 +87,7 @@ func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.S
 		mod, err = ctx.LoadModuleByID(stores.Namespace+".bolt", nil)
 	}
 	if err != nil {
-		return o, fmt.Errorf("loading store: %w", err)
+		return o, fmt.Errorf("loading store: %w", addons.Explain(err, stores.Namespace, "backend", h.StoreRaw))
 	}
 	guest, ok := mod.(stores.Module)
 	if !ok {

@@ -27,7 +27,7 @@ func TestDialectOptions(t *testing.T) {
 		"a vault":                     {flask + "}\nvault sid", "vault does not go with dialect flask"},
 		"an adopted app":              {flask + "}\nadopt flask {\nsecret a\n}", "adopt does not go with a dialect"},
 
-		"a store that the app cannot have": {"store memory\ndialect flask_session", "dialect flask_session does not go with store memory"},
+		"a store that the app cannot have": {"store memory\ndialect flask_session", "dialect flask_session does not go with store memory: give it the store of the app, which is one of redis, memcached, mongodb, sql, file"},
 		"no store":                         {"dialect flask_session", "dialect flask_session does not go with store bolt"},
 		"a prefix at the store":            {"store redis r.invalid {\nkey_prefix x\n}\ndialect flask_session", "key_prefix belongs into the dialect's block"},
 		"a secret for nothing":             {shared + "secret a\n}", "secret: the cookies are signed with it only with: use_signer on"},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
+	"github.com/caddy-session/caddy-session/internal/addons"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/internal/vault"
@@ -83,7 +84,7 @@ func (h *Handler) newAdopt(ctx caddy.Context) (*parts.Adopt, error) {
 	}
 	mod, err := ctx.LoadModule(h, "AdoptRaw")
 	if err != nil {
-		return nil, fmt.Errorf("loading adopt: %w", err)
+		return nil, fmt.Errorf("loading adopt: %w", addons.Explain(err, adopters.Namespace, "kind", h.AdoptRaw))
 	}
 	adopter, ok := mod.(adopters.Adopter)
 	if !ok {

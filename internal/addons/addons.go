@@ -3,6 +3,8 @@
 package addons
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -44,6 +46,21 @@ func Hint(id string, args ...string) string {
 		pkg += "/" + database
 	}
 	return "is not compiled in; build with it: xcaddy build --with " + Root + pkg
+}
+
+// Explain returns the error of loading a module from JSON, whose name stands there under a key: if the
+// build lacks that module, it says how to get it.
+func Explain(err error, namespace, key string, config json.RawMessage) error {
+	var fields map[string]json.RawMessage
+	var name string
+	if json.Unmarshal(config, &fields) != nil || json.Unmarshal(fields[key], &name) != nil {
+		return err
+	}
+	id := namespace + "." + name
+	if _, missing := caddy.GetModule(id); missing == nil || Hint(id) == "" {
+		return err
+	}
+	return fmt.Errorf("%s %s", name, Hint(id))
 }
 
 // Known lists the modules in a namespace, whether or not they are compiled in.

@@ -3,6 +3,7 @@ package addons_test
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ import (
 
 // TestMain has this program be a Caddy with the handler alone, if a test asks it to.
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "session" {
+	if len(os.Args) > 1 && (os.Args[1] == "session" || os.Args[1] == "validate") {
 		caddycmd.Main()
 	}
 	os.Exit(m.Run())
@@ -52,6 +53,24 @@ func TestNotCompiledIn(t *testing.T) {
 		_, _, err := adapter.Adapt([]byte(":80\nsession {\n"+option+"\n}\n"), nil)
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v, want %s", option, err, says)
+		}
+	}
+	for handler, says := range map[string]string{
+		`"dialect":{"format":"flask"}`:                    "loading dialect: flask" + build + "frameworks/flask",
+		`"adopt":{"kind":"flask"}`:                        "loading adopt: flask" + build + "frameworks/flask",
+		`"store":{"backend":"mongodb"}`:                   "loading store: mongodb" + build + "caddymodule/stores/mongodb",
+		`"store":{"backend":"redis","addresses":["a b"]}`: "address",
+		`"store":{"backend":"rediss"}`:                    "unknown module: http.session.stores.rediss",
+		`"store":{}`:                                      "backend",
+	} {
+		config := filepath.Join(t.TempDir(), "caddy.json")
+		text := `{"apps":{"http":{"servers":{"s":{"routes":[{"handle":[{"handler":"session",` + handler + `}]}]}}}}}`
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.CommandContext(t.Context(), os.Args[0], "validate", "--config", config).CombinedOutput()
+		if err == nil || !strings.Contains(string(out), says) {
+			t.Errorf("%s: %v, %s", handler, err, out)
 		}
 	}
 	for dialect, says := range map[string]string{
