@@ -76,7 +76,7 @@ func (h *Handler) cookies(ctx context.Context) (dialects.Cookies, error) {
 	if h.format.Cookies != nil {
 		return h.format.Cookies, nil
 	}
-	return h.secret.get(ctx)
+	return h.secret.Get(ctx)
 }
 
 func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.StoreOptions, err error) {

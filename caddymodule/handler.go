@@ -228,8 +228,9 @@ func isVirtual(r *http.Request) bool {
 	return r.Header["Caddy-Templates-Include"] != nil && r.Context().Value(http.LocalAddrContextKey) == nil
 }
 
-// markHeader carries, from a handler to the same in a sub-request of templates, that
-// the session headers are the handler's own. It is hop-by-hop: no proxy passes it on.
+// markHeader carries, from a handler to the same in a sub-request of templates, that the session headers are the
+// handler's own. There is no straighter way: templates makes the context and the variables of a sub-request anew, and
+// copies the headers alone. It is hop-by-hop: no proxy passes it on.
 const markHeader = "Proxy-Connection"
 
 // secureMark stands behind the mark of a handler whose request was secure, so that the sub-requests of templates, which

@@ -145,7 +145,7 @@ type Handler struct {
 	keeper              keep.Keeper
 	cookie              cookieJar
 	names               names
-	secret              secret
+	secret              keep.Secret
 
 	doubt doubt
 
@@ -228,9 +228,6 @@ const (
 	// maxForward is how many bytes of data are forwarded at most, unless
 	// max_size allows more: servers limit the size of headers.
 	maxForward = 32 << 10
-
-	// minSecret is the length of the shortest key, in bytes.
-	minSecret = 16
 
 	// maxMaxSize leaves room in a record for messages, scope and head.
 	maxMaxSize = sessionstore.MaxRecord - 16<<10

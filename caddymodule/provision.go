@@ -61,7 +61,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.vary, h.anonymous = config.Or(h.Vary, true), h.OnStoreError == onErrorAnonymous
 	h.provisionScope()
-	if err := h.secret.provision(h.Secret, ctx.Storage()); err != nil {
+	if err := h.secret.Provision(h.Secret, ctx.Storage()); err != nil {
 		return err
 	}
 	if err := h.provisionStore(ctx); err != nil {

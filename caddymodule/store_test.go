@@ -121,7 +121,11 @@ func TestRefreshUnderWay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	id, _, _ := h.secret.signer.Load().Verify(cookie.Value)
+	sgn, err := h.secret.Get(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, _, _ := sgn.Verify(cookie.Value)
 	entry, err := store.Get(context.Background(), sessionstore.Ref(id))
 	if err != nil || !entry.Found() {
 		t.Errorf("the session has idled out under a request: %v", err)

@@ -14,21 +14,13 @@ import (
 )
 
 // errRefused is what a handler gets that goes on writing a response which is not forwarded.
-var errRefused error = quietError{errors.New("the session change was refused")}
+var errRefused = quiet(errors.New("the session change was refused"))
 
-// quietError is an error of writing to the client.
-type quietError struct{ error }
-
-func (e quietError) Unwrap() error { return e.error }
-
-// As makes the error pass for that of a client which has cancelled its request. reverse_proxy
-// logs others as warnings, with all headers of the request: with the session's data.
-func (quietError) As(target any) bool {
-	cancelled, ok := target.(**http3.Error)
-	if ok {
-		*cancelled = &http3.Error{Remote: true, ErrorCode: http3.ErrCodeRequestCanceled}
-	}
-	return ok
+// quiet makes an error of writing to the client pass for that of one which has cancelled its request. reverse_proxy logs
+// all others as warnings with the headers of the request, the session's data among them, and no option or other type of
+// error keeps it from that.
+func quiet(err error) error {
+	return errors.Join(err, &http3.Error{Remote: true, ErrorCode: http3.ErrCodeRequestCanceled})
 }
 
 // headWriter is a response writer that tells a handler when a response begins, in whichever way it does.
@@ -110,7 +102,7 @@ func (x *exchange) interim() bool {
 func (x *exchange) Write(p []byte) (int, error) {
 	n, err := x.headWriter.Write(p)
 	if err != nil && err != errRefused {
-		err = quietError{err}
+		err = quiet(err)
 	}
 	return n, err
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package keep
 
 import (
 	"context"
@@ -24,13 +24,16 @@ const (
 	// storageKey is where a key that nobody configured is kept.
 	storageKey = "session/secret.key"
 
+	// minSecret is the length of the shortest key, in bytes.
+	minSecret = 16
+
 	// generatedSecret is the length of such a key before it is encoded, in bytes.
 	generatedSecret = 32
 )
 
-// secret gives the signer of cookies: of the configured keys, or of one that is
+// Secret gives the signer of cookies: of the configured keys, or of one that is
 // kept in Caddy's storage and made at first use, since provisioning writes nothing.
-type secret struct {
+type Secret struct {
 	signer  atomic.Pointer[signer.Signer]
 	storage certmagic.Storage
 
@@ -44,9 +47,9 @@ type fetching struct {
 	err  error // valid when done is closed
 }
 
-// provision resolves the configured keys. The field that holds them stays as it
+// Provision resolves the configured keys. The field that holds them stays as it
 // is: Caddy may log it.
-func (s *secret) provision(configured []string, storage certmagic.Storage) error {
+func (s *Secret) Provision(configured []string, storage certmagic.Storage) error {
 	s.storage = storage
 	if len(configured) == 0 {
 		return nil
@@ -66,7 +69,7 @@ func (s *secret) provision(configured []string, storage certmagic.Storage) error
 	return s.use(keys...)
 }
 
-func (s *secret) use(keys ...[]byte) error {
+func (s *Secret) use(keys ...[]byte) error {
 	sgn, err := signer.New(signer.Options{Keys: keys, Salt: nativedialect.Salt})
 	if err != nil {
 		return fmt.Errorf("secret: %w", err)
@@ -84,9 +87,9 @@ const (
 	fetchPatience = 3 * time.Second
 )
 
-// get returns the signer. Only if no key is configured, and the storage was not asked
+// Get returns the signer. Only if no key is configured, and the storage was not asked
 // before, can that fail or take time.
-func (s *secret) get(ctx context.Context) (*signer.Signer, error) {
+func (s *Secret) Get(ctx context.Context) (*signer.Signer, error) {
 	if sgn := s.signer.Load(); sgn != nil {
 		return sgn, nil
 	}
@@ -109,7 +112,7 @@ func (s *secret) get(ctx context.Context) (*signer.Signer, error) {
 }
 
 // begin returns the attempt under way, or a new one. It goes on when those who wait give up.
-func (s *secret) begin() *fetching {
+func (s *Secret) begin() *fetching {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.fetching != nil {
@@ -139,7 +142,7 @@ func (s *secret) begin() *fetching {
 
 // fetch reads the key. Only if it is not there, and still is not when nobody else
 // can be making it, is one made: another key logs everybody out.
-func (s *secret) fetch(ctx context.Context) (key []byte, err error) {
+func (s *Secret) fetch(ctx context.Context) (key []byte, err error) {
 	if key, err = s.load(ctx); !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
@@ -156,7 +159,7 @@ func (s *secret) fetch(ctx context.Context) (key []byte, err error) {
 	return key, s.storage.Store(ctx, storageKey, key)
 }
 
-func (s *secret) load(ctx context.Context) ([]byte, error) {
+func (s *Secret) load(ctx context.Context) ([]byte, error) {
 	text, err := s.storage.Load(ctx, storageKey)
 	if err != nil {
 		return nil, err

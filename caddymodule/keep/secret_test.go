@@ -1,4 +1,4 @@
-package caddymodule
+package keep
 
 import (
 	"context"
@@ -19,12 +19,12 @@ func TestSecretIsMadeOnce(t *testing.T) {
 	values := make([]string, 3)
 	for i := range values {
 		wg.Go(func() {
-			var s secret
-			if err := s.provision(nil, storage); err != nil {
+			var s Secret
+			if err := s.Provision(nil, storage); err != nil {
 				t.Error(err)
 				return
 			}
-			sgn, err := s.get(context.Background())
+			sgn, err := s.Get(context.Background())
 			if err != nil {
 				t.Error(err)
 				return
@@ -44,8 +44,8 @@ func TestSecretIsMadeOnce(t *testing.T) {
 // that is only checked.
 func TestProvisionWritesNoSecret(t *testing.T) {
 	dir := t.TempDir()
-	var s secret
-	if err := s.provision(nil, &certmagic.FileStorage{Path: dir}); err != nil {
+	var s Secret
+	if err := s.Provision(nil, &certmagic.FileStorage{Path: dir}); err != nil {
 		t.Fatal(err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
@@ -64,11 +64,11 @@ func (brokenStorage) Load(context.Context, string) ([]byte, error) { return nil,
 // would log everybody out.
 func TestStorageErrorMakesNoSecret(t *testing.T) {
 	dir := t.TempDir()
-	var s secret
-	if err := s.provision(nil, brokenStorage{&certmagic.FileStorage{Path: dir}}); err != nil {
+	var s Secret
+	if err := s.Provision(nil, brokenStorage{&certmagic.FileStorage{Path: dir}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.get(context.Background()); !errors.Is(err, errBroken) {
+	if _, err := s.Get(context.Background()); !errors.Is(err, errBroken) {
 		t.Errorf("error %v, want %v", err, errBroken)
 	}
 	if entries, _ := os.ReadDir(dir); len(entries) != 0 {
@@ -82,11 +82,11 @@ func TestDamagedSecretStays(t *testing.T) {
 	if err := storage.Store(context.Background(), storageKey, []byte("short")); err != nil {
 		t.Fatal(err)
 	}
-	var s secret
-	if err := s.provision(nil, storage); err != nil {
+	var s Secret
+	if err := s.Provision(nil, storage); err != nil {
 		t.Fatal(err)
 	}
-	_, err := s.get(context.Background())
+	_, err := s.Get(context.Background())
 	if err == nil || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "short") {
 		t.Errorf("error %v", err)
 	}
