@@ -22,6 +22,7 @@ func TestPlaceholdersAreResolvedOneWay(t *testing.T) {
 	good := file("good", "0123456789abcdef\r\n\n")
 	for where, text := range map[string]string{
 		"secret: key 2 of 2":                "store memory\nsecret " + testSecret + " %",
+		"name":                              "store memory %",
 		"path":                              "store bolt %",
 		"directory":                         "store file %",
 		"address":                           "store redis %",

@@ -31,16 +31,22 @@ func Args(d *caddyfile.Dispenser, whose, right string, to ...*string) error {
 	return nil
 }
 
-// Optional reads the argument that may stand there up to the end of the line.
+// Optional reads the argument that may stand there up to the end of the line. It may not be empty.
 func Optional(d *caddyfile.Dispenser, whose, right string, to *string) error {
 	args, err := Arguments(d, whose, right, 0, 1)
-	if len(args) > 0 {
+	switch {
+	case err != nil || len(args) == 0:
+		return err
+	case args[0] == "":
+		return missing(d, whose, right) // as where a variable is not set: that is not to become the default
+	default:
 		*to = args[0]
+		return nil
 	}
-	return err
 }
 
-// Arguments reads from least to most of them, up to the end of the line; right says what they are. No error holds what stands there: it may be a part of a secret.
+// Arguments reads from least to most of them, up to the end of the line; right says what they are. No error holds what stands there:
+// it may be a part of a secret.
 func Arguments(d *caddyfile.Dispenser, whose, right string, least, most int) ([]string, error) {
 	args := d.RemainingArgs()
 	switch {

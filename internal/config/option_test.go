@@ -204,6 +204,7 @@ func TestArguments(t *testing.T) {
 	}
 	var a, b string
 	fails(t, "two", Optional(line("store to-find b"), "store x", "its folder", &a), "store x takes one value at most, its folder, and not 2; a value with blanks stands in quotes")
+	fails(t, "a variable that is not set", Optional(line(`store ""`), "store", "its folder", &a), "store: a value is missing: its folder")
 	if err := Args(line("store 1 2"), "store", "a and b", &a, &b); err != nil || a != "1" || b != "2" {
 		t.Errorf("%q %q %v", a, b, err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/seldom"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
@@ -117,10 +118,12 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 
 // warnOfEviction returns a function that says that valid sessions are evicted, but not every time.
 func (s *Module) warnOfEviction(log stores.Log) func(int) {
-	warn := stores.Sparingly(func() {
-		log().Warn("the session folder is at its threshold: sessions that are still valid are being evicted", zap.String("path", s.dir))
-	})
-	return func(int) { warn() }
+	var full seldom.Warning
+	return func(int) {
+		if full.Due() {
+			log().Warn("the session folder is at its threshold: sessions that are still valid are being evicted", zap.String("path", s.dir))
+		}
+	}
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:

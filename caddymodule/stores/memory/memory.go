@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/seldom"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
@@ -20,7 +21,7 @@ func init() { caddy.RegisterModule(new(Module)) }
 // reached, the sessions that were not used for longest go first.
 type Module struct {
 	// Which memory to use. Handlers that name the same one share it, with the
-	// limits of the last that was configured. Default: one for all
+	// limits of the last that was configured. Placeholders such as {env.*} work. Default: one for all
 	Name string `json:"name,omitempty"`
 
 	// How many sessions are kept at most. Default: 1000000
@@ -29,6 +30,7 @@ type Module struct {
 	// How many bytes the sessions take at most, overhead included. Default: 512 MiB
 	MaxBytes int64 `json:"max_bytes,omitempty"`
 
+	name   string
 	holder *stores.Holder
 }
 
@@ -40,7 +42,11 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 // Provision implements [caddy.Provisioner].
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
-	if err := s.block().Check(); err != nil {
+	err := s.block().Check()
+	if err == nil {
+		s.name, err = config.Resolve("name", s.Name)
+	}
+	if err != nil {
 		return fmt.Errorf("store memory: %w", err)
 	}
 	return nil
@@ -48,16 +54,19 @@ func (s *Module) Provision(ctx caddy.Context) error {
 
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
-	id := stores.Identity{Driver: "memory", Resource: s.Name}
+	id := stores.Identity{Driver: "memory", Resource: s.name}
 	return stores.ShareFor(s.holder, id, open, func(store sessionstore.Store) {
 		store.(*memory.Store).SetLimits(s.MaxSessions, s.MaxBytes)
 	})
 }
 
 func open(log stores.Log) (sessionstore.Store, error) {
-	return memory.New(memory.Options{OnEvict: stores.Sparingly(func() {
-		log().Warn("memory is full: sessions that are still valid are being evicted; raise max_sessions or max_bytes, or use another store")
-	})}), nil
+	var full seldom.Warning
+	return memory.New(memory.Options{OnEvict: func() {
+		if full.Due() {
+			log().Warn("memory is full: sessions that are still valid are being evicted; raise max_sessions or max_bytes, or use another store")
+		}
+	}}), nil
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
