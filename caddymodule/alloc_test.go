@@ -17,7 +17,7 @@ func TestWhatOthersSendNeedsNoMemory(t *testing.T) {
 	var room [1]string
 	for name, do := range map[string]func(){
 		"clean":    func() { clean(r, &h.names.request, nil) },
-		"identify": func() { h.cookie.take(r.Header, h.cookie.names[0], room[:0]) },
+		"identify": func() { h.cookie.Take(r.Header, h.cookie.Names[0], room[:0]) },
 	} {
 		if got := testing.AllocsPerRun(200, do); got > 0 {
 			t.Errorf("%s: %v allocations, none are allowed", name, got)

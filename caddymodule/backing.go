@@ -59,7 +59,7 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 		return err
 	}
 	if h.format.Client != nil {
-		h.keeper = keep.NewCookie(h.format.Client, opts, h.cookie.names[0])
+		h.keeper = keep.NewCookie(h.format.Client, opts, h.cookie.Names[0])
 		return nil
 	}
 	store, err := h.loadStore(ctx, opts.IdleTimeout)

@@ -87,7 +87,7 @@ func TestAttackTheSecondCookiesName(t *testing.T) {
 	if _, err := provision(t, inMemory(t, "vault caddy_session_browser")); err == nil || !strings.Contains(err.Error(), "the session's own cookie") {
 		t.Errorf("in the vault: %v", err)
 	}
-	if !mustProvision(t, inMemory(t, "")).cookie.names.meet(mustProvision(t, inMemory(t, "name browser\n")).cookie.names) {
+	if !mustProvision(t, inMemory(t, "")).cookie.Names.Meet(mustProvision(t, inMemory(t, "name browser\n")).cookie.Names) {
 		t.Error("a handler whose cookie has the same name is not noticed")
 	}
 }

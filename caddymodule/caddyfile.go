@@ -11,6 +11,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/gate"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
@@ -144,21 +145,7 @@ func (h *Handler) block() config.Options {
 		"store_timeout":     config.Duration(&h.StoreTimeout),
 		"on_store_error":    config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
 		"vary":              config.Given(&h.Vary, config.OnOff),
-		"cookie":            config.Block(&h.Cookie, "cookie", (*Cookie).block),
-	}
-}
-
-func (c *Cookie) block() config.Options {
-	return config.Options{
-		"name":         config.Matching(&c.Name, "a cookie's name", httpguts.ValidHeaderFieldName),
-		"domain":       config.Matching(&c.Domain, "a domain name", func(text string) bool { return validDomain(canonicalDomain(text)) }),
-		"path":         config.Matching(&c.Path, "a path that begins with / and holds no semicolon or comma", validPath),
-		"same_site":    config.OneOf(&c.SameSite, "lax", "strict", "none"),
-		"secure":       config.OneOf(&c.Secure, secureAuto, secureOn, secureOff),
-		"http_only":    config.Given(&c.HTTPOnly, config.OnOff),
-		"partitioned":  config.OnOff(&c.Partitioned),
-		"pass_through": config.OneOf(&c.PassThrough, passOn, passOff, passMark),
-		"permanent":    config.Given(&c.Permanent, config.OnOff),
+		"cookie":            config.Block(&h.Cookie, "cookie", (*cookie.Options).Block),
 	}
 }
 

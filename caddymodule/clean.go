@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/internal/wire"
@@ -43,18 +44,18 @@ type Clean struct {
 
 	names    wire.Names
 	response responseNames
-	own      cookieNames
+	own      cookie.Names
 	vault    vault.Patterns
 }
 
 // clean returns the handler that cleans the requests which a matcher leaves out.
 func (h *Handler) clean() *Clean {
 	c := &Clean{
-		Headers: h.names.guarded(h.Inject), ResponseHeaders: h.names.withheld(h.Capture), Cookies: h.Cookie.namesIn(h.Name),
+		Headers: h.names.guarded(h.Inject), ResponseHeaders: h.names.withheld(h.Capture), Cookies: h.Cookie.NamesIn(h.Name),
 		Vault: disownedNames(h.Vault, h.adoptedCookie), PassThrough: h.sharedCookie != "",
 	}
 	if h.Cookie != nil && h.Cookie.PassThrough != "" {
-		c.PassThrough = h.Cookie.PassThrough == passOn
+		c.PassThrough = h.Cookie.PassThrough == cookie.PassOn
 	}
 	if h.sharedCookie != "" && (h.Cookie == nil || h.Cookie.Name == "") {
 		c.Cookies = []string{h.sharedCookie}
@@ -82,7 +83,7 @@ func (c *Clean) Provision(ctx caddy.Context) error {
 		c.own = c.Cookies
 	}
 	var err error
-	if c.vault, err = vault.NewPatterns(c.Vault, cookieNames(c.Cookies).all()...); err != nil {
+	if c.vault, err = vault.NewPatterns(c.Vault, cookie.Names(c.Cookies).All()...); err != nil {
 		return fmt.Errorf("session_clean: vault: %w", err)
 	}
 	return nil

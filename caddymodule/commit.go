@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -99,24 +100,24 @@ func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
 	if byApp {
 		return // which has set it
 	}
-	cookie, permanent, end, browser := o.Cookie, o.Permanent, o.CookieEnd, o.Browser
+	becomes, permanent, end, browser := o.Cookie, o.Permanent, o.CookieEnd, o.Browser
 	if again {
-		cookie, permanent, end, browser = sessionstore.CookieSet, x.Session.Lasts(), x.Session.CookieEnd(), x.Session.Browser()
+		becomes, permanent, end, browser = sessionstore.CookieSet, x.Session.Lasts(), x.Session.CookieEnd(), x.Session.Browser()
 	} else {
 		value = o.Value
 	}
-	switch cookie {
+	switch becomes {
 	case sessionstore.CookieSet:
-		x.setCookie(h, x.h.cookie.set(x.secure, value, permanent, end))
+		x.setCookie(h, x.h.cookie.Set(x.secure, value, permanent, end))
 		if browser != "" {
-			x.setCookie(h, x.h.cookie.setBrowser(x.secure, browser))
+			x.setCookie(h, x.h.cookie.SetBrowser(x.secure, browser))
 		}
 	case sessionstore.CookieExpired:
 		if len(x.Cookies) > 0 {
-			x.setCookie(h, x.h.cookie.expire(x.secure, ""))
+			x.setCookie(h, x.h.cookie.Expire(x.secure, ""))
 		}
 		if len(x.Browser) > 0 {
-			x.setCookie(h, x.h.cookie.expire(x.secure, browserSuffix))
+			x.setCookie(h, x.h.cookie.Expire(x.secure, cookie.BrowserSuffix))
 		}
 	}
 }

@@ -64,8 +64,8 @@ func TestDialectDefaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := mustProvision(t, tt.options)
-			if h.cookie.names[0] != tt.cookie || h.cookie.permanent != tt.permanent || h.cookie.passThrough != tt.passThrough || h.keeper.Options().IdleTimeout != tt.lifetime {
-				t.Errorf("cookie %s, permanent %t, pass_through %t, %v", h.cookie.names[0], h.cookie.permanent, h.cookie.passThrough, h.keeper.Options().IdleTimeout)
+			if h.cookie.Names[0] != tt.cookie || h.cookie.Permanent != tt.permanent || h.cookie.PassThrough != tt.passThrough || h.keeper.Options().IdleTimeout != tt.lifetime {
+				t.Errorf("cookie %s, permanent %t, pass_through %t, %v", h.cookie.Names[0], h.cookie.Permanent, h.cookie.PassThrough, h.keeper.Options().IdleTimeout)
 			}
 		})
 	}
@@ -89,7 +89,7 @@ func TestAdoptOptions(t *testing.T) {
 		})
 	}
 	h := mustProvision(t, inMemory(t, "adopt flask {\nsecret a\n}"))
-	if h.adoptedCookie != "session" || h.cookie.permanent {
-		t.Errorf("cookie %s, permanent %t", h.adoptedCookie, h.cookie.permanent)
+	if h.adoptedCookie != "session" || h.cookie.Permanent {
+		t.Errorf("cookie %s, permanent %t", h.adoptedCookie, h.cookie.Permanent)
 	}
 }

@@ -48,7 +48,7 @@ func TestAttackEarlyData(t *testing.T) {
 		if c := test.cookie; c != nil {
 			name := c.Name
 			if test.tls != nil && c != other {
-				name = hostPrefix + name
+				name = "__Host-" + name
 			}
 			r.AddCookie(&http.Cookie{Name: name, Value: c.Value})
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
@@ -31,8 +32,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		err = x.begin()
 	}
 	if err != nil {
-		if !h.cookie.passThrough {
-			setAside(r, h.cookie.names)
+		if !h.cookie.PassThrough {
+			setAside(r, h.cookie.Names)
 		}
 		return err
 	}
@@ -113,7 +114,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 func (x *exchange) begin() error {
 	h := x.h
 	for o := x.outer; o != nil; o = o.outer {
-		if !o.ended && (wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.names.meet(h.cookie.names)) {
+		if !o.ended && (wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.Names.Meet(h.cookie.Names)) {
 			h.logger.Error(errTwoHandlers.Error()+"; "+advice(o.h, h),
 				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", x.cookieName()))
 			return x.fail(http.StatusInternalServerError, errTwoHandlers)
@@ -152,10 +153,10 @@ func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 // identify finds the cookies of ours. In a sub-request of templates, where the outer request has taken them, included
 // is the ref of its session.
 func (x *exchange) identify(included string) {
-	x.Cookies, x.Browser = x.h.cookie.take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
+	x.Cookies, x.Browser = x.h.cookie.Take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
 	if a, ok := x.vars[asideVar].(*aside); ok {
 		x.Cookies = append(x.Cookies, a.cookies[x.cookieName()]...)
-		x.Browser = append(x.Browser, a.cookies[x.cookieName()+browserSuffix]...)
+		x.Browser = append(x.Browser, a.cookies[x.cookieName()+cookie.BrowserSuffix]...)
 	}
 	// In an error route, the handler that failed before has taken the cookies.
 	for o := x.outer; o != nil && len(x.Cookies) == 0; o = o.outer {
@@ -252,6 +253,23 @@ func (x *exchange) included() (ref string) {
 	_, rest, _ := strings.Cut(info, `ref="`)
 	ref, _, _ = strings.Cut(rest, `"`)
 	return ref
+}
+
+// cookieName is the name that counts in this request: a cookie of our other name says nothing.
+func (x *exchange) cookieName() string { return x.h.cookie.NameFor(x.secure) }
+
+// cannotBePlanted reports whether our cookie in this request is one that no other host can have set.
+func (x *exchange) cannotBePlanted() bool { return cookie.HasPrefix(x.cookieName(), cookie.HostPrefix) }
+
+// isSecure reports whether the client came over TLS. A sub-request of templates does not say; there,
+// a cookie tells that browsers send only over TLS.
+func (h *Handler) isSecure(r *http.Request, virtual bool) bool {
+	if !virtual || !h.cookie.HostOnTLS || cookie.OverTLS(r) {
+		return cookie.OverTLS(r)
+	}
+	name := h.cookie.Names[1]
+	return asideOf(r).cookies[name] != nil ||
+		slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, name+"=") })
 }
 
 // maxHost is the length of the longest name of the DNS. What is longer is no host, and not worth keeping whole.

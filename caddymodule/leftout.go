@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
@@ -126,13 +127,13 @@ func borrow(r *http.Request) {
 }
 
 // setAside takes the session's cookies out of a request.
-func setAside(r *http.Request, own cookieNames) {
+func setAside(r *http.Request, own cookie.Names) {
 	if len(own) == 0 {
 		return
 	}
 	wire.RemoveCookies(r.Header, func(pair string) bool {
 		name, value := wire.ParseCookie(pair)
-		if !own.own(name) {
+		if !own.Own(name) {
 			return false
 		}
 		a := asideOf(r)

@@ -53,7 +53,7 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 		&parts.Flash{Header: h.names.flash, Base64: data.Base64},
 		&parts.Control{Info: h.names.info, Header: h.names.control})
 	others := len(h.parts)
-	if h.cookie.mark {
+	if h.cookie.Mark {
 		h.parts = append(h.parts, parts.Mark{})
 	}
 	if keep != nil {
@@ -96,12 +96,12 @@ func (h *Handler) newAdopt(ctx caddy.Context) (*parts.Adopt, error) {
 		return nil, errors.New("adopt does not go with a dialect that the app shares: there, its session is ours already")
 	case !httpguts.ValidHeaderFieldName(name) || strings.Contains(name, "*"):
 		return nil, fmt.Errorf("adopt: %q is not a cookie's name", name)
-	case h.cookie.names.own(name):
+	case h.cookie.Names.Own(name):
 		return nil, fmt.Errorf("adopt: %s is the session's own cookie; name it otherwise: cookie name", name)
 	}
 	h.adoptedCookie = p.Cookie
 	// The app says which sessions outlive the browser.
-	h.cookie.permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
+	h.cookie.Permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
 	return p, nil
 }
 
@@ -113,8 +113,8 @@ func (h *Handler) checkVault() error {
 }
 
 func (h *Handler) newVault() (p *parts.Vault, err error) {
-	own, names := h.cookie.names.all(), disownedNames(h.Vault, h.adoptedCookie)
-	if len(names) == 0 && h.cookie.passThrough {
+	own, names := h.cookie.Names.All(), disownedNames(h.Vault, h.adoptedCookie)
+	if len(names) == 0 && h.cookie.PassThrough {
 		return nil, nil // the app reads our cookie as it likes
 	}
 	if h.disowned, err = vault.NewPatterns(names, own...); err != nil {
@@ -128,7 +128,7 @@ func (h *Handler) newVault() (p *parts.Vault, err error) {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
 	// Most cookies of old apps end with the browser, and do so in the vault only if its own does.
-	h.cookie.permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
+	h.cookie.Permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
 	return p, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
@@ -134,7 +135,7 @@ type Handler struct {
 	Vary *bool `json:"vary,omitempty"`
 
 	// The cookie
-	Cookie *Cookie `json:"cookie,omitempty"`
+	Cookie *cookie.Options `json:"cookie,omitempty"`
 
 	logger *zap.Logger
 
@@ -143,7 +144,7 @@ type Handler struct {
 	format              dialects.Format
 	dialect             string // its name, if it is another program's
 	keeper              keep.Keeper
-	cookie              cookieJar
+	cookie              cookie.Jar
 	names               names
 	secret              keep.Secret
 
@@ -189,39 +190,6 @@ func (h *Handler) Cleanup() error {
 		h.keeper.Cleanup()
 	}
 	return nil
-}
-
-// Cookie is how the browser keeps the session's id. When a new configuration changes what is here, but for permanent and
-// pass_through, the next response to a client with a session sets the cookie again.
-type Cookie struct {
-	// Default: caddy_session, or caddy_session_name with a name. For requests that came over TLS it has __Host- in front,
-	// unless there is a domain, another path, secure off, pass_through or a dialect with a name of its own
-	Name string `json:"name,omitempty"`
-
-	// The domain that shares the cookie with its subdomains. Default: none, the host alone gets it
-	Domain string `json:"domain,omitempty"`
-
-	// Default: /
-	Path string `json:"path,omitempty"`
-
-	// lax, strict or none. Default: lax
-	SameSite string `json:"same_site,omitempty"`
-
-	// auto (as the request came, or as a trusted proxy says that it came), on or off. Default: auto
-	Secure string `json:"secure,omitempty"`
-
-	// Whether scripts are kept from the cookie. Default: true
-	HTTPOnly *bool `json:"http_only,omitempty"`
-
-	// Whether the cookie is kept apart for each top-level site (CHIPS). Default: false
-	Partitioned bool `json:"partitioned,omitempty"`
-
-	// Whether the backend gets the cookie too, and may set it: on or off. mark: it gets the cookie's name with the value 1 while there
-	// is a session, so that a cache in between sees that. Default: off; on with a shared dialect
-	PassThrough string `json:"pass_through,omitempty"`
-
-	// Whether the cookie outlives the browser. Default: true, and false with vault or adopt; with a shared dialect, what that says
-	Permanent *bool `json:"permanent,omitempty"`
 }
 
 const (

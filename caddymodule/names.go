@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
@@ -77,7 +78,7 @@ func (s *responseNames) notInTrailers(name string) bool {
 
 // strip removes the names of the set from the head of a response that changes nothing, and the cookies in our names, and
 // reports whether there were any.
-func (s *responseNames) strip(h http.Header, own cookieNames) (found bool) {
+func (s *responseNames) strip(h http.Header, own cookie.Names) (found bool) {
 	for name, values := range h {
 		switch s.Find(name) {
 		case 0:
@@ -87,7 +88,7 @@ func (s *responseNames) strip(h http.Header, own cookieNames) (found bool) {
 			}
 			kept := slices.DeleteFunc(slices.Clone(values), func(line string) bool {
 				set, _ := wire.ParseSetCookie(line)
-				return own.own(set)
+				return own.Own(set)
 			})
 			if len(kept) < len(values) {
 				found = true

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 )
 
 // TestForwardedProto shows which of several values says that the client came over TLS.
@@ -34,7 +36,7 @@ func TestForwardedProto(t *testing.T) {
 		r.Header["X-Forwarded-Proto"] = test.lines
 		r = prepare(w, r)
 		caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, test.trusted)
-		if got := cameOverTLS(r); got != test.want {
+		if got := cookie.OverTLS(r); got != test.want {
 			t.Errorf("%s: %q: over TLS: %t", test.name, test.lines, got)
 		}
 	}

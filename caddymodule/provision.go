@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/internal/wire"
@@ -47,12 +48,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionDialect(ctx); err != nil {
 		return err
 	}
-	cookie := Cookie{}
+	var opts cookie.Options
 	if h.Cookie != nil {
-		cookie = *h.Cookie
+		opts = *h.Cookie
 	}
 	var err error
-	if h.cookie, err = cookie.jar(h.Name, &h.format); err != nil {
+	if h.cookie, err = opts.Jar(h.Name, &h.format); err != nil {
 		return err
 	}
 	h.provisionNames()
@@ -163,14 +164,14 @@ func reserved(name string) bool {
 	}
 }
 
-func validScope(text string) bool { return printable(text) && !strings.Contains(text, "|") }
+func validScope(text string) bool { return cookie.Printable(text) && !strings.Contains(text, "|") }
 
 func (h *Handler) provisionScope() {
 	switch {
 	case h.Scope != "":
 		h.site = "scope " + h.Scope
-	case h.cookie.domain != "":
-		h.site = "name " + h.Name + " domain " + h.cookie.domain
+	case h.cookie.Domain != "":
+		h.site = "name " + h.Name + " domain " + h.cookie.Domain
 	default:
 		h.site, h.hostScoped = "name "+h.Name, true
 	}
@@ -187,8 +188,8 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		TouchInterval:    time.Duration(h.TouchInterval),
 		MaxSize:          h.MaxSize,
 		RegenerateOn:     h.regenerateOn,
-		Permanent:        h.cookie.permanent,
-		CookieMark:       h.cookie.attributes(),
+		Permanent:        h.cookie.Permanent,
+		CookieMark:       h.cookie.Attributes(),
 	}
 	if h.format.Lifetime > 0 {
 		opts.IdleTimeout = h.format.Lifetime

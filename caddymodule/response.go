@@ -95,9 +95,9 @@ func (x *exchange) takeForeign(h http.Header, name string, values []string, t *t
 	var kept []string
 	for _, v := range values {
 		switch set, value := wire.ParseSetCookie(v); {
-		case !x.h.cookie.names.own(set):
+		case !x.h.cookie.Names.Own(set):
 			kept = append(kept, v)
-		case x.h.cookie.passThrough && set == x.cookieName():
+		case x.h.cookie.PassThrough && set == x.cookieName():
 			kept = append(kept, v)
 			t.app = append(t.app, value)
 		}
@@ -114,7 +114,7 @@ func (x *exchange) dropForeign(h http.Header) {
 		if strings.EqualFold(name, "Set-Cookie") {
 			wire.SetLines(h, name, slices.DeleteFunc(lines, func(line string) bool {
 				set, _ := wire.ParseSetCookie(line)
-				return x.h.cookie.names.own(set)
+				return x.h.cookie.Names.Own(set)
 			}))
 		}
 	}

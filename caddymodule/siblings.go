@@ -47,7 +47,7 @@ func (h *Handler) checkSiblings(ctx caddy.Context) error {
 		}
 		for i, b := range all {
 			for _, a := range all[:i] {
-				if wire.Fold(a.names.data) == wire.Fold(b.names.data) || a.Cookie.namesIn(a.Name).meet(b.Cookie.namesIn(b.Name)) {
+				if wire.Fold(a.names.data) == wire.Fold(b.names.data) || a.Cookie.NamesIn(a.Name).Meet(b.Cookie.NamesIn(b.Name)) {
 					return fmt.Errorf("two session directives without a matcher stand in one block, so that every request comes to both; %s", advice(a, b))
 				}
 			}

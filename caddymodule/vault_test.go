@@ -37,8 +37,8 @@ func TestVaultOptions(t *testing.T) {
 		"vault sid\ncookie {\npermanent off\n}": false,
 		"vault sid\ncookie {\nname x\n}":        false,
 	} {
-		if h := mustProvision(t, inMemory(t, options)); h.cookie.permanent != permanent {
-			t.Errorf("%s: permanent %v", options, h.cookie.permanent)
+		if h := mustProvision(t, inMemory(t, options)); h.cookie.Permanent != permanent {
+			t.Errorf("%s: permanent %v", options, h.cookie.Permanent)
 		}
 	}
 }

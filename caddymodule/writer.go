@@ -111,7 +111,7 @@ func (x *exchange) Write(p []byte) (int, error) {
 // committed.
 func (x *exchange) stripHead(message string) {
 	h := x.Header()
-	if x.h.names.response.strip(h, x.h.cookie.names) {
+	if x.h.names.response.strip(h, x.h.cookie.Names) {
 		x.h.logger.Warn(message)
 	}
 	for name := range h {

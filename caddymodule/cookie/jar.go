@@ -1,0 +1,146 @@
+// Package cookie is the session's cookie: its options, its names, and what is set and taken.
+package cookie
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/wire"
+)
+
+// Jar makes and reads our cookie.
+type Jar struct {
+	Names Names
+
+	// HostOnTLS says that over TLS the second of the names is used.
+	HostOnTLS bool
+
+	Domain string
+
+	// PassThrough says that the app gets the cookie too, and Mark that it gets a 1 in its place.
+	PassThrough, Mark bool
+
+	// Permanent says that the cookies of new sessions outlive the browser.
+	Permanent bool
+
+	path        string
+	sameSite    http.SameSite
+	secure      string
+	httpOnly    bool
+	partitioned bool
+}
+
+// Jar returns the cookie of a handler of this name. An error says what browsers would not take.
+func (c *Options) Jar(handlerName string, format *dialects.Format) (Jar, error) {
+	foreign := format.Foreign()
+	j := Jar{
+		Names: c.NamesIn(handlerName), Domain: canonicalDomain(c.Domain), path: cmp.Or(c.Path, "/"), secure: cmp.Or(c.Secure, secureAuto),
+		httpOnly: config.Or(c.HTTPOnly, true), Permanent: config.Or(c.Permanent, format.Permanent || !foreign),
+		partitioned: c.Partitioned, PassThrough: c.PassThrough == PassOn || c.PassThrough == "" && foreign, Mark: c.PassThrough == passMark,
+	}
+	if c.Name == "" && format.CookieName != "" {
+		j.Names = Names{format.CookieName}
+	}
+	switch c.SameSite {
+	case "", "lax":
+		j.sameSite = http.SameSiteLaxMode
+	case "strict":
+		j.sameSite = http.SameSiteStrictMode
+	case "none":
+		j.sameSite = http.SameSiteNoneMode
+	}
+	j.HostOnTLS = len(j.Names) > 1 && j.Domain == "" && j.path == "/" && j.secure != secureOff && !j.PassThrough
+	return j, j.check()
+}
+
+// check holds the cookie to what browsers demand (RFC 6265bis, CHIPS): they would
+// drop it without a word otherwise.
+func (j *Jar) check() error {
+	return errors.Join(j.checkPrefix(), j.checkSecure())
+}
+
+// Set returns the Set-Cookie value that gives a client, which came over TLS or did not, the value until end, or, if
+// the cookie is not permanent, until the browser closes.
+func (j *Jar) Set(secure bool, value string, permanent bool, end time.Time) string {
+	c := j.bare(secure)
+	c.Value = value
+	if permanent {
+		c.MaxAge = max(int((time.Until(end)+time.Second-1)/time.Second), 1)
+	}
+	return c.String()
+}
+
+// SetBrowser returns the Set-Cookie value of the second cookie.
+func (j *Jar) SetBrowser(secure bool, token string) string {
+	c := j.bare(secure)
+	c.Name += BrowserSuffix
+	c.Value = token
+	return c.String()
+}
+
+// Expire returns the Set-Cookie value that takes the cookie back, or, with its suffix, the second cookie.
+func (j *Jar) Expire(secure bool, suffix string) string {
+	c := j.bare(secure)
+	c.Name += suffix
+	c.MaxAge = -1
+	c.Expires = time.Unix(1, 0) // for browsers that do not know Max-Age
+	return c.String()
+}
+
+// Attributes stands for all that the cookie says beside its value and its end, as configured: what a request adds is no change.
+func (j *Jar) Attributes() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %s %t %t", j.Names, j.Domain, j.path, j.sameSite, j.secure, j.httpOnly, j.partitioned))
+	return string(sum[:8])
+}
+
+func (j *Jar) bare(secure bool) http.Cookie {
+	return http.Cookie{
+		Name: j.NameFor(secure), Path: j.path, Domain: j.Domain, SameSite: j.sameSite,
+		HttpOnly: j.httpOnly, Partitioned: j.partitioned,
+		Secure: j.secure == secureOn || j.secure == secureAuto && secure,
+	}
+}
+
+// OverTLS reports whether the client came over TLS: to us, or to a trusted proxy before us that says so.
+func OverTLS(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	lines := r.Header["X-Forwarded-Proto"]
+	if !trusted || len(lines) == 0 {
+		return false
+	}
+	// Of several lines, the last is the one that reverse_proxy believes and tells the backend. Proxies that make a list
+	// append to it, so that its first value is what the client came by.
+	proto, _, _ := strings.Cut(lines[len(lines)-1], ",")
+	return strings.EqualFold(textproto.TrimString(proto), "https")
+}
+
+// Take appends the values of all cookies of this one of our names to values, in their order, and returns those of the
+// second cookie that goes with it. It removes the cookies of all our names from the header, except, if the backend
+// gets them, those of this one. Their neighbours stay byte for byte.
+func (j *Jar) Take(h http.Header, name string, values []string) (_, browser []string) {
+	wire.RemoveCookies(h, func(pair string) bool {
+		found, value := wire.ParseCookie(pair)
+		if found == name {
+			values = append(values, value)
+			return !j.PassThrough
+		}
+		if first, second := strings.CutSuffix(found, BrowserSuffix); second && first == name {
+			browser = append(browser, value)
+		}
+		return j.Names.Own(found)
+	})
+	return values, browser
+}
