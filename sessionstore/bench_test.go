@@ -36,6 +36,19 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
+// BenchmarkLoadUnderRequest has a context that can be cancelled, as a request's can.
+func BenchmarkLoadUnderRequest(b *testing.B) {
+	m, id := bare(b)
+	ctx, cancel := context.WithCancel(b.Context())
+	defer cancel()
+	b.ReportAllocs()
+	for b.Loop() {
+		if s, err := m.Load(ctx, id, here); err != nil || !s.Exists() {
+			b.Fatal(err)
+		}
+	}
+}
+
 func BenchmarkLoadParallel(b *testing.B) {
 	m, id := bare(b)
 	b.ReportAllocs()

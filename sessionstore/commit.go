@@ -71,18 +71,18 @@ func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, e
 	if c.Empty() {
 		return Outcome{Ref: s.ref}, nil
 	}
-	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
-	defer dctx.stop()
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
 
 	var out Outcome
 	var err error
 	switch {
 	case c.Destroy:
-		out, err = m.destroy(dctx, s, c)
+		out, err = m.destroy(ctx, s, c)
 	case !s.Exists():
-		out, err = m.create(dctx, s, c)
+		out, err = m.create(ctx, s, c)
 	default:
-		out, err = m.enqueue(dctx, s, c)
+		out, err = m.enqueue(ctx, s, c)
 	}
 	if err != nil {
 		return Outcome{Ref: s.ref}, fmt.Errorf("saving session: %w", err)
@@ -165,7 +165,6 @@ func (m *Manager) ttl(rec *Record) time.Duration {
 // give up while the leader works on it, so it shares nothing with the session.
 type pending struct {
 	ctx    context.Context
-	until  time.Time
 	change *Change
 
 	// id is what the client holds, or empty.
@@ -202,9 +201,9 @@ const maxHops = 32
 var errHops = fmt.Errorf("%w: the session's id was regenerated too often at once", ErrUnavailable)
 
 // enqueue waits for its turn to change an existing session, and follows it to its successors.
-func (m *Manager) enqueue(ctx *deadline, s *Session, c *Change) (Outcome, error) {
+func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	p := &pending{
-		ctx: ctx.Context, until: ctx.at, change: c,
+		ctx: ctx, change: c,
 		id: s.id, ref: s.ref, noCookie: s.NoCookie, outdated: s.CookieOutdated(),
 		loaded: s.rec, base: s.entry, gen: s.rec.Gen,
 	}
@@ -228,14 +227,14 @@ func (m *Manager) enqueue(ctx *deadline, s *Session, c *Change) (Outcome, error)
 
 // saveBatch runs as the only one in this process that writes this key.
 func (m *Manager) saveBatch(key string, q *queue, batch []*pending) {
-	until := batch[0].until
-	for _, p := range batch {
-		if p.until.Before(until) {
-			until = p.until
+	until, _ := batch[0].ctx.Deadline()
+	for _, p := range batch[1:] {
+		if at, _ := p.ctx.Deadline(); at.Before(until) {
+			until = at
 		}
 	}
-	ctx := &deadline{Context: context.WithoutCancel(batch[0].ctx), at: until}
-	defer ctx.stop()
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(batch[0].ctx), until)
+	defer cancel()
 	for len(batch) > 0 {
 		n, err := m.saveSome(ctx, key, q, batch)
 		if err != nil {

@@ -30,11 +30,11 @@ func TestACookieSetUnderAnotherMarkIsOutdatedUntilItIsSetAgain(t *testing.T) {
 		reconfigured(t, func(r *rig, id string) {
 			s := r.exists(id)
 			r.outdated(id, true)
-			if err := r.Touch(t.Context(), s); err != nil { // nobody was given anything
+			if err := r.Touch(r.Context(), s); err != nil { // nobody was given anything
 				t.Error(err)
 			}
 			r.outdated(id, true)
-			if err := r.TouchGiven(t.Context(), r.exists(id)); err != nil {
+			if err := r.TouchGiven(r.Context(), r.exists(id)); err != nil {
 				t.Error(err)
 			}
 			r.outdated(id, false)
@@ -75,7 +75,7 @@ func TestAnOutdatedCookieStaysSoWhereNoneIsGiven(t *testing.T) {
 	t.Run("the save is lost", func(t *testing.T) {
 		reconfigured(t, func(r *rig, id string) {
 			r.store.before(set, 1, lose)
-			if err := r.TouchGiven(t.Context(), r.exists(id)); err == nil {
+			if err := r.TouchGiven(r.Context(), r.exists(id)); err == nil {
 				t.Error("no error")
 			}
 			r.outdated(id, true)
@@ -86,7 +86,7 @@ func TestAnOutdatedCookieStaysSoWhereNoneIsGiven(t *testing.T) {
 			s, late := r.exists(id), r.exists(id)
 			s.NoCookie = true
 			r.do(s, update(`{"b":1}`))
-			if err := r.TouchGiven(t.Context(), late); err != nil {
+			if err := r.TouchGiven(r.Context(), late); err != nil {
 				t.Error(err)
 			}
 			r.outdated(id, true)

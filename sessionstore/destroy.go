@@ -7,7 +7,7 @@ import (
 
 // destroy ends the session, and begins a new one with what the change brings. The
 // new record is written first: when it cannot be, the client is told so, and is still logged in.
-func (m *Manager) destroy(ctx *deadline, s *Session, c *Change) (Outcome, error) {
+func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	if s.NoCookie && (s.Exists() || c.fills()) {
 		return Outcome{}, ErrNeedsCookie
 	}

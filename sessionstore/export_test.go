@@ -1,16 +1,5 @@
 package sessionstore
 
-import (
-	"context"
-	"time"
-)
-
-// NewDeadline makes the context that every operation of a store gets.
-func NewDeadline(parent context.Context, at time.Time) (ctx context.Context, stop func()) {
-	d := &deadline{Context: parent, at: at}
-	return d, d.stop
-}
-
 // Queues is how many records somebody is changing.
 func (m *Manager) Queues() int {
 	m.mu.Lock()

@@ -37,27 +37,20 @@ func (m *Manager) LoadRef(ctx context.Context, ref string, scope Scope) (*Sessio
 }
 
 func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed func(*Record) bool) (*Session, error) {
-	// Both go to the heap, since the store and the codec see them: in one piece.
-	room := new(struct {
-		session Session
-		ctx     deadline
-	})
-	s, dctx := &room.session, &room.ctx
-	s.Scope = scope
-	dctx.Context, dctx.at = ctx, time.Now().Add(m.opts.StoreTimeout)
-	defer dctx.stop()
-
+	s := &Session{Scope: scope}
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
 	key := m.opts.Codec.Key(id, ref)
-	entry, err := m.store.Get(dctx, key)
+	entry, err := m.store.Get(ctx, key)
 	if err != nil {
 		return s, fmt.Errorf("loading session: %w", err)
 	}
 	live, err := m.read(s, entry)
 	if live {
-		live, err = m.renew(dctx, key, s, closed)
+		live, err = m.renew(ctx, key, s, closed)
 	}
 	if live && s.rec.Pred != "" {
-		if err = m.firstUse(dctx, key, &s.rec); err != nil {
+		if err = m.firstUse(ctx, key, &s.rec); err != nil {
 			err = fmt.Errorf("loading session: %w", err)
 		}
 	}
@@ -72,9 +65,9 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 // Current reports whether the session still has no successor, and has not ended since it was loaded. Otherwise a cookie of
 // its id, set anew for whatever reason, could take the place of the successor's.
 func (m *Manager) Current(ctx context.Context, s *Session) bool {
-	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
-	defer dctx.stop()
-	entry, err := m.store.Get(dctx, s.key)
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
+	entry, err := m.store.Get(ctx, s.key)
 	if err != nil {
 		return false
 	}

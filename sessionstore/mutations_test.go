@@ -44,17 +44,17 @@ var mutations = []mutation{
 	},
 	{
 		"the old id ends off the path of the first use", testC3, "load.go",
-		`if err = m.firstUse(dctx, key, &s.rec); err != nil {`,
+		`if err = m.firstUse(ctx, key, &s.rec); err != nil {`,
 		`if m.opts.Go(func() { _ = m.firstUse(context.WithoutCancel(ctx), key, &s.rec) }); err != nil {`,
 	},
 	{
 		"the first use is noted before the old id ends", testC3, "load.go",
-		`if err = m.firstUse(dctx, key, &s.rec); err != nil {`,
+		`if err = m.firstUse(ctx, key, &s.rec); err != nil {`,
 		`noted := s.rec
 		noted.Pred, noted.Idx = "", 0
-		_, err = m.put(dctx, key, s.entry.Value, &noted)
+		_, err = m.put(ctx, key, s.entry.Value, &noted)
 		if err == nil {
-			err = m.firstUse(dctx, key, &s.rec)
+			err = m.firstUse(ctx, key, &s.rec)
 		}
 		if err != nil {`,
 	},

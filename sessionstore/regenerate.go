@@ -179,9 +179,9 @@ const settlePause, maxSettlePause = 50 * time.Millisecond, 10 * time.Second
 func (m *Manager) settle(d *doubt) {
 	end := m.opts.Now().Add(m.opts.RegenerateUnused)
 	for pause := settlePause; m.opts.Now().Before(end); pause = min(2*pause, maxSettlePause) {
-		ctx := &deadline{Context: context.Background(), at: time.Now().Add(m.opts.StoreTimeout)}
+		ctx, cancel := context.WithTimeout(context.Background(), m.opts.StoreTimeout)
 		err := m.trySettle(ctx, d)
-		ctx.stop()
+		cancel()
 		if err == nil {
 			return
 		}

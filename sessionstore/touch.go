@@ -77,11 +77,11 @@ func (m *Manager) touch(ctx context.Context, s *Session, mark string, save bool)
 	if !s.Exists() {
 		return nil
 	}
-	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
-	defer dctx.stop()
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
 	rec := s.rec
 	rec.Pred, rec.Idx, rec.CookieMark = "", 0, mark
-	return m.touchRecord(dctx, s.key, s.entry, rec, save)
+	return m.touchRecord(ctx, s.key, s.entry, rec, save)
 }
 
 // Refresh is [Manager.Touch] for a session that was loaded long ago: it reads the record first. If the session has got
@@ -91,17 +91,17 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	if !s.Exists() {
 		return nil
 	}
-	dctx := &deadline{Context: ctx, at: time.Now().Add(m.opts.StoreTimeout)}
-	defer dctx.stop()
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
 	key, gen := s.key, s.rec.Gen
 	for range maxHops {
-		entry, err := m.store.Get(dctx, key)
+		entry, err := m.store.Get(ctx, key)
 		var rec Record
 		if err == nil {
 			rec, err = m.found(key, entry)
 		}
 		if err == nil {
-			err = m.touchRecord(dctx, key, entry, rec, false)
+			err = m.touchRecord(ctx, key, entry, rec, false)
 		}
 		if err != nil {
 			return fmt.Errorf("touching session: %w", err)
