@@ -61,14 +61,6 @@ func (d *document) open(n *node) *box {
 	return n.open()
 }
 
-// change is [node.change], counted.
-func (d *document) change(n *node, token string) *box {
-	if b := d.open(n); b != nil && b.shared {
-		d.moved += b.size
-	}
-	return n.change(token)
-}
-
 func (d *document) apply(op *operation) error {
 	switch op.kind {
 	case "add":
@@ -110,7 +102,7 @@ func (d *document) parent(p pointer) *box {
 	d.trail = d.trail[:0]
 	n := &d.root
 	for i := 0; ; i++ {
-		b := d.change(n, p[i])
+		b := d.open(n)
 		if b == nil {
 			return nil
 		}
@@ -238,9 +230,7 @@ func (d *document) copy(from, to pointer) error {
 		d.moved += n.size()
 		depth = n.depth()
 	}
-	d.open(n) // once for all copies
-	n.share()
-	return d.add(to, *n, depth)
+	return d.add(to, node{text: n.value().text}, depth)
 }
 
 func (d *document) test(p pointer, value string) error {

@@ -1,44 +1,31 @@
 package jsondoc
 
-import (
-	"hash/maphash"
-	"slices"
-	"strings"
-)
+import "hash/maphash"
 
 var seed = maphash.MakeSeed()
 
-// duplicate returns the offset of the first name that stands in names twice. It
-// sorts the names of a large object, so that thousands of members cost no
-// square. Otherwise it compares only names of one hash, which are few, and never too many.
+// duplicate returns the offset of the first name that stands in names twice.
+//
+// It puts the names into a hash table that is at most half full. The seed is random, so nobody can
+// choose names that meet in it, and thousands of members cost no square.
 func duplicate(names []name) (offset int, found bool) {
-	const many, bits = 512, 4096
-	if len(names) > many {
-		return duplicateSorted(names)
+	var room [128]int32 // enough for an object of usual size, so that it costs no allocation
+	size := 4
+	for size < 2*len(names) {
+		size *= 2
 	}
-	var seen [bits / 64]uint64
+	table := room[:min(size, len(room))]
+	if size > len(room) {
+		table = make([]int32, size)
+	}
 	for i, n := range names {
-		hash := maphash.String(seed, n.text) % bits
-		word, bit := &seen[hash/64], uint64(1)<<(hash%64)
-		if *word&bit != 0 && slices.ContainsFunc(names[:i], func(m name) bool { return m.text == n.text }) {
-			return n.offset, true
+		slot := int(maphash.String(seed, n.text)) & (size - 1)
+		for ; table[slot] != 0; slot = (slot + 1) & (size - 1) {
+			if names[table[slot]-1].text == n.text {
+				return n.offset, true
+			}
 		}
-		*word |= bit
+		table[slot] = int32(i + 1)
 	}
 	return 0, false
-}
-
-func duplicateSorted(names []name) (offset int, found bool) {
-	slices.SortFunc(names, func(a, b name) int {
-		if c := strings.Compare(a.text, b.text); c != 0 {
-			return c
-		}
-		return a.offset - b.offset
-	})
-	for i := 1; i < len(names); i++ {
-		if names[i].text == names[i-1].text && (!found || names[i].offset < offset) {
-			offset, found = names[i].offset, true
-		}
-	}
-	return offset, found
 }
