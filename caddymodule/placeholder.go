@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
-	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // placeholder gives the session as the request found it. It parses nothing until it is asked.
@@ -75,7 +74,7 @@ func (x *exchange) lookup(path string) (value jsondoc.Value, found bool) {
 	if err != nil {
 		return jsondoc.Value{}, false
 	}
-	doc, err := jsondoc.Parse(x.Session.Data(), sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(x.Session.Data(), jsondoc.MaxDepth)
 	if err != nil {
 		return jsondoc.Value{}, false
 	}

@@ -10,14 +10,6 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// Edit changes a session's data. It is applied again, to other data, whenever a save
-// conflicts with another's, so it must change neither itself nor doc.
-type Edit interface {
-	// Apply returns the changed document, or an error if the edit does not fit the
-	// document or is beyond the budget, which all edits of a change share.
-	Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error)
-}
-
 // Change is all that one response asks for. All of it happens or none. It may be
 // committed once.
 type Change struct {
@@ -94,7 +86,7 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 	next.State = Live
 
 	if len(c.Edits) > 0 {
-		before, err := jsondoc.Parse(borrow(rec.Data), MaxDepth)
+		before, err := jsondoc.Parse(borrow(rec.Data), jsondoc.MaxDepth)
 		if err != nil {
 			return a, fmt.Errorf("%w: its data are damaged", ErrRecord)
 		}

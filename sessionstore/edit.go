@@ -1,66 +1,106 @@
 package sessionstore
 
 import (
+	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// Merge is the [Edit] of a merge patch, RFC 7396.
-type Merge struct {
-	// Patch is a JSON object.
-	Patch jsondoc.Value
+// Edit changes a session's data: see [Set], [Remove], [Increment], [Merge] and [ParseEdit]. It is
+// applied again, to newer data, whenever somebody else has saved in between.
+type Edit = jsondoc.Edit
+
+// Field names a field of a session's data: see [ParseField].
+type Field = jsondoc.Path
+
+// ParseField reads a dotted path: "user.name". A segment is the name of a member or, in a list, the
+// number of an item, from 0. Names with dots in them cannot be written.
+func ParseField(path string) (Field, error) { return jsondoc.ParsePath(path) }
+
+// ParseEdit makes an edit of JSON text: a merge patch (RFC 7396) of an object, a JSON Patch (RFC 6902,
+// with the operation increment) of an array. An error wraps [ErrInvalid].
+func ParseEdit[T ~string | ~[]byte](text T) (Edit, error) {
+	v, err := jsondoc.Parse(text, jsondoc.MaxUpdateDepth)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	edit, err := jsondoc.ParseEdit(v)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
+	return edit, nil
 }
 
-// Apply implements [Edit].
-func (e Merge) Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error) {
-	return jsondoc.MergePatch(doc, e.Patch, budget)
+// Set sets a field, a dotted path as [ParseField] reads it, to what encoding/json makes of value.
+// Objects that are missing on the way are made. If the path or the value is not valid, the commit
+// fails with [ErrInvalid].
+func Set(field string, value any) Edit {
+	path, err := ParseField(field)
+	if err != nil {
+		return failing{err}
+	}
+	v, err := valueOf(value)
+	if err != nil {
+		return failing{err}
+	}
+	return jsondoc.Assign{Field: path, Value: &v}
 }
 
-// Assign is the [Edit] that sets one field, or removes it.
-type Assign struct {
-	Field jsondoc.Path
-
-	// Value is what the field becomes. If it is nil, the field is removed.
-	Value *jsondoc.Value
+// Remove removes a field, a dotted path as [ParseField] reads it, if it is there.
+func Remove(field string) Edit {
+	path, err := ParseField(field)
+	if err != nil {
+		return failing{err}
+	}
+	return jsondoc.Assign{Field: path}
 }
 
-// Apply implements [Edit].
-func (e Assign) Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Value, error) {
-	if err := budget.Move(doc.Size()); err != nil {
-		return doc, err
+// Increment adds to a number, and to 0 where the field is missing. Requests that add to one number at
+// once lose nothing: each adds to what is there when it is saved.
+func Increment(field string, by int64) Edit {
+	path, err := ParseField(field)
+	if err != nil {
+		return failing{err}
 	}
-	if e.Value == nil {
-		return jsondoc.Remove(doc, e.Field)
+	pointer := "/" + strings.ReplaceAll(strings.NewReplacer("~", "~0", "/", "~1").Replace(path.String()), ".", "/")
+	v, err := valueOf([]any{map[string]any{"op": "increment", "path": pointer, "value": by}})
+	if err != nil {
+		return failing{err}
 	}
-	doc, err := jsondoc.Set(doc, e.Field, *e.Value)
-	if err == nil {
-		err = budget.Size(doc.Size())
+	edit, err := jsondoc.ParseEdit(v)
+	if err != nil {
+		return failing{err}
 	}
-	return doc, err
+	return edit
 }
 
-// MaxUpdateDepth is how deep the text of an update may nest: a JSON Patch holds its values in
-// objects of an array.
-const MaxUpdateDepth = MaxDepth + 2
-
-// ParseEdit makes an edit of a JSON value: a merge patch of an object, a
-// JSON Patch (RFC 6902, with the operation increment) of an array. The value was parsed with
-// [MaxUpdateDepth].
-func ParseEdit(v jsondoc.Value) (Edit, error) {
-	switch v.Kind() {
-	case jsondoc.Object:
-		if _, err := jsondoc.Parse(v.AppendASCII(nil), MaxDepth); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
-		}
-		return Merge{Patch: v}, nil
-	case jsondoc.Array:
-		patch, err := jsondoc.ParsePatch(v)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrInvalid, err)
-		}
-		return patch, nil
-	default:
-		return nil, fmt.Errorf("%w: an update is a JSON object or array", ErrInvalid)
+// Merge is a merge patch (RFC 7396) of what encoding/json makes of fields: it sets each, and removes
+// those that are nil. Objects in them are merged in the same way.
+func Merge(fields map[string]any) Edit {
+	v, err := valueOf(fields)
+	if err != nil {
+		return failing{err}
 	}
+	edit, err := jsondoc.ParseEdit(v)
+	if err != nil {
+		return failing{err}
+	}
+	return edit
+}
+
+func valueOf(v any) (jsondoc.Value, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return jsondoc.Value{}, fmt.Errorf("a value of type %T is not valid JSON data", v)
+	}
+	return jsondoc.Parse(text, jsondoc.MaxUpdateDepth)
+}
+
+// failing is the edit that could not be made.
+type failing struct{ err error }
+
+func (e failing) Apply(doc jsondoc.Value, _ *jsondoc.Budget) (jsondoc.Value, error) {
+	return doc, e.err
 }

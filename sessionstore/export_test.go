@@ -12,6 +12,7 @@ const (
 	MaxHops  = maxHops
 	MaxBatch = maxBatch
 	Growth   = growth
+	MaxFlash = maxFlash
 )
 
 // LeadTime is how long what leads to a successor is kept at least.

@@ -8,25 +8,36 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// Flash is a message that waits to be shown once.
+// Flash is a message that waits to be shown once. Two are == if they are the same message of the same
+// category.
 type Flash struct {
 	category string
-	json     []byte
+	json     string // ["category","message"]
 }
 
-// DefaultCategory is the category of a message that comes without one.
-const DefaultCategory = "message"
+// defaultCategory is the category of a message that comes without one.
+const defaultCategory = "message"
 
-// ParseFlash makes a message of ["category","message"] or of a JSON string alone.
-func ParseFlash(v jsondoc.Value) (Flash, error) {
+// NewFlash makes a message. An error wraps [ErrTooLarge].
+func NewFlash(category, message string) (Flash, error) {
+	return newFlash(category, jsondoc.NewArray(jsondoc.NewString(category), jsondoc.NewString(message)))
+}
+
+// ParseFlash makes a message of the JSON text ["category","message"], or of a JSON string alone, whose
+// category is "message". An error wraps [ErrInvalid].
+func ParseFlash[T ~string | ~[]byte](text T) (Flash, error) {
+	v, err := jsondoc.Parse(text, jsondoc.MaxDepth)
+	if err != nil {
+		return Flash{}, fmt.Errorf("%w: %w", ErrInvalid, err)
+	}
 	if v.Kind() == jsondoc.String {
-		return newFlash(DefaultCategory, append([]byte(`["`+DefaultCategory+`",`), append(v.AppendASCII(nil), ']')...))
+		return newFlash(defaultCategory, jsondoc.NewArray(jsondoc.NewString(defaultCategory), v))
 	}
 	items := v.Items()
 	if len(items) != 2 || !texts(items) {
 		return Flash{}, fmt.Errorf("%w: a flash is [\"category\",\"message\"] or a string", ErrInvalid)
 	}
-	return newFlash(items[0].String(), v.AppendASCII(nil))
+	return newFlash(items[0].String(), v)
 }
 
 // texts reports whether the first two items are strings.
@@ -34,11 +45,23 @@ func texts(items []jsondoc.Value) bool {
 	return items[0].Kind() == jsondoc.String && items[1].Kind() == jsondoc.String
 }
 
-func newFlash(category string, json []byte) (Flash, error) {
-	if len(json)+len("[]") > MaxFlash {
-		return Flash{}, fmt.Errorf("%w: a flash of %d bytes, at most %d are kept", ErrTooLarge, len(json), MaxFlash-len("[]"))
+func newFlash(category string, v jsondoc.Value) (Flash, error) {
+	if v.Size()+len("[]") > maxFlash {
+		return Flash{}, fmt.Errorf("%w: a flash of %d bytes, at most %d are kept", ErrTooLarge, v.Size(), maxFlash-len("[]"))
 	}
-	return Flash{category: category, json: json}, nil
+	return Flash{category: category, json: v.ASCII()}, nil
+}
+
+// Category returns the category of the message.
+func (f Flash) Category() string { return f.category }
+
+// Message returns the text of the message.
+func (f Flash) Message() string {
+	v, err := jsondoc.Parse(f.json, jsondoc.MaxDepth)
+	if items := v.Items(); err == nil && len(items) > 1 {
+		return items[1].String()
+	}
+	return ""
 }
 
 // ParseFlashes reads the messages of a record, the reverse of [JoinFlashes]: each ["category","message"], or with a third item,
@@ -47,7 +70,7 @@ func ParseFlashes(array []byte) ([]Flash, error) {
 	if len(array) == 0 {
 		return nil, nil
 	}
-	v, err := jsondoc.Parse(array, MaxDepth)
+	v, err := jsondoc.Parse(array, jsondoc.MaxDepth)
 	if err != nil || v.Kind() != jsondoc.Array {
 		return nil, errFlashes
 	}
@@ -57,7 +80,7 @@ func ParseFlashes(array []byte) ([]Flash, error) {
 		if len(items) != 2 && len(items) != 3 || !texts(items) {
 			return nil, errFlashes
 		}
-		flashes = append(flashes, Flash{category: items[0].String(), json: item.AppendASCII(nil)})
+		flashes = append(flashes, Flash{category: items[0].String(), json: item.ASCII()})
 	}
 	return flashes, nil
 }
@@ -79,27 +102,12 @@ func JoinFlashes(flashes []Flash) []byte {
 	return append(array, ']')
 }
 
-// DiffFlashes returns which messages are in after and not in before, and the other way round. Equal ones are counted.
-func DiffFlashes(before, after []Flash) (added, gone []Flash) {
-	gone = slices.Clone(before)
-	for _, f := range after {
-		if i := slices.IndexFunc(gone, f.equal); i >= 0 {
-			gone = slices.Delete(gone, i, i+1)
-		} else {
-			added = append(added, f)
-		}
-	}
-	return added, gone
-}
-
-func (f Flash) equal(other Flash) bool { return bytes.Equal(f.json, other.json) }
-
 // shown returns stored messages without what is not for backends.
 func shown(stored []byte) []byte {
 	if !bytes.ContainsAny(stored, "{") {
 		return stored
 	}
-	v, err := jsondoc.Parse(stored, MaxDepth)
+	v, err := jsondoc.Parse(stored, jsondoc.MaxDepth)
 	if err != nil {
 		return stored
 	}
@@ -134,14 +142,14 @@ func (c *Change) applyFlashes(waiting, given []byte) ([]byte, error) {
 		}
 	}
 	for _, s := range seen {
-		if i := slices.IndexFunc(flashes, s.equal); i >= 0 {
+		if i := slices.Index(flashes, s); i >= 0 {
 			flashes = slices.Delete(flashes, i, i+1)
 		}
 	}
 	flashes = append(flashes, c.Flashes...)
 	size := len("[]")
 	for i := len(flashes) - 1; i >= 0; i-- {
-		if size += len(flashes[i].json) + len(","); size-len(",") > MaxFlash {
+		if size += len(flashes[i].json) + len(","); size-len(",") > maxFlash {
 			flashes = flashes[i+1:]
 			break
 		}

@@ -30,7 +30,7 @@ func TestParseFlash(t *testing.T) {
 		"a number as category": {`[1,"no"]`, ""},
 		"a list in a list":     {`[["error","no"]]`, ""},
 	} {
-		f, err := sessionstore.ParseFlash(parse(c.text))
+		f, err := sessionstore.ParseFlash(c.text)
 		if c.want == "" {
 			if !errors.Is(err, sessionstore.ErrInvalid) {
 				t.Errorf("%s: %v", name, err)
@@ -62,12 +62,12 @@ func TestOneFlashHasALimit(t *testing.T) {
 	if n := len(r.exists(id).Flash()); n != sessionstore.MaxFlash {
 		t.Errorf("%d bytes", n)
 	}
-	_, err := sessionstore.ParseFlash(parse(`"` + strings.Repeat(".", most+1-len(`["message",""]`)) + `"`))
+	_, err := sessionstore.ParseFlash(`"` + strings.Repeat(".", most+1-len(`["message",""]`)) + `"`)
 	if !errors.Is(err, sessionstore.ErrTooLarge) || !errors.Is(err, sessionstore.ErrInvalid) {
 		t.Errorf("one more: %v", err)
 	}
 	// What counts is the ASCII form.
-	if _, err = sessionstore.ParseFlash(parse(`"` + strings.Repeat("ü", 700) + `"`)); !errors.Is(err, sessionstore.ErrTooLarge) {
+	if _, err = sessionstore.ParseFlash(`"` + strings.Repeat("ü", 700) + `"`); !errors.Is(err, sessionstore.ErrTooLarge) {
 		t.Errorf("escaped: %v", err)
 	}
 }

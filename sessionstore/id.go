@@ -10,11 +10,8 @@ const (
 	// idBytes is what makes an id unguessable: 256 bits.
 	idBytes = 32
 
-	// IDLen is the length of an id: 32 random bytes in unpadded base64url.
-	IDLen = 43
-
-	// RefLen is the length of a ref: a SHA-256 in unpadded base64url.
-	RefLen = 43
+	// idLen is the length of an id in unpadded base64url, and of a ref, which is a SHA-256.
+	idLen = 43
 )
 
 // NewID returns a new session id from crypto/rand, in unpadded base64url.
@@ -26,7 +23,7 @@ func NewID() string {
 
 // ValidID reports whether id has the form that [NewID] gives.
 func ValidID(id string) bool {
-	if len(id) != IDLen {
+	if len(id) != idLen {
 		return false
 	}
 	for i := range len(id) {
@@ -44,7 +41,7 @@ func ValidID(id string) bool {
 // an id, so whoever reads logs or the store has no usable cookie.
 func Ref(id string) string {
 	var in [64]byte
-	var out [RefLen]byte
+	var out [idLen]byte
 	sum := sha256.Sum256(append(in[:0], id...))
 	base64.RawURLEncoding.Encode(out[:], sum[:])
 	return string(out[:])

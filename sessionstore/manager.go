@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/combiner"
-	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // The defaults of [Options].
@@ -27,12 +26,9 @@ const (
 )
 
 const (
-	// MaxFlash is the most that the waiting messages of a session take
-	// together, as JSON, in bytes: beyond it the oldest goes.
-	MaxFlash = 4000
-
-	// MaxDepth is how deep the JSON of a session may nest.
-	MaxDepth = jsondoc.MaxDepth
+	// maxFlash is the most that the waiting messages of a session take together, as JSON, in bytes.
+	// Beyond it the oldest goes.
+	maxFlash = 4000
 
 	// growth is how many times the allowed size a document may reach between
 	// the operations of one change.
@@ -88,7 +84,7 @@ type Options struct {
 	MaxSize int
 
 	// RegenerateOn are the fields whose change regenerates the id.
-	RegenerateOn []jsondoc.Path
+	RegenerateOn []Field
 
 	// Permanent says whether the cookies of new sessions outlive the browser,
 	// where the change that makes the session does not say it. Default: false.

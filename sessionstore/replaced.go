@@ -32,7 +32,7 @@ func (m *Manager) leaveReplaced(ctx context.Context, made *applied, old *Record)
 		if vaults[i], err = openVault(rec.Vault); err != nil {
 			return err
 		}
-		if data[i], err = jsondoc.Parse(borrow(rec.Data), MaxDepth); err != nil {
+		if data[i], err = jsondoc.Parse(borrow(rec.Data), jsondoc.MaxDepth); err != nil {
 			return fmt.Errorf("%w: its data are damaged", ErrRecord)
 		}
 	}

@@ -56,7 +56,7 @@ func change(parts ...part) *sessionstore.Change {
 }
 
 func parse(text string) jsondoc.Value {
-	v, err := jsondoc.Parse(text, sessionstore.MaxDepth)
+	v, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil {
 		panic(err)
 	}
@@ -64,7 +64,7 @@ func parse(text string) jsondoc.Value {
 }
 
 func update(text string) part {
-	e, err := sessionstore.ParseEdit(parse(text))
+	e, err := sessionstore.ParseEdit(text)
 	if err != nil {
 		panic(err)
 	}
@@ -83,7 +83,7 @@ func (f editFunc) Apply(doc jsondoc.Value, budget *jsondoc.Budget) (jsondoc.Valu
 }
 
 func flash(text string) part {
-	f, err := sessionstore.ParseFlash(parse(text))
+	f, err := sessionstore.ParseFlash(text)
 	if err != nil {
 		panic(err)
 	}

@@ -55,13 +55,15 @@ func TestADoubtfulRegenerationPutsBackTheFormerEnd(t *testing.T) {
 		id := r.begin(update(`{"a":1}`))
 		r.do(r.exists(id), regenerate)
 		end := r.exists(id).Expires()
-		sooner := r.another(sessionstore.Options{RegenerateUnused: time.Minute})
+		var settle func()
+		sooner := r.another(sessionstore.Options{RegenerateUnused: time.Minute, Go: func(f func()) { settle = f }})
 		s := sooner.exists(id)
 		sooner.store.after(set, 0, loseOf(id))
 		sooner.refuse(errLost, s, regenerate)
 		if left := time.Until(r.exists(id).Expires()); left > time.Minute {
 			t.Errorf("it has %v left", left)
 		}
+		go settle()
 		sooner.store.heal()
 		time.Sleep(2 * time.Second)
 		if got := r.exists(id).Expires(); !got.Equal(end) {

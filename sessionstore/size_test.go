@@ -66,8 +66,8 @@ func TestADocumentMayGrowBetweenTheOperations(t *testing.T) {
 		for what, parts := range map[string][]part{
 			"in a patch": {update(fmt.Sprintf(`[{"op":"add","path":"/a","value":%q},{"op":"replace","path":"","value":{"b":1}}]`, strings.Repeat("x", c.size-len(`{"a":""}`))))},
 			"by merges":  {update(sized(c.size)), update(`{"a":null,"b":1}`)},
-			"by fields": {edit(sessionstore.Assign{Field: paths("a")[0], Value: ptr(parse(`"` + strings.Repeat("x", c.size-len(`{"a":""}`)) + `"`))}),
-				edit(sessionstore.Assign{Field: paths("a")[0]}), edit(sessionstore.Assign{Field: paths("b")[0], Value: ptr(parse(`1`))})},
+			"by fields": {edit(jsondoc.Assign{Field: paths("a")[0], Value: ptr(parse(`"` + strings.Repeat("x", c.size-len(`{"a":""}`)) + `"`))}),
+				edit(jsondoc.Assign{Field: paths("a")[0]}), edit(jsondoc.Assign{Field: paths("b")[0], Value: ptr(parse(`1`))})},
 		} {
 			r := newRig(t, sessionstore.Options{MaxSize: max})
 			out, err := r.try(&sessionstore.Session{Scope: here}, parts...)
@@ -166,20 +166,12 @@ func TestParallelChangesThatDoNotFitTogether(t *testing.T) {
 
 // TestADocumentIsNoDeeperThanAllowed, however it is made.
 func TestADocumentIsNoDeeperThanAllowed(t *testing.T) {
-	const most = sessionstore.MaxDepth
+	const most = jsondoc.MaxDepth
 	at := func(path string, depth int) part {
-		v, err := jsondoc.Parse(`[{"op":"add","path":"`+path+`","value":`+nested(depth)+`}]`, sessionstore.MaxUpdateDepth)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e, err := sessionstore.ParseEdit(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return edit(e)
+		return update(`[{"op":"add","path":"` + path + `","value":` + nested(depth) + `}]`)
 	}
 	assign := func(path string, depth int) part {
-		return edit(sessionstore.Assign{Field: paths(path)[0], Value: ptr(parse(nested(depth)))})
+		return edit(jsondoc.Assign{Field: paths(path)[0], Value: ptr(parse(nested(depth)))})
 	}
 	for name, c := range map[string]struct {
 		fits, deeper part

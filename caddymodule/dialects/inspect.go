@@ -67,7 +67,7 @@ func (r *Report) Record(rec *sessionstore.Record) {
 
 // printable returns JSON in ASCII, in which no control character can reach a terminal.
 func printable(text []byte) string {
-	v, err := jsondoc.Parse(text, sessionstore.MaxDepth)
+	v, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil {
 		return strconv.QuoteToASCII(string(text))
 	}

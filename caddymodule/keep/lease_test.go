@@ -38,7 +38,7 @@ func TestNothingIsHeldAfterAVisit(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := m.Commit(t.Context(), new(sessionstore.Session), &sessionstore.Change{
-		Edits: []sessionstore.Edit{sessionstore.Assign{Field: field, Value: &value}},
+		Edits: []sessionstore.Edit{jsondoc.Assign{Field: field, Value: &value}},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package parts
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
@@ -70,8 +71,8 @@ func (p *Adopt) Take(v *View, lines []string, a *Answer) error {
 	if err != nil {
 		return fmt.Errorf("Set-Cookie %s: %w", p.Cookie, err)
 	}
-	was, err1 := jsondoc.Parse(before.Data, sessionstore.MaxDepth)
-	is, err2 := jsondoc.Parse(after.Data, sessionstore.MaxDepth)
+	was, err1 := jsondoc.Parse(before.Data, jsondoc.MaxDepth)
+	is, err2 := jsondoc.Parse(after.Data, jsondoc.MaxDepth)
 	waiting, err3 := sessionstore.ParseFlashes(before.Flash)
 	left, err4 := sessionstore.ParseFlashes(after.Flash)
 	for _, err := range []error{err1, err2, err3, err4} {
@@ -83,11 +84,25 @@ func (p *Adopt) Take(v *View, lines []string, a *Answer) error {
 		a.Change.Edits = append(a.Change.Edits, namedEdit{d, "Set-Cookie " + p.Cookie})
 		a.Change.Login = loggedIn(was, is, a.Redirect)
 	}
-	a.Change.Flashes, a.Change.Shown = sessionstore.DiffFlashes(waiting, left)
+	a.Change.Flashes, a.Change.Shown = diffFlashes(waiting, left)
 	if after.Permanent != before.Permanent {
 		a.Change.Permanent = &after.Permanent
 	}
 	return nil
+}
+
+// diffFlashes returns which messages are in after and not in before, and the other way round. Equal
+// ones are counted.
+func diffFlashes(before, after []sessionstore.Flash) (added, gone []sessionstore.Flash) {
+	gone = slices.Clone(before)
+	for _, f := range after {
+		if i := slices.Index(gone, f); i >= 0 {
+			gone = slices.Delete(gone, i, i+1)
+		} else {
+			added = append(added, f)
+		}
+	}
+	return added, gone
 }
 
 // read returns the session that the app's cookie holds: an empty one, if it takes its cookie back.

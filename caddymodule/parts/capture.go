@@ -130,7 +130,7 @@ func (p *Captured) Take(_ *View, lines []string, a *Answer) error {
 	if lines == nil {
 		return nil
 	}
-	edit := sessionstore.Assign{Field: p.field}
+	edit := jsondoc.Assign{Field: p.field}
 	texts := make([]string, len(lines))
 	for i, line := range lines {
 		texts[i] = asUTF8(line)
@@ -142,7 +142,7 @@ func (p *Captured) Take(_ *View, lines []string, a *Answer) error {
 		if len(text) > maxLine {
 			return fmt.Errorf("%s: %w", p.header, sessionstore.ErrTooLarge)
 		}
-		value, rest, err := jsondoc.ParseNext(text, sessionstore.MaxUpdateDepth)
+		value, rest, err := jsondoc.ParseNext(text, jsondoc.MaxUpdateDepth)
 		if err == nil && rest != "" {
 			err = errOneValue
 		}

@@ -44,7 +44,7 @@ func (p *Control) Tell(v *View, to *Told) error {
 
 // info is the RFC 9651 dictionary that describes a session. Where the dialect does not say when it began, nor does this.
 func info(s *sessionstore.Session) string {
-	b := make([]byte, 0, len(`exists, ref="", created=@, expires=@`)+sessionstore.RefLen+2*len("1795318769"))
+	b := make([]byte, 0, len(`exists, ref="", created=@, expires=@`)+len(s.Ref())+2*len("1795318769"))
 	b = append(b, `exists, ref="`...)
 	b = append(b, s.Ref()...)
 	b = append(b, '"')

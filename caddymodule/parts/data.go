@@ -60,9 +60,12 @@ func (p *SessionData) Takes() string { return p.Update }
 // Take implements [Part].
 func (p *SessionData) Take(_ *View, lines []string, a *Answer) error {
 	return eachValue(p.Update, lines, p.Base64, func(value jsondoc.Value) error {
-		edit, err := sessionstore.ParseEdit(value)
+		edit, err := jsondoc.ParseEdit(value)
+		if err != nil {
+			return fmt.Errorf("%w: %w", sessionstore.ErrInvalid, err)
+		}
 		a.Change.Edits = append(a.Change.Edits, namedEdit{edit, p.Update})
-		return err
+		return nil
 	})
 }
 

@@ -27,7 +27,7 @@ func (p *Flash) Takes() string { return p.Header }
 // Take implements [Part].
 func (p *Flash) Take(_ *View, lines []string, a *Answer) error {
 	return eachValue(p.Header, lines, p.Base64, func(value jsondoc.Value) error {
-		flash, err := sessionstore.ParseFlash(value)
+		flash, err := sessionstore.ParseFlash(value.ASCII())
 		a.Change.Flashes = append(a.Change.Flashes, flash)
 		return err
 	})

@@ -99,7 +99,7 @@ func (v *View) Data() (jsondoc.Value, error) {
 		v.data = jsondoc.NewObject()
 	} else {
 		var err error
-		if v.data, err = jsondoc.Parse(jsondoc.WithoutSurrogates(v.Session.Data()), sessionstore.MaxDepth); err != nil {
+		if v.data, err = jsondoc.Parse(jsondoc.WithoutSurrogates(v.Session.Data()), jsondoc.MaxDepth); err != nil {
 			return v.data, sessionstore.ErrRecord
 		}
 	}

@@ -37,13 +37,13 @@ func parseLine(line string, inBase64 bool) ([]jsondoc.Value, error) {
 	}
 	rest := strings.Trim(asUTF8(line), " \t")
 	if !inBase64 {
-		return jsondoc.ParseList(rest, sessionstore.MaxUpdateDepth)
+		return jsondoc.ParseList(rest, jsondoc.MaxUpdateDepth)
 	}
 	var values []jsondoc.Value
 	for {
 		rest = strings.TrimLeft(rest, " \t")
 		if rest != "" && strings.IndexByte(`{["`, rest[0]) >= 0 {
-			v, after, err := jsondoc.ParseNext(rest, sessionstore.MaxUpdateDepth)
+			v, after, err := jsondoc.ParseNext(rest, jsondoc.MaxUpdateDepth)
 			if err != nil {
 				return nil, err
 			}
@@ -58,7 +58,7 @@ func parseLine(line string, inBase64 bool) ([]jsondoc.Value, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%w: neither JSON nor base64", jsondoc.ErrSyntax)
 			}
-			list, err := jsondoc.ParseList(text, sessionstore.MaxUpdateDepth)
+			list, err := jsondoc.ParseList(text, jsondoc.MaxUpdateDepth)
 			if err != nil {
 				return nil, err
 			}

@@ -50,7 +50,7 @@ func ToJSON(d *Dict) ([]byte, error) {
 		return nil, w.err
 	}
 	// Whatever was written above, this makes it canonical.
-	v, err := jsondoc.Parse(w.out, sessionstore.MaxDepth)
+	v, err := jsondoc.Parse(w.out, jsondoc.MaxDepth)
 	if err != nil || v.Kind() != jsondoc.Object {
 		return nil, errSize
 	}
@@ -72,7 +72,7 @@ func Render(v Value) string {
 }
 
 // maxTree is how deep a tree is followed. Tags make two levels of JSON of one.
-const maxTree = sessionstore.MaxDepth
+const maxTree = jsondoc.MaxDepth
 
 type renderer struct {
 	out []byte

@@ -22,7 +22,7 @@ func dict(items ...any) *python.Dict {
 
 func merge(t *testing.T, before *python.Dict, text string) (*python.Dict, error) {
 	t.Helper()
-	doc, err := jsondoc.Parse(text, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil {
 		t.Fatal(err)
 	}

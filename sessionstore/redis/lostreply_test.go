@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -284,15 +283,7 @@ func lostReplyCountsOnce(t *testing.T, l lossy) {
 }
 
 func increment() *sessionstore.Change {
-	v, err := jsondoc.Parse(`[{"op":"increment","path":"/n","value":1}]`, sessionstore.MaxUpdateDepth)
-	if err != nil {
-		panic(err)
-	}
-	edit, err := sessionstore.ParseEdit(v)
-	if err != nil {
-		panic(err)
-	}
-	return &sessionstore.Change{Edits: []sessionstore.Edit{edit}}
+	return &sessionstore.Change{Edits: []sessionstore.Edit{sessionstore.Increment("n", 1)}}
 }
 
 // With wait_replicas there are two replies: to the save and to WAIT. The second may be lost alone.

@@ -94,7 +94,7 @@ func field(name string) []sessionstore.Edit {
 	if err != nil {
 		panic(err)
 	}
-	return []sessionstore.Edit{sessionstore.Assign{Field: path, Value: &value}}
+	return []sessionstore.Edit{jsondoc.Assign{Field: path, Value: &value}}
 }
 
 func login(name string) *sessionstore.Change {

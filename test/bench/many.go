@@ -13,7 +13,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/bolt"
 	"github.com/caddy-session/caddy-session/signer"
@@ -69,7 +68,7 @@ func fill(path string, count int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := jsondoc.Parse(data, sessionstore.MaxDepth)
+	edit, err := sessionstore.ParseEdit(data)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +81,7 @@ func fill(path string, count int) ([]string, error) {
 		wg.Go(func() {
 			for i := w; i < count; i += writers {
 				s := sessionstore.Session{Scope: sessionstore.Scope{Site: "scope bench"}}
-				out, err := manager.Commit(context.Background(), &s, &sessionstore.Change{Edits: []sessionstore.Edit{sessionstore.Merge{Patch: content}}})
+				out, err := manager.Commit(context.Background(), &s, &sessionstore.Change{Edits: []sessionstore.Edit{edit}})
 				mu.Lock()
 				switch {
 				case err != nil:

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // backendCommand makes this program the backend, in a process of its own.
@@ -33,7 +31,7 @@ func backend(w http.ResponseWriter, r *http.Request) {
 	case changePath:
 		h.Set("X-Session-Update", `[{"op":"increment","path":"/visits","value":1}]`)
 	case cookiePath:
-		h.Set("Set-Cookie", "caddy_session="+strings.Repeat("i", sessionstore.IDLen)+"."+strings.Repeat("s", 43)+"; Path=/")
+		h.Set("Set-Cookie", "caddy_session="+strings.Repeat("i", 43)+"."+strings.Repeat("s", 43)+"; Path=/")
 	}
 	_, _ = io.WriteString(w, page)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/signer"
 )
 
-// signatureLen is the length of a signature: SHA-256 in base64url, as an id.
-const signatureLen = sessionstore.IDLen
+// signatureLen is the length of a signature, and of an id: 32 bytes in base64url.
+const signatureLen = 43
 
 // Salt is what tells our signatures from others made with the same key.
 const Salt = "caddy-session"
@@ -29,7 +29,7 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 
 func inspectCookie(r *dialects.Report, value string, secrets []string) {
 	if id, signature, signed := strings.Cut(value, "."); !signed || !sessionstore.ValidID(id) || len(signature) != signatureLen {
-		r.Wrong("it is neither a cookie of ours, <id>.<signature> with %d characters each, nor a record", sessionstore.IDLen)
+		r.Wrong("it is neither a cookie of ours, <id>.<signature> with %d characters each, nor a record", signatureLen)
 		return
 	}
 	r.Add("kind", "cookie")

@@ -143,7 +143,7 @@ func (c *Codec) newForm() form {
 
 // merge returns what the dict of a record has become, in the order that it had.
 func merge(was *origin, r *sessionstore.Record) (*python.Dict, error) {
-	doc, err := jsondoc.Parse(r.Data, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(r.Data, jsondoc.MaxDepth)
 	if err != nil {
 		return nil, fmt.Errorf("%w: its data are damaged", sessionstore.ErrRecord)
 	}

@@ -33,7 +33,7 @@ func pairsOf(v python.Value) (pairs []python.Value, texts []jsondoc.Value, err e
 		if !ok || len(both) != 2 {
 			return nil, nil, errFlashes
 		}
-		text, err := jsondoc.Parse(python.Render(&python.List{Items: both}), sessionstore.MaxDepth)
+		text, err := jsondoc.Parse(python.Render(&python.List{Items: both}), jsondoc.MaxDepth)
 		if err != nil {
 			return nil, nil, errFlashes
 		}
@@ -77,7 +77,7 @@ func writeFlashes(was *origin, array []byte) (python.Value, error) {
 	if len(array) == 0 {
 		return nil, nil
 	}
-	doc, err := jsondoc.Parse(array, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(array, jsondoc.MaxDepth)
 	if err != nil {
 		return nil, errFlashes
 	}

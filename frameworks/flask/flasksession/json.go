@@ -22,7 +22,7 @@ var jsonMaker = python.Maker{
 }
 
 func decodeJSON(value []byte) (*python.Dict, error) {
-	doc, err := jsondoc.Parse(value, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(value, jsondoc.MaxDepth)
 	if err != nil || doc.Kind() != jsondoc.Object {
 		return nil, fmt.Errorf("%w: it is no JSON object", sessionstore.ErrRecord)
 	}

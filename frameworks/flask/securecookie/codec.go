@@ -48,7 +48,7 @@ func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
 	if text, err = showNumbers(text); err != nil {
 		return err
 	}
-	doc, err := jsondoc.Parse(text, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil || doc.Kind() != jsondoc.Object {
 		return fmt.Errorf("%w: it holds no JSON object", sessionstore.ErrRecord)
 	}
@@ -100,7 +100,7 @@ func without(doc jsondoc.Value) jsondoc.Value {
 // Encode implements [sessionstore.Codec]. It returns [sessionstore.ErrInvalid] if a tag has a value with which Flask could not
 // read the session any more.
 func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
-	doc, err := jsondoc.Parse(r.Data, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(r.Data, jsondoc.MaxDepth)
 	if err != nil {
 		return nil, fmt.Errorf("%w: its data are damaged", sessionstore.ErrRecord)
 	}

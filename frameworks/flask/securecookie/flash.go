@@ -49,7 +49,7 @@ func writeFlashes(list []byte) (string, error) {
 	if len(list) == 0 {
 		return "", nil
 	}
-	doc, err := jsondoc.Parse(list, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(list, jsondoc.MaxDepth)
 	if err != nil {
 		return "", errFlashes
 	}

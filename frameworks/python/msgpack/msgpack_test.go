@@ -75,7 +75,7 @@ func change(t *testing.T, data []byte) []byte {
 		t.Fatal(err)
 	}
 	doc, err := jsondoc.Parse(strings.TrimSuffix(string(text), "}")+`,"caddy":{"seen":[true,null,1.5,-3,"\u00e9"]},"made":{" t":[`+
-		`{" b":"/w=="},{" u":"00000000000000000000000000000007"},{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}]}}`, sessionstore.MaxDepth)
+		`{" b":"/w=="},{" u":"00000000000000000000000000000007"},{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}]}}`, jsondoc.MaxDepth)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,7 @@ func TestWhatMessagePackCannotHold(t *testing.T) {
 		"a marker":          `{"a":{" o":"app.Own#000000000000"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			doc, err := jsondoc.Parse(data, sessionstore.MaxDepth)
+			doc, err := jsondoc.Parse(data, jsondoc.MaxDepth)
 			if err != nil {
 				t.Fatal(err)
 			}

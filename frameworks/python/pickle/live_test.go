@@ -27,7 +27,7 @@ func change(t *testing.T, data []byte) []byte {
 	}
 	changed := strings.TrimSuffix(string(text), "}") + `,"caddy":{"seen":[true,null,1.5,-3,"\u00e9"]},"made":{" t":[` +
 		`{" b":"/w=="},{" m":"<b>"},{" u":"00000000000000000000000000000007"},{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}]}}`
-	doc, err := jsondoc.Parse(changed, sessionstore.MaxDepth)
+	doc, err := jsondoc.Parse(changed, jsondoc.MaxDepth)
 	if err != nil {
 		t.Fatal(err)
 	}
