@@ -18,41 +18,30 @@ func TestLocks(t *testing.T) {
 		t.Cleanup(func() { _ = file.Close() })
 		return file
 	}
-	type lock func(*os.File) (bool, error)
-	for name, tt := range map[string]struct {
-		first, second lock
-		both          bool
-	}{
-		"two alone":        {TryLock, TryLock, false},
-		"alone and shared": {TryLock, TryShare, false},
-		"shared and alone": {TryShare, TryLock, false},
-		"two share":        {TryShare, TryShare, true},
-	} {
-		one, two := open(), open()
-		if free, err := tt.first(one); !free || err != nil {
-			t.Errorf("%s: the first: %t, %v", name, free, err)
-		}
-		if free, err := tt.second(two); free != tt.both || err != nil {
-			t.Errorf("%s: the second: %t, %v", name, free, err)
-		}
-		Unlock(one)
-		if free, err := tt.second(two); !free || err != nil {
-			t.Errorf("%s: the second afterwards: %t, %v", name, free, err)
-		}
-		Unlock(two)
-		Unlock(two) // nothing is left to give back
+	one, two := open(), open()
+	if free, err := TryLock(one); !free || err != nil {
+		t.Errorf("the first: %t, %v", free, err)
+	}
+	if free, err := TryLock(two); free || err != nil {
+		t.Errorf("the second: %t, %v", free, err)
+	}
+	Unlock(one)
+	if free, err := TryLock(two); !free || err != nil {
+		t.Errorf("the second afterwards: %t, %v", free, err)
+	}
+	Unlock(two)
+	Unlock(two) // nothing is left to give back
 
-		if free, err := TryLock(one); !free || err != nil {
-			t.Errorf("%s: the first again: %t, %v", name, free, err)
-		}
-		_ = one.Close()
-		if free, err := TryLock(two); !free || err != nil {
-			t.Errorf("%s: the file is closed, and the lock: %t, %v", name, free, err)
-		}
-		Unlock(two)
-		_ = two.Close()
-		if free, err := TryLock(two); free || err == nil {
-			t.Errorf("%s: a file that is closed was locked", name)
-		}
+	if free, err := TryLock(one); !free || err != nil {
+		t.Errorf("the first again: %t, %v", free, err)
+	}
+	_ = one.Close()
+	if free, err := TryLock(two); !free || err != nil {
+		t.Errorf("the file is closed, and the lock: %t, %v", free, err)
+	}
+	Unlock(two)
+	_ = two.Close()
+	if free, err := TryLock(two); free || err == nil {
+		t.Error("a file that is closed was locked")
 	}
 }

@@ -16,9 +16,6 @@ func TryLock(*os.File) (bool, error) {
 	return false, fmt.Errorf("locking files on this system: %w", errors.ErrUnsupported)
 }
 
-// TryShare cannot lock here.
-func TryShare(file *os.File) (bool, error) { return TryLock(file) }
-
 // Unlock has nothing to give back here.
 func Unlock(*os.File) {}
 

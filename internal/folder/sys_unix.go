@@ -17,10 +17,7 @@ const OpenFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 // TryLock takes the lock on an open file, which ends when that is closed and is not mapped, if it is free.
 func TryLock(file *os.File) (bool, error) { return flock(file, syscall.LOCK_EX) }
 
-// TryShare is [TryLock] for a lock that others may share.
-func TryShare(file *os.File) (bool, error) { return flock(file, syscall.LOCK_SH) }
-
-// Unlock gives the lock back.
+// Unlock gives the lock back. Closing the file does not, as long as it is mapped into memory.
 func Unlock(file *os.File) { _, _ = flock(file, syscall.LOCK_UN) }
 
 func flock(file *os.File, how int) (bool, error) {

@@ -59,16 +59,15 @@ type uncached struct{ *Store }
 
 func (u uncached) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	if f, err := u.file(ctx); err == nil {
-		f.cache.delete(key)
+		f.cache.drop(key)
 	}
 	return u.Store.Get(ctx, key)
 }
 
-func (c *cache) delete(key string) {
-	s := c.shard(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.delete(key)
+func (c *cache) drop(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.delete(key)
 }
 
 // openTemp opens a store in a folder of the test's own, if o names none, and
@@ -160,7 +159,7 @@ func TestAfterClosing(t *testing.T) {
 // TestClosingUnderLoad is more than the contract allows. Nothing may break by it.
 func TestClosingUnderLoad(t *testing.T) {
 	for range 10 {
-		s := openTemp(t, Options{SweepInterval: time.Microsecond})
+		s := openTemp(t, Options{sweepInterval: time.Microsecond})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{}, 8)
 		for i := range cap(done) {
@@ -189,7 +188,7 @@ func TestClosingUnderLoad(t *testing.T) {
 		for range cap(done) {
 			<-done
 		}
-		if Held(s.o.Path) {
+		if held(s.o.Path) {
 			t.Fatal("the file is still held")
 		}
 	}

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -8,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	bbolt "go.etcd.io/bbolt"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -81,7 +84,7 @@ func TestNothingStaleIsRead(t *testing.T) {
 		readers.Go(func() {
 			for seen := int64(0); !done.Load() && !t.Failed(); {
 				if rand.IntN(3) == 0 {
-					f.cache.delete(c.key)
+					f.cache.drop(c.key)
 				}
 				seen = c.read(t, s, seen)
 			}
@@ -92,58 +95,81 @@ func TestNothingStaleIsRead(t *testing.T) {
 	readers.Wait()
 }
 
-func TestWhatIsWrittenIsCached(t *testing.T) {
+func TestCache(t *testing.T) {
 	var c clock
 	s := openTemp(t, Options{Now: c.now})
 	save(t, s, "key", nil, []byte("one"))
 	f, _ := s.file(t.Context())
-	wantCached := func(value string, left time.Duration) {
+	wantCached := func(want bool) {
 		t.Helper()
-		r, ok, _ := f.cache.get("key")
-		if e := r.entry(s.now()); !ok || string(e.Value) != value || e.TTL != left {
-			t.Errorf("there is %q for %v, want %q for %v", e.Value, e.TTL, value, left)
+		if _, ok, _ := f.cache.get("key"); ok != want {
+			t.Errorf("cached: %v, want %v", ok, want)
 		}
 	}
-	wantCached("one", time.Hour)
+	wantCached(false)
+	want(t, s, "key", []byte("one"))
+	wantCached(true)
 	save(t, s, "key", []byte("one"), []byte("two"))
-	wantCached("two", time.Hour)
+	wantCached(false)
+	want(t, s, "key", []byte("two"))
 
 	c.advance(time.Minute)
 	if err := s.Touch(t.Context(), "key", []byte("two"), time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	save(t, s, "other", nil, []byte("one")) // and the touch with it
-	wantCached("two", time.Hour)
+	save(t, s, "other", nil, []byte("one")) // writes the touch too
+	if left := ttl(t, s, "key"); left != time.Hour {
+		t.Errorf("%v left", left)
+	}
 
+	wantCached(true)
 	c.advance(time.Hour)
 	want(t, s, "key", nil)
 	run(t, s, &op{kind: sweepOp, keys: [][]byte{[]byte("key")}})
-	if _, ok, _ := f.cache.get("key"); ok {
-		t.Error("what was swept is cached")
-	}
+	wantCached(false)
 
 	save(t, s, "empty", nil, nil)
 	want(t, s, "empty", []byte{})
 }
 
-// TestAFailedTransactionIsNotCached tells of a key that is on hold only while its transaction is under way.
-func TestAFailedTransactionIsNotCached(t *testing.T) {
+// TestNothingOldIsCached adds what was read before, during and after a transaction.
+func TestNothingOldIsCached(t *testing.T) {
+	c, old := newCache(), record{value: []byte("old")}
+	cached := func() bool { _, ok, _ := c.get("key"); return ok }
+	_, _, before := c.get("key")
+	c.add("key", old, before)
+	c.hold([]string{"key", "key"}) // two changes of one transaction
+	_, _, during := c.get("key")
+	c.add("key", old, before)
+	if cached() {
+		t.Error("a record is cached whose key is held")
+	}
+	c.release([]string{"key", "key"})
+	c.add("key", old, before)
+	c.add("key", old, during)
+	if cached() {
+		t.Error("a record is cached that was read before the transaction ended")
+	}
+	_, _, after := c.get("key")
+	c.add("key", old, after)
+	if !cached() {
+		t.Error("a record is not cached that was read after the transaction")
+	}
+}
+
+// TestAChangeThatFailsLeavesTheCache has a change fail before its transaction is committed.
+func TestAChangeThatFailsLeavesTheCache(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"))
-	f, _ := s.file(t.Context())
-	changes := []written{{key: "key", record: record{value: []byte("two"), deadline: s.now() + 1000}}}
-	f.cache.hold(changes)
-	f.cache.learn("key", changes[0].record, 0)
-	if _, ok, _ := f.cache.get("key"); ok {
-		t.Error("a record is cached whose key is on hold")
-	}
-	f.cache.release(changes, true)
-	if _, ok, _ := f.cache.get("key"); ok {
-		t.Error("a record is cached that was not committed")
-	}
 	want(t, s, "key", []byte("one"))
-	if _, ok, _ := f.cache.get("key"); !ok {
-		t.Error("a record that was read is not cached")
+	f, _ := s.file(t.Context())
+	bytes := f.cache.bytes
+	failed := errors.New("failed")
+	if err := f.update(func(*bbolt.Bucket) ([]string, error) { return []string{"key"}, failed }); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+	if _, ok, _ := f.cache.get("key"); !ok || f.cache.bytes != bytes {
+		t.Error("the record is not cached any more")
 	}
 }
 
@@ -151,29 +177,20 @@ func TestTheCacheIsBounded(t *testing.T) {
 	c := newCache()
 	value := make([]byte, 600)
 	for i := range 3 * cacheBytes / len(value) {
-		c.learn(fmt.Sprint("key", i), record{value: value}, 0)
+		c.add(fmt.Sprint("key", i), record{value: value}, 0)
 	}
-	var kept, bytes int
-	for i := range c.shards {
-		s := &c.shards[i]
-		sum := 0
-		for key, r := range s.records {
-			sum += r.size(key)
-		}
-		if sum != s.bytes {
-			t.Errorf("a shard counts %d bytes and has %d", s.bytes, sum)
-		}
-		kept += len(s.records)
-		bytes += sum
+	sum := 0
+	for key, r := range c.records {
+		sum += cachedSize(key, r)
 	}
-	if bytes > cacheBytes || bytes < cacheBytes*9/10 || kept < cacheBytes/len(value)/2 {
-		t.Errorf("%d records of %d bytes", kept, bytes)
+	if sum != c.bytes || sum > cacheBytes || sum < cacheBytes*9/10 {
+		t.Errorf("it counts %d bytes and has %d", c.bytes, sum)
 	}
 	for size, want := range map[int]bool{maxCached - cachedOverhead - 1: true, maxCached - cachedOverhead: false} {
-		c.learn("k", record{value: make([]byte, size)}, 0)
+		c.add("k", record{value: make([]byte, size)}, 0)
 		if _, ok, _ := c.get("k"); ok != want {
 			t.Errorf("a record of %d bytes: %v", size, ok)
 		}
-		c.delete("k")
+		c.drop("k")
 	}
 }

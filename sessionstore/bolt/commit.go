@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	// maxBatch bounds the changes of one transaction, and with them its memory.
+	// maxBatch bounds the changes of one transaction, and so its memory.
 	maxBatch = 1024
 
-	// gather is how long a transaction may wait for those that have just been
-	// answered. Measured with 64 writers: all of them in each transaction instead
-	// of half, for two thirds of the processor time a change.
+	// gather is how long a transaction may wait for the writers of the last one. Measured with 64
+	// writers: all of them share each transaction instead of half, for two thirds of the processor
+	// time.
 	gather = time.Millisecond
 
 	// maxArena is the largest buffer that is kept between transactions.
 	maxArena = 1 << 20
 )
 
-// kind says what an op does.
+// kind is what an op does.
 type kind byte
 
 const (
 	setOp    kind = iota // CompareAndSet
 	deleteOp             // CompareAndDelete
-	sweepOp              // delete what has expired of keys
-	nudgeOp              // nothing, so that touches are written
+	sweepOp              // deletes those of keys that have expired
+	nudgeOp              // nothing: the touches that wait are written
 )
 
 // op is a change that waits for its transaction.
@@ -40,20 +40,18 @@ type op struct {
 	old, value []byte
 	ttl        time.Duration
 
-	found sessionstore.Entry // what was in the way
+	found sessionstore.Entry // the record that conflicts
 	err   error
 }
 
-// commit makes the changes of a batch in one transaction. A conflict is a result
-// of its own op and leaves the others alone; an error of the transaction is one
-// of all.
+// commit makes the changes of a batch in one transaction. A conflict fails its own op only. An error
+// of the transaction fails all.
 func (s *Store) commit(f *file, batch []*op) {
 	touched := s.touches.take(maxBatch)
 	err := s.write(f, touched, batch)
 	touchErr := err
 	if err != nil && len(touched) > 0 {
-		// On a full disk, a change may find room that it does not find together
-		// with touches.
+		// On a full disk there may be room for the changes without the touches.
 		s.touches.putBack(touched)
 		err = s.write(f, nil, batch)
 	}
@@ -70,8 +68,8 @@ func (s *Store) commit(f *file, batch []*op) {
 }
 
 func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
-	return f.update(func(b *bbolt.Bucket) ([]written, error) {
-		w := writer{bucket: b, now: s.now(), arena: f.arena[:0], changes: make([]written, 0, len(touched)+len(batch))}
+	return f.update(func(b *bbolt.Bucket) ([]string, error) {
+		w := writer{bucket: b, now: s.now(), arena: f.arena[:0], changed: make([]string, 0, len(touched)+len(batch))}
 		for key, t := range touched {
 			w.touch(key, t)
 		}
@@ -81,7 +79,7 @@ func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
 		if cap(w.arena) <= maxArena {
 			f.arena = w.arena
 		}
-		return w.changes, w.err
+		return w.changed, w.err
 	})
 }
 
@@ -89,15 +87,15 @@ func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
 type writer struct {
 	bucket  *bbolt.Bucket
 	now     int64
-	changes []written
-	err     error // ends the transaction
+	changed []string // keys
+	err     error    // fails the transaction
 
-	// arena holds the records and keys that are written: bbolt wants them to stay
-	// until the end of the transaction, and no longer.
+	// arena holds the keys and records that are written. bbolt needs them until the transaction
+	// ends.
 	arena []byte
 }
 
-// apply makes the change that o asks for, if nothing is in its way.
+// apply makes the change, unless another record is in the way.
 func (w *writer) apply(o *op) {
 	o.found, o.err = sessionstore.Entry{}, nil
 	if o.kind == sweepOp {
@@ -118,7 +116,7 @@ func (w *writer) apply(o *op) {
 		if o.kind == setOp {
 			w.put(o.key, key, deadline(w.now, o.ttl), o.value)
 		} else {
-			w.delete(o.key, key)
+			w.done(o.key, w.bucket.Delete(key))
 		}
 	default:
 		r.value = bytes.Clone(r.value)
@@ -126,7 +124,7 @@ func (w *writer) apply(o *op) {
 	}
 }
 
-// is reports whether the record is there and still the old one.
+// is reports whether the record exists and is the old one.
 func (r record) is(old []byte) bool {
 	return r.value != nil && old != nil && bytes.Equal(r.value, old)
 }
@@ -140,12 +138,12 @@ func (w *writer) touch(name string, t touch) {
 	}
 }
 
-// sweep deletes what has expired. It may have been written anew since it was found.
+// sweep deletes expired records. A record may have been replaced since it was found expired.
 func (w *writer) sweep(keys [][]byte) {
 	for _, key := range keys {
 		raw := w.bucket.Get(key)
 		if r, err := readRecord(raw, w.now); raw != nil && err == nil && r.value == nil {
-			w.delete(string(key), key)
+			w.done(string(key), w.bucket.Delete(key))
 		}
 	}
 }
@@ -156,20 +154,16 @@ func (w *writer) keep(key string) []byte {
 	return w.arena[start:len(w.arena):len(w.arena)]
 }
 
-// put writes a record. key is kept until the end of the transaction, and value, which nobody changes any more, for longer.
+// put writes a record. key must stay unchanged until the transaction ends.
 func (w *writer) put(name string, key []byte, deadline int64, value []byte) {
 	var record []byte
 	w.arena, record = appendRecord(w.arena, deadline, value)
-	if value == nil {
-		value = []byte{} // there is a record, and it is empty
-	}
-	w.done(name, value, deadline, w.bucket.Put(key, record))
+	w.done(name, w.bucket.Put(key, record))
 }
 
-func (w *writer) delete(name string, key []byte) { w.done(name, nil, 0, w.bucket.Delete(key)) }
-
-func (w *writer) done(name string, value []byte, deadline int64, err error) {
-	w.changes = append(w.changes, written{name, record{value, deadline}})
+// done notes that a key has changed, and the first error.
+func (w *writer) done(name string, err error) {
+	w.changed = append(w.changed, name)
 	if w.err == nil {
 		w.err = err
 	}

@@ -178,13 +178,13 @@ func TestTheListOfFreePages(t *testing.T) {
 	if !f.synced {
 		t.Errorf("it is short and left out: %d pages", f.db.Stats().FreePageN)
 	}
-	err = f.update(func(b *bbolt.Bucket) (changes []written, err error) {
+	err = f.update(func(b *bbolt.Bucket) (changed []string, err error) {
 		var errs []error
 		for _, key := range list {
 			errs = append(errs, b.Delete([]byte(key)))
-			changes = append(changes, written{key: key})
+			changed = append(changed, key)
 		}
-		return changes, errors.Join(errs...)
+		return changed, errors.Join(errs...)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -13,19 +13,19 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
 // compactStep is how many sessions are copied in one transaction.
 const compactStep = 10_000
 
-// Compact writes the file under path anew, without expired sessions and without
-// free space, which bbolt uses again but never gives back. It returns the size
-// before and after, in bytes. Nobody may have the file open, no [Store] of this
-// process either: that is [ErrHeld].
+// Compact rewrites the file under path without expired sessions and without free space, which bbolt
+// reuses but never returns to the system. It returns the size before and after, in bytes. If the
+// file is open, in this process or another, that is [ErrHeld].
 //
-// The new file takes the place of the old one when it is whole and on disk. On
-// any error, the end of ctx included, the old file stays as it is.
+// The new file replaces the old one when it is complete and on disk. On any error, the end of ctx
+// included, the old file stays unchanged.
 func Compact(ctx context.Context, path string) (before, after int64, err error) {
 	before, after, err = compact(ctx, path, time.Now().UnixMilli())
 	if err != nil {
@@ -35,21 +35,21 @@ func Compact(ctx context.Context, path string) (before, after int64, err error) 
 }
 
 func compact(ctx context.Context, path string, now int64) (before, after int64, err error) {
-	// The file itself is replaced, not a link to it.
+	// The file is replaced, not a link to it.
 	if path, err = filepath.EvalSymlinks(path); err != nil {
 		return 0, 0, err
 	}
-	if !regular(path) {
-		return 0, 0, fmt.Errorf("%w: it is not a regular file", ErrForeign)
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return 0, 0, cmp.Or(err, errIrregular)
 	}
 	fd, err := lockFile(path, func() error { return fs.ErrNotExist })
 	if err != nil {
 		return 0, 0, err
 	}
-	defer fd.Close() // and with it the lock, once the new file is in place
+	defer fd.Close() // releases the lock, when the new file is in place
 	removeLeftovers(path)
-	if _, err := verify(fd, ctx.Done()); err != nil {
-		return 0, 0, cmp.Or(ctx.Err(), err)
+	if _, err := boltfile.Verify(ctx, fd, layout); err != nil {
+		return 0, 0, err
 	}
 	old, err := fd.Stat()
 	if err != nil {
@@ -75,12 +75,12 @@ func compact(ctx context.Context, path string, now int64) (before, after int64, 
 		return 0, 0, err
 	}
 	if runtime.GOOS == "windows" {
-		_ = from.Close() // an open file cannot be replaced there
+		_ = from.Close() // an open file cannot be replaced on Windows
 	}
 	return replaceFile(temp, path, old.Size())
 }
 
-// replaceFile puts temp in the place of path.
+// replaceFile renames temp to path.
 func replaceFile(temp, path string, before int64) (_, after int64, err error) {
 	info, err := os.Stat(temp)
 	if err != nil {
@@ -92,13 +92,13 @@ func replaceFile(temp, path string, before int64) (_, after int64, err error) {
 	return before, info.Size(), folder.Sync(filepath.Dir(path))
 }
 
-// copySessions copies what is alive into a new file, in the place of an empty one.
+// copySessions copies the live sessions into a new file, over an empty one.
 func copySessions(ctx context.Context, from *bbolt.DB, temp string, now int64) error {
-	if err := initialize(temp, DefaultFileMode); err != nil {
+	if err := initialize(temp); err != nil {
 		return err
 	}
-	// Synced once, at the end: until then, it is nobody's file.
-	to, err := bbolt.Open(temp, DefaultFileMode, &bbolt.Options{
+	// Synced once, at the end: nobody uses the file before.
+	to, err := bbolt.Open(temp, fileMode, &bbolt.Options{
 		NoSync: true, NoGrowSync: true, FreelistType: bbolt.FreelistMapType,
 	})
 	if err != nil {
@@ -127,10 +127,9 @@ func copySessions(ctx context.Context, from *bbolt.DB, temp string, now int64) e
 	return errors.Join(err, to.Close())
 }
 
-// copyStep copies what is alive from a cursor on, which stands at key, and
-// returns where it stands then.
+// copyStep copies live sessions from the cursor on, which is at key, and returns where it is then.
 func copyStep(to *bbolt.Bucket, c *bbolt.Cursor, key, raw []byte, now int64) (_, _ []byte, err error) {
-	to.FillPercent = 1 // they come in order of their keys
+	to.FillPercent = 1 // keys come in order
 	for n := 0; n < compactStep && key != nil; n++ {
 		r, err := readRecord(raw, now)
 		if err == nil && r.value != nil {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 )
 
 // fullFile makes a file with n live sessions and as many that expire in a minute.
@@ -103,7 +105,7 @@ func TestCompactLeavesTheOldFileOnErrors(t *testing.T) {
 	if _, _, err := Compact(t.Context(), path+"not there"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	if _, _, err := Compact(t.Context(), filepath.Dir(path)); !errors.Is(err, ErrForeign) {
+	if _, _, err := Compact(t.Context(), filepath.Dir(path)); !errors.Is(err, boltfile.ErrForeign) {
 		t.Errorf("a folder: %v", err)
 	}
 	alone(t, path)

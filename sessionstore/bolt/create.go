@@ -13,18 +13,21 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// create makes an empty file under path, unless there is one. Whoever looks
-// there, and whenever the process is killed, sees the whole file or none.
-func create(path string, mode fs.FileMode) error {
+// fileMode is the mode of new files.
+const fileMode fs.FileMode = 0o600
+
+// create makes a file without sessions under path, if there is none. Others see the whole file or
+// none, even when the process is killed.
+func create(path string) error {
 	if err := folder.Make(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	temp, err := newTemp(path, mode)
+	temp, err := newTemp(path, fileMode)
 	if err != nil {
 		return err
 	}
 	defer os.Remove(temp)
-	if err := initialize(temp, mode); err != nil {
+	if err := initialize(temp); err != nil {
 		return err
 	}
 	if err := place(temp, path); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -33,9 +36,9 @@ func create(path string, mode fs.FileMode) error {
 	return folder.Sync(filepath.Dir(path))
 }
 
-// initialize writes what every file of this package has.
-func initialize(path string, mode fs.FileMode) error {
-	db, err := bbolt.Open(path, mode, nil)
+// initialize makes an empty file one without sessions.
+func initialize(path string) error {
+	db, err := bbolt.Open(path, fileMode, nil)
 	if err != nil {
 		return err
 	}
@@ -52,10 +55,10 @@ func initialize(path string, mode fs.FileMode) error {
 	return errors.Join(err, db.Close())
 }
 
-// replaceEmpty puts a file without sessions in the place of an empty one, which is locked, and closes it.
+// replaceEmpty replaces an empty file, which is locked, by one without sessions, and closes it.
 func replaceEmpty(path string, fd *os.File, old fs.FileInfo) error {
 	defer fd.Close()
-	path, err := filepath.EvalSymlinks(path) // the file itself is replaced, not a link to it
+	path, err := filepath.EvalSymlinks(path) // the file is replaced, not a link to it
 	if err != nil {
 		return err
 	}
@@ -64,14 +67,14 @@ func replaceEmpty(path string, fd *os.File, old fs.FileInfo) error {
 		return err
 	}
 	defer os.Remove(temp)
-	if err := initialize(temp, old.Mode().Perm()); err != nil {
+	if err := initialize(temp); err != nil {
 		return err
 	}
 	if err := sameOwner(temp, old); err != nil {
 		return err
 	}
 	if runtime.GOOS == "windows" {
-		_ = fd.Close() // an open file cannot be replaced there
+		_ = fd.Close() // an open file cannot be replaced on Windows
 	}
 	if err := os.Rename(temp, path); err != nil {
 		return err
@@ -79,14 +82,13 @@ func replaceEmpty(path string, fd *os.File, old fs.FileInfo) error {
 	return folder.Sync(filepath.Dir(path))
 }
 
-// place moves temp to path, where nothing may be.
+// place renames temp to path, which must not exist.
 func place(temp, path string) error {
 	err := os.Link(temp, path)
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	// A file system without links. Another process that is here too may put its
-	// file in the place of ours; nothing better can be had there.
+	// The file system has no hard links. Another process at the same point may replace our file.
 	if _, err := os.Lstat(path); err == nil {
 		return fs.ErrExist
 	}
@@ -106,8 +108,8 @@ const tempSuffix = ".tmp"
 
 func tempPrefix(path string) string { return "." + filepath.Base(path) + "." }
 
-// removeLeftovers removes what processes that were killed have left beside path.
-// The file must be locked: so nobody is at work on another.
+// removeLeftovers removes temporary files of killed processes. The file must be locked, so that no
+// other process is writing one.
 func removeLeftovers(path string) {
 	dir := filepath.Dir(path)
 	entries, err := os.ReadDir(dir)

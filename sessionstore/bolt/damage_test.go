@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -11,8 +12,19 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
+
+// What the tests know of the page format of bbolt.
+const (
+	pageHead   = 16 // number, type, count of elements, count of further pages
+	metaLen    = 64
+	leafPage   = 0x02
+	bucketFlag = 0x01
+)
+
+var order = binary.NativeEndian
 
 // goodFile returns what is in a file with 200 sessions, under "key000" and so on.
 func goodFile(tb testing.TB) []byte { return sessionsFile(tb, 200, os.Getpagesize(), true) }
@@ -70,11 +82,8 @@ func unusable(tb testing.TB) map[string]struct {
 } {
 	good := goodFile(tb)
 	page := os.Getpagesize()
-	t, err := checkOnce(bytes.NewReader(good), int64(len(good)))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	used := int(t.meta.pages) * page
+	at := locate(tb, good)
+	used := at.pages * page
 	other := func(name, key, value string) []byte {
 		return boltFile(tb, nil, func(tx *bbolt.Tx) error {
 			b, err := tx.CreateBucketIfNotExists([]byte(name))
@@ -85,35 +94,42 @@ func unusable(tb testing.TB) map[string]struct {
 		content []byte
 		is      error
 	}{
-		"text":                    {[]byte("not a bolt file"), ErrForeign},
-		"zeros":                   {make([]byte, 64<<10), ErrForeign},
-		"noise":                   {bytes.Repeat([]byte("noise"), 20000), ErrForeign},
-		"cut by a page":           {good[:used-page], ErrDamaged},
-		"cut by a byte":           {good[:used-1], ErrDamaged},
-		"cut to its meta pages":   {good[:2*page], ErrDamaged},
-		"cut to one meta page":    {good[:page], ErrDamaged},
-		"cut within":              {good[:60], ErrForeign},
-		"both meta pages flipped": {change(good, func(b []byte) { b[pageHead+20] ^= 1; b[page+pageHead+20] ^= 1 }), ErrDamaged},
-		"another version of bolt": {change(good, func(b []byte) { b[pageHead+4]++; b[page+pageHead+4]++ }), ErrForeign},
-		"free pages in use":       {change(good, func(b []byte) { listUsed(b, t, page) }), ErrDamaged},
-		"free pages out of order": {change(good, func(b []byte) { b[int(t.meta.freelist)*page+pageHead] = 0 }), ErrDamaged},
-		"free pages are none":     {change(good, func(b []byte) { b[int(t.meta.freelist)*page+8] = leafPage }), ErrDamaged},
-		"root is none":            {change(good, func(b []byte) { b[int(t.meta.root)*page+8] = 7 }), ErrDamaged},
-		"root is another page":    {change(good, func(b []byte) { b[int(t.meta.root)*page]++ }), ErrDamaged},
-		"no buckets":              {boltFile(tb, nil, func(*bbolt.Tx) error { return nil }), ErrForeign},
-		"another program's":       {other("acme", "key", "value"), ErrForeign},
-		"sessions of another":     {other("sessions", "key", "value"), ErrForeign},
-		"a newer format":          {other("caddy-session", "format", "2"), ErrForeign},
-		"no format":               {other("caddy-session", "key", "value"), ErrDamaged},
-		"no sessions":             {other("caddy-session", "format", "1"), ErrDamaged},
+		"text":                     {[]byte("not a bolt file"), boltfile.ErrForeign},
+		"zeros":                    {make([]byte, 64<<10), boltfile.ErrForeign},
+		"noise":                    {bytes.Repeat([]byte("noise"), 20000), boltfile.ErrForeign},
+		"cut by a page":            {good[:used-page], boltfile.ErrDamaged},
+		"cut by a byte":            {good[:used-1], boltfile.ErrDamaged},
+		"cut to its meta pages":    {good[:2*page], boltfile.ErrDamaged},
+		"cut to one meta page":     {good[:page], boltfile.ErrDamaged},
+		"cut within":               {good[:60], boltfile.ErrForeign},
+		"both meta pages flipped":  {change(good, func(b []byte) { b[pageHead+20] ^= 1; b[page+pageHead+20] ^= 1 }), boltfile.ErrDamaged},
+		"another version of bolt":  {change(good, func(b []byte) { b[pageHead+4]++; b[page+pageHead+4]++ }), boltfile.ErrForeign},
+		"free pages in use":        {change(good, func(b []byte) { listUsed(b, at, page, at.root) }), boltfile.ErrDamaged},
+		"free pages on themselves": {change(good, func(b []byte) { listUsed(b, at, page, at.freelist) }), boltfile.ErrDamaged},
+		"free pages out of order":  {change(good, func(b []byte) { b[at.freelist*page+pageHead] = 0 }), boltfile.ErrDamaged},
+		"free pages are none":      {change(good, func(b []byte) { b[at.freelist*page+8] = leafPage }), boltfile.ErrDamaged},
+		"page below itself":        {change(good, func(b []byte) { nameItself(b, at, page) }), boltfile.ErrDamaged},
+		"root is none":             {change(good, func(b []byte) { b[at.root*page+8] = 7 }), boltfile.ErrDamaged},
+		"root is another page":     {change(good, func(b []byte) { b[at.root*page]++ }), boltfile.ErrDamaged},
+		"no buckets":               {boltFile(tb, nil, func(*bbolt.Tx) error { return nil }), boltfile.ErrForeign},
+		"another program's":        {other("acme", "key", "value"), boltfile.ErrForeign},
+		"sessions of another":      {other("sessions", "key", "value"), boltfile.ErrForeign},
+		"a newer format":           {other("caddy-session", "format", "2"), boltfile.ErrForeign},
+		"no format":                {other("caddy-session", "key", "value"), boltfile.ErrDamaged},
+		"no sessions":              {other("caddy-session", "format", "1"), boltfile.ErrDamaged},
 	}
 }
 
-// listUsed puts the root page on the list of free pages, in its order.
-func listUsed(b []byte, t *tree, page int) {
-	list := b[int(t.meta.freelist)*page:]
+// listUsed makes a page in use the only one on the list of free pages.
+func listUsed(b []byte, at places, page, used int) {
+	list := b[at.freelist*page:]
 	order.PutUint16(list[10:], 1)
-	order.PutUint64(list[pageHead:], t.meta.root)
+	order.PutUint64(list[pageHead:], uint64(used))
+}
+
+// nameItself makes the branch page of the sessions one of its own children.
+func nameItself(b []byte, at places, page int) {
+	order.PutUint64(b[at.sessions*page+pageHead+8:], uint64(at.sessions))
 }
 
 func TestCheck(t *testing.T) {
@@ -122,15 +138,16 @@ func TestCheck(t *testing.T) {
 	if err := Check(path); err != nil {
 		t.Errorf("what is not there: %v", err)
 	}
-	if err := Check(folder); !errors.Is(err, ErrForeign) {
+	if err := Check(folder); !errors.Is(err, boltfile.ErrForeign) {
 		t.Errorf("a folder: %v", err)
 	}
 	for name, file := range unusable(t) {
 		if err := os.WriteFile(path, file.content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if name == "free pages in use" {
-			continue // takes more than a few pages to find out
+		switch name {
+		case "free pages in use", "free pages on themselves", "page below itself":
+			continue // a few pages do not show it
 		}
 		if err := Check(path); !errors.Is(err, file.is) || !bytes.Contains([]byte(err.Error()), []byte(path)) {
 			t.Errorf("%s: got %v, want %v", name, err, file.is)
@@ -273,7 +290,7 @@ func TestADamagedPage(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := openTemp(t, Options{Path: path})
-			if _, err := s.Get(t.Context(), "key100"); !errors.Is(err, ErrDamaged) {
+			if _, err := s.Get(t.Context(), "key100"); !errors.Is(err, boltfile.ErrDamaged) {
 				t.Errorf("%s, %s: got %v", name, list, err)
 			}
 			closeStore(t, s)
@@ -309,7 +326,7 @@ func TestAPageDamagedWhileOpen(t *testing.T) {
 				}
 				e, err := s.Get(t.Context(), string(sessionKey(i)))
 				switch {
-				case err != nil && (!errors.Is(err, ErrDamaged) || !errors.Is(err, sessionstore.ErrUnavailable)):
+				case err != nil && (!errors.Is(err, boltfile.ErrDamaged) || !errors.Is(err, sessionstore.ErrUnavailable)):
 					t.Fatalf("getting %d: %v", i, err)
 				case err == nil && (i < 80 || i > 120) && !bytes.Equal(e.Value, sessionValue(i)):
 					t.Fatalf("there is %.10q under %d", e.Value, i)
@@ -320,46 +337,65 @@ func TestAPageDamagedWhileOpen(t *testing.T) {
 				}
 			}
 			_ = s.Close()
-			if Held(path) {
+			if held(path) {
 				t.Error("the file is still held")
 			}
 		})
 	}
 }
 
-// pageOf returns the part of a copy of a good file that is the page of a session.
-func pageOf(t *testing.T, good, content, key []byte) []byte {
-	tr, err := checkOnce(bytes.NewReader(good), int64(len(good)))
-	if err != nil {
-		t.Fatal(err)
+// places are the numbers of pages in a good file, and how many it has.
+type places struct{ pages, freelist, root, sessions int }
+
+// locate finds the pages with the help of bbolt.
+func locate(tb testing.TB, good []byte) (p places) {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "good.db")
+	if err := os.WriteFile(path, good, 0o600); err != nil {
+		tb.Fatal(err)
 	}
-	at, size := leafOf(t, tr, key), os.Getpagesize()
-	return content[at*size : (at+1)*size]
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	err = db.View(func(tx *bbolt.Tx) error {
+		p.root = int(tx.Cursor().Bucket().Root())
+		p.sessions = int(tx.Bucket(sessionsBucket).Root())
+		p.pages = int(tx.Size()) / db.Info().PageSize
+		for id := 2; id < p.pages; id++ {
+			info, err := tx.Page(id)
+			if err != nil {
+				return err
+			}
+			if info.Type == "freelist" {
+				p.freelist = id
+			}
+			id += info.OverflowCount
+		}
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
 }
 
-// leafOf returns the page that a session is on.
-func leafOf(t *testing.T, tr *tree, key []byte) int {
-	e, _, err := tr.find(ref{root: tr.meta.root}, sessionsBucket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := bucketRef(e.value)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for id := b.root; ; {
-		p, err := tr.read(id, nil)
-		if err != nil {
-			t.Fatal(err)
+// pageOf returns the part of a copy of a good file that is the leaf page of a session.
+func pageOf(t *testing.T, good, content, key []byte) []byte {
+	size := os.Getpagesize()
+	for id := locate(t, good).sessions; ; {
+		page := good[id*size : (id+1)*size]
+		if page[8] == leafPage {
+			return content[id*size : (id+1)*size]
 		}
-		if p.flags == leafPage {
-			return int(id)
+		for i := range int(order.Uint16(page[10:])) {
+			e := page[pageHead+16*i:]
+			pos, length := order.Uint32(e), order.Uint32(e[4:])
+			if bytes.Compare(e[pos:pos+length], key) <= 0 {
+				id = int(order.Uint64(e[8:]))
+			}
 		}
-		i, exact := p.search(key)
-		if !exact {
-			i--
-		}
-		id = p.element(i).child
 	}
 }
 
@@ -386,7 +422,7 @@ func TestOverwrittenWhileOpen(t *testing.T) {
 			}
 			eventually(t, "the store says what is wrong", func() bool {
 				_, err := s.CompareAndSet(t.Context(), "key", nil, nil, time.Hour)
-				return errors.Is(err, ErrDamaged) || errors.Is(err, ErrForeign)
+				return errors.Is(err, boltfile.ErrDamaged) || errors.Is(err, boltfile.ErrForeign)
 			})
 			if err := write(path, good); err != nil {
 				t.Fatal(err)

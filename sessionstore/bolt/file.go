@@ -13,47 +13,38 @@ import (
 	bbolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 	"github.com/caddy-session/caddy-session/internal/combiner"
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// maxSyncedFree is up to how many free pages their list is written with every
-// transaction. It is one page then, and without it bbolt reads the whole file to
-// find what is free: when it opens the file after a crash, which takes twice as
-// long then, and when a transaction fails, as every one does on a full disk.
-// After a mass deletion, writing the list would cost more than all else: 6.5ms a
-// transaction at 190,000 free pages, where leaving it out keeps them at 0.3.
+// maxSyncedFree is the number of free pages up to which their list is written with every
+// transaction. Such a list takes one page. Without it, bbolt reads the whole file to find the free
+// pages when it opens the file after a crash, which then takes twice as long, and when a transaction
+// fails, as each does on a full disk. A long list, as after a mass deletion, would cost more than
+// the rest of the transaction: 6.5 ms at 190,000 free pages instead of 0.3.
 const maxSyncedFree = 512
-
-var (
-	infoBucket     = []byte("caddy-session")
-	sessionsBucket = []byte("sessions")
-	formatKey      = []byte("format")
-)
-
-// format is the version of what the file holds.
-const format = "1"
 
 // file is an open file, locked by this process.
 type file struct {
 	db      *bbolt.DB
-	fd      *os.File // the one that db uses and that holds the lock
+	fd      *os.File // the descriptor that db uses and that has the lock
 	commits *combiner.Combiner[*op]
 	cache   *cache
 	place   *folder.Place
 
-	// alive ends when the file has become unusable and must be opened anew.
+	// alive ends when the file has become unusable and must be opened again.
 	alive context.Context
 	lose  context.CancelFunc
 
 	writing sync.Mutex
-	// These belong to whoever holds writing.
+	// Guarded by writing:
 	arena   []byte
 	unsaved bool // what can be read may not be on disk
 	synced  bool // the list of free pages is on disk
 }
 
-// view calls do with the sessions, in a transaction that waits for no writer.
+// view calls do with the sessions, in a transaction that does not wait for writers.
 func (f *file) view(do func(*bbolt.Bucket) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	var tx *bbolt.Tx
@@ -70,20 +61,19 @@ func (f *file) view(do func(*bbolt.Bucket) error) (err error) {
 	}
 	b := tx.Bucket(sessionsBucket)
 	if b == nil {
-		return fmt.Errorf("%w: it has lost its sessions", ErrDamaged)
+		return errNoSessions
 	}
 	return do(b)
 }
 
-// update calls do with the sessions, in the one transaction that can change them,
-// and returns when what do has changed is on disk. When do returns an error or
-// no changes, nothing is written.
-func (f *file) update(do func(*bbolt.Bucket) ([]written, error)) (err error) {
+// update calls do with the sessions, in the only transaction that can change them. It returns when
+// the changes are on disk. do returns the keys that it has changed. If it returns none or an error,
+// nothing is written.
+func (f *file) update(do func(*bbolt.Bucket) ([]string, error)) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	var tx *bbolt.Tx
-	var changes []written
 	defer func() {
 		if p := recover(); p != nil {
 			err = f.survive(p, tx)
@@ -91,7 +81,6 @@ func (f *file) update(do func(*bbolt.Bucket) ([]written, error)) (err error) {
 		if tx != nil {
 			f.rollback(tx)
 		}
-		f.cache.release(changes, err != nil)
 		f.unsaved = f.unsaved || err != nil
 	}()
 	if tx, err = f.begin(true); err != nil {
@@ -99,17 +88,18 @@ func (f *file) update(do func(*bbolt.Bucket) ([]written, error)) (err error) {
 	}
 	b := tx.Bucket(sessionsBucket)
 	if b == nil {
-		return fmt.Errorf("%w: it has lost its sessions", ErrDamaged)
+		return errNoSessions
 	}
-	changes, err = do(b)
-	if err != nil || len(changes) == 0 && !f.unsaved {
+	changed, err := do(b)
+	if err != nil || len(changed) == 0 && !f.unsaved {
 		return err
 	}
-	// What is written to a file that has no name any more is lost with the process.
+	// What is written to a file that was removed is lost when the process ends.
 	if err := f.place.Check(); err != nil {
 		return err
 	}
-	f.cache.hold(changes)
+	f.cache.hold(changed)
+	defer f.cache.release(changed)
 	stats := f.db.Stats()
 	return f.commit(tx, stats.FreePageN+stats.PendingPageN <= maxSyncedFree)
 }
@@ -131,17 +121,20 @@ func (f *file) begin(writable bool) (*bbolt.Tx, error) {
 	tx, err := f.db.Begin(writable)
 	switch {
 	case errors.Is(err, berrors.ErrInvalidMapping):
-		f.lose() // bbolt could not map the file again when it grew
+		f.lose() // bbolt could not map the larger file
 	case errors.Is(err, berrors.ErrDatabaseNotOpen):
 		err = errClosed
 	}
 	return tx, err
 }
 
-var errLost = errors.New("it is being opened again")
+var (
+	errLost       = errors.New("it is being opened again")
+	errNoSessions = fmt.Errorf("%w: the bucket %q is missing", boltfile.ErrDamaged, sessionsBucket)
+)
 
-// survive makes an error of a panic in bbolt, which happens on damaged pages
-// only. One that bbolt has left with its locks held makes the file unusable.
+// survive makes an error of a panic in bbolt, which happens on damaged pages only. A panic while a
+// transaction begins leaves bbolt's locks held, and the file unusable.
 func (f *file) survive(p any, tx *bbolt.Tx) error {
 	if tx == nil {
 		f.lose()
@@ -149,13 +142,13 @@ func (f *file) survive(p any, tx *bbolt.Tx) error {
 	return panicError(p)
 }
 
-// panicError leaves out the keys that bbolt tells of.
+// panicError leaves out keys, which bbolt writes in hexadecimal digits.
 func panicError(p any) error {
 	what, _, _ := strings.Cut(fmt.Sprint(p), "(hex)")
-	return fmt.Errorf("%w: %s", ErrDamaged, what)
+	return fmt.Errorf("%w: %s", boltfile.ErrDamaged, what)
 }
 
-// rollback ends a transaction; one that is committed already does not mind.
+// rollback ends a transaction, if it is not committed.
 func (f *file) rollback(tx *bbolt.Tx) {
 	defer func() {
 		if recover() != nil {
@@ -165,8 +158,8 @@ func (f *file) rollback(tx *bbolt.Tx) {
 	_ = tx.Rollback()
 }
 
-// close gives the file back, with its list of free pages, so that it opens fast.
-// It waits for transactions under way.
+// close waits for transactions under way, and closes the file with its list of free pages in it, so
+// that it opens fast.
 func (f *file) close() (err error) {
 	if f.alive.Err() != nil {
 		return f.abandon()
@@ -195,11 +188,10 @@ func (f *file) saveFree() error {
 	return f.commit(tx, true)
 }
 
-// abandon gives up a file whose locks within bbolt may never be free again. What
-// is mapped stays mapped.
+// abandon gives up a file whose locks within bbolt may be held for ever. Its memory map stays.
 func (f *file) abandon() error {
-	// A transaction that is not stuck ends in this time. Afterwards, when the
-	// file may be another's, it must not write anymore.
+	// A transaction that is not stuck ends in this time. Later it must not write any more, as the
+	// file may belong to another process.
 	locked := f.writing.TryLock()
 	for end := time.Now().Add(abandonAfter); !locked && time.Now().Before(end); locked = f.writing.TryLock() {
 		time.Sleep(abandonAfter / 100)
@@ -207,7 +199,7 @@ func (f *file) abandon() error {
 	if locked {
 		defer f.writing.Unlock()
 	}
-	unlock(f.fd)
+	folder.Unlock(f.fd)
 	return f.fd.Close()
 }
 

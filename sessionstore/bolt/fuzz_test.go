@@ -10,10 +10,12 @@ import (
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 )
 
 // fuzzPage is the size of pages in fuzzed files: small files are fuzzed faster.
-const fuzzPage = minPageSize
+const fuzzPage = 1 << 10
 
 // FuzzCheck checks files of any content: no panic, no change, and the same answer
 // again.
@@ -36,7 +38,7 @@ func FuzzCheck(f *testing.F) {
 		if again := Check(path); (again == nil) != (err == nil) {
 			t.Errorf("first %v, then %v", err, again)
 		}
-		if err != nil && !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrForeign) {
+		if err != nil && !errors.Is(err, boltfile.ErrDamaged) && !errors.Is(err, boltfile.ErrForeign) {
 			t.Error(err)
 		}
 		alone(t, path)
@@ -78,7 +80,7 @@ func FuzzOpen(f *testing.F) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := openTemp(t, Options{Path: path, SweepInterval: time.Nanosecond, tune: func(o *bbolt.Options) { o.NoSync = true }})
+		s := openTemp(t, Options{Path: path, sweepInterval: time.Nanosecond, tune: func(o *bbolt.Options) { o.NoSync = true }})
 		for i := range 20 {
 			key := string(sessionKey(i))
 			e, _ := s.Get(t.Context(), key)

@@ -32,7 +32,7 @@ func TestFileThatGoesAway(t *testing.T) {
 				t.Fatal(err)
 			}
 			if test.other {
-				if err := create(path, DefaultFileMode); err != nil {
+				if err := create(path); err != nil {
 					t.Fatal(err)
 				}
 			}

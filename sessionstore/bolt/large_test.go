@@ -63,14 +63,14 @@ func TestAMillionSessions(t *testing.T) {
 	f, _ = s.file(t.Context())
 	f.db.NoSync = true
 	for part := range slices.Chunk(list[:n*9/10], maxSweep) {
-		err := f.update(func(b *bbolt.Bucket) (changes []written, err error) {
+		err := f.update(func(b *bbolt.Bucket) (changed []string, err error) {
 			for _, key := range part {
 				if err := b.Delete([]byte(key)); err != nil {
 					return nil, err
 				}
-				changes = append(changes, written{key: key})
+				changed = append(changed, key)
 			}
-			return changes, nil
+			return changed, nil
 		})
 		if err != nil {
 			t.Fatal(err)

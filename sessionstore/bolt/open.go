@@ -12,25 +12,17 @@ import (
 	bbolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 	"github.com/caddy-session/caddy-session/internal/combiner"
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-var (
-	// ErrHeld means that another process holds the file.
-	ErrHeld = errors.New("the file is held by another process")
+// ErrHeld means that another process has the file open.
+var ErrHeld = errors.New("the file is held by another process")
 
-	// ErrDamaged means that the file cannot be used as it is. It is left as it is.
-	ErrDamaged = errors.New("the file is damaged")
-
-	// ErrForeign means that the file is not one of this package's. It is left as
-	// it is.
-	ErrForeign = errors.New("the file holds something else")
-)
-
-// openFile makes one attempt to open the file, and creates it if it is not there.
+// openFile makes one attempt to open the file, and creates it if it does not exist.
 func (s *Store) openFile() (*file, error) {
-	make := s.create
+	make := func() error { return create(s.o.Path) }
 	if s.place.Seen() {
 		make = func() error { return folder.ErrGone }
 	}
@@ -42,18 +34,13 @@ func (s *Store) openFile() (*file, error) {
 		_ = fd.Close()
 		return nil, err
 	}
-	// What follows may take long with a large file, but not for ever.
+	// The rest may take long if the file is large, but it ends. Operations wait for it.
 	s.opening.wait()
 	removeLeftovers(s.o.Path)
-
-	// bbolt does not survive all damages, and the process dies with it: of SIGBUS
-	// when the file is too short, of a panic in a goroutine of its own when it
-	// looks for free pages in a damaged tree, of running out of memory when it
-	// frees a page that claims to be four billion.
-	synced, err := verify(fd, s.quit)
+	synced, err := boltfile.Verify(s.alive, fd, layout)
 	if err != nil {
 		_ = fd.Close()
-		s.place.Forget() // a good one that comes in its place is welcome
+		s.place.Forget() // a good file may replace it
 		return nil, err
 	}
 	db, err := openBolt(s.o.Path, fd, s.o.tune)
@@ -64,17 +51,16 @@ func (s *Store) openFile() (*file, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	// Whoever had the file before may have been killed before it was on disk.
+	// The last process may have been killed before its changes were on disk: hence unsaved.
 	f := &file{fd: fd, db: db, cache: newCache(), place: s.place, synced: synced, unsaved: true}
 	f.alive, f.lose = context.WithCancel(context.Background())
 	f.commits = combiner.NewDetached(maxBatch, gather, func(batch []*op) { s.commit(f, batch) })
 	return f, nil
 }
 
-func (s *Store) create() error { return create(s.o.Path, s.o.FileMode) }
-
-// lockFile opens the file for this process alone. If it is not there, make is to make it. If it is empty, as a crash or an operator
-// has left it, and make does not refuse, it becomes one without sessions.
+// lockFile opens the file and locks it. If it does not exist, it calls make to create it. An empty
+// file, as crashes and operators leave it, becomes one without sessions, unless make returns an
+// error.
 func lockFile(path string, make func() error) (*os.File, error) {
 	for range 5 {
 		fd, err := os.OpenFile(path, os.O_RDWR, 0)
@@ -87,14 +73,14 @@ func lockFile(path string, make func() error) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		locked, err := tryLock(fd)
+		free, err := folder.TryLock(fd)
 		switch {
-		case err != nil:
+		case err != nil && !errors.Is(err, errors.ErrUnsupported): // if it is, bbolt locks the file
 			err = fmt.Errorf("locking it: %w", err)
-		case !locked:
+		case err == nil && !free:
 			err = ErrHeld
 		case !isAt(fd, path):
-			// Somebody has put another file in its place before the lock was ours.
+			// Another file has replaced it before it was locked.
 			_ = fd.Close()
 			continue
 		default:
@@ -104,28 +90,27 @@ func lockFile(path string, make func() error) (*os.File, error) {
 			}
 			if make() != nil {
 				_ = fd.Close()
-				return nil, fmt.Errorf("%w: it is empty", ErrDamaged)
+				return nil, errEmpty
 			}
 			if err := replaceEmpty(path, fd, info); err != nil {
-				return nil, fmt.Errorf("initializing it, as it is empty: %w", err)
+				return nil, fmt.Errorf("initializing the empty file: %w", err)
 			}
 			continue
 		}
 		_ = fd.Close()
 		return nil, err
 	}
-	return nil, errors.New("it disappears again and again")
+	return nil, errors.New("it was removed or replaced each time it was opened")
 }
 
-// isAt reports whether fd is the file that path names now.
+// isAt reports whether fd is the file under path.
 func isAt(fd *os.File, path string) bool {
 	opened, err1 := fd.Stat()
 	named, err2 := os.Stat(path)
 	return err1 == nil && err2 == nil && os.SameFile(opened, named)
 }
 
-// openBolt hands a file that is locked and verified to bbolt, which closes it,
-// now if it fails.
+// openBolt opens a file that is locked and verified with bbolt, which closes fd, also if it fails.
 func openBolt(path string, fd *os.File, tune func(*bbolt.Options)) (db *bbolt.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -135,21 +120,18 @@ func openBolt(path string, fd *os.File, tune func(*bbolt.Options)) (db *bbolt.DB
 	}()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	o := &bbolt.Options{
-		// The same descriptor, so that there is no moment without a lock and no
-		// other file.
+		// The same descriptor: it keeps the lock, and is the file that was verified.
 		OpenFile: func(string, int, fs.FileMode) (*os.File, error) { return fd, nil },
 		Timeout:  time.Nanosecond, // one attempt
-		// With bbolt's default, allocating takes the longer the more pages are
-		// free.
+		// With bbolt's default, the time to allocate a page grows with the number of free pages.
 		FreelistType: bbolt.FreelistMapType,
-		// Chosen anew for each transaction; here it says that opening writes
-		// nothing.
+		// Each transaction sets it. Here it means that opening the file writes nothing.
 		NoFreelistSync: true,
 	}
 	if tune != nil {
 		tune(o)
 	}
-	db, err = bbolt.Open(path, DefaultFileMode, o)
+	db, err = bbolt.Open(path, fileMode, o)
 	if errors.Is(err, berrors.ErrTimeout) {
 		err = ErrHeld
 	}

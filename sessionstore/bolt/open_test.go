@@ -14,23 +14,24 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 func TestCreate(t *testing.T) {
-	folder := filepath.Join(t.TempDir(), "a", "b")
-	path := filepath.Join(folder, "sessions.db")
-	s := openTemp(t, Options{Path: path, FileMode: 0o640})
-	if _, err := os.Stat(filepath.Dir(folder)); err == nil {
+	dir := filepath.Join(t.TempDir(), "a", "b")
+	path := filepath.Join(dir, "sessions.db")
+	s := openTemp(t, Options{Path: path})
+	if _, err := os.Stat(filepath.Dir(dir)); err == nil {
 		t.Error("opening has made a folder")
 	}
 	want(t, s, "key", nil)
-	for _, name := range []string{folder, filepath.Dir(folder)} {
+	for _, name := range []string{dir, filepath.Dir(dir)} {
 		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o700 {
 			t.Errorf("%v, %v", info.Mode(), err)
 		}
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o640 {
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
 	closeStore(t, s)
@@ -54,7 +55,7 @@ func TestManyCreateAtOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if err := create(path, 0o600); err != nil {
+			if err := create(path); err != nil {
 				t.Error(err)
 			}
 			if err := Check(path); err != nil {
@@ -89,16 +90,16 @@ func TestLeftoversOfKilledProcessesGo(t *testing.T) {
 }
 
 func TestWhatCannotBeOpened(t *testing.T) {
-	folder := t.TempDir()
-	link := filepath.Join(folder, "link")
-	if err := os.Symlink(filepath.Join(folder, "nowhere"), link); err != nil {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), link); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(folder, "file")
+	file := filepath.Join(dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{folder, link, filepath.Join(file, "below")} {
+	for _, path := range []string{dir, link, filepath.Join(file, "below")} {
 		s := openTemp(t, Options{Path: path})
 		fails(t, s, sessionstore.ErrUnavailable)
 		closeStore(t, s)
@@ -141,7 +142,7 @@ func TestHeldByAnotherProcess(t *testing.T) {
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Fatal(line, err)
 	}
-	if !Held(path) {
+	if !held(path) {
 		t.Error("not seen as held")
 	}
 	if err := Check(path); err != nil {
@@ -171,24 +172,35 @@ func hold(path string) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
+// held reports whether the file under path is locked.
+func held(path string) bool {
+	fd, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer fd.Close()
+	free, err := folder.TryLock(fd)
+	return err == nil && !free
+}
+
 func TestHeld(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
-	if Held(path) || Held(filepath.Dir(path)) {
+	if held(path) || held(filepath.Dir(path)) {
 		t.Error("what is not there is held")
 	}
-	if err := create(path, 0o600); err != nil {
+	if err := create(path); err != nil {
 		t.Fatal(err)
 	}
-	if Held(path) {
+	if held(path) {
 		t.Error("nobody holds it")
 	}
 	s := openTemp(t, Options{Path: path})
 	want(t, s, "key", nil)
-	if !Held(path) {
+	if !held(path) {
 		t.Error("this process holds it")
 	}
 	closeStore(t, s)
-	if Held(path) {
+	if held(path) {
 		t.Error("nobody holds it anymore")
 	}
 }
@@ -223,7 +235,7 @@ func TestOperationsWaitForOpening(t *testing.T) {
 
 func TestAnotherFileInItsPlace(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
-	if err := create(path, 0o600); err != nil {
+	if err := create(path); err != nil {
 		t.Fatal(err)
 	}
 	fd, err := lockFile(path, nil)
@@ -240,7 +252,7 @@ func TestAnotherFileInItsPlace(t *testing.T) {
 	if isAt(fd, path) {
 		t.Error("it is gone")
 	}
-	if err := create(path, 0o600); err != nil {
+	if err := create(path); err != nil {
 		t.Fatal(err)
 	}
 	if isAt(fd, path) {

@@ -6,30 +6,32 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 )
 
 const (
-	// heldPause is how long to wait before another look at a file that another
-	// process holds: as long as a restart may take longer.
+	// heldPause is the time between attempts to open a file that another process holds. A restart
+	// may take that much longer.
 	heldPause = 200 * time.Millisecond
 
-	// failedPause is how long to wait after any other failure.
+	// failedPause is the time between attempts after other failures.
 	failedPause = time.Second
 
-	// damagedPause is how often to look whether a damaged file has been replaced.
+	// damagedPause is how often to look whether a damaged file was replaced.
 	damagedPause = 5 * time.Second
 )
 
-// opening is how far the store is with opening its file.
+// opening is the state of a store that opens its file.
 type opening struct {
 	mu      sync.Mutex
 	begun   bool
 	closed  bool
-	attempt chan struct{} // closed at the end of the attempt that operations wait for; nil: they wait for none
+	attempt chan struct{} // closed when the attempt that operations wait for ends; nil: they do not wait
 	failure error         // of the last attempt
 }
 
-// file returns the open file, and waits for it if it is being opened.
+// file returns the open file. It waits while the file is being opened.
 func (s *Store) file(ctx context.Context) (*file, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -50,8 +52,8 @@ func (s *Store) file(ctx context.Context) (*file, error) {
 	}
 }
 
-// await returns what to wait for until there is a file, or why there is none. It
-// begins with opening when nobody has.
+// await returns the attempt to wait for, or why the file is not open. The first call starts opening
+// it.
 func (s *Store) await() (<-chan struct{}, error) {
 	o := &s.opening
 	o.mu.Lock()
@@ -68,7 +70,7 @@ func (s *Store) await() (<-chan struct{}, error) {
 	case o.attempt != nil:
 		return o.attempt, nil
 	case o.failure == nil:
-		return ended, nil // it has just been opened
+		return ended, nil // the file was opened just now
 	default:
 		return nil, o.failure
 	}
@@ -81,7 +83,7 @@ var ended = func() chan struct{} {
 	return c
 }()
 
-// wait has operations wait for the attempt that is being made.
+// wait makes operations wait for the attempt under way.
 func (o *opening) wait() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -90,8 +92,8 @@ func (o *opening) wait() {
 	}
 }
 
-// end ends an attempt. The next is one that nobody waits for, unless it gets as
-// far as to the lock.
+// end ends an attempt, and reports whether its outcome is another than the last one's. Operations do
+// not wait for the next attempt, unless it gets the lock on the file.
 func (o *opening) end(failure error) (news bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -104,7 +106,7 @@ func (o *opening) end(failure error) (news bool) {
 	return news
 }
 
-// close has nothing be opened from here on, and nobody wait for it.
+// close makes operations fail from here on, unless the file is open.
 func (o *opening) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -128,8 +130,7 @@ func (s *Store) run() {
 	}
 }
 
-// open tries to open the file until it succeeds. It returns nil when the store is
-// closed.
+// open tries to open the file until it succeeds. It returns nil if the store is closed first.
 func (s *Store) open() *file {
 	for {
 		seen, _ := os.Stat(s.o.Path)
@@ -137,8 +138,8 @@ func (s *Store) open() *file {
 		if err == nil {
 			s.current.Store(f)
 		}
-		if s.opening.end(err) {
-			s.o.OnError(s.report(err))
+		if s.opening.end(err) && s.alive.Err() == nil {
+			s.o.OnError(s.unavailable(err))
 		}
 		if err == nil {
 			return f
@@ -149,21 +150,14 @@ func (s *Store) open() *file {
 	}
 }
 
-func (s *Store) report(err error) error {
-	if err == nil {
-		return nil
-	}
-	return s.unavailable(err)
-}
-
-// rest waits until another attempt makes sense, after one that has found seen. It
-// returns false when the store is closed.
+// rest waits until the next attempt to open the file, which was as seen before the last one. A file
+// that is damaged or foreign must change first. rest returns false if the store is closed.
 func (s *Store) rest(err error, seen os.FileInfo) bool {
 	pause, damaged := failedPause, false
 	switch {
 	case errors.Is(err, ErrHeld):
 		pause = heldPause
-	case errors.Is(err, ErrDamaged), errors.Is(err, ErrForeign):
+	case errors.Is(err, boltfile.ErrDamaged), errors.Is(err, boltfile.ErrForeign):
 		pause, damaged = damagedPause, true
 	}
 	if s.o.pause > 0 {
@@ -171,7 +165,7 @@ func (s *Store) rest(err error, seen os.FileInfo) bool {
 	}
 	for {
 		select {
-		case <-s.quit:
+		case <-s.alive.Done():
 			return false
 		case <-time.After(pause):
 		}

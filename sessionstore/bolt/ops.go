@@ -13,8 +13,8 @@ import (
 
 var errSize = errors.New("a key or a record is too large, or a key is empty")
 
-// Get implements [sessionstore.Store]. It takes the record out of the cache, or copies
-// it out of the map of the file, and waits for no writer.
+// Get implements [sessionstore.Store]. It returns the record from the cache, or a copy from the
+// memory map, and does not wait for writers.
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	f, err := s.file(ctx)
 	if err != nil {
@@ -24,22 +24,27 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
 	now := s.now()
-	r, known, ends := f.cache.get(key)
-	if known {
+	r, cached, commits := f.cache.get(key)
+	if cached {
 		return r.live(now).entry(now), nil
 	}
+	if r, err = f.read(key, now); err != nil {
+		return sessionstore.Entry{}, s.unavailable(err)
+	}
+	if r.value != nil {
+		f.cache.add(key, r, commits)
+	}
+	return r.entry(now), nil
+}
+
+// read returns a copy of the record in the file.
+func (f *file) read(key string, now int64) (r record, err error) {
 	err = f.view(func(b *bbolt.Bucket) (err error) {
 		r, err = readRecord(b.Get([]byte(key)), now)
 		r.value = bytes.Clone(r.value)
 		return err
 	})
-	if err != nil {
-		return sessionstore.Entry{}, s.unavailable(err)
-	}
-	if r.value != nil {
-		f.cache.learn(key, r, ends)
-	}
-	return r.entry(now), nil
+	return r, err
 }
 
 // CompareAndSet implements [sessionstore.Store].
@@ -52,8 +57,8 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 	return s.do(ctx, &op{kind: deleteOp, key: key, old: old})
 }
 
-// Touch implements [sessionstore.Store]. It is written with the next change, or
-// alone after 50 milliseconds.
+// Touch implements [sessionstore.Store]. It returns at once. The touch is written with the next
+// change, or after 50 milliseconds.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	if _, err := s.file(ctx); err != nil {
 		return s.unavailable(err)
@@ -64,16 +69,16 @@ func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Dura
 	return nil
 }
 
-// do has a change made in some transaction.
+// do makes a change, in a transaction with others.
 func (s *Store) do(ctx context.Context, o *op) (sessionstore.Entry, error) {
 	if len(o.key) == 0 || len(o.key) > sessionstore.MaxKey || len(o.value) > sessionstore.MaxValue {
-		return sessionstore.Entry{}, s.unavailable(errSize) // would end the transaction of others too
+		return sessionstore.Entry{}, s.unavailable(errSize) // would fail the whole transaction
 	}
 	f, err := s.file(ctx)
 	if err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
-	// Beyond this line o is the transaction's, until Do returns nil.
+	// From here on, o belongs to the transaction until Do returns nil.
 	if err := f.commits.Do(ctx, o); err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}

@@ -4,5 +4,5 @@ package bolt
 
 import "io/fs"
 
-// sameOwner does nothing: here, new files belong to the folder's owner.
+// sameOwner does nothing: on this system, new files belong to the owner of the folder.
 func sameOwner(string, fs.FileInfo) error { return nil }

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// Probe finds out whether the store could be used. It opens the file if it is there: what goes wrong with that,
-// [Options.OnError] is told. It writes nothing.
+// Probe reports why the store could not be used. If the file exists it is opened, and errors of that
+// go to [Options.OnError]. Probe writes nothing.
 func (s *Store) Probe(ctx context.Context) error {
 	info, err := os.Stat(s.o.Path)
 	switch {
@@ -23,5 +23,5 @@ func (s *Store) Probe(ctx context.Context) error {
 		_, _ = s.file(ctx)
 		return nil
 	}
-	return s.report(err)
+	return s.unavailable(err)
 }

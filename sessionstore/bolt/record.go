@@ -6,11 +6,12 @@ import (
 	"math"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// headLen is what stands before a value in the file: when the record expires, in
-// milliseconds of Unix time, big-endian.
+// headLen is the length of the head of a record: when it expires, in milliseconds of Unix time,
+// big-endian. The value follows.
 const headLen = 8
 
 // appendRecord appends a record to buf and returns both.
@@ -21,20 +22,20 @@ func appendRecord(buf []byte, deadline int64, value []byte) (whole, record []byt
 	return buf, buf[start:len(buf):len(buf)]
 }
 
-// record is what is under a key. One that points into the file is valid until the
-// end of its transaction.
+// record is what a key holds. If its value points into the file, it is valid until the transaction
+// ends.
 type record struct {
-	value    []byte // nil: there is nothing
+	value    []byte // nil: no record
 	deadline int64
 }
 
-// readRecord decodes what is under a key; expired is the same as not there.
+// readRecord decodes what a key holds. An expired record is none.
 func readRecord(raw []byte, now int64) (record, error) {
 	if raw == nil {
 		return record{}, nil
 	}
 	if len(raw) < headLen || len(raw) > headLen+sessionstore.MaxValue {
-		return record{}, fmt.Errorf("%w: a record of %d bytes", ErrDamaged, len(raw))
+		return record{}, fmt.Errorf("%w: a record has %d bytes", boltfile.ErrDamaged, len(raw))
 	}
 	r := record{value: raw[headLen:], deadline: int64(binary.BigEndian.Uint64(raw))}
 	return r.live(now), nil
@@ -48,7 +49,7 @@ func (r record) live(now int64) record {
 	return r
 }
 
-// entry returns the record as others see it. They keep its value.
+// entry returns the record as an entry, with the same value.
 func (r record) entry(now int64) sessionstore.Entry {
 	if r.value == nil {
 		return sessionstore.Entry{}
@@ -60,8 +61,7 @@ func (r record) entry(now int64) sessionstore.Entry {
 	return sessionstore.Entry{Value: r.value, TTL: time.Duration(left) * time.Millisecond}
 }
 
-// deadline returns when a time to live that begins now runs out. Times are kept
-// in whole milliseconds, and what is less is rounded up.
+// deadline returns when a time to live that begins now ends. It rounds up to whole milliseconds.
 func deadline(now int64, ttl time.Duration) int64 {
 	return now + int64(ttl/time.Millisecond) + int64(min(ttl%time.Millisecond, 1))
 }

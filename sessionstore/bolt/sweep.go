@@ -9,29 +9,29 @@ import (
 )
 
 const (
-	// sweepStep is how many sessions are looked at in one transaction: some 150
-	// pages.
+	// sweepInterval is the rest after a step. A pass over a million sessions takes four minutes.
+	sweepInterval = 250 * time.Millisecond
+
+	// sweepStep is how many sessions one transaction looks at: some 150 pages.
 	sweepStep = 1000
 
-	// maxSweep is how many are deleted in one, which waits for its turn like
-	// every other change.
+	// maxSweep is how many sessions one op deletes. It queues like every other change.
 	maxSweep = 256
 
-	// passRest is the rest after a pass over all, in rests after a step.
+	// passRest is the rest after a pass over all sessions, in sweep intervals.
 	passRest = 240
 )
 
-// sweep deletes what has expired, a little at a time, until the file or the store
-// ends.
+// sweep deletes expired sessions in small steps, until the file or the store is closed.
 func (s *Store) sweep(f *file) {
-	var next []byte // where to go on
+	var next []byte // where the next step begins
 	for {
-		rest := s.o.SweepInterval
+		rest := s.o.sweepInterval
 		if next == nil {
 			rest *= passRest
 		}
 		select {
-		case <-s.quit:
+		case <-s.alive.Done():
 			return
 		case <-f.alive.Done():
 			return
@@ -48,13 +48,13 @@ func (s *Store) sweep(f *file) {
 		}
 		if err != nil && f.alive.Err() == nil {
 			s.o.OnError(fmt.Errorf("deleting expired sessions: %w", err))
-			next = nil // and a long rest
+			next = nil // so the rest is long
 		}
 	}
 }
 
-// expired looks at the next sessions from a key on. It returns which have
-// expired, and where the next step begins; nil at the end.
+// expired looks at the sessions from a key on. It returns the keys of the expired ones, and where the
+// next step begins: nil after the last session.
 func (s *Store) expired(f *file, from []byte) (keys [][]byte, next []byte, err error) {
 	now := s.now()
 	err = f.view(func(b *bbolt.Bucket) error {

@@ -26,7 +26,7 @@ func count(tb testing.TB, s *Store) (n int) {
 
 func TestExpiredSessionsAreSwept(t *testing.T) {
 	var c clock
-	s := openTemp(t, Options{Now: c.now, SweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
+	s := openTemp(t, Options{Now: c.now, sweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
 	const n = 5000
 	var ops []*op
 	for i := range n {

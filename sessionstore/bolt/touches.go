@@ -8,12 +8,10 @@ import (
 )
 
 const (
-	// touchDelay is how long a touch may wait for a change to be written along
-	// with.
+	// touchDelay is how long a touch waits for a change that it can be written with.
 	touchDelay = 50 * time.Millisecond
 
-	// maxTouches is how many may wait: some seconds of a very busy server whose
-	// disk does not answer.
+	// maxTouches is how many touches wait: some seconds of a very busy server whose disk is stuck.
 	maxTouches = 1 << 16
 )
 
@@ -27,40 +25,31 @@ type touch struct {
 
 // touches are those that wait, one for each key.
 type touches struct {
-	mu     sync.Mutex
-	wait   map[string]touch
-	timer  *time.Timer
-	timed  bool // the timer runs
-	closed bool
+	mu    sync.Mutex
+	wait  map[string]touch
+	timed bool // flush is about to be called
 }
 
-// add has flush called in time.
+// add keeps a touch. It calls flush after [touchDelay], once for all that are added until then.
 func (t *touches) add(key string, one touch, flush func()) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, known := t.wait[key]
 	switch {
-	case t.closed:
-		return errClosed
 	case !known && len(t.wait) >= maxTouches:
 		return errTouches
 	case t.wait == nil:
 		t.wait = make(map[string]touch)
 	}
 	t.wait[key] = one
-	if t.timed {
-		return nil
-	}
-	t.timed = true
-	if t.timer == nil {
-		t.timer = time.AfterFunc(touchDelay, flush)
-	} else {
-		t.timer.Reset(touchDelay)
+	if !t.timed {
+		t.timed = true
+		time.AfterFunc(touchDelay, flush)
 	}
 	return nil
 }
 
-// take returns at most n touches that wait and forgets them.
+// take returns at most n touches and forgets them.
 func (t *touches) take(n int) map[string]touch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -80,8 +69,8 @@ func (t *touches) take(n int) map[string]touch {
 	return taken
 }
 
-// putBack has touches wait again that could not be written. They go along with
-// the next change, without a timer: the disk needs no more to do.
+// putBack keeps touches that could not be written. They go with the next change, without a timer, so
+// that a failing disk gets no more work.
 func (t *touches) putBack(taken map[string]touch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -96,22 +85,12 @@ func (t *touches) putBack(taken map[string]touch) {
 	}
 }
 
-// due reports whether some wait, after the timer has fired or instead of it.
+// due reports whether touches wait, when flush is called.
 func (t *touches) due() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.timed = false
 	return len(t.wait) > 0
-}
-
-// close refuses further touches.
-func (t *touches) close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	if t.timer != nil {
-		t.timer.Stop()
-	}
 }
 
 // flush writes the touches that wait.

@@ -166,8 +166,4 @@ func TestTouchesAreBounded(t *testing.T) {
 	if len(all.wait) != maxTouches || newer != 1 {
 		t.Errorf("%d wait, of the newer ones %d", len(all.wait), newer)
 	}
-	all.close()
-	if err := all.add("7", touch{}, flush); !errors.Is(err, errClosed) {
-		t.Errorf("got %v", err)
-	}
 }
