@@ -30,9 +30,9 @@ var (
 // A bucket Data holds the rest.
 type Layout struct{ Info, Format, Data string }
 
-// Check reads a few pages: those that say where the rest is, and what the file is. It takes no lock.
-// As another process may write to the file, a file that looks damaged is read again if there was
-// another transaction meanwhile.
+// Check reads a few pages: those that say where the rest is, and what the file is. It takes no
+// lock. As another process may write to the file, a file that looks damaged is read again if there
+// was another transaction meanwhile.
 func Check(fd *os.File, l Layout) error {
 	_, err := check(fd, l)
 	return err
@@ -56,7 +56,8 @@ func check(fd *os.File, l Layout) (f *file, err error) {
 
 // Verify reads all pages in use, which takes half a second for a million sessions. The caller holds
 // the lock on the file. Afterwards bbolt can open the file. synced reports whether the list of free
-// pages is in the file; if it is not, as after some crashes, bbolt rebuilds it from what was verified.
+// pages is in the file; if it is not, as after some crashes, bbolt rebuilds it from what was
+// verified.
 func Verify(ctx context.Context, fd *os.File, l Layout) (synced bool, err error) {
 	f, err := check(fd, l)
 	if err == nil {

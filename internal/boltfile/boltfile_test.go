@@ -104,8 +104,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// FuzzVerify damages a good file. Whatever is in the file, Verify neither panics nor changes it, and
-// bbolt's own check agrees with what it lets through.
+// FuzzVerify damages a good file. Whatever is in the file, Verify neither panics nor changes it,
+// and bbolt's own check agrees with what it lets through.
 func FuzzVerify(f *testing.F) {
 	good, err := os.ReadFile(goodFile(f, minPageSize, true).Name())
 	if err != nil {

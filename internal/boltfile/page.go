@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	pageHead    = 16 // page number uint64; type, number of elements uint16; number of further pages uint32
+	pageHead    = 16 // page number uint64; type, element count uint16; further pages uint32
 	elementLen  = 16
 	bucketHead  = 16 // root page, sequence uint64
 	branchPage  = 0x01

@@ -11,8 +11,8 @@ import (
 // maxDepth bounds a tree of pages. A tree of all pages that a file can have is less deep.
 const maxDepth = 64
 
-// verify makes sure that all pages in use are as bbolt expects them, and that none of them is on the
-// list of free pages: bbolt would overwrite it.
+// verify makes sure that all pages in use are as bbolt expects them, and that none of them is on
+// the list of free pages: bbolt would overwrite it.
 func (f *file) verify(ctx context.Context) error {
 	if err := f.prefetch(ctx); err != nil {
 		return err
@@ -28,8 +28,8 @@ func (f *file) verify(ctx context.Context) error {
 	return f.checkFreelist()
 }
 
-// prefetch reads the file from start to end. So a cold disk need not fetch its pages one by one, for
-// verify and for bbolt, which turns off the system's reading ahead.
+// prefetch reads the file from start to end. So a cold disk need not fetch its pages one by one,
+// for verify and for bbolt, which turns off the system's reading ahead.
 func (f *file) prefetch(ctx context.Context) error {
 	whole := io.NewSectionReader(f.r, 0, f.offset(f.pages))
 	buf := make([]byte, 1<<20)

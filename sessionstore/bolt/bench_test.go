@@ -57,7 +57,8 @@ func fill(tb testing.TB, s *Store, n int) []string {
 	return list
 }
 
-// BenchmarkGet compares a read from the cache with one from the memory map. [cache] has the numbers.
+// BenchmarkGet compares a read from the cache with one from the memory map. [cache] has the
+// numbers.
 func BenchmarkGet(b *testing.B) {
 	const n = 1000
 	s := openTemp(b, Options{})

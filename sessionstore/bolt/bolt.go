@@ -1,6 +1,6 @@
 // Package bolt keeps sessions in one file on disk, with [bbolt]. Reads come from a memory map, or
-// from a cache of 16 MiB. Writes that arrive at the same time share one transaction, and return when
-// it is on disk. One process at a time can use the file.
+// from a cache of 16 MiB. Writes that arrive at the same time share one transaction, and return
+// when it is on disk. One process at a time can use the file.
 package bolt
 
 import (
@@ -25,8 +25,8 @@ type Options struct {
 
 	// OnError is called with errors that no caller waits for: the file cannot be opened (once for
 	// each new reason) or is gone, touches could not be written, expired sessions could not be
-	// deleted. It is called with nil when the file is open after all, or is back. It must not block,
-	// and may be called by several goroutines at once. Default: none.
+	// deleted. It is called with nil when the file is open after all, or is back. It must not
+	// block, and may be called by several goroutines at once. Default: none.
 	OnError func(error)
 
 	// Now is the clock. Default: [time.Now].
@@ -40,9 +40,9 @@ type Options struct {
 
 // Store is a [sessionstore.Store] in a file. Make one with [Open].
 //
-// The file is opened in the background when the store is first used, and operations wait for that as
-// long as their contexts allow. If it cannot be opened, operations fail at once with an error that
-// is [sessionstore.ErrUnavailable] and says why, and the store keeps trying.
+// The file is opened in the background when the store is first used, and operations wait for that
+// as long as their contexts allow. If it cannot be opened, operations fail at once with an error
+// that is [sessionstore.ErrUnavailable] and says why, and the store keeps trying.
 //
 // If the file is removed or replaced while it is open, changes fail at once and reads within a
 // second, until the file is back. No other file is created in its place.

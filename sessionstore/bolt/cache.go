@@ -21,8 +21,8 @@ const (
 // -bench Get -benchtime 20000x -count 20 -cpu 1)
 //
 // The cache is never behind the file, as this process alone writes the file. Before a transaction
-// commits, it holds the keys that it changes: they leave the cache, and nothing is cached under them
-// until the transaction has ended.
+// commits, it holds the keys that it changes: they leave the cache, and nothing is cached under
+// them until the transaction has ended.
 type cache struct {
 	mu      sync.Mutex
 	records map[string]record // without a value: the key is held

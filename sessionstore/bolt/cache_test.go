@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// counted is a key whose record has been changed n times. After an odd number of changes it is there and holds the number; after an
-// even one it is gone.
+// counted is a key whose record has been changed n times. After an odd number of changes it is
+// there and holds the number; after an even one it is gone.
 type counted struct {
 	key             string
 	begun, answered atomic.Int64
@@ -37,7 +37,8 @@ func (c *counted) change(t *testing.T, s sessionstore.Store) {
 	c.answered.Store(n)
 }
 
-// read returns the number of changes that a read shows, at least: not fewer than were answered before it, nor than seen.
+// read returns the number of changes that a read shows, at least: not fewer than were answered
+// before it, nor than seen.
 func (c *counted) read(t *testing.T, s sessionstore.Store, seen int64) int64 {
 	from := max(c.answered.Load(), seen)
 	e, err := s.Get(t.Context(), c.key)
@@ -62,7 +63,8 @@ func (c *counted) read(t *testing.T, s sessionstore.Store, seen int64) int64 {
 	return n
 }
 
-// TestNothingStaleIsRead has readers, which make sure that something is often missing in the cache, race writers.
+// TestNothingStaleIsRead has readers, which make sure that something is often missing in the cache,
+// race writers.
 func TestNothingStaleIsRead(t *testing.T) {
 	s := openTemp(t, Options{})
 	f, err := s.file(t.Context())

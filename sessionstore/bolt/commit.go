@@ -44,8 +44,8 @@ type op struct {
 	err   error
 }
 
-// commit makes the changes of a batch in one transaction. A conflict fails its own op only. An error
-// of the transaction fails all.
+// commit makes the changes of a batch in one transaction. A conflict fails its own op only. An
+// error of the transaction fails all.
 func (s *Store) commit(f *file, batch []*op) {
 	touched := s.touches.take(maxBatch)
 	err := s.write(f, touched, batch)

@@ -234,7 +234,8 @@ func TestAnUnusableFileIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestEmptyFileIsInitialized is what a crash has left, or an operator: it becomes a file without sessions, of the same owner and mode.
+// TestEmptyFileIsInitialized is what a crash has left, or an operator: it becomes a file without
+// sessions, of the same owner and mode.
 func TestEmptyFileIsInitialized(t *testing.T) {
 	dir := t.TempDir()
 	path, link := filepath.Join(dir, "sessions.db"), filepath.Join(dir, "link")

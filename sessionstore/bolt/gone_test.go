@@ -11,8 +11,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestFileThatGoesAway removes the file, or puts another in its place, while it is open: what is written then would be lost with
-// the process. It is out of reach until it is back, and nothing is made in its place.
+// TestFileThatGoesAway removes the file, or puts another in its place, while it is open: what is
+// written then would be lost with the process. It is out of reach until it is back, and nothing is
+// made in its place.
 func TestFileThatGoesAway(t *testing.T) {
 	for name, test := range map[string]struct {
 		other bool

@@ -27,7 +27,7 @@ type opening struct {
 	mu      sync.Mutex
 	begun   bool
 	closed  bool
-	attempt chan struct{} // closed when the attempt that operations wait for ends; nil: they do not wait
+	attempt chan struct{} // closed at the end of the attempt; nil: operations do not wait for it
 	failure error         // of the last attempt
 }
 
@@ -92,8 +92,8 @@ func (o *opening) wait() {
 	}
 }
 
-// end ends an attempt, and reports whether its outcome is another than the last one's. Operations do
-// not wait for the next attempt, unless it gets the lock on the file.
+// end ends an attempt, and reports whether its outcome is another than the last one's. Operations
+// do not wait for the next attempt, unless it gets the lock on the file.
 func (o *opening) end(failure error) (news bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

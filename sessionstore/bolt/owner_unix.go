@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// sameOwner gives a new file to the owner of the old one. The server that opens it may run as another
-// user than this command.
+// sameOwner gives a new file to the owner of the old one. The server that opens it may run as
+// another user than this command.
 func sameOwner(path string, old fs.FileInfo) error {
 	stat, ok := old.Sys().(*syscall.Stat_t)
 	if !ok {

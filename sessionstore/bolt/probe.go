@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// Probe reports why the store could not be used. If the file exists it is opened, and errors of that
-// go to [Options.OnError]. Probe writes nothing.
+// Probe reports why the store could not be used. If the file exists it is opened, and errors of
+// that go to [Options.OnError]. Probe writes nothing.
 func (s *Store) Probe(ctx context.Context) error {
 	info, err := os.Stat(s.o.Path)
 	switch {

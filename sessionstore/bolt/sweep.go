@@ -53,8 +53,8 @@ func (s *Store) sweep(f *file) {
 	}
 }
 
-// expired looks at the sessions from a key on. It returns the keys of the expired ones, and where the
-// next step begins: nil after the last session.
+// expired looks at the sessions from a key on. It returns the keys of the expired ones, and where
+// the next step begins: nil after the last session.
 func (s *Store) expired(f *file, from []byte) (keys [][]byte, next []byte, err error) {
 	now := s.now()
 	err = f.view(func(b *bbolt.Bucket) error {

@@ -69,8 +69,8 @@ func (t *touches) take(n int) map[string]touch {
 	return taken
 }
 
-// putBack keeps touches that could not be written. They go with the next change, without a timer, so
-// that a failing disk gets no more work.
+// putBack keeps touches that could not be written. They go with the next change, without a timer,
+// so that a failing disk gets no more work.
 func (t *touches) putBack(taken map[string]touch) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

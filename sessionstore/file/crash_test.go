@@ -88,8 +88,8 @@ func writeUntilKilled(dir string) {
 	select {}
 }
 
-// TestKilled kills a process that writes and looks whether everything that it was answered is there, and everything that is
-// there is whole.
+// TestKilled kills a process that writes and looks whether everything that it was answered is
+// there, and everything that is there is whole.
 func TestKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
 	rounds := 8
@@ -99,7 +99,7 @@ func TestKilled(t *testing.T) {
 	var saved, removed [crashWriters]int
 	for round := range rounds {
 		answers := killedWriter(t, dir, &saved, &removed)
-		s := openTemp(t, Options{Dir: dir, SweepInterval: time.Millisecond})
+		s := openTemp(t, Options{Dir: dir, sweepInterval: time.Millisecond})
 		for writer := range crashWriters {
 			e, err := s.Get(t.Context(), crashKey(writer))
 			if err != nil {
@@ -138,7 +138,7 @@ func TestKilled(t *testing.T) {
 	if err := appendTo(young, "x"); err != nil {
 		t.Fatal(err)
 	}
-	s := openTemp(t, Options{Dir: dir, SweepInterval: time.Millisecond})
+	s := openTemp(t, Options{Dir: dir, sweepInterval: time.Millisecond})
 	want(t, s, "none", nil)
 	eventually(t, "the leftovers are removed", func() bool {
 		n := 0
@@ -207,8 +207,8 @@ const (
 	countTimes   = 25
 )
 
-// count is a child process that adds to counters, and creates what only one can create. It reports how often it was
-// the one.
+// count is a child process that adds to counters, and creates what only one can create. It reports
+// how often it was the one.
 func count(dir string) {
 	s := Open(Options{Dir: dir})
 	ctx := context.Background()
@@ -247,7 +247,8 @@ func count(dir string) {
 	fmt.Println(created.Load())
 }
 
-// TestProcesses has several processes change the same sessions. Nothing gets lost and nothing counts twice.
+// TestProcesses has several processes change the same sessions. Nothing gets lost and nothing
+// counts twice.
 func TestProcesses(t *testing.T) {
 	const processes = 3
 	dir := filepath.Join(t.TempDir(), "sessions")

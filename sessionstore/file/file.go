@@ -1,5 +1,5 @@
-// Package file keeps sessions in a folder, one file a session. Files are replaced as a whole, and no change is answered
-// before it is on disk. Several processes may use a folder at once.
+// Package file keeps sessions in a folder, one file for each session. A change replaces the whole
+// file, and returns when it is on disk. Several processes may use a folder at once.
 package file
 
 import (
@@ -17,54 +17,50 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-const (
-	// DefaultFileMode is the mode when [Options.FileMode] is zero.
-	DefaultFileMode fs.FileMode = 0o600
-
-	// DefaultSweepInterval is the interval when [Options.SweepInterval] is zero: a pass over 100,000 sessions takes
-	// about two minutes.
-	DefaultSweepInterval = 250 * time.Millisecond
-)
+// DefaultFileMode is the mode when [Options.FileMode] is zero.
+const DefaultFileMode fs.FileMode = 0o600
 
 // Options configure a [Store]. Only Dir is needed.
 type Options struct {
-	// Dir is the folder. It is made at the first change when it is not there.
+	// Dir is the folder. It is created at the first change, if it does not exist.
 	Dir string
 
-	// FileMode is the mode of new files, at least 0600. A new folder can be searched by whoever may read the files.
-	// Default: 0600.
+	// FileMode is the mode of new files, at least 0600. Users who may read the files may search a
+	// new folder. Default: 0600.
 	FileMode fs.FileMode
 
-	// Threshold is how many sessions there are at most: to make room, a tenth of them goes at once, the soonest to
-	// expire first. Sessions of other processes in the same folder count too, if not at once. Default: 0, no limit.
+	// Threshold is the maximum number of sessions. When it is reached, a tenth of them is evicted
+	// at once, those that expire first. Sessions of other processes in the folder count too, but
+	// not immediately. Default: 0, no limit.
 	Threshold int
 
-	// Name returns the name of a key's file. It must be a different one for each key, on file systems that ignore case too,
-	// and must not begin with a dot. Default: SHA-256, in hexadecimal digits.
+	// Name returns the name of the file of a key. Names must be unique, also on file systems that
+	// ignore case, and must not begin with a dot. Default: SHA-256, in hexadecimal digits.
 	Name func(key string) string
 
-	// SweepInterval is how long the sweeper rests after it has looked at 200 sessions for expired ones. After a pass over
-	// all it rests 240 times that long. Default: 250ms.
-	SweepInterval time.Duration
-
-	// OnError is told what goes wrong while nobody waits for it: the folder has gone, or expired sessions could not be looked for.
-	// It is told nil when the folder is back. It must not block. Default: nobody is told.
+	// OnError is called with errors that no caller waits for: the folder is gone, or expired
+	// sessions could not be deleted. It is called with nil when the folder is back. It must not
+	// block. Default: none.
 	OnError func(error)
 
-	// OnEvict is called when sessions that were still valid had to make room, with their number. It must not block.
+	// OnEvict is called with the number of valid sessions that were evicted. It must not block.
+	// Default: none.
 	OnEvict func(n int)
 
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
+
+	sweepInterval time.Duration // for tests
 }
 
 // Store is a [sessionstore.Store] in a folder. Make one with [Open].
 //
-// What it finds in the folder that is no session of its own, or a damaged one, it leaves alone: an operation that comes upon it
-// fails with an error that is [sessionstore.ErrUnavailable] and names the file.
+// The store never changes a file that is damaged or not a session. An operation on its key fails
+// with an error that is [sessionstore.ErrUnavailable] and names the file.
 //
-// When the folder is no more the one that was there when the store was first used, as when its volume is not mounted, nothing is made in
-// its place, and all fails with such an error until it is back: changes and reads of what is not there at once, other reads within a second.
+// If the folder is removed or replaced after the first use, as when its volume is unmounted, all
+// operations fail with such an error until it is back: changes and reads of missing sessions at
+// once, other reads within a second. No other folder is created in its place.
 type Store struct {
 	o Options
 
@@ -90,8 +86,8 @@ func Open(o Options) *Store {
 	if o.Name == nil {
 		o.Name = hashed
 	}
-	if o.SweepInterval <= 0 {
-		o.SweepInterval = DefaultSweepInterval
+	if o.sweepInterval <= 0 {
+		o.sweepInterval = sweepInterval
 	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}
@@ -110,13 +106,13 @@ func Open(o Options) *Store {
 	return s
 }
 
-// hashed is a name that tells nothing of the key and that every file system takes.
+// hashed returns a name that every file system accepts and that does not reveal the key.
 func hashed(key string) string {
 	sum := sha256.Sum256([]byte(key))
 	return hex.EncodeToString(sum[:])
 }
 
-// Set changes [Options.FileMode] and [Options.Threshold], for what is written from then on.
+// Set changes [Options.FileMode] and [Options.Threshold] for later writes.
 func (s *Store) Set(mode fs.FileMode, threshold int) {
 	if mode == 0 {
 		mode = DefaultFileMode
@@ -125,17 +121,17 @@ func (s *Store) Set(mode fs.FileMode, threshold int) {
 	s.threshold.Store(int64(threshold))
 }
 
-// Close waits for operations under way. It may be called more than once.
+// Close waits for operations under way, and stops the sweeper. It may be called more than once.
 func (s *Store) Close() error {
 	s.closed.Do(s.end)
 	s.background.Wait()
 	return nil
 }
 
-// Check returns the error that a store in this folder would meet at once. It changes nothing.
+// Check reports why a store could not use the folder. It changes nothing.
 func Check(dir string) error { return folder.Usable(dir) }
 
-// Probe finds out whether the store could be used. It writes nothing.
+// Probe reports why the store could not be used. It writes nothing.
 func (s *Store) Probe(context.Context) error {
 	err := s.place.Check()
 	if err == nil {
@@ -147,7 +143,7 @@ func (s *Store) Probe(context.Context) error {
 	return nil
 }
 
-// begin learns which folder it is and starts the sweeper, once the store is used.
+// begin remembers the identity of the folder and starts the sweeper, at the first use.
 func (s *Store) begin() {
 	s.begun.Do(func() {
 		_ = s.place.Check()
@@ -155,7 +151,7 @@ func (s *Store) begin() {
 	})
 }
 
-// report tells that the folder has gone, or is back.
+// report reports that the folder is gone, or is back.
 func (s *Store) report(err error) {
 	if err != nil {
 		err = s.unavailable(err)
@@ -170,10 +166,10 @@ func (s *Store) unavailable(err error) error {
 	return fmt.Errorf("%w: %s: %w", sessionstore.ErrUnavailable, s.o.Dir, err)
 }
 
-// syncing waits for the names in the folder to be on disk.
+// syncing waits until the names in the folder are on disk.
 type syncing struct{ err error }
 
-// sync is for all who have changed a name before it began.
+// sync serves all callers that have changed a name before it began.
 func (s *Store) sync(batch []*syncing) {
 	err := folder.Sync(s.o.Dir)
 	for _, one := range batch {
@@ -181,7 +177,7 @@ func (s *Store) sync(batch []*syncing) {
 	}
 }
 
-// syncNames returns when the names in the folder are on disk. Whoever waits at the same time shares the work.
+// syncNames returns when the names in the folder are on disk. Concurrent callers share one sync.
 func (s *Store) syncNames() error {
 	one := new(syncing)
 	if err := s.syncs.Do(context.Background(), one); err != nil {

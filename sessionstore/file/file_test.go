@@ -37,7 +37,7 @@ func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
 func TestStore(t *testing.T) {
 	var c clock
 	open := func(t *testing.T, dir string) sessionstore.Store {
-		return Open(Options{Dir: dir, Now: c.now, SweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
+		return Open(Options{Dir: dir, Now: c.now, sweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
 	}
 	storetest.Run(t, storetest.Harness{
 		New:     func(t *testing.T) sessionstore.Store { return open(t, filepath.Join(t.TempDir(), "new", "sessions")) },

@@ -82,7 +82,8 @@ func TestFullFileSystem(t *testing.T) {
 	}
 }
 
-// TestForeign has files under the names of sessions that are none, or damaged ones. They stay as they are.
+// TestForeign has files under the names of sessions that are none, or damaged ones. They stay as
+// they are.
 func TestForeign(t *testing.T) {
 	good := func(value string) []byte {
 		return append(headerOf(time.Now().Add(time.Hour).UnixMilli(), []byte(value)).append(nil), value...)
@@ -120,7 +121,7 @@ func TestForeign(t *testing.T) {
 			if err := os.WriteFile(elsewhere, good("value"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s := openTemp(t, Options{Dir: dir, SweepInterval: time.Millisecond, Threshold: 100})
+			s := openTemp(t, Options{Dir: dir, sweepInterval: time.Millisecond, Threshold: 100})
 			path := s.path("key")
 			if err := test.put(path); err != nil {
 				t.Fatal(err)

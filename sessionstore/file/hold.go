@@ -12,8 +12,9 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// held is a file that no other process changes until it is released. The lock is on the file itself, so that there are no
-// lock files: whoever had to wait looks whether it is still the one under the name.
+// held is a file that is locked against other processes until it is released. The lock is on the
+// file itself, so there are no lock files. After it got the lock, a process checks that the file
+// was not replaced.
 type held struct {
 	record
 	file *os.File
@@ -21,11 +22,11 @@ type held struct {
 }
 
 func (h *held) release() {
-	_ = h.file.Close() // and with it the lock
+	_ = h.file.Close() // releases the lock
 	buffers.Put(h.buf)
 }
 
-// hold returns nil if there is no file.
+// hold locks the file and reads it. It returns nil if there is no file.
 func (s *Store) hold(ctx context.Context, path string) (*held, error) {
 	for wait := minWait; ; wait = min(2*wait, maxWait) {
 		h, err := tryHold(path)
@@ -41,7 +42,7 @@ func (s *Store) hold(ctx context.Context, path string) (*held, error) {
 	}
 }
 
-// minWait and maxWait are how long to wait for a file that another process is changing.
+// minWait and maxWait bound the time between attempts to lock a file.
 const (
 	minWait = 200 * time.Microsecond
 	maxWait = 5 * time.Millisecond
@@ -50,10 +51,10 @@ const (
 var (
 	errBusy    = errors.New("another process is changing the session")
 	errSymlink = errors.New("it is a symbolic link, and is not followed")
-	errNoLinks = errors.New("the file system has no hard links, which are needed to make new sessions")
+	errNoLinks = errors.New("the file system has no hard links, which are needed to create sessions")
 )
 
-// tryHold is hold that returns errBusy.
+// tryHold is hold that does not wait: it returns errBusy.
 func tryHold(path string) (_ *held, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|openFlags, 0)
 	switch {
@@ -84,7 +85,7 @@ func tryHold(path string) (_ *held, err error) {
 		return nil, naming(path, errForeign)
 	}
 	if now, err := os.Lstat(path); err != nil || !os.SameFile(info, now) {
-		return nil, errBusy // it was replaced or removed before the lock was ours
+		return nil, errBusy // it was replaced or removed before it was locked
 	}
 	h := &held{file: file, buf: buffers.Get().(*[]byte)}
 	raw, err := readAll(file, *h.buf)
@@ -98,7 +99,8 @@ func tryHold(path string) (_ *held, err error) {
 	return h, nil
 }
 
-// naming says which file an error is about. The name tells nothing of the key, see [Options.Name].
+// naming adds the name of the file to an error. The name does not reveal the key, see
+// [Options.Name].
 func naming(path string, err error) error { return fmt.Errorf("%s: %w", filepath.Base(path), err) }
 
 func isSymlink(path string) bool {

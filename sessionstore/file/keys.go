@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// keys are locks within this process, so that those who change the same file wait in turn, and not for the
-// lock on the file, which tells nobody when it is free.
+// keys are locks within this process. Goroutines that change the same file queue for them, as the
+// lock on the file can only be polled.
 type keys struct {
 	mu   sync.Mutex
 	held map[string]*turn
@@ -14,10 +14,10 @@ type keys struct {
 
 type turn struct {
 	free  chan struct{}
-	users int // who holds it or waits for it
+	users int // how many hold it or wait for it
 }
 
-// lock waits for the turn, or for the end of the context.
+// lock waits for the lock until ctx ends.
 func (k *keys) lock(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -43,7 +43,7 @@ func (k *keys) lock(ctx context.Context, path string) error {
 	}
 }
 
-// tryLock takes the lock if nobody has it or waits for it.
+// tryLock takes the lock if it is free and nobody waits for it.
 func (k *keys) tryLock(path string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -13,15 +13,15 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// maxAtWork is how many changes are made at once: each keeps a thread busy while the disk writes.
+// maxAtWork is how many changes run at once. Each blocks a thread while the disk writes.
 const maxAtWork = 16
 
 var errSize = errors.New("a key or a record is too large, or a key is empty")
 
-// buffers are what files are read into. Most sessions fit.
+// buffers are for reading files. Most sessions fit.
 var buffers = sync.Pool{New: func() any { b := make([]byte, 8<<10); return &b }}
 
-// Get implements [sessionstore.Store]. It opens, reads and closes the file, and waits for nobody.
+// Get implements [sessionstore.Store]. It opens, reads and closes the file, without a lock.
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	s.begin()
 	if err := ctx.Err(); err != nil {
@@ -48,7 +48,8 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 	if err == nil {
 		return r.entry(s.now()), nil
 	}
-	// A touch may have been at work on the header. If not, this says what is wrong.
+	// A touch may have been writing the header. Read again with the lock: this returns the record,
+	// or what is wrong with it.
 	return s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
 		h, err := s.hold(ctx, path)
 		if h == nil || err != nil {
@@ -69,7 +70,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 			found, err := s.set(ctx, path, old, value, ttl)
 			if !errors.Is(err, fs.ErrExist) {
 				return found, err
-			} // another process has made it at this moment
+			} // another process has just created it
 		}
 	})
 }
@@ -91,7 +92,7 @@ func (s *Store) set(ctx context.Context, path string, old, value []byte, ttl tim
 	case live && h.is(old), !live && old == nil:
 		return sessionstore.Entry{}, s.write(path, deadline(now, ttl), value, os.Rename)
 	case live && bytes.Equal(h.value, value):
-		// Saved before, and the answer was lost, perhaps together with what it would have waited for.
+		// Saved before, and the answer was lost. The sync may not have happened.
 		return sessionstore.Entry{}, s.syncNames()
 	default:
 		return h.entry(now), sessionstore.ErrConflict
@@ -106,7 +107,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 			return sessionstore.Entry{}, err
 		}
 		if h == nil {
-			// Deleted before, and the answer was lost, perhaps.
+			// Perhaps it was deleted before, and the answer was lost.
 			if err := s.syncNames(); !errors.Is(err, fs.ErrNotExist) {
 				return sessionstore.Entry{}, err
 			}
@@ -128,7 +129,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 	})
 }
 
-// Touch implements [sessionstore.Store]. It waits for no disk.
+// Touch implements [sessionstore.Store]. It does not wait for the disk.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	_, err := s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
 		h, err := s.hold(ctx, path)
@@ -151,8 +152,8 @@ func (r record) is(old []byte) bool { return old != nil && bytes.Equal(r.value, 
 
 func (s *Store) path(key string) string { return filepath.Join(s.o.Dir, s.o.Name(key)) }
 
-// do has something done with the file of a key, by one at a time in this process. When the context ends it returns, and what
-// was begun goes on.
+// do calls work for the file of a key, one caller at a time in this process. When ctx ends, do
+// returns, and work continues.
 func (s *Store) do(ctx context.Context, key string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	if len(key) == 0 || len(key) > sessionstore.MaxKey {
 		return sessionstore.Entry{}, s.unavailable(errSize)
@@ -190,7 +191,7 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 	}
 }
 
-// within has something done, and makes sure that it was done in the folder: it may have gone meanwhile.
+// within calls work, and fails if the folder was not there before and after it.
 func (s *Store) within(path string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	if err := s.place.Check(); err != nil {
 		return sessionstore.Entry{}, err

@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// A file is a header and the record:
+// A file has a header and the record. The header is big-endian:
 //
-//	"CSF", 1 (the version of this form)
+//	"CSF", 1 (the version of the format)
 //	deadline, Unix milliseconds, 8 bytes
 //	length of the record, 4 bytes
 //	CRC-32C of the record, 4 bytes
-//	CRC-32C of all before, 4 bytes
+//	CRC-32C of the header so far, 4 bytes
 //
-// all big-endian. A touch changes the header in its place: it is within one sector of the disk.
+// A touch overwrites the header, which lies within one sector of the disk.
 const (
 	magic     = "CSF\x01"
 	headerLen = 24
@@ -33,7 +33,7 @@ var (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// header is what a file begins with.
+// header is the header of a file.
 type header struct {
 	deadline int64
 	length   uint32
@@ -70,7 +70,7 @@ func parseHeader(raw []byte) (header, error) {
 	}, nil
 }
 
-// record is what a file holds. Its value is a part of what was read.
+// record is the content of a file. Its value is a slice of the buffer that was read.
 type record struct {
 	header
 	value []byte
@@ -90,7 +90,7 @@ func parse(raw []byte) (record, error) {
 
 func (r record) live(now int64) bool { return r.deadline > now }
 
-// entry copies the record, as what it was read into is used again.
+// entry copies the record, as its buffer is used again.
 func (r record) entry(now int64) sessionstore.Entry {
 	if !r.live(now) {
 		return sessionstore.Entry{}

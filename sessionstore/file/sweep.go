@@ -12,30 +12,35 @@ import (
 )
 
 const (
-	// sweepStep is how many files are looked at before a rest.
+	// sweepInterval is the rest after a step. A pass over 100,000 sessions takes about two minutes.
+	sweepInterval = 250 * time.Millisecond
+
+	// sweepStep is how many files a step looks at.
 	sweepStep = 200
 
-	// passRest is the rest after a pass over all, in rests after a step.
+	// passRest is the rest after a pass over all files, in sweep intervals.
 	passRest = 240
 
-	// tempAge is when a file that is being written counts as left over: whoever began it has been killed, or is told that
-	// it has gone.
+	// tempAge is the age at which a temporary file is deleted. Its writer was killed; or it fails
+	// when it renames the file.
 	tempAge = 5 * time.Minute
 )
 
-// sweep deletes what has expired, a little at a time, and removes what killed processes have left, until the store is closed.
+// sweep deletes expired sessions, and the temporary files of killed processes, in small steps until
+// the store is closed.
 func (s *Store) sweep() {
-	for s.rest(s.o.SweepInterval) {
+	for s.rest(s.o.sweepInterval) {
 		if err := s.pass(); err != nil && s.alive.Err() == nil {
 			s.o.OnError(fmt.Errorf("looking for expired sessions: %w", err))
 		}
-		if !s.rest(passRest * s.o.SweepInterval) {
+		if !s.rest(passRest * s.o.sweepInterval) {
 			return
 		}
 	}
 }
 
-// rest waits, and makes room meanwhile if that is asked for. It reports whether the store is still open.
+// rest waits, and evicts sessions meanwhile when the store is full. It returns false if the store
+// is closed.
 func (s *Store) rest(d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -58,20 +63,20 @@ func (s *Store) pass() error {
 	err := s.eachFile(func(path string) {
 		h, err := readHeader(path)
 		if err != nil {
-			return // its own operation tells of it
+			return // operations on its key report it
 		}
 		if h.deadline > s.now() || !s.delete(path, h.deadline) {
 			found++
 		}
-	}, func() bool { return s.rest(s.o.SweepInterval) })
+	}, func() bool { return s.rest(s.o.sweepInterval) })
 	if err == nil {
 		s.census.counted(found, made)
 	}
 	return err
 }
 
-// eachFile calls look for every file that may be a session, and removes what is left over of writing. It ends when rest,
-// which is called after some files, says so.
+// eachFile calls look for every file that may be a session, and deletes old temporary files. It
+// calls rest, if not nil, after each step, and ends if that returns false.
 func (s *Store) eachFile(look func(path string), rest func() bool) error {
 	if err := s.place.Check(); err != nil {
 		return err
@@ -122,7 +127,7 @@ func readHeader(path string) (header, error) {
 	return parseHeader(raw[:])
 }
 
-// delete deletes a session that nobody uses at this moment, if its deadline is still this one.
+// delete deletes a session if its deadline is unchanged, unless an operation is using it.
 func (s *Store) delete(path string, deadline int64) bool {
 	if !s.keys.tryLock(path) {
 		return false

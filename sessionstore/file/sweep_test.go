@@ -12,7 +12,7 @@ import (
 
 func TestSweep(t *testing.T) {
 	var c clock
-	s := openTemp(t, Options{Now: c.now, SweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
+	s := openTemp(t, Options{Now: c.now, sweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
 	for i := range 250 {
 		save(t, s, fmt.Sprint("short", i), nil, []byte("one"), time.Minute)
 	}
@@ -28,7 +28,8 @@ func TestSweep(t *testing.T) {
 	want(t, s, "long1", []byte("one"))
 }
 
-// TestThreshold never has more sessions than the threshold, keeps those that are used, and leaves other files alone.
+// TestThreshold never has more sessions than the threshold, keeps those that are used, and leaves
+// other files alone.
 func TestThreshold(t *testing.T) {
 	for _, threshold := range []int{1, 2, 20, 100} {
 		t.Run(fmt.Sprint(threshold), func(t *testing.T) {
@@ -43,7 +44,7 @@ func TestThreshold(t *testing.T) {
 			for i := range threshold / 2 {
 				save(t, before, fmt.Sprint("before", i), nil, []byte("one"), time.Minute)
 			}
-			s := openTemp(t, Options{Dir: dir, Now: c.now, Threshold: threshold, SweepInterval: time.Hour, OnEvict: func(n int) { evicted.Add(int64(n)) }})
+			s := openTemp(t, Options{Dir: dir, Now: c.now, Threshold: threshold, sweepInterval: time.Hour, OnEvict: func(n int) { evicted.Add(int64(n)) }})
 			save(t, s, "used", nil, []byte("one"), 2*time.Hour)
 			const n = 150
 			for i := range n {
@@ -67,7 +68,7 @@ func TestThreshold(t *testing.T) {
 
 func TestThresholdPrefersExpired(t *testing.T) {
 	var c clock
-	s := openTemp(t, Options{Now: c.now, Threshold: 10, SweepInterval: time.Hour, OnEvict: func(int) { t.Error("a live session was evicted") }})
+	s := openTemp(t, Options{Now: c.now, Threshold: 10, sweepInterval: time.Hour, OnEvict: func(int) { t.Error("a live session was evicted") }})
 	for i := range 9 {
 		save(t, s, fmt.Sprint("key", i), nil, []byte("one"), time.Duration(i+1)*time.Minute)
 	}
@@ -78,10 +79,11 @@ func TestThresholdPrefersExpired(t *testing.T) {
 	want(t, s, "key5", []byte("one"))
 }
 
-// TestThresholdParallel is about creations at once, and about conflicts and deletions that must be counted right.
+// TestThresholdParallel is about creations at once, and about conflicts and deletions that must be
+// counted right.
 func TestThresholdParallel(t *testing.T) {
 	const threshold = 30
-	s := openTemp(t, Options{Threshold: threshold, SweepInterval: time.Millisecond})
+	s := openTemp(t, Options{Threshold: threshold, sweepInterval: time.Millisecond})
 	var all sync.WaitGroup
 	for w := range 20 {
 		all.Go(func() {

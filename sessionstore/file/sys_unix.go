@@ -10,8 +10,8 @@ import (
 
 const openFlags = folder.OpenFlags
 
-// readFile reads a file into buf, or into a larger one, with as few system calls as can be: os would ask for the file's
-// kind, and whether it can be polled.
+// readFile reads a file into buf, or into a larger buffer. It makes fewer system calls than os,
+// which asks for the type of the file and whether it can be polled.
 func readFile(path string, buf []byte) ([]byte, error) {
 	fd, err := folder.Again(func() (int, error) {
 		return syscall.Open(path, syscall.O_RDONLY|syscall.O_CLOEXEC|openFlags, 0)
@@ -26,7 +26,8 @@ func readFile(path string, buf []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		// Less than was asked for is the end of a file. Where it is not, what was read does not parse and is read again.
+		// A short read is the end of the file. If it is not, the file does not parse and is read
+		// again.
 		if n += k; n < len(buf) {
 			return buf[:n], nil
 		}

@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// census counts the sessions in the folder, as far as this process knows: those that others make and delete it learns of
-// whenever all are looked at.
+// census counts the sessions in the folder. It learns of those that other processes create and
+// delete when all files are counted again.
 type census struct {
 	mu     sync.Mutex
 	count  int
-	making int // sessions that are being made
-	made   int // ever
-	times  int // that all have been counted
+	making int // sessions that are being created
+	made   int // how many have ever been created
+	times  int // how many times all have been counted
 
 	pruning sync.Mutex
 }
@@ -34,7 +34,7 @@ func (c *census) known() bool {
 	return c.times > 0
 }
 
-// take reserves room for a session that is to be made, if there is any. Afterwards count is how many there are.
+// take reserves room for a new session, if there is room. count is the number of sessions.
 func (c *census) take(threshold int) (taken bool, count int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +45,7 @@ func (c *census) take(threshold int) (taken bool, count int) {
 	return taken, c.count
 }
 
-// born ends what take has begun.
+// born ends a reservation of take. made says whether the session was created.
 func (c *census) born(made bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -56,14 +56,15 @@ func (c *census) born(made bool) {
 	}
 }
 
-// leaving is called before a session is deleted, and what it returns goes to gone.
+// leaving is called before a session is deleted. The caller passes its result to gone.
 func (c *census) leaving() (times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.times
 }
 
-// gone is called when it has been. If all were counted meanwhile, it may not have been among them.
+// gone is called after a session was deleted. If all were counted meanwhile, it may not have been
+// counted, so it is not subtracted.
 func (c *census) gone(times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -72,14 +73,15 @@ func (c *census) gone(times int) {
 	}
 }
 
-// begin is called before the sessions are looked at, and what it returns goes to counted.
+// begin is called before all sessions are counted. The caller passes its result to counted.
 func (c *census) begin() (made int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.made
 }
 
-// counted learns how many were found. Those that were made meanwhile may be among them or not: it is better to count too many.
+// counted sets the number of sessions that were found. Those created meanwhile may not be among
+// them, and are added: it is safer to count too many.
 func (c *census) counted(found, made int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -87,10 +89,10 @@ func (c *census) counted(found, made int) {
 	c.times++
 }
 
-// errFull means that nothing could make room: all that is there is being used at this moment.
-var errFull = errors.New("there are as many sessions as the threshold allows, and none could make room")
+// errFull means that no session could be evicted, as all are in use at this moment.
+var errFull = errors.New("the threshold is reached, and no session could be evicted")
 
-// reserve makes room for a session that is to be made.
+// reserve reserves room for a new session, and evicts others if there is none.
 func (s *Store) reserve(ctx context.Context) error {
 	for {
 		threshold := int(s.threshold.Load())
@@ -99,7 +101,7 @@ func (s *Store) reserve(ctx context.Context) error {
 		if taken {
 			if threshold > 0 && count > threshold-spare/2 {
 				select {
-				case s.full <- struct{}{}: // so that hardly anybody has to wait for room
+				case s.full <- struct{}{}: // so that callers rarely wait for an eviction
 				default:
 				}
 			}
@@ -111,7 +113,7 @@ func (s *Store) reserve(ctx context.Context) error {
 		if s.census.now() >= threshold {
 			return errFull
 		}
-		// There is room, unless others are about to fill it.
+		// There is room, unless other callers have reserved it.
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -120,10 +122,11 @@ func (s *Store) reserve(ctx context.Context) error {
 	}
 }
 
-// spareOf is how much room is made at once.
+// spareOf is how many sessions are evicted at once.
 func spareOf(threshold int) int { return max(threshold/10, 1) }
 
-// makeRoom deletes what has expired and, if there are still too many, evicts the soonest to expire.
+// makeRoom deletes expired sessions. If there are still too many, it evicts those that expire
+// first.
 func (s *Store) makeRoom() error {
 	c := &s.census
 	c.pruning.Lock()

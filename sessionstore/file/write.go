@@ -13,11 +13,11 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// tempPrefix begins the names of files that are being written.
+// tempPrefix begins the names of temporary files.
 const tempPrefix = ".tmp-"
 
-// write puts a record under the name, by moving a file there that is on disk already. Whoever looks sees
-// the one or the other.
+// write writes a temporary file to disk and moves it to path with place, so that others see the old
+// record or the new one.
 func (s *Store) write(path string, deadline int64, value []byte, place func(from, to string) error) error {
 	temp, err := s.writeTemp(deadline, value)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Store) write(path string, deadline int64, value []byte, place func(from
 	return s.syncNames()
 }
 
-// create is write where no file is. It returns an error that is [fs.ErrExist] if there is one after all.
+// create writes a new file. It returns an error that is [fs.ErrExist] if there is one.
 func (s *Store) create(ctx context.Context, path string, deadline int64, value []byte) error {
 	if err := s.reserve(ctx); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (s *Store) create(ctx context.Context, path string, deadline int64, value [
 	})
 }
 
-// writeTemp writes a file that has another name yet.
+// writeTemp writes a temporary file and returns its path.
 func (s *Store) writeTemp(deadline int64, value []byte) (string, error) {
 	var random [12]byte
 	_, _ = rand.Read(random[:])
@@ -83,7 +83,7 @@ func (s *Store) writeTemp(deadline int64, value []byte) (string, error) {
 	return path, nil
 }
 
-// readAll reads a file into buf, or into a larger one.
+// readAll reads a file into buf, or into a larger buffer.
 func readAll(from io.Reader, buf []byte) ([]byte, error) {
 	n := 0
 	for {

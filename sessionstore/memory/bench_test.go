@@ -50,7 +50,7 @@ func TestOverhead(t *testing.T) {
 	if raceEnabled {
 		return // the race detector's own memory is in the way
 	}
-	if counted := s.Bytes(); counted < grown*9/10 || counted > grown*12/10 {
+	if counted := s.bytes.Load(); counted < grown*9/10 || counted > grown*12/10 {
 		t.Errorf("counted %d bytes, the heap has grown by %d", counted, grown)
 	}
 	runtime.KeepAlive(s)

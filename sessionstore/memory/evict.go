@@ -2,8 +2,8 @@ package memory
 
 import "sync/atomic"
 
-// reserve takes room for that many more sessions and bytes, if the limits allow.
-// What does not grow is always let through.
+// reserve reserves room for more sessions and bytes, if the limits allow. Zero or less always
+// succeeds.
 func (s *Store) reserve(sessions, bytes int64) bool {
 	if !take(&s.sessions, sessions, s.maxSessions.Load()) {
 		return false
@@ -15,8 +15,8 @@ func (s *Store) reserve(sessions, bytes int64) bool {
 	return true
 }
 
-// evict deletes the session that was not used for the longest time. When others use
-// it or take it away meanwhile, it may be the next oldest, or none.
+// evict deletes the least recently used session. If that is used or deleted meanwhile, it deletes
+// the next one of the shard, or none.
 func (s *Store) evict() {
 	var from *shard
 	oldest := uint64(idle)
@@ -43,8 +43,7 @@ func (s *Store) evict() {
 	}
 }
 
-// take adds n to what is taken, if that is no more than limit afterwards or n
-// takes nothing.
+// take adds n to taken, unless n is positive and the sum would exceed the limit.
 func take(taken *atomic.Int64, n, limit int64) bool {
 	for {
 		before := taken.Load()

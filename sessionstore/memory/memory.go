@@ -1,6 +1,5 @@
-// Package memory keeps sessions in this process. They end with it. What it holds
-// is bounded: when it is full, the sessions that were not used for the longest
-// time make room for new ones.
+// Package memory keeps sessions in the memory of this process. They end with it. When the store is
+// full, it evicts the least recently used sessions.
 package memory
 
 import (
@@ -12,29 +11,24 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
+// The limits if the options set none.
 const (
-	// DefaultMaxSessions is the limit when [Options.MaxSessions] is zero.
-	DefaultMaxSessions = 1_000_000
-
-	// DefaultMaxBytes is the limit when [Options.MaxBytes] is zero.
-	DefaultMaxBytes = 512 << 20
-
-	// DefaultSweepInterval is the interval when [Options.SweepInterval] is zero.
-	DefaultSweepInterval = time.Minute
+	defaultMaxSessions   = 1_000_000
+	defaultMaxBytes      = 512 << 20
+	defaultSweepInterval = time.Minute
 )
 
-// Options configure a [Store]. The zero value is a good choice.
+// Options configure a [Store]. The zero value is valid.
 type Options struct {
-	// MaxSessions is how many sessions are kept at most. Default: 1,000,000.
+	// MaxSessions is the maximum number of sessions. Default: 1,000,000.
 	MaxSessions int
 
-	// MaxBytes is how much memory they take at most, in bytes: keys, records and
-	// what it costs to keep them, about 200 bytes each. A record that alone is
-	// larger is refused. Default: 512 MiB.
+	// MaxBytes is the maximum memory of all sessions, in bytes: keys, records and about 200 bytes
+	// of overhead each. A larger record is refused. Default: 512 MiB.
 	MaxBytes int64
 
-	// SweepInterval is the time in which every session is looked at once to free
-	// those that have expired. Default: one minute.
+	// SweepInterval is the time in which every session is looked at once, to delete expired ones.
+	// Default: one minute.
 	SweepInterval time.Duration
 
 	// OnEvict is called for each session that had to make room before its time.
@@ -48,7 +42,7 @@ type Options struct {
 // Store is a [sessionstore.Store] in memory. Make one with [New].
 type Store struct {
 	now     func() time.Time
-	epoch   time.Time // times are kept as distances from it, by the monotonic clock
+	epoch   time.Time // times are kept relative to it, by the monotonic clock
 	onEvict func()
 
 	maxSessions, maxBytes atomic.Int64
@@ -69,7 +63,7 @@ func New(o Options) *Store {
 		o.Now = time.Now
 	}
 	if o.SweepInterval <= 0 {
-		o.SweepInterval = DefaultSweepInterval
+		o.SweepInterval = defaultSweepInterval
 	}
 	s := &Store{
 		now:     o.Now,
@@ -86,14 +80,14 @@ func New(o Options) *Store {
 	return s
 }
 
-// SetLimits changes [Options.MaxSessions] and [Options.MaxBytes]; what is below 1
-// becomes the default. Sessions beyond the new limits are gone when it returns.
+// SetLimits changes [Options.MaxSessions] and [Options.MaxBytes]. Values below 1 mean the default.
+// Sessions beyond the new limits are evicted before it returns.
 func (s *Store) SetLimits(maxSessions int, maxBytes int64) {
 	if maxSessions < 1 {
-		maxSessions = DefaultMaxSessions
+		maxSessions = defaultMaxSessions
 	}
 	if maxBytes < 1 {
-		maxBytes = DefaultMaxBytes
+		maxBytes = defaultMaxBytes
 	}
 	s.maxSessions.Store(int64(maxSessions))
 	s.maxBytes.Store(maxBytes)
@@ -102,15 +96,7 @@ func (s *Store) SetLimits(maxSessions int, maxBytes int64) {
 	}
 }
 
-// Len returns how many sessions are held, those included that have expired and
-// are not yet swept.
-func (s *Store) Len() int { return int(s.sessions.Load()) }
-
-// Bytes returns how much memory the sessions take, by the measure of
-// [Options.MaxBytes].
-func (s *Store) Bytes() int64 { return s.bytes.Load() }
-
-// Close ends the store's goroutine. It may be called more than once.
+// Close ends the goroutine of the store. It may be called more than once.
 func (s *Store) Close() error {
 	s.stop.Do(func() { close(s.quit) })
 	s.swept.Wait()

@@ -87,7 +87,7 @@ func TestTheLeastRecentlyUsedMakesRoom(t *testing.T) {
 				}
 			}
 			create(t, s, "new", 10)
-			if s.peek(key(spared)) || !s.peek("new") || s.Len() != limit {
+			if s.peek(key(spared)) || !s.peek("new") || int(s.sessions.Load()) != limit {
 				t.Fatalf("limit %d, turn %d: the wrong one made room", limit, turn)
 			}
 			if _, err := s.CompareAndDelete(t.Context(), "new", make([]byte, 10)); err != nil {
@@ -127,19 +127,19 @@ func TestBytesAreBounded(t *testing.T) {
 	for _, key := range []string{"a", "b", "c"} {
 		create(t, s, key, 1000)
 	}
-	if s.Bytes() != limit || s.Len() != 3 {
-		t.Fatalf("%d bytes in %d sessions", s.Bytes(), s.Len())
+	if s.bytes.Load() != limit || int(s.sessions.Load()) != 3 {
+		t.Fatalf("%d bytes in %d sessions", s.bytes.Load(), int(s.sessions.Load()))
 	}
 	create(t, s, "d", 1)
-	if s.peek("a") || s.Len() != 3 {
+	if s.peek("a") || int(s.sessions.Load()) != 3 {
 		t.Error("a single byte beyond the limit makes the oldest go")
 	}
 	// What grows makes others go, never itself.
 	if _, err := s.CompareAndSet(t.Context(), "b", make([]byte, 1000), make([]byte, 2900), time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if !s.peek("b") || s.peek("c") || s.Bytes() > limit {
-		t.Errorf("%d bytes", s.Bytes())
+	if !s.peek("b") || s.peek("c") || s.bytes.Load() > limit {
+		t.Errorf("%d bytes", s.bytes.Load())
 	}
 	if _, err := s.CompareAndSet(t.Context(), "b", make([]byte, 2900), make([]byte, limit-1-overhead), time.Hour); err != nil {
 		t.Errorf("a record of just the limit: %v", err)
@@ -156,19 +156,19 @@ func TestSetLimits(t *testing.T) {
 		create(t, s, fmt.Sprint("key", i), 100)
 	}
 	s.SetLimits(10, 0)
-	if s.Len() != 10 || !s.peek("key999") || !s.peek("key990") || s.peek("key989") {
-		t.Errorf("%d sessions are left", s.Len())
+	if int(s.sessions.Load()) != 10 || !s.peek("key999") || !s.peek("key990") || s.peek("key989") {
+		t.Errorf("%d sessions are left", int(s.sessions.Load()))
 	}
 	s.SetLimits(0, 5*cost("key999", make([]byte, 100)))
-	if s.Len() != 5 {
-		t.Errorf("%d sessions are left", s.Len())
+	if int(s.sessions.Load()) != 5 {
+		t.Errorf("%d sessions are left", int(s.sessions.Load()))
 	}
 	s.SetLimits(0, 0)
 	for i := range 100 {
 		create(t, s, fmt.Sprint("more", i), 100)
 	}
-	if s.Len() != 105 {
-		t.Errorf("%d sessions, want no limit in the way", s.Len())
+	if int(s.sessions.Load()) != 105 {
+		t.Errorf("%d sessions, want no limit in the way", int(s.sessions.Load()))
 	}
 }
 
@@ -176,7 +176,7 @@ func TestSetLimits(t *testing.T) {
 func TestBoundsHoldUnderLoad(t *testing.T) {
 	const sessions, bytes = 50, 50 * 400
 	var s *Store
-	s = open(t, Options{MaxSessions: sessions, MaxBytes: bytes, OnEvict: func() { _ = s.Len() }, SweepInterval: time.Millisecond})
+	s = open(t, Options{MaxSessions: sessions, MaxBytes: bytes, OnEvict: func() { _ = s.sessions.Load() }, SweepInterval: time.Millisecond})
 	stop := make(chan struct{})
 	var all, watch sync.WaitGroup
 	watch.Go(func() {
@@ -186,7 +186,7 @@ func TestBoundsHoldUnderLoad(t *testing.T) {
 				return
 			default:
 			}
-			if n, b := s.Len(), s.Bytes(); n < 0 || n > sessions || b < 0 || b > bytes {
+			if n, b := int(s.sessions.Load()), s.bytes.Load(); n < 0 || n > sessions || b < 0 || b > bytes {
 				t.Errorf("%d sessions, %d bytes", n, b)
 				return
 			}
@@ -257,13 +257,13 @@ func TestExpiredSessionsAreSwept(t *testing.T) {
 			}
 		}
 		time.Sleep(30 * time.Second)
-		if s.Len() != 100_000 {
-			t.Errorf("%d sessions before they expire", s.Len())
+		if int(s.sessions.Load()) != 100_000 {
+			t.Errorf("%d sessions before they expire", int(s.sessions.Load()))
 		}
 		time.Sleep(91 * time.Second)
 		synctest.Wait()
-		if s.Len() != 5_000 {
-			t.Errorf("%d sessions are left", s.Len())
+		if int(s.sessions.Load()) != 5_000 {
+			t.Errorf("%d sessions are left", int(s.sessions.Load()))
 		}
 		_ = s.Close()
 		s.check(t)

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// errFull says that something must make room first.
+// errFull means that a session must be evicted first.
 var errFull = errors.New("full")
 
 // Get implements [sessionstore.Store]. It allocates nothing.
@@ -38,9 +38,9 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 		if err := ctx.Err(); err != nil {
 			return sessionstore.Entry{}, err
 		}
-		// Looked at each time: the limit may sink while others make room.
+		// Checked each time: the limit may be lowered meanwhile.
 		if limit := s.maxBytes.Load(); size > limit {
-			return sessionstore.Entry{}, fmt.Errorf("%w: a record that takes %d bytes, in a memory of %d", sessionstore.ErrUnavailable, size, limit)
+			return sessionstore.Entry{}, fmt.Errorf("%w: the record takes %d bytes, and all sessions may take %d", sessionstore.ErrUnavailable, size, limit)
 		}
 		found, err := s.trySet(key, old, value, ttl, size)
 		if err != errFull {
@@ -72,7 +72,7 @@ func (s *Store) trySet(key string, old, value []byte, ttl time.Duration, size in
 		}
 		return it.entry(now), sessionstore.ErrConflict
 	default:
-		// First, so that what grows is not what must make room for it.
+		// Used before the reservation, so that the record that grows is not evicted for it.
 		s.use(sh, it)
 		if !s.reserve(0, size-cost(key, it.value)) {
 			return sessionstore.Entry{}, errFull
@@ -104,7 +104,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 	return sessionstore.Entry{}, nil
 }
 
-// Touch implements [sessionstore.Store]. It is seen at once.
+// Touch implements [sessionstore.Store]. It takes effect at once.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -120,8 +120,7 @@ func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Dura
 	return nil
 }
 
-// deadline returns when a time to live runs out, which is never if it is too long
-// to count.
+// deadline returns when a time to live ends. It is never if the sum overflows.
 func deadline(now, ttl time.Duration) time.Duration {
 	if ttl > math.MaxInt64-now {
 		return math.MaxInt64
@@ -129,7 +128,7 @@ func deadline(now, ttl time.Duration) time.Duration {
 	return now + ttl
 }
 
-// own returns a value that keeps no more memory than it needs, and is not nil.
+// own returns a value that is not nil, and a copy if it would keep a much larger buffer.
 func own(value []byte) []byte {
 	if value == nil {
 		return []byte{}

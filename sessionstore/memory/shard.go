@@ -15,20 +15,19 @@ import (
 // shardCount is how many locks the sessions share.
 const shardCount = 64
 
-// overhead is what a session takes beside its key and its record, in bytes: the
-// item, its place in the map, and what the allocator rounds up. A test compares
-// it with the heap.
+// overhead is the memory of a session beside its key and record, in bytes: the item, its place in
+// the map, and what the allocator rounds up. A test compares it with the heap.
 const overhead = 200
 
 func cost(key string, value []byte) int64 { return int64(len(key) + len(value) + overhead) }
 
-// item is a session. The items of a shard make up a ring through its root, the
-// last used behind the root, the one used least recently before it.
+// item is a session. The items of a shard form a ring through its root: the most recently used is
+// next to the root, the least recently used is previous to it.
 type item struct {
 	key        string
 	value      []byte
 	deadline   time.Duration // since the epoch
-	used       uint64        // by the store's count of uses
+	used       uint64        // the store's count of uses at the last use
 	prev, next *item
 }
 
@@ -46,18 +45,18 @@ func (it *item) entry(now time.Duration) sessionstore.Entry {
 type shard struct {
 	mu    sync.Mutex
 	items map[string]*item
-	most  int // the items that the map has had, as maps do not shrink
+	most  int // the most items that the map has had, as maps do not shrink
 	root  item
-	sweep *item // where the sweeper goes on; the root when it is through
+	sweep *item // the next item of the sweeper; the root when it is done
 
-	// oldest is when the least recently used item was used last, or idle. It is
-	// read without the lock, to find the oldest of all shards.
+	// oldest is the last use of the least recently used item, or idle. It is read without the lock,
+	// to find the shard with the oldest item.
 	oldest atomic.Uint64
 
 	_ [64]byte // keeps the locks of two shards out of one cache line
 }
 
-// idle is the oldest use in a shard without items.
+// idle is the value of oldest in a shard without items.
 const idle = math.MaxUint64
 
 func (sh *shard) init() {
@@ -71,7 +70,7 @@ func (s *Store) shard(key string) *shard {
 	return &s.shards[maphash.String(s.seed, key)%shardCount]
 }
 
-// live returns the item under key, if it has not expired.
+// live returns the item of a key, if it has not expired.
 func (s *Store) live(sh *shard, key string, now time.Duration) *item {
 	it := sh.items[key]
 	if it != nil && it.deadline <= now {
@@ -81,9 +80,9 @@ func (s *Store) live(sh *shard, key string, now time.Duration) *item {
 	return it
 }
 
-// add makes an item that has no value yet. Room has been reserved for it.
+// add adds an item without a value. Room has been reserved for it.
 func (sh *shard) add(key string) *item {
-	// The key may be a piece of something larger.
+	// The key may be part of a larger string.
 	it := &item{key: strings.Clone(key)}
 	it.link(&sh.root)
 	sh.items[it.key] = it
@@ -91,7 +90,7 @@ func (sh *shard) add(key string) *item {
 	return it
 }
 
-// use makes it the item that was used last.
+// use makes the item the most recently used.
 func (s *Store) use(sh *shard, it *item) {
 	if sh.sweep == it {
 		sh.sweep = it.prev

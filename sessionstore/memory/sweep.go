@@ -6,18 +6,17 @@ import (
 )
 
 const (
-	// sweepStep is how many sessions the sweeper looks at before it lets others
-	// have the lock: some 20 microseconds.
+	// sweepStep is how many sessions the sweeper looks at before it releases the lock: about 20
+	// microseconds.
 	sweepStep = 256
 
-	// A map that has had mapShrinkAbove sessions and holds a mapShrinkTo-th of
-	// them is made anew, as maps give no memory back.
+	// A map that has had mapShrinkAbove sessions and holds one mapShrinkTo-th of them is replaced,
+	// as maps do not return memory.
 	mapShrinkAbove = 1024
 	mapShrinkTo    = 8
 )
 
-// sweep frees expired sessions, one shard after the other, until the store is
-// closed.
+// sweep deletes expired sessions, one shard after the other, until the store is closed.
 func (s *Store) sweep(interval time.Duration) {
 	tick := time.NewTicker(max(interval/shardCount, time.Microsecond))
 	defer tick.Stop()
@@ -31,9 +30,8 @@ func (s *Store) sweep(interval time.Duration) {
 	}
 }
 
-// sweepShard goes from the item that was used least recently to the last used.
-// Items that are used meanwhile move out of its way; the first that it would meet
-// again ends it.
+// sweepShard goes from the least to the most recently used item. Items that are used meanwhile move
+// to the end of the ring. The first of them ends the sweep.
 func (s *Store) sweepShard(sh *shard) {
 	last := s.uses.Load()
 	sh.mu.Lock()
@@ -56,7 +54,7 @@ func (s *Store) sweepShard(sh *shard) {
 	sh.mu.Unlock()
 }
 
-// shrink makes the map anew if it was much larger once.
+// shrink replaces the map if it was much larger once.
 func (sh *shard) shrink() {
 	if sh.most < mapShrinkAbove || len(sh.items) > sh.most/mapShrinkTo {
 		return
