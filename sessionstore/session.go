@@ -1,8 +1,11 @@
 package sessionstore
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
 // Scope says where a session counts. A session of another scope is not
@@ -122,6 +125,24 @@ func (s *Session) Data() string {
 	}
 	return borrow(s.rec.Data)
 }
+
+// Get returns a field of the data, a dotted path as [ParseField] reads it: a string, [json.Number], bool,
+// []any or map[string]any, and nil if there is none.
+func (s *Session) Get(field string) any {
+	path, err := ParseField(field)
+	if err != nil {
+		return nil
+	}
+	data, err := jsondoc.Parse(s.Data(), jsondoc.MaxDepth)
+	if err != nil {
+		return nil
+	}
+	value, _ := data.Lookup(path)
+	return value.Native()
+}
+
+// Decode stores the data in what v points to, as [json.Unmarshal] does.
+func (s *Session) Decode(v any) error { return json.Unmarshal([]byte(s.Data()), v) }
 
 // Flash returns the waiting messages, a JSON array of ["category","message"], or
 // nothing if none wait.

@@ -1,0 +1,60 @@
+package httpsession
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+)
+
+// writer commits before the response begins. What could write past it is not passed through.
+type writer struct {
+	http.ResponseWriter
+	commit func() error
+	begun  bool
+	err    error
+}
+
+// begin commits once. With an error, the client has been answered, and nothing more may be written.
+func (w *writer) begin() error {
+	if !w.begun {
+		w.begun = true
+		w.err = w.commit()
+	}
+	return w.err
+}
+
+func (w *writer) WriteHeader(status int) {
+	informational := status < 200 && status != http.StatusSwitchingProtocols
+	if informational || w.begin() == nil {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *writer) Write(b []byte) (int, error) {
+	if err := w.begin(); err != nil {
+		return 0, err
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// FlushError is what [http.ResponseController] calls.
+func (w *writer) FlushError() error {
+	if err := w.begin(); err != nil {
+		return err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush implements [http.Flusher].
+func (w *writer) Flush() { _ = w.FlushError() }
+
+// Hijack implements [http.Hijacker]. The handler must send the headers itself, the cookie among them.
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if err := w.begin(); err != nil {
+		return nil, nil, err
+	}
+	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// Unwrap lets [http.ResponseController] find deadlines.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
