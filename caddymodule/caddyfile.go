@@ -123,12 +123,12 @@ func (h *Handler) block() config.Options {
 			}
 		}),
 		"header_prefix": config.Matching(&h.HeaderPrefix, "the beginning of a header's name", httpguts.ValidHeaderFieldName),
-		"forward":       config.Words(&h.Forward).Also(h.checkForward),
+		"forward":       parts.ForwardOption(&h.Forward),
 		"updates":       config.Given(&h.Updates, config.OnOff),
 		"encoding":      config.OneOf(&h.Encoding, encodingJSON, encodingBase64),
-		"inject":        config.Pairs(&h.Inject, "a header and a field or a text in quotes").Also(h.checkInject),
-		"capture":       config.Func(func(d *caddyfile.Dispenser) error { return parts.UnmarshalCapture(d, &h.Capture) }).Repeatable().Also(h.checkCapture),
-		"vault":         config.Words(&h.Vault).Also(h.checkVault),
+		"inject":        parts.InjectOption(&h.Inject),
+		"capture":       parts.CaptureOption(&h.Capture),
+		"vault":         parts.VaultOption(&h.Vault),
 		"adopt": config.Guest(&h.AdoptRaw, adopters.Namespace, "kind", func(module any) {
 			if adopter, ok := module.(adopters.Adopter); ok {
 				h.adoptedCookie = adopter.CookieName()

@@ -16,7 +16,7 @@ import (
 
 func TestProvisionCaptureOfJSON(t *testing.T) {
 	h := &Handler{Capture: map[string]parts.Capture{"X-User": {Field: "user", Format: "xml"}}}
-	if _, err := h.newCaptured(); err == nil || !strings.Contains(err.Error(), `capture X-User: format must be text or json, not "xml"`) {
+	if _, err := parts.NewCapture(h.Capture, wire.Names{}); err == nil || !strings.Contains(err.Error(), `capture X-User: format must be text or json, not "xml"`) {
 		t.Errorf("error %v", err)
 	}
 }

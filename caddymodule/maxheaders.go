@@ -3,7 +3,6 @@ package caddymodule
 import (
 	"errors"
 	"net/http"
-	"slices"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
@@ -74,7 +73,7 @@ func (h *Handler) warnOfLength() {
 		size = sessionstore.DefaultMaxSize
 	}
 	longest := 0
-	if !slices.Equal(h.Forward, []string{forwardNone}) {
+	if parts.Forwards(h.Forward) {
 		longest = wire.Size(h.names.data, []string{""}) + size
 	}
 	if longest > 0 && h.Encoding == encodingBase64 || h.adoptedCookie != "" {

@@ -12,11 +12,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/internal/config"
-	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -27,11 +25,6 @@ const (
 
 	onErrorFail      = "fail"
 	onErrorAnonymous = "anonymous"
-
-	regenerateOnVault = "vault"
-
-	forwardAll  = "*"
-	forwardNone = "none"
 )
 
 // Provision implements [caddy.Provisioner]. It reaches no network and writes nothing:
@@ -107,61 +100,6 @@ func (h *Handler) provisionNames() {
 	mac := hmac.New(sha256.New, processKey)
 	mac.Write([]byte(wire.Fold(prefix)))
 	h.mark = base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-}
-
-// checkForward has * and none stand alone.
-func (h *Handler) checkForward() error {
-	for _, field := range h.Forward {
-		if (field == forwardAll || field == forwardNone) && len(h.Forward) > 1 {
-			return fmt.Errorf("forward: %s stands alone", field)
-		}
-	}
-	_, err := h.forwardFields()
-	return err
-}
-
-// forwardFields returns the fields that are forwarded, unless that is all or none.
-func (h *Handler) forwardFields() ([]jsondoc.Path, error) {
-	if len(h.Forward) == 0 || h.Forward[0] == forwardAll || h.Forward[0] == forwardNone {
-		return nil, nil
-	}
-	return parseFields("forward", h.Forward)
-}
-
-func (h *Handler) checkRegenerateOn() error {
-	_, err := parseFields("regenerate_on", slices.DeleteFunc(slices.Clone(h.RegenerateOn), func(field string) bool { return field == regenerateOnVault }))
-	return err
-}
-
-// checkHeader refuses names that may be neither injected nor captured.
-func checkHeader(option, name string) error {
-	switch {
-	case !httpguts.ValidHeaderFieldName(name):
-		return fmt.Errorf("%s: %q is not a header's name", option, name)
-	case reserved(name):
-		return fmt.Errorf("%s: %s is not for sessions: it steers the connection, the message or the browser", option, name)
-	default:
-		return nil
-	}
-}
-
-// checkTaken refuses those that something else stands for.
-func checkTaken(option, name string, taken *wire.Names) error {
-	if taken.Find(name) != 0 {
-		return fmt.Errorf("%s: %s is taken already", option, name)
-	}
-	return nil
-}
-
-// reserved reports whether a header may be neither injected nor captured.
-func reserved(name string) bool {
-	switch folded := wire.Fold(name); folded {
-	case "connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te",
-		"trailer", "transfer-encoding", "upgrade", "alt-svc", "host", "location", "cookie", "set-cookie":
-		return true
-	default:
-		return strings.HasPrefix(folded, "content-")
-	}
 }
 
 func validScope(text string) bool { return cookie.Printable(text) && !strings.Contains(text, "|") }

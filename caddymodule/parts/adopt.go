@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
@@ -19,6 +22,18 @@ type Adopt struct {
 
 	// Cookie is the name of the app's cookie.
 	Cookie string
+}
+
+// NewAdopt returns the part for an adopter. Own reports whether a cookie is the session's own.
+func NewAdopt(adopter adopters.Adopter, own func(cookie string) bool) (*Adopt, error) {
+	p := &Adopt{Form: adopter.Form(), Cookie: adopter.CookieName()}
+	switch {
+	case !httpguts.ValidHeaderFieldName(p.Cookie) || strings.Contains(p.Cookie, "*"):
+		return nil, fmt.Errorf("adopt: %q is not a cookie's name", p.Cookie)
+	case own(p.Cookie):
+		return nil, fmt.Errorf("adopt: %s is the session's own cookie; name it otherwise: cookie name", p.Cookie)
+	}
+	return p, nil
 }
 
 // given is the session as the app is told of it.

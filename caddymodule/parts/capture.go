@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -57,8 +60,17 @@ func (c *Capture) UnmarshalJSON(text []byte) error {
 	return d.Decode((*plainCapture)(c))
 }
 
-// UnmarshalCapture reads a line of the Caddyfile, and the block that may follow it.
-func UnmarshalCapture(d *caddyfile.Dispenser, to *map[string]Capture) error {
+// CaptureOption is capture, which may be given for several headers.
+func CaptureOption(to *map[string]Capture) config.Option {
+	read := func(d *caddyfile.Dispenser) error { return readCapture(d, to) }
+	return config.Func(read).Repeatable().Also(func() error {
+		_, err := NewCapture(*to, wire.Names{})
+		return err
+	})
+}
+
+// readCapture reads a line of the Caddyfile, and the block that may follow it.
+func readCapture(d *caddyfile.Dispenser, to *map[string]Capture) error {
 	option := d.Val()
 	args, err := config.Arguments(d, option, "a header, a field and perhaps text or json", 2, 3)
 	if err != nil {
@@ -100,8 +112,8 @@ func (c *Capture) check() (jsondoc.Path, error) {
 	return jsondoc.ParsePath(c.Field)
 }
 
-// Captured is a response header that becomes a field of the data.
-type Captured struct {
+// captured is a response header that becomes a field of the data.
+type captured struct {
 	silent
 	header string
 	field  jsondoc.Path
@@ -109,24 +121,39 @@ type Captured struct {
 	match  *caddyhttp.ResponseMatcher
 }
 
-// NewCaptured returns the part that captures a header.
-func NewCaptured(header string, c Capture) (*Captured, error) {
-	field, err := c.check()
-	return &Captured{header: http.CanonicalHeaderKey(header), field: field, inJSON: c.Format == formatJSON, match: c.Match}, err
+// NewCapture returns a part for each header. Taken are the names that may not be used.
+func NewCapture(headers map[string]Capture, taken wire.Names) (list []Part, err error) {
+	var twice wire.Names
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if twice.Find(name) != 0 {
+			return nil, fmt.Errorf("capture: %s is captured twice", name)
+		}
+		if err := checkHeader("capture", name, &taken); err != nil {
+			return nil, err
+		}
+		c := headers[name]
+		field, err := c.check()
+		if err != nil {
+			return nil, fmt.Errorf("capture %s: %w", name, err)
+		}
+		twice.Add(name, 1)
+		list = append(list, &captured{header: http.CanonicalHeaderKey(name), field: field, inJSON: c.Format == formatJSON, match: c.Match})
+	}
+	return list, nil
 }
 
 // Takes implements [Part].
-func (p *Captured) Takes() string { return p.header }
+func (p *captured) Takes() string { return p.header }
 
 // TakesFrom implements [Chooser].
-func (p *Captured) TakesFrom(status int, head http.Header) bool {
+func (p *captured) TakesFrom(status int, head http.Header) bool {
 	return p.match == nil || p.match.Match(status, head)
 }
 
 var errOneValue = errors.New("more than one JSON value")
 
 // Take implements [Part]. A header that holds nothing removes the field.
-func (p *Captured) Take(_ *View, lines []string, a *Answer) error {
+func (p *captured) Take(_ *View, lines []string, a *Answer) error {
 	if lines == nil {
 		return nil
 	}
@@ -162,8 +189,8 @@ func (p *Captured) Take(_ *View, lines []string, a *Answer) error {
 
 // Interface guards
 var (
-	_ Part             = (*Captured)(nil)
-	_ Chooser          = (*Captured)(nil)
+	_ Part             = (*captured)(nil)
+	_ Chooser          = (*captured)(nil)
 	_ json.Marshaler   = Capture{}
 	_ json.Unmarshaler = (*Capture)(nil)
 )

@@ -3,25 +3,59 @@ package parts
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
+
+const (
+	forwardAll  = "*"
+	forwardNone = "none"
+)
+
+// ForwardOption is forward.
+func ForwardOption(to *[]string) config.Option {
+	return config.Words(to).Also(func() error { return new(SessionData).Forward(*to) })
+}
+
+// Forwards reports whether fields, as the option forward has them, are some.
+func Forwards(fields []string) bool { return !slices.Equal(fields, []string{forwardNone}) }
 
 // SessionData is the data of the session: told in one header, and changed by another.
 type SessionData struct {
 	// Header and Update are the names of the two headers.
 	Header, Update string
 
-	// All says that all data are forwarded, and Fields which, otherwise.
-	All    bool
-	Fields []jsondoc.Path
-
 	// Limit is how many bytes are forwarded at most: none if it is 0.
 	Limit int
 
 	// Base64 says that the data are encoded so, and that updates may be.
 	Base64 bool
+
+	// all says that all data are forwarded, and fields which, otherwise.
+	all    bool
+	fields []jsondoc.Path
+}
+
+// Forward says which fields are forwarded: all, if there are none.
+func (p *SessionData) Forward(fields []string) (err error) {
+	if len(fields) == 0 {
+		fields = []string{forwardAll}
+	}
+	for _, field := range fields {
+		switch {
+		case field != forwardAll && field != forwardNone:
+		case len(fields) > 1:
+			return fmt.Errorf("forward: %s stands alone", field)
+		default:
+			p.all = field == forwardAll
+			return nil
+		}
+	}
+	p.fields, err = ParseFields("forward", fields)
+	return err
 }
 
 // EmptyData are those of no session.
@@ -35,12 +69,12 @@ func (p *SessionData) Tell(v *View, to *Told) error {
 		if p.Limit > 0 && len(data) > p.Limit {
 			return fmt.Errorf("its data are %d bytes, at most %d are forwarded", len(data), p.Limit)
 		}
-		if !p.All {
+		if !p.all {
 			doc, err := v.Data()
 			if err != nil {
 				return err
 			}
-			data = string(jsondoc.Select(doc, p.Fields).AppendASCII(nil))
+			data = string(jsondoc.Select(doc, p.fields).AppendASCII(nil))
 		}
 	}
 	to.Header(p.Header, p.encode(data))

@@ -2,13 +2,27 @@ package parts
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/wire"
 )
+
+// InjectOption is inject, with what can be said of it line by line: which placeholders are fields of the session itself,
+// the handler's name says.
+func InjectOption(to *map[string]string) config.Option {
+	return config.Pairs(to, "a header and a field or a text in quotes").Also(func() error {
+		_, err := NewInject(*to, "", wire.Names{})
+		return err
+	})
+}
 
 // Inject is a request header that is made of the session.
 type Inject struct {
@@ -38,9 +52,25 @@ var (
 	errTemplate    = errors.New("the text may hold printable ASCII characters only")
 )
 
-// NewInject returns the header that is made of a field, by its path, or, if there is a brace in the text, of a template.
-// The placeholders of the session itself begin with own.
-func NewInject(header, text, own string) (*Inject, error) {
+// NewInject returns a part for each header. The placeholders of the session itself begin with own, and taken are the names
+// that may not be used.
+func NewInject(headers map[string]string, own string, taken wire.Names) (list []Part, err error) {
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if err := checkHeader("inject", name, &taken); err != nil {
+			return nil, err
+		}
+		p, err := newInject(name, headers[name], own)
+		if err != nil {
+			return nil, fmt.Errorf("inject %s: %w", name, err)
+		}
+		taken.Add(name, 1)
+		list = append(list, p)
+	}
+	return list, nil
+}
+
+// newInject returns the header that is made of a field, by its path, or, if there is a brace in the text, of a template.
+func newInject(header, text, own string) (*Inject, error) {
 	p := &Inject{header: http.CanonicalHeaderKey(header)}
 	if !strings.Contains(text, "{") {
 		field, err := jsondoc.ParsePath(text)

@@ -1,18 +1,37 @@
 package parts
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
+// VaultOption is vault.
+func VaultOption(to *[]string) config.Option {
+	return config.Words(to).Also(func() error {
+		_, err := NewVault(*to, nil)
+		return err
+	})
+}
+
+// NewVault returns the part that keeps the cookies of these names, in which * stands for any characters, but never own.
+func NewVault(names, own []string) (*Vault, error) {
+	patterns, err := vault.NewPatterns(names, own...)
+	if err != nil {
+		return nil, fmt.Errorf("vault: %w", err)
+	}
+	return &Vault{names: patterns}, nil
+}
+
 // Vault keeps cookies of the app's in the session. The app gets them as a browser would have sent them.
 type Vault struct {
-	Names vault.Patterns
+	names vault.Patterns
 
 	// AnyChange says that every change of such a cookie calls for a new id.
 	AnyChange bool
@@ -58,7 +77,7 @@ func (*Vault) request(v *View) vault.Request {
 func (*Vault) Takes() string { return "" }
 
 // TakesCookie implements [CookieTaker].
-func (p *Vault) TakesCookie(line string) bool { return p.Names.Match(vault.NameOf(line)) }
+func (p *Vault) TakesCookie(line string) bool { return p.names.Match(vault.NameOf(line)) }
 
 // Take implements [Part]. Cookies that a browser would refuse, the vault refuses.
 func (p *Vault) Take(v *View, lines []string, a *Answer) error {
