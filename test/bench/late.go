@@ -17,7 +17,7 @@ const (
 
 // late prints what it adds to the time that a request takes when Redis answers late: against a Redis that answers at once, behind the
 // same relay, so that nothing but the lateness is between them.
-func (b *bench) late() error {
+func (b *bench) late(out io.Writer) error {
 	prompt, err := b.startRelay(0)
 	if err != nil {
 		return err
@@ -26,10 +26,8 @@ func (b *bench) late() error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nThe median time of a request over %d connections, with a Redis that answers %s late (%.2f ms, as PING says) and with one that answers at once:\n\n",
-		lateConns, lateness, really)
-	fmt.Println("| request | late, ms | at once, ms | more, ms | goal |")
-	fmt.Println("| --- | --- | --- | --- | --- |")
+	fmt.Fprintln(out, "| request | late, ms | at once, ms | more, ms | goal |")
+	fmt.Fprintln(out, "| --- | --- | --- | --- | --- |")
 	for _, row := range []struct {
 		name, path string
 		goal       float64
@@ -38,8 +36,9 @@ func (b *bench) late() error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("| %s | %.2f | %.2f | %.2f | ≤ %.1f |\n", row.name, times[0], times[1], times[0]-times[1], row.goal)
+		fmt.Fprintf(out, "| %s | %.2f | %.2f | %.2f | ≤ %.1f |\n", row.name, times[0], times[1], times[0]-times[1], row.goal)
 	}
+	fmt.Fprintf(out, "\nThe median of requests over %d connections. PING was %.2f ms late.\n", lateConns, really)
 	return nil
 }
 
@@ -80,7 +79,7 @@ func (b *bench) medianTimes(addrs [2]string, path string) (medians [2]float64, e
 		}
 	}
 	var times [2][]float64
-	for range *rounds {
+	for range *pairs * *rounds {
 		for i, side := range sides {
 			some, err := side.times(*requests / 20)
 			if err != nil {

@@ -167,6 +167,14 @@ func (l *load) run(n int) error {
 	})
 }
 
+// count is how many requests have been run.
+func (l *load) count() (n int) {
+	for _, c := range l.conns {
+		n += c.sent
+	}
+	return n
+}
+
 // each calls use for all connections at once.
 func (l *load) each(use func(i int, c *conn) error) error {
 	errs := make([]error, len(l.conns))

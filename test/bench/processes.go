@@ -12,36 +12,15 @@ import (
 	"time"
 )
 
-// backendCommand makes this program the backend, in a process of its own.
-const backendCommand = "backend"
-
-// data is what a session of 500 bytes holds.
-var data = `{"user":{"id":4711,"name":"Zo\u00eb Example","roles":["editor","admin"]},"cart":[{"sku":"A-100","n":2},{"sku":"B-7","n":1}],"csrf":"` +
-	strings.Repeat("0123456789abcdef", 4) + `","visits":1,"notes":"` + strings.Repeat("lorem ipsum ", 22) + `"}`
-
-const page = "<!doctype html><title>bench</title><p>" + "It was a bright cold day in April, and the clocks were striking thirteen. "
-
-// backend answers the same to both Caddies; the one without sessions passes the headers on.
-func backend(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	switch "/?" + r.URL.RawQuery {
-	case createPath:
-		h.Set("X-Session-Update", data)
-	case changePath:
-		h.Set("X-Session-Update", `[{"op":"increment","path":"/visits","value":1}]`)
-	case cookiePath:
-		h.Set("Set-Cookie", "caddy_session="+strings.Repeat("i", 43)+"."+strings.Repeat("s", 43)+"; Path=/")
-	}
-	_, _ = io.WriteString(w, page)
-}
-
 type bench struct {
 	dir     string
 	binary  string
 	backend *process
-	redis   string
 	started []*process
+
+	// tb is what the servers are started with, and addrs where they are.
+	tb    *tb
+	addrs map[string]string
 }
 
 type process struct {
@@ -63,6 +42,8 @@ func (b *bench) stop() {
 	for _, p := range b.started {
 		p.stop()
 	}
+	b.tb.end()
+	_ = os.RemoveAll(b.dir)
 }
 
 func (b *bench) startBackend() (err error) {
@@ -78,17 +59,17 @@ func (b *bench) startBackend() (err error) {
 	return err
 }
 
-// startRedis runs a Redis that writes nothing to disk: what is measured is the proxy.
-func (b *bench) startRedis() error {
-	addr, err := freeAddr()
-	if err != nil {
-		return err
+// server returns where the server of a placeholder is. It is started when it is first asked for.
+func (b *bench) server(name string) (addr string, err error) {
+	if addr = b.addrs[name]; addr == "" {
+		addr, err = b.tb.start(servers[name])
+		b.addrs[name] = addr
 	}
-	host, port, _ := net.SplitHostPort(addr)
-	b.redis = addr
-	_, err = b.start(exec.Command("redis-server", "--bind", host, "--port", port, "--save", "", "--appendonly", "no", "--dir", b.dir, "--loglevel", "warning"), addr)
-	return err
+	return addr, err
 }
+
+// memoryLimit is that of each proxy. It is far above what one needs for a round without collector.
+const memoryLimit = "2GiB"
 
 // startCaddy runs a Caddy with a handler before reverse_proxy, or without if that is empty.
 func (b *bench) startCaddy(handler string) (*process, error) {
@@ -108,14 +89,23 @@ func (b *bench) startCaddyIn(dir, handler string) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	handler = strings.NewReplacer("$DIR", dir, "$REDIS", b.redis).Replace(handler)
+	handler = strings.ReplaceAll(handler, "$DIR", dir)
+	for name := range servers {
+		if strings.Contains(handler, name) {
+			server, err := b.server(name)
+			if err != nil {
+				return nil, err
+			}
+			handler = strings.ReplaceAll(handler, name, server)
+		}
+	}
 	config := fmt.Sprintf("{\nadmin %s\nauto_https off\n}\nhttp://%s {\n%s\nreverse_proxy %s\n}\n", admin, addr, handler, b.backend.addr)
 	path := filepath.Join(dir, "Caddyfile")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		return nil, err
 	}
 	cmd := exec.Command(b.binary, "run", "--config", path, "--adapter", "caddyfile")
-	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
+	cmd.Env = append(os.Environ(), "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir, "GOMEMLIMIT="+memoryLimit)
 	p, err := b.start(cmd, addr)
 	if p != nil {
 		p.admin = admin

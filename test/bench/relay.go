@@ -17,11 +17,15 @@ func (b *bench) startRelay(wait time.Duration) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
+	redis, err := b.server("$REDIS")
+	if err != nil {
+		return nil, err
+	}
 	addr, err := freeAddr()
 	if err != nil {
 		return nil, err
 	}
-	return b.start(exec.Command(self, relayCommand, addr, b.redis, wait.String()), addr)
+	return b.start(exec.Command(self, relayCommand, addr, redis, wait.String()), addr)
 }
 
 // relay passes connections on to Redis, and its replies back after a wait.

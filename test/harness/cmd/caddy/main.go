@@ -1,5 +1,5 @@
-// Command caddy is the Caddy of those tests that make the store fail, or look at what a response writer
-// outside of the session handler sees, and of the benchmark.
+// Command caddy is the Caddy of those tests that make the store fail, or look at what a response
+// writer outside of the session handler sees.
 package main
 
 import (
@@ -9,7 +9,6 @@ import (
 
 	_ "github.com/caddy-session/caddy-session"
 	_ "github.com/caddy-session/caddy-session/test/harness/faulty"
-	_ "github.com/caddy-session/caddy-session/test/harness/headers"
 	_ "github.com/caddy-session/caddy-session/test/harness/probe"
 )
 

@@ -1,6 +1,4 @@
-// Package headers is a handler that sets the headers of a request with a session and does nothing
-// else. What it costs, every handler costs that tells a backend as much: see test/bench.
-package headers
+package main
 
 import (
 	"net/http"
@@ -23,7 +21,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("bench_headers", httpcaddyfile.Before, "basic_auth")
 }
 
-// Headers is the handler: bench_headers <data> <cookie>.
+// Headers is a handler that sets the headers of a request with a session and does nothing else:
+// bench_headers <data> <cookie>. What it costs, every handler costs that tells a backend as much.
 type Headers struct {
 	// Data is the value of X-Session-Data.
 	Data string `json:"data,omitempty"`
