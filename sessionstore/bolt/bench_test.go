@@ -20,8 +20,7 @@ func newKey() string {
 	return "session:" + base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// fill writes n sessions of 500 bytes, past the store and without waiting for the
-// disk.
+// fill writes n sessions of 500 bytes without the store, and does not wait for the disk.
 func fill(tb testing.TB, s *Store, n int) []string {
 	tb.Helper()
 	list := make([]string, n)
@@ -110,7 +109,7 @@ func BenchmarkCompareAndSet(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch is what bbolt's own grouping would take, for comparison.
+// BenchmarkBatch measures bbolt's own grouping, for comparison.
 func BenchmarkBatch(b *testing.B) {
 	for _, n := range []int{1000, 100_000} {
 		for _, writers := range []int{1, 8, 64} {

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
-// TestMain is also the main function of the child processes of these tests.
+// TestMain also runs the child processes of these tests.
 func TestMain(m *testing.M) {
 	switch os.Getenv("CADDY_SESSION_CHILD") {
 	case "hold":
@@ -70,8 +70,7 @@ func (c *cache) drop(key string) {
 	c.delete(key)
 }
 
-// openTemp opens a store in a folder of the test's own, if o names none, and
-// closes it at the end.
+// openTemp opens a store, in a temporary folder if o has no path, and closes it at the end.
 func openTemp(tb testing.TB, o Options) *Store {
 	tb.Helper()
 	if o.Path == "" {
@@ -96,7 +95,7 @@ func save(tb testing.TB, s *Store, key string, old, value []byte) {
 	}
 }
 
-// want checks what is under a key, cached and in the file.
+// want checks the record of a key, in the cache and in the file.
 func want(tb testing.TB, s *Store, key string, value []byte) {
 	tb.Helper()
 	for _, from := range []sessionstore.Store{s, uncached{s}} {
@@ -110,7 +109,7 @@ func want(tb testing.TB, s *Store, key string, value []byte) {
 	}
 }
 
-// eventually waits until ok.
+// eventually waits until ok returns true.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
@@ -120,7 +119,7 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-// fails checks that all operations fail at once, as unavailable and with cause.
+// fails checks that all operations fail at once, with cause.
 func fails(tb testing.TB, s *Store, cause error) {
 	tb.Helper()
 	ctx := tb.Context()
@@ -152,12 +151,12 @@ func TestAfterClosing(t *testing.T) {
 	closeStore(t, unused)
 	fails(t, unused, errClosed)
 	if _, err := os.Stat(unused.o.Path); err == nil {
-		t.Error("a store that is not used has made a file")
+		t.Error("an unused store has created a file")
 	}
 }
 
-// TestClosingUnderLoad is more than the contract allows. Nothing may break by it.
-func TestClosingUnderLoad(t *testing.T) {
+// TestCloseUnderLoad closes a store in use, which the contract forbids. Nothing may break.
+func TestCloseUnderLoad(t *testing.T) {
 	for range 10 {
 		s := openTemp(t, Options{sweepInterval: time.Microsecond})
 		ctx, cancel := context.WithCancel(t.Context())

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// counted is a key whose record has been changed n times. After an odd number of changes it is
-// there and holds the number; after an even one it is gone.
+// counted is a key whose record has been changed n times. After an odd number of changes the record
+// holds that number. After an even number there is no record.
 type counted struct {
 	key             string
 	begun, answered atomic.Int64
@@ -37,8 +37,8 @@ func (c *counted) change(t *testing.T, s sessionstore.Store) {
 	c.answered.Store(n)
 }
 
-// read returns the number of changes that a read shows, at least: not fewer than were answered
-// before it, nor than seen.
+// read returns the number of changes that a read shows. It must not be less than seen, nor than the
+// number of changes that had returned before the read.
 func (c *counted) read(t *testing.T, s sessionstore.Store, seen int64) int64 {
 	from := max(c.answered.Load(), seen)
 	e, err := s.Get(t.Context(), c.key)
@@ -52,20 +52,20 @@ func (c *counted) read(t *testing.T, s sessionstore.Store, seen int64) int64 {
 			from++
 		}
 		if from > to {
-			t.Errorf("nothing is there, after %d of %d changes", from-1, to)
+			t.Errorf("no record after %d of %d changes", from-1, to)
 		}
 		return from
 	}
 	n, err := strconv.ParseInt(string(e.Value), 10, 64)
 	if err != nil || n < from || n > to {
-		t.Errorf("there is the record of change %s, between %d and %d", e.Value, from, to)
+		t.Errorf("read change %s, want one from %d to %d", e.Value, from, to)
 	}
 	return n
 }
 
-// TestNothingStaleIsRead has readers, which make sure that something is often missing in the cache,
-// race writers.
-func TestNothingStaleIsRead(t *testing.T) {
+// TestReadsAreNotStale runs readers and writers at once. The readers delete keys from the cache, so
+// that they often read the file.
+func TestReadsAreNotStale(t *testing.T) {
 	s := openTemp(t, Options{})
 	f, err := s.file(t.Context())
 	if err != nil {
@@ -134,8 +134,8 @@ func TestCache(t *testing.T) {
 	want(t, s, "empty", []byte{})
 }
 
-// TestNothingOldIsCached adds what was read before, during and after a transaction.
-func TestNothingOldIsCached(t *testing.T) {
+// TestStaleReadsAreNotCached adds records that were read before, during and after a transaction.
+func TestStaleReadsAreNotCached(t *testing.T) {
 	c, old := newCache(), record{value: []byte("old")}
 	cached := func() bool { _, ok, _ := c.get("key"); return ok }
 	_, _, before := c.get("key")
@@ -144,23 +144,23 @@ func TestNothingOldIsCached(t *testing.T) {
 	_, _, during := c.get("key")
 	c.add("key", old, before)
 	if cached() {
-		t.Error("a record is cached whose key is held")
+		t.Error("the record of a held key is cached")
 	}
 	c.release([]string{"key", "key"})
 	c.add("key", old, before)
 	c.add("key", old, during)
 	if cached() {
-		t.Error("a record is cached that was read before the transaction ended")
+		t.Error("a record from before the end of the transaction is cached")
 	}
 	_, _, after := c.get("key")
 	c.add("key", old, after)
 	if !cached() {
-		t.Error("a record is not cached that was read after the transaction")
+		t.Error("a record from after the transaction is not cached")
 	}
 }
 
-// TestAChangeThatFailsLeavesTheCache has a change fail before its transaction is committed.
-func TestAChangeThatFailsLeavesTheCache(t *testing.T) {
+// TestFailedChangeLeavesTheCache lets a change fail before its transaction is committed.
+func TestFailedChangeLeavesTheCache(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"))
 	want(t, s, "key", []byte("one"))
@@ -175,7 +175,7 @@ func TestAChangeThatFailsLeavesTheCache(t *testing.T) {
 	}
 }
 
-func TestTheCacheIsBounded(t *testing.T) {
+func TestCacheIsBounded(t *testing.T) {
 	c := newCache()
 	value := make([]byte, 600)
 	for i := range 3 * cacheBytes / len(value) {

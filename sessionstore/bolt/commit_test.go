@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// transactions returns how many have been written.
+// transactions returns how many transactions were written.
 func transactions(tb testing.TB, s *Store) (n int) {
 	tb.Helper()
 	f, err := s.file(tb.Context())
@@ -75,7 +75,7 @@ func TestABatchIsOneTransaction(t *testing.T) {
 	}
 }
 
-func TestWhatChangesNothingIsNotWritten(t *testing.T) {
+func TestUnchangedRecordsAreNotWritten(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"))
 	before := transactions(t, s)
@@ -89,7 +89,7 @@ func TestWhatChangesNothingIsNotWritten(t *testing.T) {
 	if n := transactions(t, s) - before; n != 0 {
 		t.Errorf("%d transactions", n)
 	}
-	// After a failure, what is seen may not be on disk: saying yes to it takes a
+	// After a failure, the record that is read may not be on disk. Confirming it takes a
 	// transaction.
 	f, _ := s.file(t.Context())
 	f.unsaved = true
@@ -100,7 +100,7 @@ func TestWhatChangesNothingIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestAFullDisk has bbolt refuse to let the file grow.
+// TestAFullDisk limits the size of the file.
 func TestAFullDisk(t *testing.T) {
 	s := openTemp(t, Options{tune: func(o *bbolt.Options) { o.MaxSize = 256 << 10 }})
 	value := make([]byte, 500)
@@ -116,8 +116,7 @@ func TestAFullDisk(t *testing.T) {
 	want(t, s, fmt.Sprint("key", n), nil)
 	want(t, s, "mine", []byte("one"))
 
-	// All of a batch fail, what would have been conflicts too, and nothing is
-	// seen of any.
+	// All ops of a batch fail, conflicts too, and none has an effect.
 	large := &op{kind: setOp, key: "large", value: make([]byte, 300_000), ttl: time.Hour}
 	small := &op{kind: setOp, key: "mine", old: []byte("one"), value: []byte("two"), ttl: time.Hour}
 	conflict := &op{kind: deleteOp, key: "mine", old: []byte("x")}
@@ -130,7 +129,7 @@ func TestAFullDisk(t *testing.T) {
 	want(t, s, "mine", []byte("one"))
 	want(t, s, "large", nil)
 
-	// Touches wait for better times, and are in nobody's way.
+	// Touches wait, and do not make changes fail.
 	if err := s.Touch(t.Context(), "mine", []byte("one"), 2*time.Hour); err != nil {
 		t.Error(err)
 	}
@@ -150,7 +149,7 @@ func TestAFullDisk(t *testing.T) {
 	}
 }
 
-func TestWrongSizesSpoilNothing(t *testing.T) {
+func TestInvalidSizesFailAlone(t *testing.T) {
 	s := openTemp(t, Options{})
 	for _, key := range []string{"", string(make([]byte, sessionstore.MaxKey+1))} {
 		_, err1 := s.CompareAndSet(t.Context(), key, nil, []byte("one"), time.Hour)
@@ -165,9 +164,9 @@ func TestWrongSizesSpoilNothing(t *testing.T) {
 	}
 }
 
-// TestTheListOfFreePages is with every transaction while it is short, left out
-// while it is long, and in the file when that is closed.
-func TestTheListOfFreePages(t *testing.T) {
+// TestFreeListSync checks that transactions write the list of free pages while it is short and
+// leave it out while it is long, and that closing the file writes it.
+func TestFreeListSync(t *testing.T) {
 	s := openTemp(t, Options{})
 	list := fill(t, s, 5000)
 	f, err := s.file(t.Context())
@@ -176,7 +175,7 @@ func TestTheListOfFreePages(t *testing.T) {
 	}
 	save(t, s, "key", nil, []byte("one"))
 	if !f.synced {
-		t.Errorf("it is short and left out: %d pages", f.db.Stats().FreePageN)
+		t.Errorf("a short list is left out: %d pages", f.db.Stats().FreePageN)
 	}
 	err = f.update(func(b *bbolt.Bucket) (changed []string, err error) {
 		var errs []error
@@ -192,12 +191,12 @@ func TestTheListOfFreePages(t *testing.T) {
 	save(t, s, "key", []byte("one"), []byte("two"))
 	save(t, s, "key", []byte("two"), []byte("three"))
 	if f.synced {
-		t.Errorf("it is long and written each time: %d pages", f.db.Stats().FreePageN)
+		t.Errorf("a long list is written: %d pages", f.db.Stats().FreePageN)
 	}
 	closeStore(t, s)
 	s = openTemp(t, Options{Path: s.o.Path})
 	want(t, s, "key", []byte("three"))
 	if f, _ := s.file(t.Context()); !f.synced {
-		t.Error("closing has left it out")
+		t.Error("closing the file has left the list out")
 	}
 }

@@ -62,7 +62,7 @@ func TestCompact(t *testing.T) {
 	save(t, s, "new", nil, []byte("one"))
 }
 
-func TestCompactLeavesTheOldFileOnErrors(t *testing.T) {
+func TestCompactKeepsTheOldFileOnErrors(t *testing.T) {
 	var c clock
 	path := fullFile(t, &c, 1000)
 	same := func(before []byte) {

@@ -18,7 +18,7 @@ import (
 
 const crashWriters = 64
 
-// crashValue is a value that shows when a piece of it is missing or another's.
+// crashValue returns a value that shows if part of it is missing or belongs to another.
 func crashValue(writer, n int) []byte {
 	value := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(writer)), uint64(n))
 	return append(value, bytes.Repeat([]byte{byte(writer), byte(n)}, 50+n*37%1500)...)
@@ -39,8 +39,7 @@ func onceKey(writer, n int) string {
 	return fmt.Sprintf("once-%d-%d", writer, n)
 }
 
-// writeUntilKilled is the child process that is killed. It reports every change
-// that was answered.
+// writeUntilKilled is the child process that is killed. It reports each change that has returned.
 func writeUntilKilled(path string) {
 	s := Open(Options{Path: path})
 	ctx := context.Background()
@@ -72,7 +71,7 @@ func writeUntilKilled(path string) {
 				check(err)
 				report('+', writer, n)
 				old = value
-				// Something that comes and goes.
+				// A session that is created and deleted.
 				_, err = s.CompareAndSet(ctx, onceKey(writer, n), nil, value, time.Hour)
 				check(err)
 				_, err = s.CompareAndDelete(ctx, onceKey(writer, n), value)
@@ -85,8 +84,8 @@ func writeUntilKilled(path string) {
 	select {}
 }
 
-// TestKilled kills a process that writes and looks whether everything that it was
-// answered is there, and everything that is there is whole.
+// TestKilled kills a process that writes. Each change that had returned must be in the file, and
+// each record must be whole.
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	rounds := 8
@@ -111,7 +110,7 @@ func TestKilled(t *testing.T) {
 					t.Fatalf("round %d, writer %d: %v", round, writer, err)
 				}
 			}
-			// One more may be on disk whose answer was not heard anymore.
+			// One more change may be on disk that was not reported any more.
 			if n < saved[writer] || n > saved[writer]+1 {
 				t.Errorf("round %d, writer %d: at %d, answered was %d", round, writer, n, saved[writer])
 			}
@@ -126,7 +125,7 @@ func TestKilled(t *testing.T) {
 	alone(t, path)
 }
 
-// killedWriter runs the child for a random time and notes what it was answered.
+// killedWriter runs the child for a random time and notes what it reports.
 func killedWriter(t *testing.T, path string, saved, removed *[crashWriters]int) (answers int) {
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), "CADDY_SESSION_CHILD=write", "CADDY_SESSION_FILE="+path)
@@ -159,8 +158,7 @@ func killedWriter(t *testing.T, path string, saved, removed *[crashWriters]int) 
 	return answers
 }
 
-// TestKilledWhileCreating kills a process around the moment at which it makes the
-// file.
+// TestKilledWhileCreating kills a process at about the time when it creates the file.
 func TestKilledWhileCreating(t *testing.T) {
 	if testing.Short() && os.Getenv("CI") != "true" {
 		t.Skip("starts many processes")
@@ -172,7 +170,7 @@ func TestKilledWhileCreating(t *testing.T) {
 		if err := child.Start(); err != nil {
 			t.Fatal(err)
 		}
-		// Not before it has begun: with the folder.
+		// It begins with the folder.
 		eventually(t, "the child begins", func() bool { _, err := os.Stat(filepath.Dir(path)); return err == nil })
 		time.Sleep(rand.N(3 * time.Millisecond))
 		_ = child.Process.Kill()

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// What the tests know of the page format of bbolt.
+// The page format of bbolt, as far as the tests need it.
 const (
 	pageHead   = 16 // number, type, count of elements, count of further pages
 	metaLen    = 64
@@ -26,10 +26,10 @@ const (
 
 var order = binary.NativeEndian
 
-// goodFile returns what is in a file with 200 sessions, under "key000" and so on.
+// goodFile returns the content of a file with 200 sessions, with keys "key000" and so on.
 func goodFile(tb testing.TB) []byte { return sessionsFile(tb, 200, os.Getpagesize(), true) }
 
-// sessionsFile makes a file without the help of a store.
+// sessionsFile makes a file without a store.
 func sessionsFile(tb testing.TB, sessions, pageSize int, list bool) []byte {
 	return boltFile(tb, &bbolt.Options{PageSize: pageSize, NoFreelistSync: !list}, func(tx *bbolt.Tx) error {
 		info, err1 := tx.CreateBucketIfNotExists(infoBucket)
@@ -49,8 +49,8 @@ func sessionsFile(tb testing.TB, sessions, pageSize int, list bool) []byte {
 func sessionKey(i int) []byte   { return fmt.Appendf(nil, "key%03d", i) }
 func sessionValue(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 500) }
 
-// boltFile returns what is in a bbolt file after do, twice, so that both meta
-// pages know it.
+// boltFile returns the content of a bbolt file after two transactions of do, so that both meta
+// pages have it.
 func boltFile(tb testing.TB, o *bbolt.Options, do func(tx *bbolt.Tx) error) []byte {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "other.db")
@@ -68,14 +68,14 @@ func boltFile(tb testing.TB, o *bbolt.Options, do func(tx *bbolt.Tx) error) []by
 	return whole
 }
 
-// change returns a copy that change has been at.
+// change returns a changed copy.
 func change(whole []byte, change func([]byte)) []byte {
 	whole = bytes.Clone(whole)
 	change(whole)
 	return whole
 }
 
-// unusable are files that must be left alone.
+// unusable returns files that must stay unchanged.
 func unusable(tb testing.TB) map[string]struct {
 	content []byte
 	is      error
@@ -94,29 +94,29 @@ func unusable(tb testing.TB) map[string]struct {
 		content []byte
 		is      error
 	}{
-		"text":                     {[]byte("not a bolt file"), boltfile.ErrForeign},
-		"zeros":                    {make([]byte, 64<<10), boltfile.ErrForeign},
-		"noise":                    {bytes.Repeat([]byte("noise"), 20000), boltfile.ErrForeign},
-		"cut by a page":            {good[:used-page], boltfile.ErrDamaged},
-		"cut by a byte":            {good[:used-1], boltfile.ErrDamaged},
-		"cut to its meta pages":    {good[:2*page], boltfile.ErrDamaged},
-		"cut to one meta page":     {good[:page], boltfile.ErrDamaged},
-		"cut within":               {good[:60], boltfile.ErrForeign},
-		"both meta pages flipped":  {change(good, func(b []byte) { b[pageHead+20] ^= 1; b[page+pageHead+20] ^= 1 }), boltfile.ErrDamaged},
-		"another version of bolt":  {change(good, func(b []byte) { b[pageHead+4]++; b[page+pageHead+4]++ }), boltfile.ErrForeign},
-		"free pages in use":        {change(good, func(b []byte) { listUsed(b, at, page, at.root) }), boltfile.ErrDamaged},
-		"free pages on themselves": {change(good, func(b []byte) { listUsed(b, at, page, at.freelist) }), boltfile.ErrDamaged},
-		"free pages out of order":  {change(good, func(b []byte) { b[at.freelist*page+pageHead] = 0 }), boltfile.ErrDamaged},
-		"free pages are none":      {change(good, func(b []byte) { b[at.freelist*page+8] = leafPage }), boltfile.ErrDamaged},
-		"page below itself":        {change(good, func(b []byte) { nameItself(b, at, page) }), boltfile.ErrDamaged},
-		"root is none":             {change(good, func(b []byte) { b[at.root*page+8] = 7 }), boltfile.ErrDamaged},
-		"root is another page":     {change(good, func(b []byte) { b[at.root*page]++ }), boltfile.ErrDamaged},
-		"no buckets":               {boltFile(tb, nil, func(*bbolt.Tx) error { return nil }), boltfile.ErrForeign},
-		"another program's":        {other("acme", "key", "value"), boltfile.ErrForeign},
-		"sessions of another":      {other("sessions", "key", "value"), boltfile.ErrForeign},
-		"a newer format":           {other("caddy-session", "format", "2"), boltfile.ErrForeign},
-		"no format":                {other("caddy-session", "key", "value"), boltfile.ErrDamaged},
-		"no sessions":              {other("caddy-session", "format", "1"), boltfile.ErrDamaged},
+		"text":                       {[]byte("not a bolt file"), boltfile.ErrForeign},
+		"zeros":                      {make([]byte, 64<<10), boltfile.ErrForeign},
+		"noise":                      {bytes.Repeat([]byte("noise"), 20000), boltfile.ErrForeign},
+		"cut by a page":              {good[:used-page], boltfile.ErrDamaged},
+		"cut by a byte":              {good[:used-1], boltfile.ErrDamaged},
+		"cut to its meta pages":      {good[:2*page], boltfile.ErrDamaged},
+		"cut to one meta page":       {good[:page], boltfile.ErrDamaged},
+		"cut in the meta page":       {good[:60], boltfile.ErrForeign},
+		"both meta pages flipped":    {change(good, func(b []byte) { b[pageHead+20] ^= 1; b[page+pageHead+20] ^= 1 }), boltfile.ErrDamaged},
+		"another version of bolt":    {change(good, func(b []byte) { b[pageHead+4]++; b[page+pageHead+4]++ }), boltfile.ErrForeign},
+		"free pages in use":          {change(good, func(b []byte) { listUsed(b, at, page, at.root) }), boltfile.ErrDamaged},
+		"free pages on themselves":   {change(good, func(b []byte) { listUsed(b, at, page, at.freelist) }), boltfile.ErrDamaged},
+		"free pages out of order":    {change(good, func(b []byte) { b[at.freelist*page+pageHead] = 0 }), boltfile.ErrDamaged},
+		"free pages of another type": {change(good, func(b []byte) { b[at.freelist*page+8] = leafPage }), boltfile.ErrDamaged},
+		"page below itself":          {change(good, func(b []byte) { nameItself(b, at, page) }), boltfile.ErrDamaged},
+		"root of unknown type":       {change(good, func(b []byte) { b[at.root*page+8] = 7 }), boltfile.ErrDamaged},
+		"root is another page":       {change(good, func(b []byte) { b[at.root*page]++ }), boltfile.ErrDamaged},
+		"no buckets":                 {boltFile(tb, nil, func(*bbolt.Tx) error { return nil }), boltfile.ErrForeign},
+		"another program's":          {other("acme", "key", "value"), boltfile.ErrForeign},
+		"sessions of another":        {other("sessions", "key", "value"), boltfile.ErrForeign},
+		"a newer format":             {other("caddy-session", "format", "2"), boltfile.ErrForeign},
+		"no format":                  {other("caddy-session", "key", "value"), boltfile.ErrDamaged},
+		"no sessions":                {other("caddy-session", "format", "1"), boltfile.ErrDamaged},
 	}
 }
 
@@ -136,7 +136,7 @@ func TestCheck(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "sessions.db")
 	if err := Check(path); err != nil {
-		t.Errorf("what is not there: %v", err)
+		t.Errorf("no file: %v", err)
 	}
 	if err := Check(folder); !errors.Is(err, boltfile.ErrForeign) {
 		t.Errorf("a folder: %v", err)
@@ -174,7 +174,7 @@ func TestCheck(t *testing.T) {
 	alone(t, path)
 }
 
-// TestCheckWhileWriting looks at a file that changes and grows under it.
+// TestCheckWhileWriting checks a file that changes and grows meanwhile.
 func TestCheckWhileWriting(t *testing.T) {
 	s := openTemp(t, Options{})
 	want(t, s, "key", nil)
@@ -201,7 +201,7 @@ func TestCheckWhileWriting(t *testing.T) {
 	}
 }
 
-func TestAnUnusableFileIsLeftAlone(t *testing.T) {
+func TestUnusableFileIsUnchanged(t *testing.T) {
 	good := goodFile(t)
 	for name, file := range unusable(t) {
 		t.Run(name, func(t *testing.T) {
@@ -234,8 +234,8 @@ func TestAnUnusableFileIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestEmptyFileIsInitialized is what a crash has left, or an operator: it becomes a file without
-// sessions, of the same owner and mode.
+// TestEmptyFileIsInitialized checks that an empty file, as a crash or an operator leaves it,
+// becomes one without sessions, with the same owner and mode.
 func TestEmptyFileIsInitialized(t *testing.T) {
 	dir := t.TempDir()
 	path, link := filepath.Join(dir, "sessions.db"), filepath.Join(dir, "link")
@@ -249,7 +249,7 @@ func TestEmptyFileIsInitialized(t *testing.T) {
 		t.Error(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
-		t.Errorf("looking at it has changed it: %v", err)
+		t.Errorf("the check has changed it: %v", err)
 	}
 	s := openTemp(t, Options{Path: link})
 	save(t, s, "key", nil, []byte("one"))
@@ -262,24 +262,23 @@ func TestEmptyFileIsInitialized(t *testing.T) {
 	}
 }
 
-// damagedPages are what can be wrong with a page of sessions.
+// damagedPages damage a page of sessions.
 var damagedPages = map[string]func(page []byte){
-	"erased":          func(b []byte) { clear(b) },
-	"another page":    func(b []byte) { b[0]++ },
-	"no such kind":    func(b []byte) { b[8] = 0x40 },
-	"a meta page":     func(b []byte) { b[8] = 0x04 },
-	"far outside":     func(b []byte) { order.PutUint32(b[pageHead+4:], 0x7fffff00) },
-	"a long key":      func(b []byte) { order.PutUint32(b[pageHead+8:], 4<<20) },
-	"a long value":    func(b []byte) { order.PutUint32(b[pageHead+12:], 2<<20) },
-	"no key":          func(b []byte) { order.PutUint32(b[pageHead+8:], 0) },
-	"many elements":   func(b []byte) { order.PutUint16(b[10:], 0xfff0) },
-	"endless":         func(b []byte) { order.PutUint32(b[12:], 0x7fffffff) },
-	"a buckets's key": func(b []byte) { b[pageHead] = bucketFlag },
+	"erased":        func(b []byte) { clear(b) },
+	"another page":  func(b []byte) { b[0]++ },
+	"no such kind":  func(b []byte) { b[8] = 0x40 },
+	"a meta page":   func(b []byte) { b[8] = 0x04 },
+	"far outside":   func(b []byte) { order.PutUint32(b[pageHead+4:], 0x7fffff00) },
+	"a long key":    func(b []byte) { order.PutUint32(b[pageHead+8:], 4<<20) },
+	"a long value":  func(b []byte) { order.PutUint32(b[pageHead+12:], 2<<20) },
+	"no key":        func(b []byte) { order.PutUint32(b[pageHead+8:], 0) },
+	"many elements": func(b []byte) { order.PutUint16(b[10:], 0xfff0) },
+	"endless":       func(b []byte) { order.PutUint32(b[12:], 0x7fffffff) },
+	"a bucket flag": func(b []byte) { b[pageHead] = bucketFlag },
 }
 
-// TestADamagedPage has one page of sessions damaged, which is found when the file
-// is opened.
-func TestADamagedPage(t *testing.T) {
+// TestDamagedPage damages one page of sessions. It is found when the file is opened.
+func TestDamagedPage(t *testing.T) {
 	for list, good := range map[string][]byte{
 		"with a list of free pages":    goodFile(t),
 		"without a list of free pages": sessionsFile(t, 200, os.Getpagesize(), false),
@@ -302,10 +301,9 @@ func TestADamagedPage(t *testing.T) {
 	}
 }
 
-// TestAPageDamagedWhileOpen is more than can be expected to go well. Whatever
-// happens to the sessions on it, the process survives, and the others are as they
-// were.
-func TestAPageDamagedWhileOpen(t *testing.T) {
+// TestPageDamagedWhileOpen checks that the process survives, and that sessions on other pages are
+// unchanged.
+func TestPageDamagedWhileOpen(t *testing.T) {
 	good := goodFile(t)
 	for name, damage := range damagedPages {
 		if name == "endless" {
@@ -330,7 +328,7 @@ func TestAPageDamagedWhileOpen(t *testing.T) {
 				case err != nil && (!errors.Is(err, boltfile.ErrDamaged) || !errors.Is(err, sessionstore.ErrUnavailable)):
 					t.Fatalf("getting %d: %v", i, err)
 				case err == nil && (i < 80 || i > 120) && !bytes.Equal(e.Value, sessionValue(i)):
-					t.Fatalf("there is %.10q under %d", e.Value, i)
+					t.Fatalf("got %.10q for session %d", e.Value, i)
 				}
 				_, err = s.CompareAndSet(t.Context(), string(sessionKey(i)), e.Value, []byte("new"), time.Hour)
 				if err != nil && (i < 80 || i > 120) {
@@ -400,8 +398,7 @@ func pageOf(t *testing.T, good, content, key []byte) []byte {
 	}
 }
 
-// TestOverwrittenWhileOpen has somebody overwrite the file that the store has
-// mapped.
+// TestOverwrittenWhileOpen overwrites the file that the store has mapped.
 func TestOverwrittenWhileOpen(t *testing.T) {
 	good := goodFile(t)
 	for name, overwrite := range map[string]func(path string) error{
@@ -418,7 +415,8 @@ func TestOverwrittenWhileOpen(t *testing.T) {
 			if err := overwrite(path); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := s.Get(t.Context(), "key101"); !errors.Is(err, sessionstore.ErrUnavailable) { // which is not cached
+			// "key100" is cached.
+			if _, err := s.Get(t.Context(), "key101"); !errors.Is(err, sessionstore.ErrUnavailable) {
 				t.Errorf("got %v", err)
 			}
 			eventually(t, "the store says what is wrong", func() bool {
@@ -438,7 +436,7 @@ func TestOverwrittenWhileOpen(t *testing.T) {
 	}
 }
 
-// write changes a file in place.
+// write overwrites a file in place.
 func write(path string, content []byte) error {
 	fd, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/caddy-session/caddy-session/internal/boltfile"
 )
 
-// fuzzPage is the size of pages in fuzzed files: small files are fuzzed faster.
+// fuzzPage is the page size of fuzzed files. Small files are faster.
 const fuzzPage = 1 << 10
 
-// FuzzCheck checks files of any content: no panic, no change, and the same answer
-// again.
+// FuzzCheck checks files with any content. Check must not panic, must not change the file, and must
+// return the same result again.
 func FuzzCheck(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add([]byte("not a bolt file"))
@@ -45,8 +45,7 @@ func FuzzCheck(f *testing.F) {
 	})
 }
 
-// sign makes the checksums of the meta pages good, where there is room for meta
-// pages.
+// sign corrects the checksums of the meta pages.
 func sign(content []byte) {
 	for _, meta := range []int{pageHead, fuzzPage + pageHead} {
 		if len(content) < meta+metaLen {
@@ -58,9 +57,7 @@ func sign(content []byte) {
 	}
 }
 
-// FuzzOpen damages a good file anywhere and uses it. What verify lets through
-// must not end the process, as bbolt does when it finds damage in a goroutine of
-// its own.
+// FuzzOpen damages a good file and uses it. No damage may end the process.
 func FuzzOpen(f *testing.F) {
 	good := sessionsFile(f, 20, fuzzPage, false)
 	f.Add(uint32(0), []byte{})

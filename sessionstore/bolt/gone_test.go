@@ -11,10 +11,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestFileThatGoesAway removes the file, or puts another in its place, while it is open: what is
-// written then would be lost with the process. It is out of reach until it is back, and nothing is
-// made in its place.
-func TestFileThatGoesAway(t *testing.T) {
+// TestFileIsRemovedOrReplaced removes or replaces the file while it is open. Writes would be lost
+// when the process ends, so they fail until the file is back. No other file is created.
+func TestFileIsRemovedOrReplaced(t *testing.T) {
 	for name, test := range map[string]struct {
 		other bool
 		is    error
@@ -72,8 +71,8 @@ func TestFileThatGoesAway(t *testing.T) {
 	}
 }
 
-// TestReadsNoticeWithinASecond is the bound for a file that has gone, where nothing is changed.
-func TestReadsNoticeWithinASecond(t *testing.T) {
+// TestReadsFailWithinASecondOfRemoval removes the file of a store that only reads.
+func TestReadsFailWithinASecondOfRemoval(t *testing.T) {
 	t.Parallel()
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"))

@@ -41,7 +41,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// alone checks that nothing is beside a file.
+// alone checks that the file is the only one in its folder.
 func alone(tb testing.TB, path string) {
 	tb.Helper()
 	entries, err := os.ReadDir(filepath.Dir(path))
@@ -50,7 +50,7 @@ func alone(tb testing.TB, path string) {
 	}
 }
 
-func TestManyCreateAtOnce(t *testing.T) {
+func TestConcurrentCreation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new", "sessions.db")
 	var all sync.WaitGroup
 	for range 20 {
@@ -67,7 +67,7 @@ func TestManyCreateAtOnce(t *testing.T) {
 	alone(t, path)
 }
 
-func TestLeftoversOfKilledProcessesGo(t *testing.T) {
+func TestTemporaryFilesOfKilledProcessesAreDeleted(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	for name, stays := range map[string]bool{
 		".sessions.db.123456.tmp":     false, // killed while it created the file or compacted it
@@ -89,7 +89,7 @@ func TestLeftoversOfKilledProcessesGo(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeOpened(t *testing.T) {
+func TestPathsThatCannotBeOpened(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, "link")
 	if err := os.Symlink(filepath.Join(dir, "nowhere"), link); err != nil {
@@ -143,10 +143,10 @@ func TestHeldByAnotherProcess(t *testing.T) {
 		t.Fatal(line, err)
 	}
 	if !held(path) {
-		t.Error("not seen as held")
+		t.Error("it is not held")
 	}
 	if err := Check(path); err != nil {
-		t.Errorf("a check minds the lock: %v", err)
+		t.Errorf("checking: %v", err)
 	}
 	if _, _, err := Compact(t.Context(), path); !errors.Is(err, ErrHeld) {
 		t.Errorf("compacting: %v", err)
@@ -161,7 +161,7 @@ func TestHeldByAnotherProcess(t *testing.T) {
 	want(t, s, "held", []byte("by the child"))
 }
 
-// hold is the child process that holds the file until its input ends.
+// hold is a child process that holds the file until its standard input ends.
 func hold(path string) {
 	s := Open(Options{Path: path})
 	_, err := s.CompareAndSet(context.Background(), "held", nil, []byte("by the child"), time.Hour)
@@ -183,10 +183,10 @@ func held(path string) bool {
 	return err == nil && !free
 }
 
-func TestHeld(t *testing.T) {
+func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	if held(path) || held(filepath.Dir(path)) {
-		t.Error("what is not there is held")
+		t.Error("a missing file is held")
 	}
 	if err := create(path); err != nil {
 		t.Fatal(err)
@@ -201,12 +201,11 @@ func TestHeld(t *testing.T) {
 	}
 	closeStore(t, s)
 	if held(path) {
-		t.Error("nobody holds it anymore")
+		t.Error("it is closed, and held")
 	}
 }
 
-// TestOperationsWaitForOpening has the opening take long, as after a crash with a
-// large file.
+// TestOperationsWaitForOpening opens the file slowly, as a large file after a crash.
 func TestOperationsWaitForOpening(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	goOn := make(chan struct{})
@@ -233,7 +232,7 @@ func TestOperationsWaitForOpening(t *testing.T) {
 	want(t, s, "key", []byte("one"))
 }
 
-func TestAnotherFileInItsPlace(t *testing.T) {
+func TestFileReplacedBeforeTheLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	if err := create(path); err != nil {
 		t.Fatal(err)

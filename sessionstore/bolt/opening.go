@@ -44,6 +44,9 @@ func (s *Store) file(ctx context.Context) (*file, error) {
 		if err != nil {
 			return nil, err
 		}
+		if attempt == nil {
+			continue // the file was opened just now
+		}
 		select {
 		case <-attempt:
 		case <-ctx.Done():
@@ -52,8 +55,8 @@ func (s *Store) file(ctx context.Context) (*file, error) {
 	}
 }
 
-// await returns the attempt to wait for, or why the file is not open. The first call starts opening
-// it.
+// await returns the attempt to wait for, if there is one, or why the file is not open. The first
+// call starts opening it.
 func (s *Store) await() (<-chan struct{}, error) {
 	o := &s.opening
 	o.mu.Lock()
@@ -66,22 +69,11 @@ func (s *Store) await() (<-chan struct{}, error) {
 		o.attempt = make(chan struct{})
 		s.background.Go(s.run)
 	}
-	switch {
-	case o.attempt != nil:
+	if o.attempt != nil {
 		return o.attempt, nil
-	case o.failure == nil:
-		return ended, nil // the file was opened just now
-	default:
-		return nil, o.failure
 	}
+	return nil, o.failure
 }
-
-// ended is an attempt that is over.
-var ended = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
 
 // wait makes operations wait for the attempt under way.
 func (o *opening) wait() {

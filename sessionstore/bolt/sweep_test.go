@@ -8,7 +8,7 @@ import (
 	bbolt "go.etcd.io/bbolt"
 )
 
-// count returns how many records the file holds, expired ones too.
+// count returns the number of records in the file, including expired ones.
 func count(tb testing.TB, s *Store) (n int) {
 	tb.Helper()
 	f, err := s.file(tb.Context())
@@ -53,9 +53,9 @@ func TestExpiredSessionsAreSwept(t *testing.T) {
 	}
 }
 
-// TestASessionThatIsBackIsNotSwept has one created anew between being found
-// expired and being removed.
-func TestASessionThatIsBackIsNotSwept(t *testing.T) {
+// TestRecreatedSessionIsNotSwept creates a session again after it was found expired, and before it
+// is deleted.
+func TestRecreatedSessionIsNotSwept(t *testing.T) {
 	var c clock
 	s := openTemp(t, Options{Now: c.now})
 	save(t, s, "back", nil, []byte("one"))

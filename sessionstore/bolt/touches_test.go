@@ -39,7 +39,7 @@ func TestTouchesShareATransaction(t *testing.T) {
 	}
 }
 
-func TestTouchesGoAlongWithTheNextChange(t *testing.T) {
+func TestTouchesAreWrittenWithTheNextChange(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"))
 	before := transactions(t, s)
@@ -56,7 +56,7 @@ func TestTouchesGoAlongWithTheNextChange(t *testing.T) {
 	}
 }
 
-func TestATouchThatChangesNothingIsNotWritten(t *testing.T) {
+func TestUnchangedTouchesAreNotWritten(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"))
 	before := transactions(t, s)
@@ -71,8 +71,8 @@ func TestATouchThatChangesNothingIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestALateTouch is of a session that expires before the touch is written.
-func TestALateTouch(t *testing.T) {
+// TestTouchAfterExpiry touches a session that expires before the touch is written.
+func TestTouchAfterExpiry(t *testing.T) {
 	var c clock
 	s := openTemp(t, Options{Now: c.now})
 	if _, err := s.CompareAndSet(t.Context(), "key", nil, []byte("one"), time.Second); err != nil {
@@ -87,7 +87,7 @@ func TestALateTouch(t *testing.T) {
 	want(t, s, "key", nil)
 }
 
-func TestClosingWritesTouches(t *testing.T) {
+func TestCloseWritesTouches(t *testing.T) {
 	s := openTemp(t, Options{})
 	n := 2*maxBatch + 10 // more than one transaction takes
 	value := []byte("one")
@@ -111,7 +111,7 @@ func TestClosingWritesTouches(t *testing.T) {
 	}
 }
 
-// TestTouchesThatCannotBeWritten are kept, and not tried again and again.
+// TestTouchesThatCannotBeWritten checks that such touches are kept, and not retried all the time.
 func TestTouchesThatCannotBeWritten(t *testing.T) {
 	told := make(chan error, 10)
 	s := openTemp(t, Options{OnError: func(err error) { told <- err }})

@@ -23,7 +23,7 @@ import (
 
 const crashWriters = 32
 
-// crashValue is a value that shows when a piece of it is missing or another's.
+// crashValue returns a value that shows if part of it is missing or belongs to another.
 func crashValue(writer, n int) []byte {
 	value := binary.AppendUvarint(binary.AppendUvarint(nil, uint64(writer)), uint64(n))
 	return append(value, bytes.Repeat([]byte{byte(writer), byte(n)}, 50+n*37%9000)...)
@@ -48,7 +48,7 @@ func check(err error) {
 	}
 }
 
-// writeUntilKilled is the child process that is killed. It reports every change that was answered.
+// writeUntilKilled is the child process that is killed. It reports each change that has returned.
 func writeUntilKilled(dir string) {
 	s := Open(Options{Dir: dir})
 	ctx := context.Background()
@@ -75,7 +75,7 @@ func writeUntilKilled(dir string) {
 				check(err)
 				report('+', writer, n)
 				old = value
-				// Something that comes and goes.
+				// A session that is created and deleted.
 				_, err = s.CompareAndSet(ctx, onceKey(writer, n), nil, value, time.Hour)
 				check(err)
 				_, err = s.CompareAndDelete(ctx, onceKey(writer, n), value)
@@ -88,8 +88,8 @@ func writeUntilKilled(dir string) {
 	select {}
 }
 
-// TestKilled kills a process that writes and looks whether everything that it was answered is
-// there, and everything that is there is whole.
+// TestKilled kills a process that writes. Each change that had returned must be in the folder, and
+// each record must be whole.
 func TestKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
 	rounds := 8
@@ -111,7 +111,7 @@ func TestKilled(t *testing.T) {
 					t.Fatalf("round %d, writer %d: %v", round, writer, err)
 				}
 			}
-			// One more may be on disk whose answer was not heard anymore.
+			// One more change may be on disk that was not reported any more.
 			if n < saved[writer] || n > saved[writer]+1 {
 				t.Errorf("round %d, writer %d: at %d, answered was %d", round, writer, n, saved[writer])
 			}
@@ -125,7 +125,7 @@ func TestKilled(t *testing.T) {
 		}
 		t.Logf("round %d: %d answers", round, answers)
 	}
-	// What the killed processes were writing goes when it is old.
+	// Temporary files of killed processes are deleted when they are old.
 	for _, name := range append(names(t, dir), tempPrefix+"mine") {
 		if strings.HasPrefix(name, tempPrefix) {
 			path := filepath.Join(dir, name)
@@ -170,7 +170,7 @@ func child(what, dir string) *exec.Cmd {
 	return cmd
 }
 
-// killedWriter runs the child for a random time and notes what it was answered.
+// killedWriter runs the child for a random time and notes what it reports.
 func killedWriter(t *testing.T, dir string, saved, removed *[crashWriters]int) (answers int) {
 	cmd := child("write", dir)
 	out, err := cmd.StdoutPipe()
@@ -247,8 +247,7 @@ func count(dir string) {
 	fmt.Println(created.Load())
 }
 
-// TestProcesses has several processes change the same sessions. Nothing gets lost and nothing
-// counts twice.
+// TestProcesses changes the same sessions in several processes. No change is lost or made twice.
 func TestProcesses(t *testing.T) {
 	const processes = 3
 	dir := filepath.Join(t.TempDir(), "sessions")

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
-// TestMain is also the main function of the child processes of these tests.
+// TestMain also runs the child processes of these tests.
 func TestMain(m *testing.M) {
 	switch dir := os.Getenv("CADDY_SESSION_DIR"); os.Getenv("CADDY_SESSION_CHILD") {
 	case "write":
@@ -47,7 +47,7 @@ func TestStore(t *testing.T) {
 	})
 }
 
-// openTemp opens a store in a folder of the test's own, if o names none, and closes it at the end.
+// openTemp opens a store, in a temporary folder if o has none, and closes it at the end.
 func openTemp(tb testing.TB, o Options) *Store {
 	tb.Helper()
 	if o.Dir == "" {
@@ -76,7 +76,7 @@ func want(tb testing.TB, s *Store, key string, value []byte) {
 	}
 }
 
-// eventually waits until ok.
+// eventually waits until ok returns true.
 func eventually(tb testing.TB, what string, ok func() bool) {
 	tb.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
@@ -86,7 +86,7 @@ func eventually(tb testing.TB, what string, ok func() bool) {
 	}
 }
 
-// names are the files in the folder.
+// names returns the names of the files in the folder.
 func names(tb testing.TB, dir string) []string {
 	tb.Helper()
 	entries, err := os.ReadDir(dir)
@@ -100,7 +100,7 @@ func names(tb testing.TB, dir string) []string {
 	return list
 }
 
-// TestLargeFile has a file under a session's name that is larger than any: it is not read.
+// TestLargeFile checks that a file larger than any session is not read.
 func TestLargeFile(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"), time.Hour)

@@ -37,7 +37,7 @@ func fillUp(dir string) {
 	check(s.Close())
 }
 
-// TestFullDisk leaves what is there as it was, and no half file behind.
+// TestFullDisk checks that sessions are unchanged, and that no partial file is left.
 func TestFullDisk(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
 	out, err := child("full", dir).Output()
@@ -55,7 +55,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// TestFullFileSystem uses a real one where that can be mounted.
+// TestFullFileSystem uses a real file system, if it can be mounted.
 func TestFullFileSystem(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256k"); err != nil {
@@ -82,8 +82,8 @@ func TestFullFileSystem(t *testing.T) {
 	}
 }
 
-// TestForeign has files under the names of sessions that are none, or damaged ones. They stay as
-// they are.
+// TestForeign puts damaged files, and files that are not sessions, under the names of sessions.
+// They must stay unchanged.
 func TestForeign(t *testing.T) {
 	good := func(value string) []byte {
 		return append(headerOf(time.Now().Add(time.Hour).UnixMilli(), []byte(value)).append(nil), value...)
@@ -146,7 +146,7 @@ func put(content []byte) func(path string) error {
 	return func(path string) error { return os.WriteFile(path, content, 0o600) }
 }
 
-// fails checks that all operations fail, as unavailable and with cause, and say where.
+// fails checks that all operations fail with cause, and name the place.
 func fails(tb testing.TB, s *Store, cause error) {
 	tb.Helper()
 	ctx := tb.Context()
@@ -167,7 +167,7 @@ func fails(tb testing.TB, s *Store, cause error) {
 	}
 }
 
-// TestFolder has something in the folder's place, or no right to use it.
+// TestFolder uses a path that is not a folder, and folders without permission.
 func TestFolder(t *testing.T) {
 	for name, test := range map[string]struct {
 		put  func(path string) error
@@ -212,7 +212,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// TestReadOnly reads what can be read. Root may write everywhere but on some file systems.
+// TestReadOnly reads from a read-only folder. Root may write everywhere but on some file systems.
 func TestReadOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
 	s := openTemp(t, Options{Dir: dir})
@@ -239,7 +239,7 @@ func TestReadOnly(t *testing.T) {
 	want(t, s, "key", []byte("one"))
 }
 
-// TestLinkedFolder uses a folder by another name.
+// TestLinkedFolder uses a folder through a symbolic link.
 func TestLinkedFolder(t *testing.T) {
 	dir := t.TempDir()
 	check(os.Mkdir(filepath.Join(dir, "real"), 0o700))
@@ -249,7 +249,7 @@ func TestLinkedFolder(t *testing.T) {
 	want(t, openTemp(t, Options{Dir: filepath.Join(dir, "real")}), "key", []byte("one"))
 }
 
-// TestModes has files of the mode that was asked for, whatever the umask says.
+// TestModes checks that files have the mode of the options, whatever the umask.
 func TestModes(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	for mode, folder := range map[os.FileMode]os.FileMode{0: 0o700, 0o640: 0o700, 0o660: 0o700} {
@@ -266,7 +266,7 @@ func TestModes(t *testing.T) {
 	}
 }
 
-// TestOtherProcess has somebody else hold the lock on a session.
+// TestOtherProcess holds the lock on a session, as another process does.
 func TestOtherProcess(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"), time.Hour)
@@ -285,7 +285,7 @@ func TestOtherProcess(t *testing.T) {
 	want(t, s, "key", []byte("two"))
 }
 
-// unable ends a test that this user or this machine does not allow: it is skipped, but not on CI.
+// unable skips a test that this user or this machine cannot run. On CI it fails.
 func unable(t *testing.T, what string, err error) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {

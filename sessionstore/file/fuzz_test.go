@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzParse reads files of any kind. What is taken for a session is one.
+// FuzzParse parses any content. What parses must be a session.
 func FuzzParse(f *testing.F) {
 	whole := append(headerOf(1e12, []byte("value")).append(nil), "value"...)
 	f.Add(whole)

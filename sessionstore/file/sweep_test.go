@@ -28,8 +28,8 @@ func TestSweep(t *testing.T) {
 	want(t, s, "long1", []byte("one"))
 }
 
-// TestThreshold never has more sessions than the threshold, keeps those that are used, and leaves
-// other files alone.
+// TestThreshold checks that there are never more sessions than the threshold, that used sessions
+// stay, and that other files are unchanged.
 func TestThreshold(t *testing.T) {
 	for _, threshold := range []int{1, 2, 20, 100} {
 		t.Run(fmt.Sprint(threshold), func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestThreshold(t *testing.T) {
 					t.Fatalf("%d sessions", n)
 				}
 			}
-			// The sweeper may be making room at this moment.
+			// The sweeper may be evicting at this moment.
 			eventually(t, "all are accounted for", func() bool {
 				left := int64(len(names(t, dir)) - 5)
 				return evicted.Load() == int64(threshold/2)+1+n-left && left >= int64(threshold-spareOf(threshold))
@@ -79,8 +79,8 @@ func TestThresholdPrefersExpired(t *testing.T) {
 	want(t, s, "key5", []byte("one"))
 }
 
-// TestThresholdParallel is about creations at once, and about conflicts and deletions that must be
-// counted right.
+// TestThresholdParallel creates and deletes sessions at once, with conflicts. The count must be
+// right.
 func TestThresholdParallel(t *testing.T) {
 	const threshold = 30
 	s := openTemp(t, Options{Threshold: threshold, sweepInterval: time.Millisecond})
@@ -111,7 +111,7 @@ func TestThresholdParallel(t *testing.T) {
 	})
 }
 
-// TestTornHeader reads a file on whose header a touch is at work.
+// TestTornHeader reads a file while a touch writes its header.
 func TestTornHeader(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, "key", nil, []byte("one"), time.Hour)
@@ -135,7 +135,7 @@ func TestTornHeader(t *testing.T) {
 	close(stop)
 	all.Wait()
 
-	// So long as the header is half there, readers wait for whoever is writing it.
+	// While the header is half written, readers wait for its writer.
 	h, err := tryHold(s.path("key"))
 	if err != nil {
 		t.Fatal(err)

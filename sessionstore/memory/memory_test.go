@@ -34,7 +34,7 @@ func create(t testing.TB, s *Store, key string, size int) {
 	}
 }
 
-// peek looks without using.
+// peek reports whether there is a session, without using it.
 func (s *Store) peek(key string) bool {
 	sh := s.shard(key)
 	sh.mu.Lock()
@@ -42,7 +42,7 @@ func (s *Store) peek(key string) bool {
 	return sh.items[key] != nil
 }
 
-// shared is a second hold on a store, as two sites of a server have it.
+// shared is a store that two sites of a server share.
 type shared struct{ sessionstore.Store }
 
 func (shared) Close() error { return nil }
@@ -66,7 +66,7 @@ func TestStoreWhileSweeping(t *testing.T) {
 	})
 }
 
-func TestTheLeastRecentlyUsedMakesRoom(t *testing.T) {
+func TestLeastRecentlyUsedIsEvicted(t *testing.T) {
 	for limit := 1; limit <= 10; limit++ {
 		var evicted atomic.Int32
 		var c clock // stands still: the order of use must do
@@ -75,8 +75,7 @@ func TestTheLeastRecentlyUsedMakesRoom(t *testing.T) {
 		for i := range limit {
 			create(t, s, key(i), 10)
 		}
-		// From here on, the oldest is always the one that was not used in this
-		// turn.
+		// From here on, the oldest is the one that was not used in this turn.
 		for turn := range 3 * limit {
 			spared := turn % limit
 			for i := range limit {
@@ -88,7 +87,7 @@ func TestTheLeastRecentlyUsedMakesRoom(t *testing.T) {
 			}
 			create(t, s, "new", 10)
 			if s.peek(key(spared)) || !s.peek("new") || int(s.sessions.Load()) != limit {
-				t.Fatalf("limit %d, turn %d: the wrong one made room", limit, turn)
+				t.Fatalf("limit %d, turn %d: the wrong one was evicted", limit, turn)
 			}
 			if _, err := s.CompareAndDelete(t.Context(), "new", make([]byte, 10)); err != nil {
 				t.Fatal(err)
@@ -132,9 +131,9 @@ func TestBytesAreBounded(t *testing.T) {
 	}
 	create(t, s, "d", 1)
 	if s.peek("a") || int(s.sessions.Load()) != 3 {
-		t.Error("a single byte beyond the limit makes the oldest go")
+		t.Error("one byte beyond the limit evicts the oldest")
 	}
-	// What grows makes others go, never itself.
+	// A record that grows evicts others, never itself.
 	if _, err := s.CompareAndSet(t.Context(), "b", make([]byte, 1000), make([]byte, 2900), time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +171,7 @@ func TestSetLimits(t *testing.T) {
 	}
 }
 
-// TestBoundsHoldUnderLoad looks at the bounds from outside while many write.
+// TestBoundsHoldUnderLoad watches the limits while many goroutines write.
 func TestBoundsHoldUnderLoad(t *testing.T) {
 	const sessions, bytes = 50, 50 * 400
 	var s *Store
@@ -275,7 +274,7 @@ func TestExpiredSessionsAreSwept(t *testing.T) {
 	})
 }
 
-func TestASpareBufferIsNotKept(t *testing.T) {
+func TestSpareBufferIsNotKept(t *testing.T) {
 	s := open(t, Options{})
 	large := make([]byte, 1<<20)
 	if _, err := s.CompareAndSet(t.Context(), "key", nil, large[:10], time.Hour); err != nil {
@@ -286,7 +285,7 @@ func TestASpareBufferIsNotKept(t *testing.T) {
 	}
 }
 
-func TestAnEndlessTimeToLive(t *testing.T) {
+func TestEndlessTimeToLive(t *testing.T) {
 	var c clock
 	s := open(t, Options{Now: c.now})
 	c.advance(time.Hour)
