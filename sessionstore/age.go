@@ -10,15 +10,17 @@ import (
 
 // How a session with cookies in its vault ages as a browser's jar does.
 //
-// A cookie that outlives the browser, as one of "remember me" does, must not end with the session's idle timeout. So
-// while there is one, the session's cookie outlives the browser too, and the record is kept for longer than the idle
-// timeout (Keep). But nothing else may live on: when the idle timeout is over, or the browser was closed, all but the lasting
-// cookies is taken out of the record, before anybody is served it.
+// A cookie that outlives the browser, such as one of "remember me", must not end with the session's
+// idle timeout. While the vault holds one, the session's cookie outlives the browser too, and the
+// record is kept for longer than the idle timeout (Keep). Nothing else may live on: when the idle
+// timeout is over, or the browser was closed, everything but the lasting cookies is removed from
+// the record before it is served.
 //
-// A second cookie of ours, which ends with the browser, says that the browser was not closed. It holds a random token of
-// the record's (Browser). That is no plain flag, since who finds a closed browser's cookies on its disk, where only lasting
-// ones are, must not get at what has ended. Its absence means something once the client has sent it (BrowserSeen): the
-// answer that sets it may be lost, and requests may be under way.
+// A second cookie of ours ends with the browser. While the client sends it, the browser was not
+// closed. It holds a random token of the record (Browser), and not a plain flag: whoever finds the
+// cookies of a closed browser on its disk, where only lasting ones are, must not get at what has
+// ended. Its absence counts only after the client has sent it once (BrowserSeen), as the answer
+// that sets it may be lost, and requests may be under way.
 
 // lasts reports whether the session's cookie outlives the browser.
 func (r *Record) lasts() bool { return r.Permanent || r.Browser != "" }
@@ -26,7 +28,7 @@ func (r *Record) lasts() bool { return r.Permanent || r.Browser != "" }
 // kept is how long the store lets a live record live after its last use.
 func (r *Record) kept() time.Duration { return max(r.Idle, r.Keep) }
 
-// age brings what a record says about its lasting cookies up to date.
+// age updates what a record says about its lasting cookies.
 func (m *Manager) age(rec *Record) {
 	if len(rec.Vault) == 0 && rec.Browser == "" {
 		return
@@ -52,8 +54,9 @@ func (m *Manager) age(rec *Record) {
 	}
 }
 
-// renew sees to it that s, which was read from key, holds nothing that has ended with the idle timeout or with the browser. It
-// reports whether anything is left. closed says that the client has not sent the token of the record.
+// renew removes from s, which was read from key, what has ended with the idle timeout or with the
+// browser. It reports whether anything is left. The function closed reports that the client has not
+// sent the token of the record.
 func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func(*Record) bool) (live bool, err error) {
 	for live = true; live && err == nil; {
 		rec := &s.rec
@@ -85,7 +88,8 @@ func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func
 	return live, err
 }
 
-// closedFor returns what says whether a client that sends these tokens has closed its browser since it was given a record's.
+// closedFor returns a function that reports whether a client that sends these tokens has closed its
+// browser since it got the record's token.
 func closedFor(tokens []string) func(*Record) bool {
 	return func(rec *Record) bool { return rec.BrowserSeen && !slices.Contains(tokens, rec.Browser) }
 }

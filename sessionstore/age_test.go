@@ -28,7 +28,8 @@ func (r *rig) has(s *sessionstore.Session, data, jar string) {
 	}
 }
 
-// remember begins a session with a user who is remembered for two weeks, and returns its id and its token.
+// remember begins a session with a user who is remembered for two weeks, and returns its id and its
+// token.
 func (r *rig) remember() (id, token string) {
 	r.Helper()
 	out := r.do(&sessionstore.Session{Scope: here}, update(`{"user":"zoe"}`), flash(`"hello"`), cookies("sid=1", "remember=zoe; Max-Age=1209600", "lang=en; Max-Age=172800"))

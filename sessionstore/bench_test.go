@@ -2,11 +2,13 @@ package sessionstore_test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/bolt"
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
@@ -118,6 +120,43 @@ func BenchmarkDecode(b *testing.B) {
 	for b.Loop() {
 		if err := (sessionstore.Native{}).Decode(value, &rec); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkTouch is what a touch costs, and what it costs to find that another request has just
+// made it.
+func BenchmarkTouch(b *testing.B) {
+	for name, open := range map[string]func() sessionstore.Store{
+		"memory": func() sessionstore.Store { return memory.New(memory.Options{}) },
+		"bolt": func() sessionstore.Store {
+			return bolt.Open(bolt.Options{Path: filepath.Join(b.TempDir(), "sessions.db")})
+		},
+	} {
+		for when, step := range map[string]time.Duration{"due": time.Hour, "made": 0} {
+			b.Run(name+"/"+when, func(b *testing.B) {
+				store := open()
+				defer store.Close()
+				now := time.Now()
+				m := sessionstore.NewManager(store, sessionstore.Options{
+					TouchInterval: time.Minute, AbsoluteTimeout: 1e6 * time.Hour, Now: func() time.Time { return now },
+				})
+				out, err := m.Commit(b.Context(), &sessionstore.Session{Scope: here}, change(update(typical)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				s, err := m.Load(b.Context(), out.ID, here)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					now = now.Add(step)
+					if err := m.Touch(b.Context(), s); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
 		}
 	}
 }

@@ -19,7 +19,8 @@ type Change struct {
 	// Flashes are messages to add, in this order.
 	Flashes []Flash
 
-	// Vault are cookies that the backend has set, and that the session keeps in the client's place, in this order.
+	// Vault are cookies that the backend has set, in this order. The session keeps them in place of
+	// the client.
 	Vault []vault.Received
 
 	// FlashSeen removes the messages that the session had when it was loaded:
@@ -27,14 +28,14 @@ type Change struct {
 	FlashSeen       bool
 	FlashCategories []string
 
-	// Shown are messages to remove, each once.
+	// Shown are messages to remove. Each is removed once.
 	Shown []Flash
 
 	// Regenerate gives the session a new id.
 	Regenerate bool
 
-	// Login says that the edits come from the app's own session, and that they look like a login: if they
-	// change the data, the session gets a new id.
+	// Login says that the edits come from the app's own session, and that they look like a login: if
+	// they change the data, the session gets a new id.
 	Login bool
 
 	// Destroy ends the session. Edits and flashes beside it begin a new one.
@@ -72,8 +73,9 @@ type elevation uint8
 
 const (
 	notElevated elevation = iota
-	// elevatedByVault means that nothing but the app's own cookies looks like a login: those of the vault, or an
-	// adopted session. Apps write them anew for other reasons too, so the old id must not end with a lost response.
+	// elevatedByVault means that only the app's own cookies look like a login: those of the vault, or
+	// an adopted session. Apps write them again for other reasons too, so a lost response must not end
+	// the old id.
 	elevatedByVault
 	// elevatedByField means that a field of [Options.RegenerateOn] has changed.
 	elevatedByField

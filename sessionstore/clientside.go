@@ -5,11 +5,13 @@ import (
 	"time"
 )
 
-// Unpack makes a session of a value that the client itself has kept until now, in the format of a [ForeignCodec], and that is age old. It
-// is anonymous if the value has expired. Errors wrap [ErrRecord].
+// Unpack makes a session of a value that the client itself keeps, in the format of a
+// [ForeignCodec]. Age is how old the value is. If it has expired, the session is anonymous. Errors
+// wrap [ErrRecord].
 //
-// Changes to such a session go through [Manager.Pack]: there is no store, and so nobody to compare with. Parallel changes overwrite each
-// other, and a session that was ended returns with its old value until that expires.
+// Changes to such a session go through [Manager.Pack]. There is no store to compare with, so
+// parallel changes overwrite each other, and a session that has ended returns with its old value
+// until that expires.
 func (m *Manager) Unpack(value []byte, age time.Duration) (*Session, error) {
 	s := new(Session)
 	left := m.opts.IdleTimeout - max(age, 0)
@@ -25,8 +27,9 @@ func (m *Manager) Unpack(value []byte, age time.Duration) (*Session, error) {
 	return s, nil
 }
 
-// Pack makes a change to a session that [Manager.Unpack] has given, or to none, and returns the value that the client is to keep
-// if the outcome says [CookieSet]; the outcome's ID is empty. A new id means nothing here. Errors wrap [ErrInvalid] or [ErrRecord].
+// Pack makes a change to a session of [Manager.Unpack], or begins one. If the outcome says
+// [CookieSet], it returns the value that the client is to keep. There are no ids. Errors wrap
+// [ErrInvalid] or [ErrRecord].
 func (m *Manager) Pack(s *Session, c *Change) (Outcome, []byte, error) {
 	out, value, err := m.pack(s, c)
 	if err != nil {

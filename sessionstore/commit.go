@@ -39,9 +39,9 @@ const (
 type Outcome struct {
 	Result Result
 
-	// Cookie is what the client must be told, and ID, Permanent, CookieEnd and Browser are
-	// what a [CookieSet] says: until CookieEnd a permanent cookie lasts, and Browser is what another must hold that does
-	// not, if there has to be one: see [Session.Browser].
+	// Cookie says what happens to the client's cookie. ID, Permanent, CookieEnd and Browser are for a
+	// [CookieSet]: a permanent cookie lasts until CookieEnd, and Browser is the token for the second
+	// cookie, see [Session.Browser].
 	Cookie    Cookie
 	ID        string
 	Permanent bool
@@ -52,7 +52,7 @@ type Outcome struct {
 	Ref string
 
 	// Former says that the client's id has a successor, since before the request or since a response
-	// that overtook this one: it must not be given a cookie, which could take the place of the new one.
+	// that overtook this one. The client must not get its cookie: it could replace the new one.
 	Former bool
 
 	// Conflicts counts how often the change was applied again because
@@ -90,7 +90,7 @@ func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, e
 	return out, nil
 }
 
-// create makes a session of a change to none. A change that brings nothing makes nothing.
+// create begins a session with a change. A change that brings nothing begins none.
 func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	if !c.fills() {
 		return Outcome{}, nil
@@ -111,7 +111,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	return m.given(id, ref, &a.next), nil
 }
 
-// born is a session of which nothing is known yet.
+// born returns the record of a session that begins now.
 func (m *Manager) born(scope Scope) Record {
 	rec := Record{Idle: m.opts.IdleTimeout, Permanent: m.opts.Permanent, CookieMark: m.opts.CookieMark, Data: emptyObject}
 	if m.foreign == nil {
@@ -120,7 +120,7 @@ func (m *Manager) born(scope Scope) Record {
 	return rec
 }
 
-// given is the outcome that gives the client an id.
+// given returns the outcome that gives the client an id.
 func (m *Manager) given(id, ref string, rec *Record) Outcome {
 	return Outcome{
 		Result: Saved, Cookie: CookieSet, ID: id, Ref: ref,
@@ -148,8 +148,8 @@ func (m *Manager) put(ctx context.Context, key string, old []byte, rec *Record) 
 	return Entry{Value: value, TTL: m.ttl(rec)}, nil
 }
 
-// ttl returns how long a record is kept unless it is touched. What leads to a successor is kept for long
-// enough to do so, even if the session ends sooner.
+// ttl returns how long a record is kept unless it is touched. A record that leads to a successor is
+// kept for m.lead() at least, even if the session ends sooner.
 func (m *Manager) ttl(rec *Record) time.Duration {
 	switch {
 	case rec.State == Live && rec.Until.IsZero():
@@ -161,8 +161,8 @@ func (m *Manager) ttl(rec *Record) time.Duration {
 	}
 }
 
-// pending is a change that waits in the queue of a record. Whoever waits for it may
-// give up while the leader works on it, so it shares nothing with the session.
+// pending is a change that waits in the queue of a record. Its caller may give up while the leader
+// works on it, so it shares no memory with the session.
 type pending struct {
 	ctx    context.Context
 	change *Change
@@ -174,7 +174,8 @@ type pending struct {
 	// outdated says that the response sets the cookie again: see [Session.CookieOutdated].
 	outdated bool
 
-	// loaded is the record that the request had loaded, and base how it was stored, if that was under this key.
+	// loaded is the record that the request had loaded, and base how it was stored, if that was under
+	// this key.
 	loaded Record
 	base   Entry
 
@@ -251,9 +252,9 @@ func (m *Manager) saveBatch(key string, q *queue, batch []*pending) {
 // saveSome saves the changes at the front of the batch that can be saved
 // together, and returns how many these are.
 //
-// What becomes of a change is decided on the record that is there now. A compare-and-set proves
-// that it is; a verdict without one (nothing to save, not valid, no session, led on) is
-// only given on a record that was read for it.
+// What becomes of a change is decided on the record that is in the store now. A compare-and-set
+// proves that it still is. A verdict without a write (nothing to save, not valid, no session, led
+// on) needs a record that was read for it.
 func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*pending) (int, error) {
 	first := batch[0]
 	cur, fresh, err := m.current(ctx, key, q, first)
@@ -267,7 +268,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 		q.known = &cur
 		rec, err := m.found(key, cur)
 		if err != nil {
-			return 0, errors.Join(err, m.giveUp(ctx, first))
+			return 0, errors.Join(err, m.deleteHeir(ctx, first))
 		}
 		pl := m.plan(&rec, batch, conflicts)
 		if !fresh && !pl.newID && !pl.changed {
@@ -284,7 +285,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 		if pl.newID {
 			saved, err = m.regenerate(ctx, key, cur, &rec, &pl.made, first)
 			first.outcome.Conflicts = conflicts
-		} else if err = m.giveUp(ctx, first); err == nil && pl.changed {
+		} else if err = m.deleteHeir(ctx, first); err == nil && pl.changed {
 			saved, err = m.put(ctx, key, cur.Value, &pl.next)
 		} else if err == nil {
 			return pl.count, nil
@@ -298,7 +299,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 				return m.saveSome(ctx, key, q, batch[:1]) // to see whose fault it is
 			}
 			first.err = err
-			return 1, m.giveUp(ctx, first)
+			return 1, m.deleteHeir(ctx, first)
 		case !errors.Is(err, ErrConflict):
 			return 0, err
 		}
@@ -306,7 +307,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 	}
 }
 
-// current returns what is under key, or was when it was last seen; fresh says that it is.
+// current returns what is under key. If fresh is false, it is what was last seen there.
 func (m *Manager) current(ctx context.Context, key string, q *queue, p *pending) (cur Entry, fresh bool, err error) {
 	if q.known != nil {
 		return *q.known, false, nil
@@ -324,7 +325,8 @@ type plan struct {
 	count   int
 	changed bool
 
-	// newID says that the first change of the batch, and no other, is to be saved under a new id, as made.
+	// newID says that the first change of the batch, and no other, is to be saved under a new id, as
+	// made.
 	newID bool
 	made  applied
 }
@@ -340,7 +342,8 @@ func (m *Manager) plan(rec *Record, batch []*pending, conflicts int) plan {
 	return pl
 }
 
-// add adds the next change to a plan. It reports false if that cannot be saved with those before it.
+// add adds the next change to a plan. It reports false if that cannot be saved with those before
+// it.
 func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	rec := &pl.next
 	p.err, p.outcome, p.next = nil, Outcome{}, ""

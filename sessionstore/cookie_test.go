@@ -89,7 +89,8 @@ func TestAFormerIDGetsNoCookieOfAnotherPermanence(t *testing.T) {
 	}
 }
 
-// TestWithoutACookie: where the client cannot be told of a change of its cookie, such a change is refused.
+// TestWithoutACookie: where the client cannot be told of a change of its cookie, such a change is
+// refused.
 func TestWithoutACookie(t *testing.T) {
 	needs := sessionstore.ErrNeedsCookie
 	for name, c := range map[string]struct {

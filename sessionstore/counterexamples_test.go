@@ -6,16 +6,17 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// What goes wrong when one part of the rule in succession.go is missing. Each was found by a model of it, and each name says
-// which part the test holds.
+// What goes wrong when one part of the rule in succession.go is missing. Each was found by a model
+// of it, and each name says which part the test holds.
 
 func twoProxies(t *testing.T, o sessionstore.Options) (one, two *rig) {
 	one = newRig(t, o)
 	return one, one.another(o)
 }
 
-// TestC1ALoginIsNeverLed: the attacker has planted an id, and the victim's login with it is under way. The attacker logs in with
-// it first. Led to the attacker's successor, the victim's login would be under the attacker's cookie.
+// TestC1ALoginIsNeverLed: the attacker has planted an id, and the victim's login with it is under
+// way. The attacker logs in with it first. Led to the attacker's successor, the victim's login
+// would be under the attacker's cookie.
 func TestC1ALoginIsNeverLed(t *testing.T) {
 	for name, o := range map[string]sessionstore.Options{"by a field": {RegenerateOn: paths("user")}, "asked for": {}} {
 		one, two := twoProxies(t, o)
@@ -46,7 +47,8 @@ func TestC1ALoginIsNeverLed(t *testing.T) {
 	}
 }
 
-// TestC2ADoubleClickIsLoggedInByEitherAnswer: the browser drops the first answer and sees the second one.
+// TestC2ADoubleClickIsLoggedInByEitherAnswer: the browser drops the first answer and sees the
+// second one.
 func TestC2ADoubleClickIsLoggedInByEitherAnswer(t *testing.T) {
 	one, two := twoProxies(t, sessionstore.Options{RegenerateOn: paths("user")})
 	id := one.begin(update(`{"a":1}`))
@@ -58,8 +60,9 @@ func TestC2ADoubleClickIsLoggedInByEitherAnswer(t *testing.T) {
 	}
 }
 
-// TestC3TheOldIDEndsBeforeTheFirstUseGoesOn, and before that is noted in the new record: whenever a load by the new id has
-// returned, nobody is in the session by the old one, even if the proxy is killed then.
+// TestC3TheOldIDEndsBeforeTheFirstUseGoesOn, and before that is noted in the new record: whenever a
+// load by the new id has returned, nobody is in the session by the old one, even if the proxy is
+// killed then.
 func TestC3TheOldIDEndsBeforeTheFirstUseGoesOn(t *testing.T) {
 	one, two := twoProxies(t, sessionstore.Options{})
 	id := one.begin(update(`{"a":1}`))
@@ -76,7 +79,8 @@ func TestC3TheOldIDEndsBeforeTheFirstUseGoesOn(t *testing.T) {
 	one.gone(id)
 }
 
-// TestC4AMarkLeadsThoseBeforeItsSuccessorOnly: a later request is in hand when the first use ends the old record.
+// TestC4AMarkLeadsThoseBeforeItsSuccessorOnly: a later request is in hand when the first use ends
+// the old record.
 func TestC4AMarkLeadsThoseBeforeItsSuccessorOnly(t *testing.T) {
 	one, two := twoProxies(t, sessionstore.Options{})
 	id := one.begin(update(`{"a":1}`))
@@ -114,7 +118,8 @@ func TestC5AConflictMakesNobodyUnderWay(t *testing.T) {
 	one.want(newID, `{"a":1}`)
 }
 
-// TestC6ADestroyOfAMarkedSessionLeavesAMark: those under way find their way to the successor, which lives.
+// TestC6ADestroyOfAMarkedSessionLeavesAMark: those under way find their way to the successor, which
+// lives.
 func TestC6ADestroyOfAMarkedSessionLeavesAMark(t *testing.T) {
 	one, two := twoProxies(t, sessionstore.Options{})
 	id := one.begin(update(`{"a":1}`))
@@ -126,7 +131,8 @@ func TestC6ADestroyOfAMarkedSessionLeavesAMark(t *testing.T) {
 	one.want(newID, `{"a":1,"under":1}`)
 }
 
-// TestC7TheNewRecordIsWrittenBeforeTheMark: the proxy is killed in between, and nobody is led to nothing.
+// TestC7TheNewRecordIsWrittenBeforeTheMark: the proxy is killed in between, and nobody is led to
+// nothing.
 func TestC7TheNewRecordIsWrittenBeforeTheMark(t *testing.T) {
 	for n := 1; n <= 2; n++ {
 		one, two := twoProxies(t, sessionstore.Options{})
@@ -141,7 +147,8 @@ func TestC7TheNewRecordIsWrittenBeforeTheMark(t *testing.T) {
 	}
 }
 
-// TestC8ALogoutUnderWayEndsTheOldIDFirst: the proxy is killed in between. Whoever tries again, by either id, is logged out.
+// TestC8ALogoutUnderWayEndsTheOldIDFirst: the proxy is killed in between. Whoever tries again, by
+// either id, is logged out.
 func TestC8ALogoutUnderWayEndsTheOldIDFirst(t *testing.T) {
 	for again, by := range map[string]int{"by the old id": 0, "by the new id": 1} {
 		one, two := twoProxies(t, sessionstore.Options{})

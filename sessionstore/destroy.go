@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// destroy ends the session, and begins a new one with what the change brings. The
-// new record is written first: when it cannot be, the client is told so, and is still logged in.
+// destroy ends the session, and begins a new one with what the change brings. The new record is
+// written first: if that fails, the client is told so, and is still logged in.
 func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	if s.NoCookie && (s.Exists() || c.fills()) {
 		return Outcome{}, ErrNeedsCookie
@@ -19,7 +19,7 @@ func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, 
 	}
 	if s.Exists() {
 		if _, err := m.enqueue(ctx, s, &Change{Destroy: true}); err != nil {
-			return Outcome{}, errors.Join(err, m.withdraw(ctx, out))
+			return Outcome{}, errors.Join(err, m.deleteBegun(ctx, out))
 		}
 		out.Result = Saved
 	}
@@ -29,8 +29,8 @@ func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, 
 	return out, nil
 }
 
-// withdraw removes a session that was begun and that nobody will be told of.
-func (m *Manager) withdraw(ctx context.Context, begun Outcome) error {
+// deleteBegun deletes a session that was begun and that nobody will be told of.
+func (m *Manager) deleteBegun(ctx context.Context, begun Outcome) error {
 	if begun.ID == "" {
 		return nil
 	}
@@ -39,13 +39,15 @@ func (m *Manager) withdraw(ctx context.Context, begun Outcome) error {
 	if err != nil {
 		return err
 	}
-	return m.discard(ctx, key, entry)
+	return m.deleteUnused(ctx, key, entry)
 }
 
-// end ends the record under key, whatever it has become since cur was read: see succession.go for what that means.
+// end ends the record under key, whatever it has become since cur was read: see the table in
+// succession.go.
 //
-// Where it leads on, the successor is ended afterwards. The other way round, somebody who repeats a logout that failed in
-// between would do it with the new id, which has ended, and the old one would live on.
+// If the record leads on, the successor is ended afterwards. In the other order, a logout that
+// failed in between would be repeated with the new id, which has ended, and the old one would live
+// on.
 func (m *Manager) end(ctx context.Context, key string, q *queue, cur Entry, p *pending) error {
 	for {
 		rec := m.moves.mark(key, m.opts.Now())

@@ -81,7 +81,8 @@ func TestARefusedDestroyDestroysNothing(t *testing.T) {
 	}
 }
 
-// TestDestroyUnderWayEndsTheSuccessors too: they are the same session. One that came later leaves them alone.
+// TestDestroyUnderWayEndsTheSuccessors too: they are the same session. One that came later leaves
+// them alone.
 func TestDestroyUnderWayEndsTheSuccessors(t *testing.T) {
 	for name, find := range map[string]func(r *rig, first string) (s *sessionstore.Session, last string, ends bool){
 		"under way": func(r *rig, first string) (*sessionstore.Session, string, bool) {
@@ -194,7 +195,8 @@ func TestEverythingBetweenTheStepsOfADestroy(t *testing.T) {
 							r.store.before(o, n, h)
 						}
 						out := r.do(s, destroy, update(`{"new":1}`))
-						// What the other began anew on a session that was gone is none of ours, and so is what was there before.
+						// What the other began anew on a session that was gone is none of ours, and so is what was
+						// there before.
 						r.gone(id)
 						r.want(out.ID, `{"new":1}`)
 						if former {
@@ -212,7 +214,8 @@ func TestEverythingBetweenTheStepsOfADestroy(t *testing.T) {
 	}
 }
 
-// TestEverythingBetweenTheStepsOfARegenerate is the other way round: whatever was destroyed stays so.
+// TestEverythingBetweenTheStepsOfARegenerate is the other way round: whatever was destroyed stays
+// so.
 func TestEverythingBetweenTheStepsOfARegenerate(t *testing.T) {
 	for _, o := range []op{get, set, del} {
 		for n := 1; n <= 3; n++ {
@@ -276,8 +279,9 @@ func TestADestroyWaitsInTheQueue(t *testing.T) {
 	})
 }
 
-// TestADestroyThatSharesABatchWithADroppedChangeDestroys: the session had reached its absolute timeout, so that the
-// changes are dropped. Its record must go all the same: under a longer timeout, it would be back.
+// TestADestroyThatSharesABatchWithADroppedChangeDestroys: the session had reached its absolute
+// timeout, so that the changes are dropped. Its record must go all the same: under a longer
+// timeout, it would be back.
 func TestADestroyThatSharesABatchWithADroppedChangeDestroys(t *testing.T) {
 	o := sessionstore.Options{AbsoluteTimeout: time.Hour, StoreTimeout: 10 * time.Second}
 	bubble(t, o, func(t *testing.T, r *rig) {

@@ -19,8 +19,8 @@ type Field = jsondoc.Path
 // number of an item, from 0. Names with dots in them cannot be written.
 func ParseField(path string) (Field, error) { return jsondoc.ParsePath(path) }
 
-// ParseEdit makes an edit of JSON text: a merge patch (RFC 7396) of an object, a JSON Patch (RFC 6902,
-// with the operation increment) of an array. An error wraps [ErrInvalid].
+// ParseEdit makes an edit of JSON text: a merge patch (RFC 7396) of an object, a JSON Patch (RFC
+// 6902, with the operation increment) of an array. An error wraps [ErrInvalid].
 func ParseEdit[T ~string | ~[]byte](text T) (Edit, error) {
 	v, err := jsondoc.Parse(text, jsondoc.MaxUpdateDepth)
 	if err != nil {
@@ -57,8 +57,8 @@ func Remove(field string) Edit {
 	return jsondoc.Assign{Field: path}
 }
 
-// Increment adds to a number, and to 0 where the field is missing. Requests that add to one number at
-// once lose nothing: each adds to what is there when it is saved.
+// Increment adds to a number, and to 0 where the field is missing. Requests that add to one number
+// at once lose nothing: each adds to what is there when it is saved.
 func Increment(field string, by int64) Edit {
 	path, err := ParseField(field)
 	if err != nil {
@@ -76,8 +76,8 @@ func Increment(field string, by int64) Edit {
 	return edit
 }
 
-// Merge is a merge patch (RFC 7396) of what encoding/json makes of fields: it sets each, and removes
-// those that are nil. Objects in them are merged in the same way.
+// Merge is a merge patch (RFC 7396) of what encoding/json makes of fields: it sets each, and
+// removes those that are nil. Objects in them are merged in the same way.
 func Merge(fields map[string]any) Edit {
 	v, err := valueOf(fields)
 	if err != nil {

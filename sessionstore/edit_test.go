@@ -79,7 +79,8 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// TestAnEditIsMadeAgain to whatever is there, so it is given each time what it was not given before.
+// TestAnEditIsMadeAgain to whatever is there, so it is given each time what it was not given
+// before.
 func TestAnEditIsMadeAgain(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	other := r.another(sessionstore.Options{})

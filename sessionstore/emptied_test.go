@@ -135,7 +135,8 @@ func TestAnEmptiedSessionIsGoneAfterTheGrace(t *testing.T) {
 	})
 }
 
-// TestANewRequestDoesNotFillAnEmptiedSession: for everybody who did not know it before, it is not there.
+// TestANewRequestDoesNotFillAnEmptiedSession: for everybody who did not know it before, it is not
+// there.
 func TestANewRequestDoesNotFillAnEmptiedSession(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	id := r.begin(update(`{"a":1}`))
@@ -167,7 +168,8 @@ func TestAFormerIDDoesNotFillAnEmptiedSession(t *testing.T) {
 	r.want(second, `{"c":1,"d":1}`)
 }
 
-// TestEmptyingAMarkedSession expires no cookie: that would take the new one. Nor does filling it again set one.
+// TestEmptyingAMarkedSession expires no cookie: that would take the new one. Nor does filling it
+// again set one.
 func TestEmptyingAMarkedSession(t *testing.T) {
 	for name, underWay := range map[string]bool{"under way": true, "later": false} {
 		r := newRig(t, sessionstore.Options{})
@@ -192,8 +194,9 @@ func TestEmptyingAMarkedSession(t *testing.T) {
 	}
 }
 
-// TestALogoutByEmptyingUnderWayEndsTheOldID: the answer to the login was lost, so that the browser has the old id only. It is
-// over even where the successor has more. A change that would leave something of the old record does nothing to it.
+// TestALogoutByEmptyingUnderWayEndsTheOldID: the answer to the login was lost, so that the browser
+// has the old id only. It is over even where the successor has more. A change that would leave
+// something of the old record does nothing to it.
 func TestALogoutByEmptyingUnderWayEndsTheOldID(t *testing.T) {
 	for name, c := range map[string]struct {
 		login   string
@@ -222,7 +225,8 @@ func TestALogoutByEmptyingUnderWayEndsTheOldID(t *testing.T) {
 			}
 		})
 	}
-	// The old one is emptied first. Killed before it empties the new one, the proxy leaves nobody logged in by the old id.
+	// The old one is emptied first. Killed before it empties the new one, the proxy leaves nobody
+	// logged in by the old id.
 	one, two := twoProxies(t, sessionstore.Options{})
 	first := one.begin(update(`{"a":1}`))
 	under := two.exists(first)

@@ -33,7 +33,8 @@ type call struct {
 // hook interferes with an operation. Its error is what the caller gets.
 type hook func(ctx context.Context, c call) error
 
-// rule says when a hook runs: at the nth operation of a kind from when the rule was made, or, with n = 0, at each.
+// rule says when a hook runs: at the nth operation of a kind from when the rule was made, or, with
+// n = 0, at each.
 type rule struct {
 	op   op
 	n    int

@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// Flash is a message that waits to be shown once. Two are == if they are the same message of the same
-// category.
+// Flash is a message that waits to be shown once. Two are == if they are the same message of the
+// same category.
 type Flash struct {
 	category string
 	json     string // ["category","message"]
@@ -23,8 +23,8 @@ func NewFlash(category, message string) (Flash, error) {
 	return newFlash(category, jsondoc.NewArray(jsondoc.NewString(category), jsondoc.NewString(message)))
 }
 
-// ParseFlash makes a message of the JSON text ["category","message"], or of a JSON string alone, whose
-// category is "message". An error wraps [ErrInvalid].
+// ParseFlash makes a message of the JSON text ["category","message"], or of a JSON string alone,
+// whose category is "message". An error wraps [ErrInvalid].
 func ParseFlash[T ~string | ~[]byte](text T) (Flash, error) {
 	v, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil {
@@ -64,8 +64,9 @@ func (f Flash) Message() string {
 	return ""
 }
 
-// ParseFlashes reads the messages of a record, the reverse of [JoinFlashes]: each ["category","message"], or with a third item,
-// the message as a framework has it that does not keep it as a string. That is not shown to backends. Errors wrap [ErrRecord].
+// ParseFlashes reads the messages of a record, the reverse of [JoinFlashes]: each
+// ["category","message"], or with a third item, the message as a framework has it that does not
+// keep it as a string. That is not shown to backends. Errors wrap [ErrRecord].
 func ParseFlashes(array []byte) ([]Flash, error) {
 	if len(array) == 0 {
 		return nil, nil

@@ -10,15 +10,16 @@ import (
 // Load finds the session with this id. That it is missing, expired or of another
 // scope is not an error: the session is then anonymous.
 //
-// It takes one read of the store. If nobody has come with this id before, and it has taken the
-// place of another, that one has ended when Load returns. An error wraps [ErrRecord] or
-// [ErrUnavailable], or is the context's; the session beside it is anonymous.
+// It takes one read of the store. If the id is new and has not been used before, the old id has
+// ended when Load returns. An error wraps [ErrRecord] or [ErrUnavailable], or is the context's; the
+// session beside it is anonymous.
 func (m *Manager) Load(ctx context.Context, id string, scope Scope) (*Session, error) {
 	return m.load(ctx, id, Ref(id), scope, neverClosed)
 }
 
-// LoadKnown is [Manager.Load] for those who have the id's [Ref] already: to work it out takes a SHA-256. tokens are what
-// the client has sent of [Session.Browser]: without the right one, its browser was closed.
+// LoadKnown is [Manager.Load] for callers that have the id's [Ref] already, which takes a SHA-256.
+// Tokens are the values of [Session.Browser] that the client has sent. If the right one is missing,
+// its browser was closed.
 func (m *Manager) LoadKnown(ctx context.Context, id, ref string, scope Scope, tokens []string) (*Session, error) {
 	s, err := m.load(ctx, id, ref, scope, closedFor(tokens))
 	if s.rec.Browser != "" && !s.rec.BrowserSeen && slices.Contains(tokens, s.rec.Browser) {
@@ -27,9 +28,9 @@ func (m *Manager) LoadKnown(ctx context.Context, id, ref string, scope Scope, to
 	return s, err
 }
 
-// LoadRef finds the session with this ref. It is for those who know from
-// elsewhere that the client is in this session: a ref is not a secret. It works
-// only with a [Codec] that makes keys from refs. Nobody can be given a cookie for it.
+// LoadRef finds the session with this ref. A ref is no secret, so the caller must know by other
+// means that the client is in this session. It works only with a [Codec] that makes keys of refs.
+// The session can get no cookie.
 func (m *Manager) LoadRef(ctx context.Context, ref string, scope Scope) (*Session, error) {
 	s, err := m.load(ctx, "", ref, scope, neverClosed)
 	s.NoCookie = true
@@ -62,8 +63,8 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 	return s, nil
 }
 
-// Current reports whether the session still has no successor, and has not ended since it was loaded. Otherwise a cookie of
-// its id, set anew for whatever reason, could take the place of the successor's.
+// Current reports whether the session still has no successor, and has not ended since it was
+// loaded. Otherwise its cookie must not be set again: it could replace the successor's.
 func (m *Manager) Current(ctx context.Context, s *Session) bool {
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
@@ -75,8 +76,8 @@ func (m *Manager) Current(ctx context.Context, s *Session) bool {
 	return err == nil && rec.State == Live && rec.Gen == 0
 }
 
-// read puts what entry holds into s, and reports whether that is a session for s's scope. Of one whose idle timeout is over
-// there may be something left: see renew.
+// read decodes entry into s, and reports whether it is a session of s's scope. If its idle timeout
+// is over, something may be left of it: see renew.
 func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	if !entry.Found() {
 		return false, nil
@@ -107,7 +108,8 @@ func (m *Manager) decode(value []byte, rec *Record) error {
 	return err
 }
 
-// notFromTheFuture lets a creation time that a fast clock has made count as now, so that no session outlives the absolute timeout.
+// notFromTheFuture sets a creation time in the future, which a fast clock has made, to now, so that
+// no session outlives the absolute timeout.
 func (r *Record) notFromTheFuture(now time.Time) {
 	if r.Created.After(now) {
 		r.Created = now
@@ -125,10 +127,11 @@ func (m *Manager) tooOld(rec *Record, now time.Time) bool {
 	return !rec.Created.IsZero() && now.Sub(rec.Created) >= m.opts.AbsoluteTimeout
 }
 
-// idleLeft returns how long the session lives on if nobody uses it, and whether it should be touched.
+// idleLeft returns how long the session lives on if nobody uses it, and whether it should be
+// touched.
 //
-// The store lets a record live rec.Idle after its last use, so that time and
-// what is left of it tell when that was, whatever the configuration was then.
+// The store keeps a record for rec.Idle after its last use. So rec.Idle and the time that is left
+// tell when that was, whatever the configuration was then.
 func (m *Manager) idleLeft(rec *Record, ttl time.Duration, now time.Time) (left time.Duration, due bool) {
 	switch {
 	case !rec.Until.IsZero():

@@ -22,8 +22,8 @@ func (s retrying) Get(ctx context.Context, key string) (e sessionstore.Entry, er
 	return e, err
 }
 
-// CompareAndSet must not report a conflict that it meets when it asks again: the first attempt may have
-// succeeded, and somebody have saved on top of it.
+// CompareAndSet must not report a conflict that it meets when it asks again: the first attempt may
+// have succeeded, and somebody have saved on top of it.
 func (s retrying) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (e sessionstore.Entry, err error) {
 	for i := range 3 {
 		if e, err = s.Store.CompareAndSet(ctx, key, old, value, ttl); !errors.Is(err, errLost) {
@@ -193,8 +193,8 @@ func TestRegeneratingWithALostReply(t *testing.T) {
 	}
 }
 
-// TestALostAnswerLogsNobodyOut: one answer is lost, once. Whether the client is given the new id or an error,
-// the id that it holds then is good for more than the grace.
+// TestALostAnswerLogsNobodyOut: one answer is lost, once. Whether the client is given the new id or
+// an error, the id that it holds then is good for more than the grace.
 func TestALostAnswerLogsNobodyOut(t *testing.T) {
 	for grace, o := range map[string]sessionstore.Options{
 		"":               {},
@@ -224,8 +224,8 @@ func TestALostAnswerLogsNobodyOut(t *testing.T) {
 	}
 }
 
-// TestAMarkInDoubtAndADestroy: another process destroys the session while it is not known whether the
-// old record has been marked.
+// TestAMarkInDoubtAndADestroy: another process destroys the session while it is not known whether
+// the old record has been marked.
 func TestAMarkInDoubtAndADestroy(t *testing.T) {
 	for name, late := range map[string]bool{"lost on the way": false, "answer lost": true} {
 		bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
@@ -251,8 +251,8 @@ func TestAMarkInDoubtAndADestroy(t *testing.T) {
 	}
 }
 
-// TestAMarkInDoubtForLong: the store is back before the time is over, or it is not. In either case, the change
-// was made once, and is answered in time.
+// TestAMarkInDoubtForLong: the store is back before the time is over, or it is not. In either case,
+// the change was made once, and is answered in time.
 func TestAMarkInDoubtForLong(t *testing.T) {
 	for name, late := range map[string]bool{"lost on the way": false, "answer lost": true} {
 		for _, down := range []time.Duration{time.Millisecond, 100 * time.Millisecond, 400 * time.Millisecond, time.Hour} {

@@ -14,8 +14,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestHistories has several browsers, and somebody who plants ids, send requests to two processes with one store, in
-// random interleavings, and compares what is there with what was answered: see succession.go for what must hold.
+// TestHistories has several browsers, and somebody who plants ids, send requests to two processes
+// with one store, in random interleavings, and compares what is there with what was answered: see
+// succession.go for what must hold.
 func TestHistories(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { playHistory(t, seed, 0) })
@@ -46,12 +47,13 @@ type node struct {
 	idx   uint64
 	maker string
 
-	// saved are the changes that must be found in it. With marked, it has a successor that was answered.
+	// saved are the changes that must be found in it. With marked, it has a successor that was
+	// answered.
 	saved  map[string]bool
 	marked bool
 
-	// A session that may be over is one of which somebody has begun a logout, or the first use of a successor. It
-	// is over when that was answered.
+	// A session that may be over is one of which somebody has begun a logout, or the first use of a
+	// successor. It is over when that was answered.
 	maybeOver, over bool
 }
 

@@ -104,7 +104,8 @@ func TestTheChangesOfABatchApplyInTheirOrder(t *testing.T) {
 	})
 }
 
-// TestAnInvalidChangeChangesNothingForTheOthers mixes a batch of all that may be wrong with a change.
+// TestAnInvalidChangeChangesNothingForTheOthers mixes a batch of all that may be wrong with a
+// change.
 func TestAnInvalidChangeChangesNothingForTheOthers(t *testing.T) {
 	bubble(t, sessionstore.Options{MaxSize: 200, RegenerateOn: paths("user")}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"n":0}`))
@@ -183,8 +184,8 @@ func TestARecordTooLargeToKeepIsRefusedAlone(t *testing.T) {
 	})
 }
 
-// TestAMarkTooLargeToKeep: a record may be as large as is allowed, but for the bytes that
-// one with a successor has more. Then its session cannot be regenerated, and nothing is left of the attempt.
+// TestAMarkTooLargeToKeep: a record may be as large as is allowed, but for the bytes that one with
+// a successor has more. Then its session cannot be regenerated, and nothing is left of the attempt.
 func TestAMarkTooLargeToKeep(t *testing.T) {
 	bubble(t, sessionstore.Options{MaxSize: sessionstore.MaxValue}, func(t *testing.T, r *rig) {
 		id := sessionstore.NewID()
@@ -210,7 +211,8 @@ func TestAMarkTooLargeToKeep(t *testing.T) {
 	})
 }
 
-// TestANewRecordThatBecomesTooLarge: it had been written before somebody else's change made the data grow.
+// TestANewRecordThatBecomesTooLarge: it had been written before somebody else's change made the
+// data grow.
 func TestANewRecordThatBecomesTooLarge(t *testing.T) {
 	o := sessionstore.Options{MaxSize: sessionstore.MaxValue, StoreTimeout: time.Hour}
 	r := newRig(t, o)

@@ -61,8 +61,8 @@ func jitter(context.Context, call) error {
 	return nil
 }
 
-// logins checks that each of the outcomes gives an id of its own, that the old one stays as it was, and that there is nothing
-// else. It returns the data of their sessions.
+// logins checks that each of the outcomes gives an id of its own, that the old one stays as it was,
+// and that there is nothing else. It returns the data of their sessions.
 func logins(r *rig, id string, outs []sessionstore.Outcome) (data []string) {
 	r.Helper()
 	r.want(id, `{"n":0,"planted":true}`)

@@ -35,50 +35,50 @@ type State uint8
 const (
 	// Live is a session.
 	Live State = iota
-	// Ended is a session that a change has emptied. Whoever had loaded
-	// it before may still fill it; for everybody else it is not there.
+	// Ended is a session that a change has emptied. A request that had loaded it before may still fill
+	// it. For all others it is not there.
 	Ended
-	// Mark stands where a session has ended that had got a new id. It has no data. It leads requests
-	// that were under way before to the record of the new id; for everybody else it is not there.
+	// Mark replaces a session that had got a new id and has ended. It has no data. It leads requests
+	// that were under way to the record of the new id. For all others it is not there.
 	Mark
 )
 
-// Record is a session as it is kept.
+// Record is a session as a store keeps it. Times are to the millisecond.
 type Record struct {
 	State State
 
 	// Permanent says that the session's cookie outlives the browser.
 	Permanent bool
 
-	// Created is the moment of the session's birth, to the millisecond.
+	// Created is when the session began.
 	Created time.Time
 
-	// Idle is the idle timeout in force when the record was last saved: the store
-	// lets it live that long, unless it has an Until. To the millisecond.
+	// Idle is the idle timeout when the record was last saved. The store keeps the record that long,
+	// unless it has an Until.
 	Idle time.Duration
 
-	// Keep, if it is longer, is how long the store lets the record live in place of Idle, for the sake of
-	// lasting cookies in the vault. To the millisecond.
+	// Keep, if it is longer than Idle, is how long the store keeps the record, because of lasting
+	// cookies in the vault.
 	Keep time.Duration
 
-	// OwnIdle says that Idle was asked for by this session's backend,
-	// and is not the configuration's.
+	// OwnIdle says that Idle is this session's own, and not the configuration's.
 	OwnIdle bool
 
 	// Scope says where the session counts: see [Scope].
 	Scope string
 
-	// Gen is how often the session has got a new id, each time in a record of its own that succeeds
-	// this one, and Target is the key of the latest. A mark has those of the successor that it leads to. Gen
-	// never falls: a change that was loaded with a smaller one comes from before Target.
+	// Gen is how many successors the session has had, and Target is the key of the latest. Each new id
+	// makes a record of its own, the successor. A mark has the Gen and the Target of the successor
+	// that it leads to. Gen never falls: a change that was loaded with a smaller one is older than
+	// Target.
 	Gen    uint64
 	Target string
 
-	// Until is when the session ends because it has a successor, whether that is ever used or not. To the millisecond.
+	// Until is when the session ends because it has a successor, used or not.
 	Until time.Time
 
-	// Pred is the key of the record that this one succeeds, as long as nobody has used the id of
-	// this one, and Idx is the Gen that the other one got with it.
+	// Pred is the key of the record that this one succeeds, until somebody uses this one's id. Idx is
+	// the Gen that the other one got with it.
 	Pred string
 	Idx  uint64
 
@@ -89,19 +89,22 @@ type Record struct {
 	// in the same form, or nothing.
 	Flash []byte
 
-	// Vault holds the cookies that the backend has set, in the stored form of a [vault.Vault], or nothing.
+	// Vault holds the cookies that the backend has set, in the stored form of a [vault.Vault], or
+	// nothing.
 	Vault []byte
 
-	// Browser is the token that a client sends as long as its browser is not closed, if the session's cookie outlives
-	// the browser for lasting cookies of the vault alone. BrowserSeen says that the client has sent it.
+	// Browser is a token that the client sends until its browser is closed. It is set where the
+	// session's cookie outlives the browser only for lasting cookies of the vault. BrowserSeen says
+	// that the client has sent it.
 	Browser     string
 	BrowserSeen bool
 
-	// CookieMark is the [Options.CookieMark] that the client's cookie was last set with.
+	// CookieMark is the [Options.CookieMark] under which the client's cookie was last set.
 	CookieMark string
 
-	// Origin is what the codec of another program's format needs to put the value together again, beyond what JSON
-	// can say. Decode sets it, Encode is given it back with the changed record, and nobody else looks at it. It is never changed.
+	// Origin is for the codec of another program's format: what it needs to encode the value again,
+	// beyond what JSON can say. Decode sets it, and Encode gets it back with the changed record.
+	// Nobody else reads or changes it.
 	Origin any
 }
 
@@ -126,13 +129,15 @@ type Codec interface {
 	Decode(value []byte, r *Record) error
 }
 
-// ForeignCodec is the [Codec] of a format that another program reads and writes too, in the same place.
+// ForeignCodec is the [Codec] of a format that another program reads and writes too, in the same
+// place.
 //
-// Such a record has no creation time, so that there is no absolute timeout, and no scope: the program's own secret
-// says whose it is. It has no place for what leads to a successor, so that a former id ends at once, and an emptied session is deleted. Nor
-// has it an idle timeout of its own: all live for [Options.IdleTimeout]; and none has a CookieMark. And it has no version: a save of the very bytes
-// that another has saved meanwhile cannot be told from its own. Decode leaves Created, Idle, OwnIdle, Scope and all
-// that is about successors alone, and Encode may give the same bytes for the same record.
+// Such a record has no creation time, so there is no absolute timeout. It has no scope: the
+// program's own secret says whose it is. It has no place for a mark, so a former id ends at once,
+// and an emptied session is deleted. It has no idle timeout of its own, but always
+// [Options.IdleTimeout], and no CookieMark. It has no version, so a save cannot be told from
+// another's save of the same bytes. Decode does not set Created, Idle, OwnIdle, Scope and the
+// fields about successors. Encode may return the same bytes for the same record.
 type ForeignCodec interface {
 	Codec
 
@@ -330,7 +335,8 @@ func (r *Record) decodeSections(b []byte) error {
 	return nil
 }
 
-// readLink reads what appendLink has added. What cannot be read is a link to nothing, which is none.
+// readLink reads what appendLink has added. What cannot be read is a link to nothing, which is
+// none.
 func readLink(content []byte) (n uint64, key string) {
 	n, size := binary.Uvarint(content)
 	return n, borrow(content[max(size, 0):])

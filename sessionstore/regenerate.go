@@ -7,24 +7,26 @@ import (
 	"time"
 )
 
-// heir is a record that was made for an id which nobody has been given yet.
+// heir is the record of a new id that no client has got yet.
 type heir struct {
 	id, ref, key string
 	entry        Entry
 }
 
-// regenerate saves under a new id what the change of p has made of the session under key, and marks the old record. It
-// returns what is under key then, with [ErrConflict] if that is not what the change was made to.
+// regenerate saves the changed session of p under a new id, and marks the old record, which is
+// under key. It returns what is under key then, with [ErrConflict] if the change was made to
+// something else.
 //
-// The heir comes first, so that nobody is led to nothing. Before another attempt it is saved anew.
+// The heir is saved first, so that no mark leads to a missing record. It is saved again before
+// another attempt.
 func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Record, made *applied, p *pending) (Entry, error) {
 	if old.Gen > p.gen {
 		if err := m.leaveReplaced(ctx, made, old); err != nil {
-			return cur, errors.Join(err, m.giveUp(ctx, p))
+			return cur, errors.Join(err, m.deleteHeir(ctx, p))
 		}
 		if made.next.Empty() {
 			p.outcome = Outcome{Result: Dropped}
-			return cur, m.giveUp(ctx, p)
+			return cur, m.deleteHeir(ctx, p)
 		}
 	}
 	next := made.next
@@ -54,7 +56,7 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 	return found, err
 }
 
-// begin saves the record of a new id, or saves it again.
+// begin saves the record of a new id for the first time, or again.
 func (m *Manager) begin(ctx context.Context, h *heir, rec *Record) error {
 	for {
 		if h.id == "" {
@@ -69,12 +71,14 @@ func (m *Manager) begin(ctx context.Context, h *heir, rec *Record) error {
 			}
 			return err
 		}
-		// Somebody was led there. So the old record had been marked, though nobody knew, and it has another successor by now.
+		// A change was led there. So the old record had been marked, though the answer was lost, and it
+		// has another successor by now.
 		*h = heir{}
 	}
 }
 
-// markOld replaces the old record by the marked one, or deletes it where the format has no place for marks.
+// markOld replaces the old record by the marked one, or deletes it where the format has no place
+// for marks.
 func (m *Manager) markOld(ctx context.Context, key string, old []byte, marked *Record) (Entry, error) {
 	if m.foreign != nil {
 		found, err := m.insist(ctx, key, old, nil, 0)
@@ -109,8 +113,8 @@ func (m *Manager) endUnused(rec *Record) time.Time {
 // insistPause is how long to wait before a save is tried again that must not stay in doubt.
 const insistPause = 10 * time.Millisecond
 
-// insist is a compare-and-set, or without a value a compare-and-delete, that does not take an error for an answer as long
-// as there is time.
+// insist is a compare-and-set, or without a value a compare-and-delete. It tries again after an
+// error as long as there is time.
 func (m *Manager) insist(ctx context.Context, key string, old, value []byte, ttl time.Duration) (Entry, error) {
 	for pause := insistPause; ; pause *= 2 {
 		current, err := m.replace(ctx, key, old, value, ttl)
@@ -143,15 +147,15 @@ func wait(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// giveUp removes the heir of a change that will not be given its id.
-func (m *Manager) giveUp(ctx context.Context, p *pending) error {
+// deleteHeir deletes the heir of a change that will not be given its id.
+func (m *Manager) deleteHeir(ctx context.Context, p *pending) error {
 	h := p.heir
 	p.heir = heir{}
-	return m.discard(ctx, h.key, h.entry)
+	return m.deleteUnused(ctx, h.key, h.entry)
 }
 
-// discard removes a record whose id nobody will be given, unless others have been led there.
-func (m *Manager) discard(ctx context.Context, key string, entry Entry) error {
+// deleteUnused deletes a record whose id nobody will be given, unless others have been led there.
+func (m *Manager) deleteUnused(ctx context.Context, key string, entry Entry) error {
 	if !entry.Found() {
 		return nil
 	}
@@ -162,8 +166,8 @@ func (m *Manager) discard(ctx context.Context, key string, entry Entry) error {
 	return err
 }
 
-// doubt is a regeneration of which nobody knows whether it has happened: the answer to its last step was lost, and the client
-// was told that the store is out of reach. The client goes on with the old id.
+// doubt is a regeneration that may have happened or not: the answer to its last step was lost. The
+// client was told that the store is out of reach, and goes on with the old id.
 type doubt struct {
 	key    string
 	former Entry // what was under key before
@@ -174,8 +178,8 @@ type doubt struct {
 // settlePause is how long to wait before another attempt to settle, at first and at most.
 const settlePause, maxSettlePause = 50 * time.Millisecond, 10 * time.Second
 
-// settle sees to it, off the request's path, that the doubtful regeneration ends no session. After
-// RegenerateUnused, there is nothing left to save.
+// settle undoes a doubtful regeneration, off the request's path, so that it ends no session. After
+// RegenerateUnused there is nothing left to undo.
 func (m *Manager) settle(d *doubt) {
 	end := m.opts.Now().Add(m.opts.RegenerateUnused)
 	for pause := settlePause; m.opts.Now().Before(end); pause = min(2*pause, maxSettlePause) {
@@ -197,15 +201,16 @@ func (m *Manager) trySettle(ctx context.Context, d *doubt) error {
 	next := d.rec
 	switch {
 	case bytes.Equal(now.Value, d.former.Value):
-		// It has not happened. Saved in a new version, the record is not what a write expects that is still on its way.
+		// It has not happened. The record is saved in a new version, so that a write that is still on its
+		// way finds a conflict.
 		if _, err := m.put(ctx, d.key, now.Value, &next); err != nil {
 			return err
 		}
-		return m.discard(ctx, d.heir.key, d.heir.entry)
+		return m.deleteUnused(ctx, d.heir.key, d.heir.entry)
 	case m.foreign != nil && !now.Found():
 		// It has happened, and took the old record away.
 		if _, err := m.store.CompareAndDelete(ctx, d.heir.key, d.heir.entry.Value); errors.Is(err, ErrConflict) {
-			return nil // somebody has been led there, and was answered
+			return nil // a change was led there, and was answered
 		} else if err != nil {
 			return err
 		}

@@ -120,7 +120,8 @@ func TestTheNewRecordIsWrittenFirst(t *testing.T) {
 	}
 }
 
-// TestRequestsUnderWayCommitToTheNewRecord, but for those that call for a new id themselves: they get one.
+// TestRequestsUnderWayCommitToTheNewRecord, but for those that call for a new id themselves: they
+// get one.
 func TestRequestsUnderWayCommitToTheNewRecord(t *testing.T) {
 	o := sessionstore.Options{RegenerateOn: paths("user")}
 	for name, elsewhere := range map[string]bool{"in this process": false, "in another": true} {
@@ -189,7 +190,8 @@ func TestRegeneratingAnInvalidChange(t *testing.T) {
 	}
 }
 
-// TestASessionThatEndsWhileItIsRegenerated reaches its absolute timeout between the new record and the mark.
+// TestASessionThatEndsWhileItIsRegenerated reaches its absolute timeout between the new record and
+// the mark.
 func TestASessionThatEndsWhileItIsRegenerated(t *testing.T) {
 	bubble(t, sessionstore.Options{AbsoluteTimeout: time.Hour, StoreTimeout: time.Minute}, func(t *testing.T, r *rig) {
 		other := r.another(sessionstore.Options{AbsoluteTimeout: time.Hour})

@@ -12,9 +12,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestScenarios plays logins, double clicks and logouts by two proxies on one store, with each of the store's operations
-// failing, losing its answer, or being the last one of its proxy. Then the browser goes on, and what it finds
-// must be what it was told.
+// TestScenarios plays logins, double clicks and logouts by two proxies on one store, with each of
+// the store's operations failing, losing its answer, or being the last one of its proxy. Then the
+// browser goes on, and what it finds must be what it was told.
 func TestScenarios(t *testing.T) {
 	for name, play := range map[string]func(s *scene){
 		"login, use":                       func(s *scene) { s.login(); s.use() },
@@ -117,7 +117,8 @@ func (s *scene) by() *rig {
 	return s.proxies[s.turn%2]
 }
 
-// failed reports whether a request has failed, which must be the fault's doing. The browser tries again, by a healthy proxy.
+// failed reports whether a request has failed, which must be the fault's doing. The browser tries
+// again, by a healthy proxy.
 func (s *scene) failed(err error) bool {
 	s.Helper()
 	if err == nil {

@@ -8,11 +8,10 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// Scope says where a session counts. A session of another scope is not
-// there, so that two sites that share a store and a secret cannot be entered with
-// each other's cookies.
+// Scope says for which site a session counts. A session of another scope counts as missing, so two
+// sites that share a store and a secret do not accept each other's cookies.
 type Scope struct {
-	// Site is the part that the configuration fixes. It holds no "|".
+	// Site is fixed by the configuration. It must not hold a "|".
 	Site string
 
 	// Host is the host that the request names, where the cookie is bound to that host.
@@ -34,9 +33,9 @@ func (s Scope) is(text string) bool {
 	return found && site == s.Site
 }
 
-// Session is a session as a request finds it. The zero value, and every
-// session that does not exist, is anonymous: a change to it creates a new one. No method
-// of [Manager] changes a session that it is given.
+// Session is a session as a request finds it. The zero value is anonymous, as is every session that
+// does not exist: a change to it begins a new one. No method of [Manager] changes a session that it
+// is given.
 type Session struct {
 	// Scope is the scope that was asked for, and that a new session gets.
 	Scope Scope
@@ -98,7 +97,7 @@ func (s *Session) AbsoluteEnd() time.Time {
 	return s.rec.Created.Add(s.absolute)
 }
 
-// CookieEnd is when a permanent cookie of the session ends that is set now: with the session in any case, or, in
+// CookieEnd is when a permanent cookie ends that is set now: with the absolute timeout, or, in
 // another program's format, an idle timeout from now.
 func (s *Session) CookieEnd() time.Time { return cookieEnd(&s.rec, s.absolute, s.loaded) }
 
@@ -112,10 +111,12 @@ func cookieEnd(rec *Record, absolute time.Duration, now time.Time) time.Time {
 // Permanent reports whether the session outlives the browser.
 func (s *Session) Permanent() bool { return s.rec.Permanent }
 
-// Lasts reports whether the session's cookie outlives the browser: as the whole session does, or for lasting cookies in the vault.
+// Lasts reports whether the session's cookie outlives the browser: because the session is
+// permanent, or because the vault holds lasting cookies.
 func (s *Session) Lasts() bool { return s.rec.lasts() }
 
-// Browser returns the token that a cookie which ends with the browser must hold, if there has to be one.
+// Browser returns the token for a second cookie, which ends with the browser. It is empty if none
+// is needed.
 func (s *Session) Browser() string { return s.rec.Browser }
 
 // Data returns the session's data, a JSON object in ASCII: "{}" if there is none.
@@ -126,8 +127,8 @@ func (s *Session) Data() string {
 	return borrow(s.rec.Data)
 }
 
-// Get returns a field of the data, a dotted path as [ParseField] reads it: a string, [json.Number], bool,
-// []any or map[string]any, and nil if there is none.
+// Get returns a field of the data, a dotted path as [ParseField] reads it: a string, [json.Number],
+// bool, []any or map[string]any, and nil if there is none.
 func (s *Session) Get(field string) any {
 	path, err := ParseField(field)
 	if err != nil {
@@ -151,17 +152,18 @@ func (s *Session) Flash() string { return borrow(shown(s.rec.Flash)) }
 // Flashes returns the waiting messages. An error wraps [ErrRecord].
 func (s *Session) Flashes() ([]Flash, error) { return ParseFlashes(s.rec.Flash) }
 
-// Former reports whether the session has a successor under another id: a client must not be
-// given the cookie of this one any more, which could take the place of the other.
+// Former reports whether the session has a successor under another id. A client must not get this
+// one's cookie any more: it could replace the successor's.
 func (s *Session) Former() bool { return s.rec.Gen > 0 }
 
-// FirstUse reports whether nobody had come with the session's id before, or with its [Session.Browser]. A request
-// that saves no change must then call [Manager.Touch], or every later one takes longer.
+// FirstUse reports whether this is the first request with the session's id, or with its
+// [Session.Browser]. If it saves no change, it must call [Manager.Touch]: otherwise every later
+// request takes longer.
 func (s *Session) FirstUse() bool { return s.rec.Pred != "" || s.browserNew }
 
-// CookieOutdated reports whether the client's cookie was set under another [Options.CookieMark], and may be set again. A
-// commit that saves something saves the present mark too. After a response that sets the cookie and saves nothing else,
-// call [Manager.TouchGiven].
+// CookieOutdated reports whether the client's cookie was set under another [Options.CookieMark],
+// and may be set again. A commit that saves a change saves the present mark too. After a response
+// that sets the cookie and saves no change, call [Manager.TouchGiven].
 func (s *Session) CookieOutdated() bool {
 	return s.Exists() && s.outdated && !s.NoCookie && !s.Former()
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// doubtful makes a regeneration whose last answer is lost, and returns the id that the client still has. The store is
-// well again two seconds later.
+// doubtful makes a regeneration whose last answer is lost, and returns the id that the client still
+// has. The store is well again two seconds later.
 func doubtful(r *rig, happens bool) (id string) {
 	id = r.begin(update(`{"a":1}`))
 	s := r.exists(id)
@@ -98,8 +98,8 @@ func TestADoubtfulMarkThatComesLate(t *testing.T) {
 	})
 }
 
-// TestADoubtfulMarkThatIsTheLatestNoMore: it had landed, somebody was led to the successor, and another has been made since. The
-// change that made the first one takes another id then.
+// TestADoubtfulMarkThatIsTheLatestNoMore: it had landed, somebody was led to the successor, and
+// another has been made since. The change that made the first one takes another id then.
 func TestADoubtfulMarkThatIsTheLatestNoMore(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"a":1}`))

@@ -18,8 +18,8 @@ type Entry struct {
 	// touches it. It is above zero whenever Value is not nil.
 	TTL time.Duration
 
-	// TTLUnknown says that the store cannot tell, and that TTL is the longest that it may be: it keeps the record as
-	// another program does.
+	// TTLUnknown says that the store cannot tell, and that TTL is the longest that it may be: it keeps
+	// the record as another program does.
 	TTLUnknown bool
 }
 
@@ -41,13 +41,12 @@ func (e Entry) Found() bool { return e.Value != nil }
 // less than the whole of a value only if it compares at least those bytes of a
 // value that begins with [FormatNative].
 //
-// All methods may be called by many goroutines at once. All of them obey the
-// context: when it ends they return soon, with an error that wraps the
-// context's. A write that ended with an error may have happened or not; one that
-// ended without is durable as far as the store promises durability at all, and
-// everybody sees it from then on. A store that repeats an operation by itself, after an answer
-// was lost, and then finds another record there, does not know whether the first attempt succeeded: it
-// returns the error, not [ErrConflict]. Errors name neither keys nor values.
+// All methods may be called by many goroutines at once. All of them obey the context: when it ends
+// they return soon, with an error that wraps the context's. A write that ended with an error may
+// have happened or not; one that ended without is durable as far as the store promises durability
+// at all, and everybody sees it from then on. A store that repeats an operation by itself, after an
+// answer was lost, and then finds another record there, does not know whether the first attempt
+// succeeded: it returns the error, not [ErrConflict]. Errors name neither keys nor values.
 type Store interface {
 	// Get returns the record under key. That there is none is not an error:
 	// the entry is then the zero Entry.
@@ -82,8 +81,9 @@ const (
 	// MaxKey is the length of the longest key, in bytes.
 	MaxKey = 200
 
-	// MaxValue is the size of the largest value that a store must take, in bytes. A larger one, which only another program may
-	// have put there, is not read into memory: operations that come upon it fail with an error that wraps [ErrRecord].
+	// MaxValue is the size of the largest value that a store must take, in bytes. A larger one, which
+	// only another program may have put there, is not read into memory: operations that come upon it
+	// fail with an error that wraps [ErrRecord].
 	MaxValue = 1 << 20
 )
 

@@ -23,7 +23,8 @@ func within(t *testing.T, what string, f func()) {
 	}
 }
 
-// TestTheStoreTimeoutBoundsEverything has the store hang at each operation that each use of it takes.
+// TestTheStoreTimeoutBoundsEverything has the store hang at each operation that each use of it
+// takes.
 func TestTheStoreTimeoutBoundsEverything(t *testing.T) {
 	uses := map[string]func(r *rig, id, former string) (err error){
 		"load": func(r *rig, id, _ string) error {

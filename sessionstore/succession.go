@@ -9,9 +9,9 @@ import (
 
 // How a new id succeeds the old one.
 //
-// A session that gets a new id goes on in a record of its own, the successor. The old record stays as it was before, for a
-// client that never sees the answer. It ends when somebody uses the new id. Every step changes one key, and the
-// order of the writes makes every state in between right, whoever crashes.
+// A session that gets a new id goes on in a new record, the successor. The old record stays as it
+// was, for a client that never sees the answer. It ends when somebody uses the new id. Every step
+// changes one key. The order of the writes makes every state in between right, whoever crashes.
 //
 //	regenerate  1 create the successor, with the change, Pred and Idx
 //	            2 the old record: Gen + 1, Target, and Until if the backend has asked for the new id
@@ -21,7 +21,8 @@ import (
 //	            3 forward the request
 //	            4 take Pred away: with the request's own save, or off its path
 //
-// A change was loaded with a Gen, here g. What it does depends on what is under its key when it is saved:
+// A request has loaded its session with some Gen, here g. What its change does depends on the
+// record that is under the key when it is saved:
 //
 //	                         plain change       one for a new id        destroy
 //	Live, Ended; Gen <= g    is made            regenerates             deletes; makes a Mark if Gen > 0
@@ -29,17 +30,19 @@ import (
 //	Mark;        Gen > g     is led to Target   is dropped              is led to Target
 //	Mark;        Gen <= g    is dropped         is dropped              has happened
 //
-// Nothing under the key counts as the Mark that this process remembers (see moves), or as one with Gen 0. At
-// the Target, a change begins with g = 0. It gets no cookie there, and fills no record that has been emptied.
-// A change that is led on and would leave nothing here empties this record first: as after a destroy, the old id is over.
+// If there is no record, the Mark counts that this process remembers (see moves), or one with Gen
+// 0. At the Target, a change begins with g = 0. It gets no cookie there, and does not fill a record
+// that was emptied. If a change is led on and would leave nothing here, it empties this record
+// first: the old id is over, as after a destroy.
 //
-// The reasons: a request with Gen > g was under way, so its change belongs to the same session. One with Gen <= g came
-// with the old id after the new one was made. Perhaps its sender is an attacker who has planted the id: nothing of it reaches
-// the successor. A change for a new id may be a login, and the successor's cookie may be the attacker's: it is never led.
-// But the successor may come from a logout, so what such a change makes of the old record says no more who was logged in: see
-// leaveReplaced.
+// The reasons: where Gen > g, the request was under way when the new id was made, so its change
+// belongs to the same session. Where Gen <= g, it came with the old id afterwards. Its sender may
+// be an attacker who has planted the id, so nothing of it reaches the successor. A change for a new
+// id may be a login, and the successor's cookie may be the attacker's, so it is never led there.
+// But the successor may come from a logout. So the record that such a change makes of the old one
+// must not say any more who was logged in: see leaveReplaced.
 
-// leadTime is how long what leads to a successor is kept at least. It is several times as long as lookInterval.
+// leadTime is the shortest time that a mark is kept. It is several times as long as lookInterval.
 const leadTime = 3 * time.Minute
 
 // lead returns how long a mark is kept.
@@ -47,13 +50,14 @@ func (m *Manager) lead() time.Duration {
 	return max(m.opts.RegenerateGrace, leadTime).Truncate(time.Millisecond)
 }
 
-// mark returns what takes the place of r when it has ended: it leads to the record under target, the gen-th successor.
+// mark returns the mark that replaces r when it has ended. It leads to the record under target, the
+// gen-th successor.
 func (r *Record) mark(gen uint64, target string) *Record {
 	return &Record{State: Mark, Created: r.Created, Scope: r.Scope, Data: emptyObject, Gen: gen, Target: target}
 }
 
-// firstUse ends the predecessor of rec, which is under key: somebody has come with the new id. It is done before the
-// request goes on. From then on nobody is in the session by the old id.
+// firstUse ends the predecessor of rec, which is under key, since somebody has come with the new
+// id. The request waits for it. From then on the old id leads into no session.
 func (m *Manager) firstUse(ctx context.Context, key string, rec *Record) error {
 	old, err := m.store.Get(ctx, rec.Pred)
 	for err == nil && old.Found() {
@@ -72,7 +76,8 @@ func (m *Manager) firstUse(ctx context.Context, key string, rec *Record) error {
 	return err
 }
 
-// found returns the record that is under key. What is over, or not there, meets changes as a mark does.
+// found returns the record that is under key. For changes, a record that has expired or is missing
+// is a mark.
 func (m *Manager) found(key string, cur Entry) (Record, error) {
 	if !cur.Found() {
 		return m.moves.mark(key, m.opts.Now()), nil
@@ -94,7 +99,7 @@ const (
 	dropped         // its session is over
 )
 
-// meet says what a change does that finds rec under its key.
+// meet says what becomes of a change that finds rec under its key.
 func (m *Manager) meet(rec *Record, p *pending) meeting {
 	switch {
 	case rec.Gen > p.gen && !m.callsForID(p):
@@ -102,15 +107,15 @@ func (m *Manager) meet(rec *Record, p *pending) meeting {
 	case rec.State == Mark:
 		return dropped
 	case rec.State == Ended && p.former:
-		// The cookie that could show this session again has been taken back, and a client with an old id gets none.
+		// The session's cookie has expired, and a client with an old id gets no other.
 		return dropped
 	default:
 		return stays
 	}
 }
 
-// leadOn sends a change on to the successor. If it leaves nothing here, it empties this record too: a logout by an
-// app that removes all its fields must not leave the old id logged in.
+// leadOn sends a change on to the successor. If it leaves nothing here, it empties this record too:
+// an app may log out by removing all fields, and the old id must not stay logged in.
 func (m *Manager) leadOn(pl *plan, p *pending) {
 	p.next = pl.next.Target
 	if pl.next.State != Live {
@@ -125,8 +130,8 @@ func (m *Manager) leadOn(pl *plan, p *pending) {
 	}
 }
 
-// callsForID reports whether a change calls for a new id, going by what its request had loaded. What
-// is there now does not count: after another's login, the data may be those of this one too.
+// callsForID reports whether a change calls for a new id. It looks at the record that the request
+// had loaded, not at the present one: another login may have set the same data meanwhile.
 func (m *Manager) callsForID(p *pending) bool {
 	if !p.judged && !p.former {
 		a, err := m.apply(&p.loaded, p.change, p.loaded.Flash)
@@ -135,17 +140,20 @@ func (m *Manager) callsForID(p *pending) bool {
 	return p.newID && !p.former
 }
 
-// regenerates reports whether a change gives its session a new id. One that empties the session ends it instead.
+// regenerates reports whether a change gives its session a new id. A change that empties the
+// session ends it instead.
 func regenerates(a *applied, p *pending) bool {
 	return (p.change.Regenerate || a.elevated != notElevated) && a.next.State == Live
 }
 
-// moves remembers where sessions have gone, for requests under way here that come when the record which led there is
-// gone, or that never had one: the formats of other programs have no marks. Other processes do not know. Nothing else depends on it.
+// moves remembers the successors of sessions, for requests under way in this process. They need it
+// when the mark has expired, and with the formats of other programs, which have no marks. Other
+// processes do not know it.
 type moves struct {
 	mu sync.Mutex
 
-	// Each generation holds what was added within the time that a move is kept; the older one is then forgotten as a whole.
+	// Each map holds what was added within the time that a move is kept. Then the older one is
+	// forgotten as a whole.
 	newer, older map[string]move
 	turn         time.Time
 }
@@ -165,7 +173,8 @@ func (ms *moves) add(from string, gen uint64, to string, now time.Time, kept tim
 	ms.newer[from] = move{gen, to, now.Add(kept)}
 }
 
-// mark returns where the session under key has moved, as a mark, or one that leads nowhere.
+// mark returns a mark that leads to the successor of the session under key, or one that leads
+// nowhere.
 func (ms *moves) mark(key string, now time.Time) Record {
 	ms.mu.Lock()
 	defer ms.mu.Unlock()

@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestAnUnusedSuccessorEndsTheOldID some time after the backend has asked for a new one, and nothing makes that later.
+// TestAnUnusedSuccessorEndsTheOldID some time after the backend has asked for a new one, and
+// nothing makes that later.
 func TestAnUnusedSuccessorEndsTheOldID(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    sessionstore.Options
@@ -77,7 +78,8 @@ func TestALoginAcrossTheEndOfAnUnusedOldID(t *testing.T) {
 	}
 }
 
-// TestTheVaultAloneEndsNoOldID: an app that writes its cookie anew must not log out who lost a response.
+// TestTheVaultAloneEndsNoOldID: an app that writes its cookie anew must not log out who lost a
+// response.
 func TestTheVaultAloneEndsNoOldID(t *testing.T) {
 	bubble(t, sessionstore.Options{RegenerateOn: paths("user")}, func(t *testing.T, r *rig) {
 		id := r.begin(loginCookies("app=1"))
@@ -159,7 +161,8 @@ func TestFirstUseIsSavedWithTheRequestsOwnChange(t *testing.T) {
 	r.want(newID, `{"a":1,"b":1,"c":1}`)
 }
 
-// TestAFirstUseThatCannotBeWrittenIsAFailedLoad: from an answer on, nobody is in the session by the old id.
+// TestAFirstUseThatCannotBeWrittenIsAFailedLoad: from an answer on, nobody is in the session by the
+// old id.
 func TestAFirstUseThatCannotBeWrittenIsAFailedLoad(t *testing.T) {
 	for name, fault := range map[string]func(f *faults){
 		"the old record cannot be read":    func(f *faults) { f.before(get, 2, lose) },
@@ -228,8 +231,8 @@ func TestMarksInACircle(t *testing.T) {
 	})
 }
 
-// TestARequestThatTakesLongFindsItsSuccessors: it looks once a minute, since what leads there lives for three. It may
-// take hours, and its session may get new ids all the time.
+// TestARequestThatTakesLongFindsItsSuccessors: it looks once a minute, since what leads there lives
+// for three. It may take hours, and its session may get new ids all the time.
 func TestARequestThatTakesLongFindsItsSuccessors(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"n":0}`))
@@ -267,8 +270,8 @@ func TestALookIsOnceAMinute(t *testing.T) {
 	}
 }
 
-// TestAVaultedCookieUnderWayChangesWhatItWasGivenOnly: after a login or a logout of the app, a request under way must not
-// bring the old cookie back.
+// TestAVaultedCookieUnderWayChangesWhatItWasGivenOnly: after a login or a logout of the app, a
+// request under way must not bring the old cookie back.
 func TestAVaultedCookieUnderWayChangesWhatItWasGivenOnly(t *testing.T) {
 	for name, c := range map[string]struct{ login, slow, want string }{
 		"the login's cookie":      {"app=bob", "app=alice2", "lang=en; app=bob"},
@@ -302,7 +305,8 @@ func TestAChangeThatWouldBeALoginAtTheSuccessorIsDropped(t *testing.T) {
 	r.want(bob, `{"user":"bob"}`)
 }
 
-// TestALoginUnderWayThatBecomesEmpty calls for no new id any more: it ends the session, where that is now.
+// TestALoginUnderWayThatBecomesEmpty calls for no new id any more: it ends the session, where that
+// is now.
 func TestALoginUnderWayThatBecomesEmpty(t *testing.T) {
 	r := newRig(t, sessionstore.Options{RegenerateOn: paths("user")})
 	id := r.begin(update(`{"user":"alice"}`))
@@ -361,8 +365,8 @@ func TestASlowResponseFindsNoSuccessor(t *testing.T) {
 	}
 }
 
-// TestAClockThatWasFast: a creation time in the future counts as now, and is saved so at the next touch. No clock makes
-// a session outlive the absolute timeout.
+// TestAClockThatWasFast: a creation time in the future counts as now, and is saved so at the next
+// touch. No clock makes a session outlive the absolute timeout.
 func TestAClockThatWasFast(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"ten years": 87600 * time.Hour, "three seconds": 3 * time.Second} {
 		for how, save := range map[string]func(r *rig, s *sessionstore.Session){

@@ -9,8 +9,11 @@ import (
 	"time"
 )
 
-// touches remembers which sessions this process has touched of late, so that many
-// requests at once touch their session once. It forgets some: a touch too many does no harm.
+// touches remembers which sessions this process has touched of late, so that a session is touched
+// once in an interval, however many requests find that due at once. It is for stores on the
+// network, and for the promise: in a local store it saves 0.2 µs for each touch (go test -run XXX
+// -bench 'Touch$' ./sessionstore, with GOGC=off). It forgets some sessions: a touch too many does
+// no harm.
 type touches struct {
 	mu     sync.Mutex
 	recent [256]struct {
@@ -50,8 +53,9 @@ func (s *Session) TouchDue() bool { return s.touchDue }
 // lookInterval is how often a request that takes long looks at least where its session is.
 const lookInterval = time.Minute
 
-// RefreshInterval returns how often a request that takes long must [Manager.Refresh] its session, so that it does not
-// idle out meanwhile and is found when it gets a new id. It is zero if there is no session.
+// RefreshInterval returns how often a request that takes long must [Manager.Refresh] its session,
+// so that it does not idle out meanwhile and is found when it gets a new id. It is zero if there is
+// no session.
 func (m *Manager) RefreshInterval(s *Session) time.Duration {
 	if !s.Exists() {
 		return 0
@@ -67,8 +71,9 @@ func (m *Manager) Touch(ctx context.Context, s *Session) error {
 	return m.touch(ctx, s, s.rec.CookieMark, s.FirstUse() || s.fromTheFuture)
 }
 
-// TouchGiven is [Manager.Touch] for a session whose cookie a response has set again, see [Session.CookieOutdated]. It saves
-// that too. If it fails, or the record has changed since, the next response sets the cookie once more.
+// TouchGiven is [Manager.Touch] for a session whose cookie a response has set again, see
+// [Session.CookieOutdated]. It saves that too. If it fails, or the record has changed since, the
+// next response sets the cookie once more.
 func (m *Manager) TouchGiven(ctx context.Context, s *Session) error {
 	return m.touch(ctx, s, m.opts.CookieMark, true)
 }
@@ -84,9 +89,10 @@ func (m *Manager) touch(ctx context.Context, s *Session, mark string, save bool)
 	return m.touchRecord(ctx, s.key, s.entry, rec, save)
 }
 
-// Refresh is [Manager.Touch] for a session that was loaded long ago: it reads the record first. If the session has got
-// a new id since, its successor is touched too, and Refresh remembers where that is: what leads there does not stay for
-// ever. A request that came later with the old id does not keep the successor alive.
+// Refresh is [Manager.Touch] for a session that was loaded long ago. It reads the record first. If
+// the session has got a new id since, Refresh touches the successor too, and remembers its key, as
+// the mark that leads there is not kept for ever. A request that came with the old id later does
+// not keep the successor alive.
 func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	if !s.Exists() {
 		return nil
@@ -115,8 +121,8 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// touchRecord touches a record that was loaded as entry. With save, it is saved even if it was touched a moment ago. A session
-// that has an end does not live longer by being used.
+// touchRecord touches a record that was loaded as entry. With save, it is saved even if it was
+// touched a moment ago. A session that has an end does not live longer by being used.
 func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec Record, save bool) error {
 	if rec.State != Live || !rec.Until.IsZero() {
 		return nil
@@ -132,7 +138,8 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 	if rec.Idle == idle && !save {
 		err = m.store.Touch(ctx, key, entry.Value, rec.kept())
 	} else {
-		// The record must say what it is kept for, see idleLeft: the configuration may have changed since it was saved.
+		// The record must say for how long it is kept: see idleLeft. The configuration may have changed
+		// since it was saved.
 		rec.Idle = idle
 		if _, err = m.put(ctx, key, entry.Value, &rec); errors.Is(err, ErrConflict) {
 			err = nil

@@ -257,8 +257,8 @@ func TestRefreshFollowsSuccessors(t *testing.T) {
 	}
 }
 
-// TestAttackOldIDKeepsTheSuccessorAlive has somebody who planted an id hold a request with it open, which began
-// after the login: the session of the login idles out all the same.
+// TestAttackOldIDKeepsTheSuccessorAlive has somebody who planted an id hold a request with it open,
+// which began after the login: the session of the login idles out all the same.
 func TestAttackOldIDKeepsTheSuccessorAlive(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		planted := r.begin(update(`{"a":1}`))
@@ -275,7 +275,8 @@ func TestAttackOldIDKeepsTheSuccessorAlive(t *testing.T) {
 	})
 }
 
-// TestARequestThatTakesLongKeepsItsSession as long as it refreshes it, whatever is changed meanwhile.
+// TestARequestThatTakesLongKeepsItsSession as long as it refreshes it, whatever is changed
+// meanwhile.
 func TestARequestThatTakesLongKeepsItsSession(t *testing.T) {
 	bubble(t, sessionstore.Options{IdleTimeout: time.Minute}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"a":1}`))

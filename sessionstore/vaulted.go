@@ -6,7 +6,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// Vault returns the cookies that the session keeps in the client's place. An error wraps [ErrRecord].
+// Vault returns the cookies that the session keeps in the client's place. An error wraps
+// [ErrRecord].
 func (s *Session) Vault() (vault.Vault, error) { return openVault(s.rec.Vault) }
 
 func openVault(stored []byte) (vault.Vault, error) {
@@ -17,8 +18,8 @@ func openVault(stored []byte) (vault.Vault, error) {
 	return v, nil
 }
 
-// applyVault makes the change to the cookies of a. Some of them may be those of a login, by an app that knows
-// nothing of this session's id.
+// applyVault makes the change to the vaulted cookies of a. Some of them may tell a login of an app
+// that knows nothing of this session's id.
 func (m *Manager) applyVault(a *applied, c *Change) error {
 	if len(c.Vault) == 0 {
 		return nil
@@ -43,8 +44,9 @@ func (m *Manager) applyVault(a *applied, c *Change) error {
 
 var errNoVault = fmt.Errorf("%w: the format of another program has no place for the backend's cookies", ErrInvalid)
 
-// changeFor returns the change of p as it is made to rec. Of the vaulted cookies, one that was led here sets only those that are
-// still as its request was given them: it must not bring back what the successor's login or logout has replaced.
+// changeFor returns the change of p as it is made to rec. A change that was led here sets only
+// those vaulted cookies that are still as its request got them. It must not bring back what the
+// successor's login or logout has replaced.
 func (p *pending) changeFor(rec *Record) (*Change, error) {
 	if !p.former || len(p.change.Vault) == 0 {
 		return p.change, nil

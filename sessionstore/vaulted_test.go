@@ -109,7 +109,8 @@ func TestAPlantedIDDoesNotSeeALogin(t *testing.T) {
 	}
 }
 
-// What has not changed anything calls for no new id: apps set their cookies again with every response.
+// What has not changed anything calls for no new id: apps set their cookies again with every
+// response.
 func TestALoginThatIsThereAlreadyKeepsTheID(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		id := r.begin(loginCookies("sid=1"), update(`{"user":"zoe"}`))

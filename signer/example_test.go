@@ -26,7 +26,8 @@ func Example() {
 	// "" false
 }
 
-// The first key signs, and every key verifies. A value that an older key has signed is stale: sign it anew.
+// The first key signs, and every key verifies. A value that an older key has signed is stale: sign
+// it anew.
 func Example_rotation() {
 	old, err := signer.New(signer.Options{Keys: [][]byte{[]byte("last year's key")}})
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// DefaultSeparator stands between a value and its signature unless
+// defaultSeparator stands between a value and its signature unless
 // [Options.Separator] says otherwise.
-const DefaultSeparator = '.'
+const defaultSeparator = '.'
 
 // Options configures a [Signer]. To share values with a Python program, all of
 // them must be what that program gives its itsdangerous.Signer.
@@ -68,7 +68,7 @@ type Signer struct {
 func New(options Options) (*Signer, error) {
 	separator := options.Separator
 	if separator == 0 {
-		separator = DefaultSeparator
+		separator = defaultSeparator
 	}
 	if inBase64URL(separator) {
 		return nil, fmt.Errorf("separator %q could be part of a signature", separator)
@@ -107,14 +107,6 @@ func (s *Signer) Sign(value string) string {
 	signed.WriteString(s.separator)
 	signed.Write(signature)
 	return signed.String()
-}
-
-// AppendSign appends what [Signer.Sign] returns to dst. It allocates nothing if
-// dst has room for it.
-func (s *Signer) AppendSign(dst []byte, value string) []byte {
-	dst = append(dst, value...)
-	dst = append(dst, s.separator...)
-	return s.ring.appendSignature(dst, value)
 }
 
 // Verify takes a signed value apart at its last separator. If one of the keys

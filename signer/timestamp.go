@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// Timed is a [Signer] in the format of itsdangerous.TimestampSigner: the value, a separator, the time in base64url
-// without padding, a separator, and the HMAC of all before. It is made by [NewTimed] and safe for concurrent use.
+// Timed is a [Signer] in the format of itsdangerous.TimestampSigner: the value, a separator, the
+// time in base64url without padding, a separator, and the HMAC of all before. It is made by
+// [NewTimed] and safe for concurrent use.
 //
 // The time is in Unix seconds, as in itsdangerous since 1.1: before, it counted from 2011.
 type Timed struct {
@@ -24,7 +25,8 @@ func NewTimed(options Options) (*Timed, error) {
 	return &Timed{s}, nil
 }
 
-// Sign returns value and the time, to the second, signed with the first key. A time before 1970 counts as 1970.
+// Sign returns value and the time, to the second, signed with the first key. A time before 1970
+// counts as 1970.
 func (t *Timed) Sign(value string, at time.Time) string {
 	return t.signer.Sign(value + t.signer.separator + encodeTime(at))
 }
@@ -38,9 +40,9 @@ func encodeTime(at time.Time) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Verify takes a signed value apart at its last two separators. If one of the keys made the signature, and
-// there is a time, ok is true, value and at are what was signed, and stale says that it was another than the first key.
-// How old the value may be is the caller's to say.
+// Verify takes a signed value apart at its last two separators. If one of the keys made the
+// signature, and there is a time, ok is true, value and at are what was signed, and stale says that
+// it was another than the first key. How old the value may be is the caller's to say.
 func (t *Timed) Verify(signed string) (value string, at time.Time, stale, ok bool) {
 	both, stale, ok := t.signer.Verify(signed)
 	if !ok {

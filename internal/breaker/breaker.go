@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Breaker is a circuit breaker for one server. All methods may be called by many goroutines at once. Make one with [New].
+// Breaker is a circuit breaker for one server. All methods may be called by many goroutines at
+// once. Make one with [New].
 type Breaker struct {
 	slow     time.Duration
 	onChange func(err error)
@@ -30,21 +31,23 @@ const (
 	// tolerated is how many times in a row a server may be unreachable before the circuit opens.
 	tolerated = 3
 
-	// While the circuit is open, one command at a time is let through to see whether the server is back.
+	// While the circuit is open, one command at a time is let through to see whether the server is
+	// back.
 	minPause, maxPause = 25 * time.Millisecond, 250 * time.Millisecond
 )
 
 // ErrOpen means that nothing was sent. Its text says why the server was out of reach.
 var ErrOpen = errors.New("the server has been out of reach, and is tried again soon")
 
-// New returns a breaker whose circuit is closed. A server that has not answered within slow counts as hanging; a request that
-// had less time says nothing about it. onChange is called when the circuit opens, with the error, and when it closes, with
-// nil; it must not block, and may be nil.
+// New returns a breaker whose circuit is closed. A server that has not answered within slow counts
+// as hanging; a request that had less time says nothing about it. onChange is called when the
+// circuit opens, with the error, and when it closes, with nil; it must not block, and may be nil.
 func New(slow time.Duration, onChange func(err error)) *Breaker {
 	return &Breaker{slow: slow, onChange: onChange}
 }
 
-// Enter says whether a command may go to the server now, or else returns [ErrOpen], and whether it is the one that probes.
+// Enter says whether a command may go to the server now, or else returns [ErrOpen], and whether it
+// is the one that probes.
 func (b *Breaker) Enter() (probe bool, err error) {
 	if !b.Open() {
 		return false, nil
@@ -74,8 +77,8 @@ const (
 	Unreachable
 )
 
-// Leave says how a command with this context has ended that began at start, and whether the server has answered, if only
-// with an error.
+// Leave says how a command with this context has ended that began at start, and whether the server
+// has answered, if only with an error.
 func (b *Breaker) Leave(ctx context.Context, probe bool, start time.Time, answered bool, err error) {
 	switch {
 	case answered:
@@ -122,8 +125,9 @@ func (b *Breaker) Settle(probe bool, v Verdict, err error) {
 	}
 }
 
-// isUnreachable reports whether the error says that the server is dead or hangs. A connection that has broken says
-// nothing about the server: the next one may work. Nor does a timeout that was short, if only because this process is starved.
+// isUnreachable reports whether the error says that the server is dead or hangs. A connection that
+// has broken says nothing about the server: the next one may work. Nor does a timeout that was
+// short, if only because this process is starved.
 func (b *Breaker) isUnreachable(ctx context.Context, start time.Time, err error) bool {
 	if errors.Is(err, context.Canceled) {
 		return false // the client hung up, perhaps while it was being connected

@@ -106,8 +106,8 @@ func TestStarved(t *testing.T) {
 	})
 }
 
-// TestProbeThatIsOvertaken has another command, sent before the circuit opened, answered first. Then the probe must
-// still be given back, or there would be none the next time.
+// TestProbeThatIsOvertaken has another command, sent before the circuit opened, answered first.
+// Then the probe must still be given back, or there would be none the next time.
 func TestProbeThatIsOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(time.Second, nil)

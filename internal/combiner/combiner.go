@@ -45,8 +45,9 @@ func New[T any](max int, run func(batch []T)) *Combiner[T] {
 	return &Combiner[T]{max: max, run: run}
 }
 
-// NewYielding is [New] with batches that begin only when the goroutines that are ready to run have had their turn, as they
-// may bring items too. So a busy process makes larger batches, later; an idle one makes them at once.
+// NewYielding is [New] with batches that begin only when the goroutines that are ready to run have
+// had their turn, as they may bring items too. So a busy process makes larger batches, later; an
+// idle one makes them at once.
 func NewYielding[T any](max int, run func(batch []T)) *Combiner[T] {
 	return &Combiner[T]{max: max, run: run, yields: true}
 }

@@ -7,17 +7,17 @@ import (
 )
 
 var (
-	errNoParent = errors.New("there is nothing at its path to hold the target")
-	errNoTarget = errors.New("there is nothing at its path")
-	errNoSource = errors.New("there is nothing at its from")
-	errBadIndex = errors.New("its path does not end in an index of the list")
-	errWhole    = errors.New("the document itself cannot be removed")
-	errTest     = errors.New("does not hold")
+	errNoParent = errors.New("its path has no parent array or object")
+	errNoTarget = errors.New("nothing exists at its path")
+	errNoSource = errors.New("nothing exists at its from")
+	errBadIndex = errors.New("its path does not end in an index of the array")
+	errWhole    = errors.New("the whole document cannot be removed")
+	errTest     = errors.New("its value is not what the document has")
 )
 
-// Apply returns doc with all of the patch's operations applied in order. If one does not apply, then
-// the error is a [*PatchError]. It wraps [ErrTooLarge] if an operation is beyond the budget, and [ErrTooDeep] if a value comes to nest deeper
-// than [MaxDepth].
+// Apply returns doc with all of the patch's operations applied in order. If one does not apply,
+// then the error is a [*PatchError]. It wraps [ErrTooLarge] if an operation is beyond the budget,
+// and [ErrTooDeep] if a value comes to nest deeper than [MaxDepth].
 func (p Patch) Apply(doc Value, budget *Budget) (Value, error) {
 	d := document{root: node{text: doc.canonical()}}
 	for i := range p.operations {
@@ -48,8 +48,8 @@ type document struct {
 	// whose size changes with it.
 	trail []*box
 
-	// moved is how many bytes the present operation has moved, in the measure of the text: what was taken apart, copied,
-	// or shifted in a list.
+	// moved is how many bytes the present operation has moved, in the measure of the text: what was
+	// taken apart, copied, or shifted in a list.
 	moved int
 }
 

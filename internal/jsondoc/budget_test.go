@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// The largest document, and edits that each move all of it: so many fit into a budget, and one more does not.
+// The largest document, and edits that each move all of it: so many fit into a budget, and one more
+// does not.
 func TestBytesMovedAreBounded(t *testing.T) {
 	const size = 1 << 18 // a sixteenth of the budget
 	items := `[` + strings.Repeat("1,", size/2-1) + `1]`

@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// TestOnePatchOfManyDocuments is what a session's writers do: each applies its patch again to whatever
-// is there now, while others read the same values.
+// TestOnePatchOfManyDocuments is what a session's writers do: each applies its patch again to
+// whatever is there now, while others read the same values.
 func TestOnePatchOfManyDocuments(t *testing.T) {
 	patch := parsePatch(t, `[
 		{"op":"add","path":"/new","value":{"list":[{"x":1}],"deep":{"deeper":{}}}},

@@ -2,12 +2,13 @@ package jsondoc
 
 import "strings"
 
-// Difference is what makes one value of another, to be made to a third: to what has become of the first
-// meanwhile. Objects are compared member by member, so that what somebody else has changed in other members stays, and a
-// list that has grown at its end grows there again. Everything else is replaced as a whole. It is immutable, and the zero
-// value changes nothing.
+// Difference is what makes one value of another. It is an edit: it can be made to what the first
+// has become meanwhile. Objects are compared member by member, so another's changes to other
+// members stay. A list that has grown at its end grows there again. Everything else is replaced as
+// a whole. It is immutable, and the zero value changes nothing.
 type Difference struct {
-	// One of these says what happens: the value becomes set, it goes, appended follows, or members change.
+	// One of these says what happens: the value becomes set, it goes, appended follows, or members
+	// change.
 	set      string
 	removed  bool
 	appended []string
@@ -22,8 +23,8 @@ type memberDifference struct {
 	Difference
 }
 
-// Diff returns what makes after of before. An object that atom reports is compared as a whole: it is not what
-// it looks like. atom may be nil.
+// Diff returns the difference that makes after of before. An object for which atom reports true is
+// compared as a whole. Atom may be nil.
 func Diff(before, after Value, atom func(Value) bool) Difference {
 	if atom == nil {
 		atom = func(Value) bool { return false }
@@ -155,7 +156,8 @@ func extended(list string, items []string) string {
 	return head + strings.Join(items, ",") + "]"
 }
 
-// member returns the member of an object's canonical text that has this name, as it stands between quotes.
+// member returns the member of an object's canonical text that has this name, as it stands between
+// quotes.
 func member(object, name string) (value string, found bool) {
 	for c := open(Value{text: object}); c.more(); {
 		if c.name() == name {
@@ -166,8 +168,8 @@ func member(object, name string) (value string, found bool) {
 	return "", false
 }
 
-// identical reports whether two canonical texts are the same but for the order of members. Unlike [Value.Equal], it
-// tells 1 from 1.0.
+// identical reports whether two canonical texts are the same but for the order of members. Unlike
+// [Value.Equal], it tells 1 from 1.0.
 func identical(a, b string) bool {
 	if a == b {
 		return true

@@ -13,8 +13,8 @@ import (
 )
 
 // generator makes documents and patches that are likely to meet. It leaves out where the other
-// implementation deviates from the RFCs: null in arrays (its merge drops it), numbers written in several
-// ways (its test fails), paths to the document itself, and moves into a value's own inside.
+// implementation deviates from the RFCs: null in arrays (its merge drops it), numbers written in
+// several ways (its test fails), paths to the document itself, and moves into a value's own inside.
 type generator struct{ *rand.Rand }
 
 func (g generator) name() string { return string("abc"[g.IntN(3)]) }
@@ -92,8 +92,8 @@ func TestMergePatchLikeAnotherImplementation(t *testing.T) {
 	}
 }
 
-// TestPatchLikeAnotherImplementation compares operation by operation, and then all that applied, as one
-// patch, to what they did one by one: results, and the largest size on the way.
+// TestPatchLikeAnotherImplementation compares operation by operation, and then all that applied, as
+// one patch, to what they did one by one: results, and the largest size on the way.
 func TestPatchLikeAnotherImplementation(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(6902, 0))}
 	options := jsonpatch.NewApplyOptions()

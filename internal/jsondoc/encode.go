@@ -9,18 +9,12 @@ import (
 
 const lowerHex = "0123456789abcdef"
 
-// ASCII returns the canonical form of v: compact, members in their order, numbers as they were written, and in strings
-// everything but printable ASCII escaped.
+// ASCII returns the canonical form of v: compact, members in their order, numbers as they were
+// written, and in strings everything but printable ASCII escaped.
 func (v Value) ASCII() string { return v.canonical() }
 
 // AppendASCII appends the canonical form of v to dst: see [Value.ASCII].
 func (v Value) AppendASCII(dst []byte) []byte { return append(dst, v.canonical()...) }
-
-// AppendUTF8 appends v to dst as compact UTF-8 JSON: see the function [AppendUTF8].
-func (v Value) AppendUTF8(dst []byte) []byte {
-	start := len(dst)
-	return unescape(v.AppendASCII(dst), start, false)
-}
 
 // AppendUTF8 appends ascii, the canonical ASCII form of a value, to dst, with the characters
 // themselves in place of their \u escapes. Control characters and surrogates
@@ -30,8 +24,8 @@ func AppendUTF8(dst, ascii []byte) []byte {
 	return unescape(append(dst, ascii...), start, false)
 }
 
-// WithoutSurrogates returns ascii, the canonical ASCII form of a value, with U+FFFD in the place of every half of a pair of
-// surrogates.
+// WithoutSurrogates returns ascii, the canonical ASCII form of a value, with U+FFFD in the place of
+// every half of a pair of surrogates.
 func WithoutSurrogates(ascii string) string {
 	if !strings.Contains(ascii, `\ud`) {
 		return ascii
@@ -61,8 +55,8 @@ func decode(text string) string {
 	return string(unescape([]byte(text), 0, true))
 }
 
-// unescape replaces the escapes in buf[start:] and returns buf, shortened: nothing is longer than its
-// escape. If all, then every escape is replaced, else only those that UTF-8 JSON does not need.
+// unescape replaces the escapes in buf[start:] and returns buf, shortened: nothing is longer than
+// its escape. If all, then every escape is replaced, else only those that UTF-8 JSON does not need.
 func unescape(buf []byte, start int, all bool) []byte {
 	in, out := start, start
 	for {
@@ -87,8 +81,8 @@ func unescape(buf []byte, start int, all bool) []byte {
 	return append(buf[:out], buf[in:]...)
 }
 
-// readEscape reads the escape at the beginning of text, or both escapes of a pair of surrogates. If it is not ok,
-// then it is no canonical escape.
+// readEscape reads the escape at the beginning of text, or both escapes of a pair of surrogates. If
+// it is not ok, then it is no canonical escape.
 func readEscape(text []byte) (size int, r rune, ok bool) {
 	if len(text) < 2 {
 		return len(text), 0, false

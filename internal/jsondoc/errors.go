@@ -17,7 +17,7 @@ var (
 	ErrTooLarge = errors.New("too large")
 
 	// ErrField means that a path is not well formed, or that it does not fit the document.
-	ErrField = errors.New("no such field is possible")
+	ErrField = errors.New("not a valid field")
 )
 
 // ParseError says what is wrong with a text, and where. It wraps [ErrSyntax] or [ErrTooDeep].

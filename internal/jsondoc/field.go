@@ -15,8 +15,8 @@ type Path struct {
 	segments []string
 }
 
-// ParsePath reads a dotted path: "user.name". A segment is the name of a member or, in a list, the number
-// of an item, from 0. Names with dots in them cannot be written.
+// ParsePath reads a dotted path: "user.name". A segment is the name of a member or, in a list, the
+// number of an item, from 0. Names with dots in them cannot be written.
 func ParsePath(text string) (Path, error) {
 	if !utf8.ValidString(text) {
 		return Path{}, fmt.Errorf("%w: the path is not UTF-8", ErrField)
@@ -55,9 +55,9 @@ func (v Value) Lookup(path Path) (field Value, found bool) {
 	return Value{text: v.text[place.value:place.end]}, true
 }
 
-// Set returns v with the field that path names set to value. Objects that are missing on the way are
-// made; list items must be there. [ErrField] means that something else than an
-// object or list is in the way, [ErrTooDeep] that value would nest deeper than [MaxDepth].
+// Set returns v with the field that path names set to value. Objects that are missing on the way
+// are made; list items must be there. [ErrField] means that something else than an object or list
+// is in the way, [ErrTooDeep] that value would nest deeper than [MaxDepth].
 func Set(v Value, path Path, value Value) (Value, error) {
 	if len(path.segments) == 0 {
 		return Value{}, fmt.Errorf("%w: the path is empty", ErrField)
@@ -76,7 +76,7 @@ func Set(v Value, path Path, value Value) (Value, error) {
 	case '[':
 		return Value{}, fmt.Errorf("%w: segment %d is not the number of an item", ErrField, place.depth+1)
 	default:
-		return Value{}, fmt.Errorf("%w: segment %d would be inside of neither object nor list", ErrField, place.depth+1)
+		return Value{}, fmt.Errorf("%w: segment %d is inside a value that is neither an object nor a list", ErrField, place.depth+1)
 	}
 	var member strings.Builder
 	if text[place.end-len("{}"):place.end] != "{}" {
@@ -94,8 +94,8 @@ func Set(v Value, path Path, value Value) (Value, error) {
 	return splice(text, end, end, member.String()), nil
 }
 
-// Remove returns v without the field that path names: v itself if there is none. Items behind a removed
-// one move up. The error is [ErrField] for the zero Path.
+// Remove returns v without the field that path names: v itself if there is none. Items behind a
+// removed one move up. The error is [ErrField] for the zero Path.
 func Remove(v Value, path Path) (Value, error) {
 	if len(path.segments) == 0 {
 		return Value{}, fmt.Errorf("%w: the path is empty", ErrField)

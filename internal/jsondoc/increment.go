@@ -93,10 +93,11 @@ func addNumbers(a, b string) (string, error) {
 	return x.String(), nil
 }
 
-// String returns the number in plain notation, with as many decimals as its scale says, for
-// that is how decimals add up: 1.50 and 1 make 2.50. Only what is so near to zero that its zeros
-// alone would keep increment from reading it again is written with an exponent, and a zero of such a scale
-// as 0. Large sums are written out to the last digit, though increment may not take them again.
+// String returns the number in plain notation, with as many decimals as its scale says, for that is
+// how decimals add up: 1.50 and 1 make 2.50. Only what is so near to zero that its zeros alone
+// would keep increment from reading it again is written with an exponent, and a zero of such a
+// scale as 0. Large sums are written out to the last digit, though increment may not take them
+// again.
 func (d decimal) String() string {
 	if d.scale == 0 {
 		return d.coefficient.String()

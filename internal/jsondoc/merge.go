@@ -2,7 +2,8 @@ package jsondoc
 
 import "strings"
 
-// MergePatch returns target changed as patch says (RFC 7396). Beyond the budget, the error wraps [ErrTooLarge].
+// MergePatch returns target changed as patch says (RFC 7396). Beyond the budget, the error wraps
+// [ErrTooLarge].
 func MergePatch(target, patch Value, budget *Budget) (Value, error) {
 	if err := budget.Move(target.Size() + patch.Size()); err != nil {
 		return Value{}, err
@@ -32,8 +33,8 @@ type change struct {
 	done bool
 }
 
-// object writes the object at target as patch changes it, and returns the position behind it. It goes
-// as deep as patch nests, which was bounded when that was parsed.
+// object writes the object at target as patch changes it, and returns the position behind it. It
+// goes as deep as patch nests, which was bounded when that was parsed.
 func (m *merger) object(target cursor, patch string) (end int) {
 	var buf [8]change
 	changes := changesOf(patch, buf[:0])

@@ -19,8 +19,8 @@ func Parse[T ~string | ~[]byte](text T, maxDepth int) (Value, error) {
 	return v, err
 }
 
-// ParseNext reads the first JSON value of text as [Parse] does, and returns what follows it and
-// the whitespace behind it. It does not look at what follows. Half of a pair of surrogates is an error.
+// ParseNext reads the first JSON value of text as [Parse] does, and returns what follows it and the
+// whitespace behind it. It does not look at what follows. Half of a pair of surrogates is an error.
 func ParseNext(text string, maxDepth int) (v Value, rest string, err error) {
 	p := parser{text: text, maxDepth: maxDepth, strict: true}
 	if v, err = p.parse(0); err != nil {

@@ -52,12 +52,12 @@ var (
 	errNotArray       = errors.New("a JSON Patch is an array")
 	errManyOperations = fmt.Errorf("a JSON Patch has at most %d operations", MaxOperations)
 
-	errNotObject = errors.New("is not an object")
-	errNoOp      = errors.New("has no op that is known: add, remove, replace, move, copy, test or increment")
-	errNoPath    = errors.New("has no path that is a JSON Pointer")
-	errNoFrom    = errors.New("has no from that is a JSON Pointer")
-	errNoValue   = errors.New("has no value")
-	errInside    = errors.New("moves a value into itself")
+	errNotObject = errors.New("it is not an object")
+	errNoOp      = errors.New("its op is missing or unknown; known are add, remove, replace, move, copy, test and increment")
+	errNoPath    = errors.New("its path is missing or is not a JSON Pointer")
+	errNoFrom    = errors.New("its from is missing or is not a JSON Pointer")
+	errNoValue   = errors.New("it has no value")
+	errInside    = errors.New("it moves a value into itself")
 )
 
 // ParsePatch reads a JSON Patch. What is not valid whatever the document is an error, a

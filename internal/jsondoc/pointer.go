@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// pointer is a JSON Pointer (RFC 6901): its tokens as they stand between quotes in a canonical text, so
-// that a name with half of a surrogate pair can be pointed at too.
+// pointer is a JSON Pointer (RFC 6901): its tokens as they stand between quotes in a canonical
+// text, so that a name with half of a surrogate pair can be pointed at too.
 type pointer []string
 
 // parsePointer reads a pointer that stands between quotes in a canonical text, in which neither "/"

@@ -94,8 +94,9 @@ func (p *parser) special() error {
 	return nil
 }
 
-// escape reads an escape. Half of a pair of surrogates is no character, and some parsers refuse a whole document for it. Where they
-// are not refused, since the stored sessions of other programs have some, they stay escapes and come back as they were.
+// escape reads an escape. Half of a pair of surrogates is no character, and some parsers refuse a
+// whole document for it. Where they are not refused, since the stored sessions of other programs
+// have some, they stay escapes and come back as they were.
 func (p *parser) escape() error {
 	rest := p.text[p.pos:]
 	if len(rest) < 2 {

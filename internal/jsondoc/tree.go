@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// node is a value in a document that a patch is being applied to: a text, or, once a path led
-// into it, a box. A node with neither is a member that has been removed.
+// node is a value in a document that a patch is being applied to. It is a text, or a box once a
+// path has led into it. A node with neither is a removed member.
 type node struct {
 	text string
 	box  *box
 }
 
-// box is an array or object taken apart. What it holds is taken apart only when needed, so that a patch
-// costs about as much as it touches.
+// box is an array or object taken apart. Its items are taken apart only when a path leads into
+// them, so a patch costs about as much as it touches.
 type box struct {
 	object bool
 
@@ -80,8 +80,9 @@ func (b *box) child(token string) *node {
 //
 // A box that is asked often gets an index: without one, a patch that names 256 of 10,000 members
 // takes 17 ms in place of 1, and a test of two large objects takes the square of their members. One
-// that is asked seldom gets none: the index of 50 members takes 7 µs, which is as long as an increment in
-// them (go test -run XXX -bench 'IncrementIn|LargePatch' ./internal/jsondoc, with GOGC=off).
+// that is asked seldom gets none: the index of 50 members takes 7 µs, which is as long as an
+// increment in them (go test -run XXX -bench 'IncrementIn|LargePatch' ./internal/jsondoc, with
+// GOGC=off).
 func (b *box) find(name string) int {
 	const seldom = 8
 	b.finds++

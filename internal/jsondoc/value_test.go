@@ -129,9 +129,6 @@ func TestAppendUTF8(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			v := parse(t, test.text)
 			const before = "before "
-			if got := string(v.AppendUTF8([]byte(before))); got != before+test.want {
-				t.Errorf("got %s", got)
-			}
 			if got := string(jsondoc.AppendUTF8([]byte(before), v.AppendASCII(nil))); got != before+test.want {
 				t.Errorf("got %s", got)
 			}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Cookie is a cookie as a browser keeps it (section 5.7). What it is known by are its name,
-// domain, HostOnly and path. The order in which cookies were created is that in the vault.
+// Cookie is a cookie as a browser keeps it (section 5.7). Its name, domain, HostOnly and path
+// identify it. A vault holds cookies in the order of their creation.
 type Cookie struct {
 	// Name is empty for a cookie that is nothing but a value.
 	Name  string
@@ -24,7 +24,8 @@ type Cookie struct {
 	HTTPOnly bool
 	SameSite SameSite
 
-	// Expires is when the cookie ends, to the millisecond. The zero value stands for the end of the session.
+	// Expires is when the cookie ends, to the millisecond. The zero value stands for the end of the
+	// session.
 	Expires time.Time
 }
 
@@ -43,11 +44,12 @@ type Received struct {
 // Cookie returns the cookie as it will be kept.
 func (r *Received) Cookie() Cookie { return r.cookie }
 
-// NewID says when a cookie that is set calls for a new id of the session, since it may be that of a login: whoever
-// knows the old id must not get it.
+// NewID says when a cookie that is set calls for a new id of the session, since it may be that of a
+// login: whoever knows the old id must not get it.
 type NewID uint8
 
-// The values of NewID. A cookie that is deleted, or set again with the value that it has, never calls for a new id.
+// The values of NewID. A cookie that is deleted, or set again with the value that it has, never
+// calls for a new id.
 const (
 	// NewIDNever is the zero value.
 	NewIDNever NewID = iota
@@ -57,7 +59,8 @@ const (
 	NewIDIfChanged
 )
 
-// callsForNewID reports whether the cookie, which was set when before became next, calls for a new id.
+// callsForNewID reports whether the cookie, which was set when before became next, calls for a new
+// id.
 func (r *Received) callsForNewID(before, next *Vault) bool {
 	i := next.index(&r.cookie)
 	if i < 0 || next.cookies[i].Value != r.cookie.Value {
@@ -69,7 +72,8 @@ func (r *Received) callsForNewID(before, next *Vault) bool {
 	return r.NewID >= NewIDIfAdded
 }
 
-// NameOf returns the name of the cookie in the value of a Set-Cookie line, whether it is kept or not.
+// NameOf returns the name of the cookie in the value of a Set-Cookie line, whether it is kept or
+// not.
 func NameOf(line string) string {
 	pair, _, _ := strings.Cut(line, ";")
 	name, _ := split(pair)
@@ -79,8 +83,8 @@ func NameOf(line string) string {
 	return name
 }
 
-// Receive reads the value of a Set-Cookie line of the response to req. It reports false for
-// what a browser would ignore, whatever else it knows.
+// Receive reads the value of a Set-Cookie line of the response to req. It reports false for a line
+// that every browser would ignore.
 func Receive(line string, req Request, now time.Time) (Received, bool) {
 	set, ok := parse(line)
 	if !ok {
@@ -116,7 +120,8 @@ func Receive(line string, req Request, now time.Time) (Received, bool) {
 	return Received{cookie: c, insecure: !req.Secure}, true
 }
 
-// scope returns whom a cookie with a Domain attribute, which may be empty, is for (section 5.7, steps 8 to 10).
+// scope returns whom a cookie with a Domain attribute, which may be empty, is for (section 5.7,
+// steps 8 to 10).
 func scope(domain, host string) (_ string, hostOnly, ok bool) {
 	if strings.Contains(host, ":") {
 		domain = strings.Trim(domain, "[]")
@@ -158,8 +163,8 @@ func allowed(c *Cookie, set *setCookie, req *Request) bool {
 	case hasPrefix(c.Name, hostPrefix):
 		return c.Secure && c.HostOnly && set.hasPath && c.Path == "/"
 	case c.Name == "":
-		// It would be sent as if it had such a name. The sign is Chromium's addition, which section 5.3 allows:
-		// "=a=b" would be sent as a cookie "a".
+		// It would be sent as if it had such a name. The sign is Chromium's addition, which section 5.3
+		// allows: "=a=b" would be sent as a cookie "a".
 		return !hasPrefix(c.Value, securePrefix) && !hasPrefix(c.Value, hostPrefix) && !strings.Contains(c.Value, "=")
 	}
 	return true
@@ -170,7 +175,7 @@ const (
 	hostPrefix   = "__host-"
 )
 
-// hasPrefix finds prefixes in any case, since servers may not care (section 5.4).
+// hasPrefix finds prefixes in upper and lower case, since servers may not care (section 5.4).
 func hasPrefix(name, prefix string) bool {
 	return len(name) >= len(prefix) && lower(name[:len(prefix)]) == prefix
 }
@@ -180,7 +185,7 @@ func (c *Cookie) expired(now time.Time) bool {
 	return !c.Expires.IsZero() && !c.Expires.After(now)
 }
 
-// same reports whether two cookies are known by the same (section 5.7, step 23).
+// same reports whether two cookies have the same identity (section 5.7, step 23).
 func (c *Cookie) same(d *Cookie) bool {
 	return c.Name == d.Name && c.Path == d.Path && c.Domain == d.Domain && c.HostOnly == d.HostOnly
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// parseDate is the algorithm of section 5.1.1: whatever the order and the punctuation are, it looks for a time, a day,
-// a month and a year.
+// parseDate is the algorithm of section 5.1.1: whatever the order and the punctuation are, it looks
+// for a time, a day, a month and a year.
 func parseDate(text string) (time.Time, bool) {
 	var hour, minute, second, day, month, year int
 	var hasTime, hasDay, hasMonth, hasYear bool
@@ -47,7 +47,8 @@ func isDelimiter(r rune) bool {
 	return r == '\t' || ' ' <= r && r <= '/' || ';' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
 }
 
-// leadingNumber reads a number of that many digits, which nothing or something other than a digit follows.
+// leadingNumber reads a number of that many digits, which nothing or something other than a digit
+// follows.
 func leadingNumber(token string, shortest, longest int) (n int, ok bool) {
 	digits := len(token) - len(strings.TrimLeft(token, "0123456789"))
 	if digits < shortest || digits > longest {

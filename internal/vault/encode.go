@@ -29,7 +29,8 @@ const (
 	flagsKnown    = flagHostOnly | flagSecure | flagHTTPOnly | flagSameSite | flagExpires
 )
 
-// Encode returns the form in which a vault is stored, and nothing for an empty one. It is the same for the same cookies.
+// Encode returns the form in which a vault is stored, and nothing for an empty one. It is the same
+// for the same cookies.
 func (v Vault) Encode() []byte {
 	if len(v.cookies) == 0 {
 		return nil

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// Request is what decides which cookies it carries, and which its response may set: the request as the
-// client made it, whatever handlers behind have made of it.
+// Request is what decides which cookies it carries, and which its response may set: the request as
+// the client made it, whatever handlers behind have made of it.
 type Request struct {
 	// Host is the host that the client named, in lower case, without a port, and without brackets
 	// if it is an IPv6 address.
@@ -25,15 +25,16 @@ type Request struct {
 	// the cookie that leads to the vault by its own attribute SameSite alone.
 	CrossSite bool
 
-	// TopLevel says that the request is for a page in a window of its own, and not for a part of another page.
+	// TopLevel says that the request is for a page in a window of its own, and not for a part of
+	// another page.
 	TopLevel bool
 
 	// Safe says that the method is safe: GET, HEAD, OPTIONS or TRACE.
 	Safe bool
 }
 
-// Local reports whether browsers take a host for the machine that they run on, so that they
-// trust it without TLS with cookies that are Secure.
+// Local reports whether browsers take a host for their own machine. They accept Secure cookies from
+// it without TLS.
 func Local(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
@@ -55,8 +56,8 @@ func domainMatches(host, domain string) bool {
 	return err != nil // parts of an address are no domains
 }
 
-// isPublicSuffix reports whether a domain belongs to everybody below it, as "co.uk" does: a cookie for it
-// would go to strangers.
+// isPublicSuffix reports whether a domain is shared by all below it, as "co.uk" is: a cookie
+// for it would go to strangers.
 func isPublicSuffix(domain string) bool {
 	suffix, _ := publicsuffix.PublicSuffix(domain)
 	return suffix == domain

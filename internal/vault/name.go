@@ -37,8 +37,9 @@ func (p *Patterns) reads(name string) bool {
 	return false
 }
 
-// readsPHP looks at a name as PHP registers it: as a variable, or as a list with an index. What follows a "[" without an end is mangled by
-// some versions only. PHP mangles blanks behind the name too.
+// readsPHP looks at a name as PHP registers it: as a variable, or as a list with an index. What
+// follows a "[" without an end is mangled by some versions only. PHP mangles blanks behind the name
+// too.
 func (p *Patterns) readsPHP(name string) bool {
 	for _, name := range []string{name, trimRight(name)} {
 		list, rest, found := strings.Cut(name, "[")
@@ -52,7 +53,8 @@ func (p *Patterns) readsPHP(name string) bool {
 
 var phpNames = strings.NewReplacer(".", "_", " ", "_", "[", "_")
 
-// couldBe reports whether a text begins and ends as a name of the vault does, and is long enough. It looks at no more of it.
+// couldBe reports whether a text begins and ends like a name of the vault, and is long enough. It
+// does not look at the rest.
 func (p *Patterns) couldBe(text string) bool {
 	for _, pattern := range p.folded {
 		before, after, star := strings.Cut(pattern, "*")

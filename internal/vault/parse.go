@@ -6,10 +6,12 @@ import (
 )
 
 const (
-	// maxPair is how long the name and the value of a cookie are together at most, in bytes (section 5.6).
+	// maxPair is how long the name and the value of a cookie are together at most, in bytes (section
+	// 5.6).
 	maxPair = 4096
 
-	// maxAttribute is how long the value of an attribute is at most, in bytes. A longer one does not count (section 5.6).
+	// maxAttribute is how long the value of an attribute is at most, in bytes. A longer one does not
+	// count (section 5.6).
 	maxAttribute = 1024
 
 	// maxAge is the longest that a cookie lives (section 5.5).
@@ -19,7 +21,7 @@ const (
 // SameSite says which requests that other sites cause get a cookie.
 type SameSite uint8
 
-// The values of the attribute. What is none of the others is [SameSiteDefault].
+// The values of the attribute. Any other text is [SameSiteDefault].
 const (
 	SameSiteDefault SameSite = iota
 	SameSiteNone
@@ -79,7 +81,7 @@ func split(pair string) (name, value string) {
 	return strings.Trim(name, whitespace), strings.Trim(value, whitespace)
 }
 
-// attribute does what sections 5.6.1 to 5.6.7 say. The last one of a name counts.
+// attribute is sections 5.6.1 to 5.6.7. Of several attributes of one name, the last counts.
 func (c *setCookie) attribute(name, value string) {
 	switch strings.ToLower(name) {
 	case "expires":

@@ -8,25 +8,27 @@ import (
 )
 
 // Patterns are the names of the cookies that belong into a vault. In a pattern, "*" stands for any
-// characters, also none; everything else stands for itself.
+// number of characters.
 type Patterns struct {
 	patterns []string
 
 	// own are the names of the cookie that leads to the vault, which never belongs into it.
 	own []string
 
-	// folded are the patterns in lower case. php are the same, and ownPHP the own names, as PHP spells names.
+	// folded are the patterns in lower case. php are the same, and ownPHP the own names, as PHP spells
+	// names.
 	folded, php, ownPHP []string
 
 	// shortest is the length of the shortest name of the vault or of our own.
 	shortest int
 
-	// empty says that a cookie without a name belongs into the vault, and mangled that PHP spells some of the names otherwise.
+	// empty says that a cookie without a name belongs into the vault, and mangled that PHP spells some
+	// of the names otherwise.
 	empty, mangled bool
 }
 
-// NewPatterns checks the patterns. None may be one of own, the names of the cookie that leads to the vault; those
-// with a "*" leave it out.
+// NewPatterns checks the patterns. None may be in own, the names of the session's own cookie.
+// Patterns with a "*" do not match those.
 func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 	p := Patterns{own: own}
 	for _, pattern := range patterns {
@@ -34,7 +36,7 @@ func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 		case pattern == "":
 			return p, errors.New("an empty pattern")
 		case strings.ContainsAny(pattern, "=; ,\t\"") || strings.ContainsFunc(pattern, isControl):
-			return p, fmt.Errorf("%q is not a cookie's name, with * for any characters", pattern)
+			return p, fmt.Errorf("%q is not a cookie name, in which * stands for any characters", pattern)
 		case slices.Contains(own, pattern):
 			return p, fmt.Errorf("%s is the session's own cookie", pattern)
 		}

@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// Reader tells of the parts of a request's Cookie headers, what stands between two semicolons, which of them a server could take for a
-// cookie of the vault, or for the one that leads to it in another spelling. Servers read cookies in many ways:
+// Reader tells of the parts of a request's Cookie headers, what stands between two semicolons,
+// which of them a server could take for a cookie of the vault, or for the one that leads to it in
+// another spelling. Servers read cookies in many ways:
 //
 //   - in any case, but our own (ASP.NET), with white space of Unicode around the name (Python, Node), without a "=";
 //   - percent-decoded, where a plus sign may be a space (Rack, PHP before 7.2.34, 7.3.23 and 7.4.11), and up to a NUL (PHP);
@@ -15,7 +16,7 @@ import (
 //   - behind whatever is no part of a value: a quoted string that has ended (Undertow, WebOb), a date (WebOb), any other character
 //     that they do not know (WebOb, older http.cookies, Tomcat's legacy parser).
 //
-// What it does is linear in the length of the header.
+// It takes time linear in the length of the header.
 type Reader struct {
 	patterns *Patterns
 
@@ -23,12 +24,12 @@ type Reader struct {
 	broken bool
 }
 
-// Reader returns a reader for one request. If the server gets other cookies in front, with quotation marks in them that may be
-// broken, those of the client protect nothing.
+// Reader returns a reader for one request. If the server gets other cookies in front, with
+// quotation marks in them that may be broken, those of the client protect nothing.
 func (p *Patterns) Reader(broken bool) Reader { return Reader{p, broken} }
 
-// Forges reports whether a server could take the next part for a cookie of the vault. It is stricter than
-// [Patterns.Match].
+// Forges reports whether a server could take the next part for a cookie of the vault. It is
+// stricter than [Patterns.Match].
 func (r *Reader) Forges(pair string) bool {
 	p, quoted := r.patterns, false
 	if len(p.folded)+len(p.own) == 0 {
@@ -51,7 +52,8 @@ func (r *Reader) Forges(pair string) bool {
 	return p.listed(pair) || (!quoted || r.broken) && (p.inside(pair) || p.words(pair))
 }
 
-// isQuoted reports whether all parsers that know quoted strings see one name and one such string as its value.
+// isQuoted reports whether all parsers that know quoted strings see one name and one such string as
+// its value.
 func isQuoted(pair string) bool {
 	name, value := split(pair)
 	return name != "" && strings.IndexFunc(name, func(c rune) bool { return !isToken(c) }) < 0 &&
@@ -119,7 +121,7 @@ func (p *Patterns) words(pair string) bool {
 	return false
 }
 
-// beginsName reports whether a parser may be done with all that is before pair[i].
+// beginsName reports whether a parser may begin a name at pair[i].
 func beginsName(pair string, i int) bool {
 	return isBoundary(pair[i-1]) ||
 		i >= 4 && pair[i-4] <= ' ' && pair[i-3:i] == "GMT" // a date has ended

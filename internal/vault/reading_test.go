@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// kept returns what a client may send of the pairs in a header, those that are left joined by semicolons.
+// kept returns what a client may send of the pairs in a header, those that are left joined by
+// semicolons.
 func kept(p *Patterns, header string, broken bool) string {
 	r := p.Reader(broken)
 	var left []string

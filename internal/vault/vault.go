@@ -2,8 +2,8 @@
 // of the browser's. It follows draft-ietf-httpbis-rfc6265bis-22, whose sections the comments
 // name.
 //
-// The attribute SameSite is obeyed as far as a server learns where a request comes from: see [Request]. What
-// a browser does beyond that, it does with the cookie that leads to the vault.
+// The attribute SameSite is obeyed as far as a server learns where a request comes from: see
+// [Request]. What a browser does beyond that, it does with the cookie that leads to the vault.
 package vault
 
 import (
@@ -28,13 +28,14 @@ const (
 // ErrTooLarge means that cookies do not fit into the vault: it would be beyond one of its limits.
 var ErrTooLarge = errors.New("too many or too large cookies")
 
-// Vault holds cookies in the order of their creation, one for each name, domain, HostOnly and path. The
-// zero value is empty. A vault is never changed, and may be used by many goroutines at once.
+// Vault holds cookies in the order of their creation, one for each name, domain, HostOnly and path.
+// The zero value is empty. A vault is never changed, and may be used by many goroutines at once.
 type Vault struct {
 	cookies []Cookie
 }
 
-// Lasting returns the cookies that outlive the browser, and when the last of them ends. That is zero if there is none.
+// Lasting returns the cookies that outlive the browser, and when the last of them ends. That is
+// zero if there is none.
 func (v Vault) Lasting(now time.Time) (lasting Vault, end time.Time) {
 	for _, c := range v.cookies {
 		if c.Expires.IsZero() || c.expired(now) {
@@ -51,9 +52,9 @@ func (v Vault) Lasting(now time.Time) (lasting Vault, end time.Time) {
 // Cookies returns what the vault holds. The result is not to be changed.
 func (v Vault) Cookies() []Cookie { return v.cookies }
 
-// Apply returns the vault with the cookies that a response has set, and without those that it
-// has deleted or that have expired by now. newID says that one of them calls for a new id of the session. An
-// error wraps [ErrTooLarge].
+// Apply returns the vault with the cookies that a response has set, and without those that it has
+// deleted or that have expired by now. newID says that one of them calls for a new id of the
+// session. An error wraps [ErrTooLarge].
 func (v Vault) Apply(set []Received, now time.Time) (next Vault, newID bool, err error) {
 	next.cookies = make([]Cookie, 0, len(v.cookies)+len(set))
 	for i := range v.cookies {
@@ -78,7 +79,8 @@ func (v Vault) Apply(set []Received, now time.Time) (next Vault, newID bool, err
 	return next, newID, nil
 }
 
-// Unchanged returns those of the cookies in set whose present value, or absence, is the same in v as in given.
+// Unchanged returns those of the cookies in set whose present value, or absence, is the same in v
+// as in given.
 func (v Vault) Unchanged(given Vault, set []Received) (unchanged []Received) {
 	for i := range set {
 		if v.value(&set[i].cookie) == given.value(&set[i].cookie) {
@@ -143,8 +145,8 @@ func (v *Vault) index(c *Cookie) int {
 }
 
 // Header returns what the vault adds to the Cookie header of a request: the cookies that go with it
-// as "name=value" with "; " between them, those with longer paths first, then the older ones (section 5.8.3). It is
-// no longer than [MaxHeader].
+// as "name=value" with "; " between them, those with longer paths first, then the older ones
+// (section 5.8.3). It is no longer than [MaxHeader].
 func (v Vault) Header(req Request, now time.Time) string {
 	var room [8]*Cookie
 	chosen := room[:0]
@@ -176,8 +178,9 @@ const separator = "; "
 // sent is how much the cookie adds to a header, at most.
 func (c *Cookie) sent() int { return len(c.Name) + len("=") + len(c.Value) + len(separator) }
 
-// longest returns the size of the longest header that a request could be given. Of the cookies of any
-// request, all go with one for the longest of their domains and the longest of their paths: no others need be tried.
+// longest returns the size of the longest header that a request could be given. Of the cookies of
+// any request, all go with one for the longest of their domains and the longest of their paths: no
+// others need be tried.
 func (v *Vault) longest() int {
 	all := 0
 	for i := range v.cookies {

@@ -48,7 +48,8 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// Whoever has planted the session's id knows what is under it. What another response brings must not get there.
+// Whoever has planted the session's id knows what is under it. What another response brings must
+// not get there.
 func TestCookiesThatCallForANewID(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before, lines []string
@@ -103,7 +104,8 @@ func TestCookiesThatCallForANewID(t *testing.T) {
 // never is more than can be asked for.
 const never = NewIDIfChanged + 1
 
-// Section 5.7, step 16: whoever sits between the browser and an insecure page must not replace what a secure one has set.
+// Section 5.7, step 16: whoever sits between the browser and an insecure page must not replace what
+// a secure one has set.
 func TestSecureCookiesAreLeftAlone(t *testing.T) {
 	v := jar(t, Vault{}, Request{Host: "www.example.org", Path: "/login", Secure: true}, "a=1; Secure; Path=/login; Domain=example.org")
 	for line, kept := range map[string]bool{

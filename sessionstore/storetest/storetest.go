@@ -34,7 +34,8 @@ type Harness struct {
 	// second. Default: 1ms with Advance, 100ms without.
 	Tick time.Duration
 
-	// Keys is how many records there are at once where there are to be many. Default: 3000, and 1000 with -short.
+	// Keys is how many records there are at once where there are to be many. Default: 3000, and 1000
+	// with -short.
 	Keys int
 }
 

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// raceRounds is how often each race is run, unless that takes longer than raceTime: some stores sync a disk.
+	// raceRounds is how often each race is run, unless that takes longer than raceTime: some stores
+	// sync a disk.
 	raceRounds = 1000
 	raceTime   = 5 * time.Second
 )
@@ -126,7 +127,8 @@ func twoRegenerates(c *checker) {
 	})
 }
 
-// regenerateAndChanges: all changes are in the session under the new id, and none by a request that came later.
+// regenerateAndChanges: all changes are in the session under the new id, and none by a request that
+// came later.
 func regenerateAndChanges(c *checker) {
 	c.race(func(r *racers) {
 		id, loaded := r.begin(4)
