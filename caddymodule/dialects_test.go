@@ -30,7 +30,7 @@ func TestDialectOptions(t *testing.T) {
 		"a store that the app cannot have": {"store memory\ndialect flask_session", "dialect flask_session does not go with store memory: give it the store of the app, which is one of redis, memcached, mongodb, sql, file"},
 		"no store":                         {"dialect flask_session", "dialect flask_session does not go with store bolt"},
 		"a prefix at the store":            {"store redis r.invalid {\nkey_prefix x\n}\ndialect flask_session", "key_prefix belongs into the dialect's block"},
-		"a secret for nothing":             {shared + "secret a\n}", "secret: the cookies are signed with it only with: use_signer on"},
+		"a secret for nothing":             {shared + "secret a\n}", "secret: needs use_signer on, which signs the cookies"},
 		"a signer without a secret":        {shared + "use_signer on\n}", "secret: give the app's own"},
 		"another serialization":            {shared + "serialization yaml\n}", `serialization must be auto, pickle, msgpack or json, not "yaml"`},
 		"a prefix with a space":            {shared + "key_prefix \"a b\"\n}", "key_prefix must be at most 72 printable ASCII characters"},

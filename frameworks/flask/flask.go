@@ -1,5 +1,5 @@
-// Package flask has the handler share the sessions of Flask apps. It holds no code: the README says
-// what is where.
+// Package flask adds sessions shared with Flask apps to the handler. It has no code of its own:
+// README.md says what is where.
 package flask
 
 import (

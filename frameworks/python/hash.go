@@ -6,10 +6,10 @@ import (
 	"hash"
 )
 
-// hasher makes a hash of a value: the same for the same types and contents.
+// hasher hashes a value: equal types and contents have the same hash.
 type hasher struct {
 	sum  hash.Hash
-	seen map[Value]int // objects that were met, by the order in which they were
+	seen map[Value]int // objects so far, numbered in order
 	size int
 	err  error
 }
@@ -21,8 +21,7 @@ func (h *hasher) write(format string, args ...any) {
 	}
 }
 
-// value adds v. An object that was met before is named by its number, so that this ends whatever
-// refers to what.
+// value adds v to the hash. An object that occurs again is written as its number, so cycles end.
 func (h *hasher) value(v Value, depth int) {
 	if depth > maxNesting {
 		h.err = errSize
@@ -63,7 +62,7 @@ func (h *hasher) value(v Value, depth int) {
 	}
 }
 
-// maxNesting is how deep values may nest at all. What is deeper than JSON may be is opaque at most.
+// maxNesting is how deep values may nest. Below the depth of JSON they are parts of a marker.
 const maxNesting = 200
 
 func (h *hasher) values(what string, values []Value, depth int) {

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// The tags of Flask's serializer, and ours for what has none: an object with one such member is no dict, but stands for what its
-// tag says.
+// The tags of Flask's serializer, and " o" for markers. An object with one such member is not a
+// dict: the member's name tells its type.
 const (
 	tagDict     = " di"
 	tagTuple    = " t"
@@ -36,20 +36,21 @@ func isTag(name string) bool {
 	}
 }
 
-// maxJSON is the most that a session is rendered to, in bytes: a small pickle can stand for a large tree.
+// maxJSON is the largest JSON of a session, in bytes: a small pickle can describe a huge tree.
 const maxJSON = sessionstore.MaxRecord
 
-var errSize = fmt.Errorf("%w: its data are too large, or nest too deep", sessionstore.ErrRecord)
+var errSize = fmt.Errorf("%w: data is too large or nested too deeply", sessionstore.ErrRecord)
 
-// ToJSON returns the data as backends see them: ASCII JSON, in which types that JSON does not have are tagged as Flask tags
-// them, and others are markers, {" o":"decimal.Decimal#0123456789ab"}. An error wraps [sessionstore.ErrRecord].
+// ToJSON returns the JSON that backends see, in ASCII. A value of a type that JSON lacks is tagged
+// as Flask tags it; if Flask has no tag for it, a marker such as {"
+// o":"decimal.Decimal#0123456789ab"} stands for it. An error wraps [sessionstore.ErrRecord].
 func ToJSON(d *Dict) ([]byte, error) {
 	var w renderer
 	w.value(d, 0)
 	if w.err != nil {
 		return nil, w.err
 	}
-	// Whatever was written above, this makes it canonical.
+	// Parsing makes the JSON canonical.
 	v, err := jsondoc.Parse(w.out, jsondoc.MaxDepth)
 	if err != nil || v.Kind() != jsondoc.Object {
 		return nil, errSize
@@ -57,7 +58,7 @@ func ToJSON(d *Dict) ([]byte, error) {
 	return v.AppendASCII(nil), nil
 }
 
-// Render returns the JSON of a value as [ToJSON] does, or nothing if that is too large.
+// Render returns the JSON of a value like [ToJSON], or "" if it is too large.
 func Render(v Value) string {
 	var w renderer
 	w.value(v, 0)
@@ -71,7 +72,7 @@ func Render(v Value) string {
 	return doc.ASCII()
 }
 
-// maxTree is how deep a tree is followed. Tags make two levels of JSON of one.
+// maxTree is how deep a tree may nest. A tag makes two levels of JSON from one.
 const maxTree = jsondoc.MaxDepth
 
 type renderer struct {
@@ -81,7 +82,7 @@ type renderer struct {
 
 func (w *renderer) text(s string) { w.out = append(w.out, s...) }
 
-// value writes v, which is depth levels below the top.
+// value writes v; depth is its level below the top.
 func (w *renderer) value(v Value, depth int) {
 	if len(w.out) > maxJSON || depth > maxTree {
 		w.err = errSize
@@ -162,7 +163,8 @@ func (w *renderer) items(items []Value, depth int) {
 	w.text("]")
 }
 
-// dict writes a dict as an object, if that can be one. One that looks like a tag is escaped, as Flask does it.
+// dict writes a dict as an object if all keys are strings. If it looks like a tag it is escaped as
+// Flask escapes it.
 func (w *renderer) dict(d *Dict, depth int) {
 	for _, p := range d.Pairs {
 		if text, ok := Text(p.Key); !ok || !utf8.ValidString(text) {
@@ -205,7 +207,7 @@ func (w *renderer) object(o *Object) {
 	}
 }
 
-// nameOf is the name of a value's type.
+// nameOf returns the name of a value's type.
 func nameOf(v Value) string {
 	switch v := v.(type) {
 	case *Set:
@@ -227,7 +229,7 @@ func nameOf(v Value) string {
 	}
 }
 
-// opaque writes a marker: what it stands for, and which one.
+// opaque writes a marker: the name of the type and a hash that identifies the value.
 func (w *renderer) opaque(v Value, name string) {
 	h := hasher{sum: sha256.New(), seen: make(map[Value]int)}
 	h.value(v, 0)

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// bytesOf returns what a bytes object holds, also one that a pickle of protocol 2 or less makes of
-// a string.
+// bytesOf returns the content of a bytes object. Pickles of protocol 2 or less make it from a
+// string.
 func bytesOf(v Value) (string, bool) {
 	switch v := v.(type) {
 	case Bytes:
@@ -41,7 +41,7 @@ func bytesOf(v Value) (string, bool) {
 	}
 }
 
-// args returns the arguments, if there are n.
+// args returns the arguments if there are exactly n, else nil.
 func (o *Object) args(n int) []Value {
 	t, ok := o.Args.(*Tuple)
 	if !ok || len(t.Items) != n {
@@ -50,7 +50,7 @@ func (o *Object) args(n int) []Value {
 	return t.Items[:n:n]
 }
 
-// rebuilt returns the class and the state of an object that copyreg makes in protocols 0 and 1.
+// rebuilt returns the class and the state of an object that copyreg's _reconstructor makes.
 func (o *Object) rebuilt() (class Global, state Value, ok bool) {
 	if o.Class.Name != "_reconstructor" {
 		return o.Class, nil, false
@@ -69,7 +69,7 @@ var (
 	datetimeClass = Global{"datetime", "datetime"}
 )
 
-// markup returns the text of a Markup.
+// markup returns the text of a markupsafe.Markup.
 func (o *Object) markup() (string, bool) {
 	for _, step := range o.Then {
 		if step.Do != Build || len(step.Values) != 1 || !isEmpty(step.Values[0]) {
@@ -91,12 +91,12 @@ func isEmpty(v Value) bool {
 	return ok && len(d.Pairs) == 0
 }
 
-// NewMarkup returns a Markup.
+// NewMarkup returns a markupsafe.Markup with this text.
 func NewMarkup(text string) Value {
 	return &Object{How: NewObj, Class: markupClass, Args: &Tuple{[]Value{Str(text)}}}
 }
 
-// uuid returns the 32 hexadecimal digits of a UUID.
+// uuid returns the 32 hex digits of a uuid.UUID.
 func (o *Object) uuid() (string, bool) {
 	class, _, ok := o.rebuilt()
 	if !ok {
@@ -121,7 +121,7 @@ func (o *Object) uuid() (string, bool) {
 	return fmt.Sprintf("%032x", n), true
 }
 
-// NewUUID returns a UUID of its 32 hexadecimal digits.
+// NewUUID returns a uuid.UUID with these 32 hex digits. ok is false if they are not 32 hex digits.
 func NewUUID(digits string) (Value, bool) {
 	n, ok := new(big.Int).SetString(digits, 16)
 	if !ok || len(digits) != 32 || n.Sign() < 0 {
@@ -132,8 +132,7 @@ func NewUUID(digits string) (Value, bool) {
 	return &Object{How: NewObj, Class: uuidClass, Args: new(Tuple), Then: []Step{{Build, []Value{state}}}}, true
 }
 
-// NewUUIDText returns the text of a UUID of 32 hexadecimal digits, which formats without UUIDs have
-// instead.
+// NewUUIDText is like [NewUUID] for serializations without UUIDs: it returns the UUID's text.
 func NewUUIDText(digits string) (Value, bool) {
 	if _, ok := NewUUID(digits); !ok {
 		return nil, false
@@ -142,8 +141,8 @@ func NewUUIDText(digits string) (Value, bool) {
 	return Str(d[:8] + "-" + d[8:12] + "-" + d[12:16] + "-" + d[16:20] + "-" + d[20:]), true
 }
 
-// datetime returns the moment of a datetime, to the second; one without a time zone counts as UTC,
-// as in Flask.
+// datetime returns the time of a datetime.datetime in whole seconds. Without a time zone it is
+// taken as UTC, as Flask does.
 func (o *Object) datetime() (t time.Time, ok bool) {
 	if o.Class != datetimeClass || o.Then != nil {
 		return t, false
@@ -199,7 +198,7 @@ func offsetOf(v Value) (time.Duration, bool) {
 	return time.Duration(n[0]*86400+n[1]) * time.Second, true
 }
 
-// NewDatetime returns a datetime in UTC, to the second.
+// NewDatetime returns a datetime.datetime in UTC, in whole seconds.
 func NewDatetime(t time.Time) Value {
 	t = t.UTC()
 	b := binary.BigEndian.AppendUint16(nil, uint16(t.Year()))
@@ -209,7 +208,7 @@ func NewDatetime(t time.Time) Value {
 	return &Object{Class: datetimeClass, Args: &Tuple{[]Value{Bytes(b), utc}}}
 }
 
-// timestamp is the time of MessagePack's extension -1.
+// timestamp returns the time of MessagePack's extension type -1.
 func (e Ext) timestamp() (time.Time, bool) {
 	b := []byte(e.Data)
 	var t time.Time
@@ -230,7 +229,7 @@ func (e Ext) timestamp() (time.Time, bool) {
 	return t, t.Year() >= 1 && t.Year() <= 9999
 }
 
-// NewTimestamp returns the extension of a time, to the second.
+// NewTimestamp returns MessagePack's extension type -1 with a time in whole seconds.
 func NewTimestamp(t time.Time) Value {
 	if s := t.Unix(); s >= 0 && s < 1<<32 {
 		return Ext{-1, string(binary.BigEndian.AppendUint32(nil, uint32(s)))}
@@ -239,7 +238,7 @@ func NewTimestamp(t time.Time) Value {
 	return Ext{-1, string(binary.BigEndian.AppendUint64(b, uint64(t.Unix())))}
 }
 
-// OldBytes returns what stands for a bytes object in pickles of protocols 0 to 2.
+// OldBytes returns the object that stands for bytes in pickles of protocols 0 to 2.
 func OldBytes(b string) *Object {
 	if b == "" {
 		return &Object{Class: Global{"__builtin__", "bytes"}, Args: new(Tuple)}

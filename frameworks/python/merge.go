@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Maker makes the values of tags that a backend has sent, as a format keeps them. Markup may be nil: then there is none.
+// Maker makes a new value for each tag, in the way that a serialization stores it. Markup is nil if
+// the serialization has no Markup.
 type Maker struct {
 	Tuple    func(items []Value) Value
 	Bytes    func(b string) Value
@@ -21,15 +22,15 @@ type Maker struct {
 	Datetime func(t time.Time) Value
 }
 
-// New returns the value whose JSON is doc, made from nothing. Its errors are those of [Merge].
+// New returns a new value for this JSON. Its errors are those of [Merge].
 func New(doc jsondoc.Value, maker *Maker) (Value, error) {
 	m := merger{make: maker, before: None{}}
 	return m.value(nil, doc)
 }
 
-// Merge returns the dict whose JSON is doc. Every part of it whose JSON has not changed is what it was in
-// before, which may be nil. An error wraps [sessionstore.ErrInvalid]: something in doc stands for what is not there, or for
-// several things.
+// Merge returns the dict for this JSON. Each part whose JSON is unchanged keeps its value from
+// before, which may be nil. An error wraps [sessionstore.ErrInvalid]: a tag has a wrong value, or a
+// marker stands for no value or for several.
 func Merge(before *Dict, doc jsondoc.Value, maker *Maker) (*Dict, error) {
 	m := merger{make: maker}
 	if before == nil {
@@ -41,7 +42,7 @@ func Merge(before *Dict, doc jsondoc.Value, maker *Maker) (*Dict, error) {
 	}
 	d, ok := v.(*Dict)
 	if !ok {
-		return nil, fmt.Errorf("%w: the data are no dict", sessionstore.ErrInvalid)
+		return nil, fmt.Errorf("%w: the data is not a JSON object", sessionstore.ErrInvalid)
 	}
 	return d, nil
 }
@@ -49,7 +50,8 @@ func Merge(before *Dict, doc jsondoc.Value, maker *Maker) (*Dict, error) {
 type merger struct {
 	make *Maker
 
-	// known are the values before that JSON does not say all of, by the JSON that they have. It is made when it is needed.
+	// known are the values in before that JSON does not fully show, by their JSON. It is filled
+	// when first needed.
 	before Value
 	known  map[string][]Value
 }
@@ -85,7 +87,7 @@ func (m *merger) value(before Value, doc jsondoc.Value) (Value, error) {
 		}
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return nil, fmt.Errorf("%w: a number beyond what Python's float can hold", sessionstore.ErrInvalid)
+			return nil, fmt.Errorf("%w: a number exceeds the range of Python's float", sessionstore.ErrInvalid)
 		}
 		return Float(f), nil
 	case jsondoc.Bool:
@@ -95,7 +97,7 @@ func (m *merger) value(before Value, doc jsondoc.Value) (Value, error) {
 	}
 }
 
-// dict keeps the order of the items before. Names in doc have a suffix that is no part of them.
+// dict keeps the order of the items before. The names in doc end with suffix, which is removed.
 func (m *merger) dict(before Value, doc jsondoc.Value, suffix string) (Value, error) {
 	was, _ := before.(*Dict)
 	if was == nil {
@@ -131,7 +133,7 @@ func (m *merger) dict(before Value, doc jsondoc.Value, suffix string) (Value, er
 	return d, nil
 }
 
-// items takes the items before by their places, and those that have moved by what they are.
+// items keeps each item that is at its former place, and finds those that moved by their JSON.
 func (m *merger) items(before []Value, doc jsondoc.Value) ([]Value, error) {
 	rendered := make([]string, len(before))
 	places := make(map[string]int, len(before))
@@ -160,7 +162,7 @@ func (m *merger) items(before []Value, doc jsondoc.Value) ([]Value, error) {
 }
 
 func (m *merger) tagged(before Value, doc jsondoc.Value, tag string, value jsondoc.Value) (Value, error) {
-	invalid := fmt.Errorf("%w: the tag %q has a value that it cannot have", sessionstore.ErrInvalid, tag)
+	invalid := fmt.Errorf("%w: the tag %q has a wrong value", sessionstore.ErrInvalid, tag)
 	switch tag {
 	case tagTuple:
 		if value.Kind() != jsondoc.Array {
@@ -192,7 +194,7 @@ func (m *merger) tagged(before Value, doc jsondoc.Value, tag string, value jsond
 	return m.made(tag, value.String(), invalid)
 }
 
-// made makes a value of the text behind a tag.
+// made makes a new value from the text of a tag.
 func (m *merger) made(tag, text string, invalid error) (Value, error) {
 	switch tag {
 	case tagBytes:
@@ -213,12 +215,13 @@ func (m *merger) made(tag, text string, invalid error) (Value, error) {
 			return m.make.Datetime(t), nil
 		}
 	case tagOpaque:
-		return nil, fmt.Errorf("%w: a marker stands for a value that the session does not have", sessionstore.ErrInvalid)
+		return nil, fmt.Errorf("%w: a marker stands for a value that is not in the session", sessionstore.ErrInvalid)
 	}
 	return nil, invalid
 }
 
-// lookup returns the value before that has this JSON, if there is one. A datetime's JSON leaves something out.
+// lookup returns the value in before that has this JSON, or nil. Two datetimes may have the same
+// JSON, which has no microseconds.
 func (m *merger) lookup(text, tag string) (Value, error) {
 	if m.known == nil {
 		m.known = make(map[string][]Value)
@@ -226,7 +229,7 @@ func (m *merger) lookup(text, tag string) (Value, error) {
 	}
 	found := m.known[text]
 	if len(found) > 1 && tag == tagDatetime {
-		return nil, fmt.Errorf("%w: it cannot be told which of several datetimes was meant", sessionstore.ErrInvalid)
+		return nil, fmt.Errorf("%w: the session has several datetimes that look the same", sessionstore.ErrInvalid)
 	}
 	if len(found) == 0 {
 		return nil, nil
@@ -234,7 +237,7 @@ func (m *merger) lookup(text, tag string) (Value, error) {
 	return found[0], nil
 }
 
-// collect enters the values that tags and markers stand for.
+// collect adds the tagged and marked values of v to known.
 func (m *merger) collect(v Value) {
 	switch v := v.(type) {
 	case *Dict:

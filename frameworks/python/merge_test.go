@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// dict makes a dict of names and values in turn.
+// dict makes a dict from alternating names and values.
 func dict(items ...any) *python.Dict {
 	d := new(python.Dict)
 	for i := 0; i < len(items); i += 2 {
@@ -29,7 +29,7 @@ func merge(t *testing.T, before *python.Dict, text string) (*python.Dict, error)
 	return python.Merge(before, doc, &pickle.Maker)
 }
 
-// moment is a datetime with microseconds, which its JSON leaves out.
+// moment is a datetime with microseconds, which its JSON does not show.
 func moment(microseconds byte) python.Value {
 	made := python.NewDatetime(time.Date(2023, 11, 14, 22, 13, 20, 0, time.UTC)).(*python.Object)
 	args := made.Args.(*python.Tuple).Items
@@ -40,7 +40,7 @@ func moment(microseconds byte) python.Value {
 
 const momentJSON = `{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}`
 
-// What is moved is what it was, also where its JSON does not say all of it.
+// A value that moves stays the same, even if its JSON does not show all of it.
 func TestValuesThatMove(t *testing.T) {
 	set := &python.Set{Items: []python.Value{python.Int("1")}}
 	at := moment(7)
@@ -61,18 +61,18 @@ func TestValuesThatMove(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeTold(t *testing.T) {
+func TestInvalidChanges(t *testing.T) {
 	before := dict("one", moment(1), "two", moment(2))
 	if _, err := merge(t, before, `{"one":`+momentJSON+`,"two":`+momentJSON+`,"n":1}`); err != nil {
-		t.Errorf("both in their places: %v", err)
+		t.Errorf("both unmoved: %v", err)
 	}
 	for name, text := range map[string]string{
-		"which of two datetimes":     `{"three":` + momentJSON + `}`,
-		"a marker of nothing":        `{"a":{" o":"app.Own#000000000000"}}`,
-		"a tuple that is no list":    `{"a":{" t":1}}`,
-		"bytes that are no base64":   `{"a":{" b":"%"}}`,
-		"a date that is none":        `{"a":{" d":"tomorrow"}}`,
-		"a dict that was not tagged": `{"a":{" di":{"x":1}}}`,
+		"an ambiguous datetime":      `{"three":` + momentJSON + `}`,
+		"an unknown marker":          `{"a":{" o":"app.Own#000000000000"}}`,
+		"a tuple that is not a list": `{"a":{" t":1}}`,
+		"bytes that are not base64":  `{"a":{" b":"%"}}`,
+		"an invalid date":            `{"a":{" d":"tomorrow"}}`,
+		"a dict without its tag":     `{"a":{" di":{"x":1}}}`,
 		"data that are a list":       `[]`,
 		"a number beyond a float":    `{"a":1e999}`,
 	} {
@@ -82,7 +82,7 @@ func TestWhatCannotBeTold(t *testing.T) {
 	}
 }
 
-// A dict that looks like a tag is shown so that it cannot be taken for one, and comes back.
+// A dict that looks like a tag is escaped in JSON and comes back unchanged.
 func TestDictsLikeTags(t *testing.T) {
 	before := dict("a", dict(" t", python.Int("1")), "b", dict(" o", python.Str("x")))
 	text, err := python.ToJSON(before)

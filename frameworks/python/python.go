@@ -1,15 +1,15 @@
-// Package python holds the values of Python sessions: as a tree that keeps every type, as the JSON
-// that backends are shown, and as what becomes of the tree when that JSON is changed. Nothing of a
-// session is ever run: what only Python could make is kept as it was written.
+// Package python holds Python values: as a tree that keeps every type, as the JSON that backends
+// see, and as the tree that results when a backend changes that JSON. It never runs anything: an
+// object of a class stays a description of how Python makes it.
 package python
 
 import "strings"
 
-// Value is a Python value: one of the types below. A pointer that stands in several places is one
-// object in Python too. Values are never changed once they have been decoded.
+// Value is a Python value: one of the types below. A pointer that occurs several times in a tree is
+// one object in Python too. A decoded Value is never modified.
 type Value any
 
-// The values that are no objects of their own.
+// The values without identity: equal ones are the same.
 type (
 	// None is Python's None.
 	None struct{}
@@ -19,19 +19,19 @@ type (
 	Int string
 	// Float is a float.
 	Float float64
-	// Float32 is a number that MessagePack keeps in four bytes.
+	// Float32 is a float that MessagePack stores in four bytes.
 	Float32 float32
-	// Str is a str, in UTF-8. Surrogates without a partner are encoded like other characters.
+	// Str is a str, in UTF-8. Lone surrogates are encoded in three bytes, like other characters.
 	Str string
-	// OldStr is a str of Python 2, which has bytes.
+	// OldStr is a str of Python 2, which consists of bytes.
 	OldStr string
 	// Bytes is a bytes object.
 	Bytes string
 	// ByteArray is a bytearray.
 	ByteArray string
-	// Global is a class or a function, by its name.
+	// Global names a class or a function.
 	Global struct{ Module, Name string }
-	// Ext is an extension type of MessagePack.
+	// Ext is an extension value of MessagePack.
 	Ext struct {
 		Type int8
 		Data string
@@ -50,16 +50,16 @@ type Set struct {
 	Frozen bool
 }
 
-// Pair is an item of a dict.
+// Pair is an item of a [Dict].
 type Pair struct{ Key, Value Value }
 
-// Dict is a dict, in the order of its items.
+// Dict is a dict. Pairs are in the order of insertion; use [Dict.Add] to add one.
 type Dict struct {
 	Pairs []Pair
-	index map[string]int // of the strings among the keys
+	index map[string]int // positions of the keys that are strings
 }
 
-// Text returns the text of a value that is a string.
+// Text returns the text of a [Str] or [OldStr]. ok is false for other types.
 func Text(key Value) (text string, ok bool) {
 	switch k := key.(type) {
 	case Str:
@@ -71,7 +71,7 @@ func Text(key Value) (text string, ok bool) {
 	}
 }
 
-// Add sets an item. It is for those who make the dict.
+// Add sets an item. Only the code that builds the dict may call it.
 func (d *Dict) Add(key, value Value) {
 	text, ok := Text(key)
 	if ok {
@@ -87,7 +87,7 @@ func (d *Dict) Add(key, value Value) {
 	d.Pairs = append(d.Pairs, Pair{key, value})
 }
 
-// Get returns the item under a string.
+// Get returns the value under a string key.
 func (d *Dict) Get(key string) (Value, bool) {
 	i, found := d.index[key]
 	if !found {
@@ -96,7 +96,7 @@ func (d *Dict) Get(key string) (Value, bool) {
 	return d.Pairs[i].Value, true
 }
 
-// Without returns a dict without the items under some strings.
+// Without returns a copy without the items under these string keys.
 func (d *Dict) Without(keys ...string) *Dict {
 	rest := new(Dict)
 	for _, p := range d.Pairs {
@@ -116,7 +116,7 @@ func contains(keys []string, key string) bool {
 	return false
 }
 
-// Truth is Python's bool() of v, where v says it by itself: an object counts as true.
+// Truth returns Python's bool(v). Objects and all types not listed are true.
 func Truth(v Value) bool {
 	switch v := v.(type) {
 	case None:
@@ -146,32 +146,31 @@ func Truth(v Value) bool {
 	}
 }
 
-// How says how Python makes an [Object] of its class.
+// How is the way in which Python makes an [Object].
 type How uint8
 
 // The ways to make an object.
 const (
 	// Reduce calls the class, or a function, with the arguments.
 	Reduce How = iota
-	// NewObj calls the class's __new__ with the arguments.
+	// NewObj calls __new__ of the class with the arguments.
 	NewObj
-	// NewObjEx does so with keyword arguments too.
+	// NewObjEx calls __new__ of the class with arguments and keyword arguments.
 	NewObjEx
 )
 
-// Object is what only Python can make: an instance of a class, by what was written of it.
+// Object describes an object that only Python can make: an instance of a class.
 type Object struct {
 	How   How
 	Class Global
 	Args  Value
-	// Kwargs are the keyword arguments of NewObjEx.
+	// Kwargs are the keyword arguments for NewObjEx.
 	Kwargs Value
-	// Then is what is done with the object after it was made.
+	// Then are the steps after the object was made.
 	Then []Step
 }
 
-// Step is what is done with an object: its state is set, or it is given items, as a list or as a
-// dict.
+// Step changes an object after it was made: sets its state, or adds items.
 type Step struct {
 	Do     StepKind
 	Values []Value
@@ -180,7 +179,8 @@ type Step struct {
 // StepKind is the kind of a step.
 type StepKind uint8
 
-// The kinds of steps. SetItems has keys and values in turn.
+// The kinds of steps. Build sets the state, Append adds to a list, SetItems to a dict (keys and
+// values alternate), AddItems to a set.
 const (
 	Build StepKind = iota
 	Append
@@ -188,16 +188,16 @@ const (
 	AddItems
 )
 
-// forbidden are the modules that have nothing to do in a session: what is named there would run a
-// program, open a file or take Python apart, if Python loaded it. None of it is ever run here; but
-// a record that says so is not understood.
+// forbidden are modules that no session needs: a pickle that names one could run a program, open a
+// file or manipulate Python when the app loads it. Nothing is run here, but such a record is
+// rejected.
 var forbidden = set(`os posix nt ntpath posixpath subprocess sys importlib imp shutil socket ssl pty runpy code codeop ctypes _ctypes
 	operator _operator functools _functools types pickle _pickle marshal shelve dill cloudpickle joblib multiprocessing _posixsubprocess
 	threading _thread asyncio concurrent signal resource platform webbrowser antigravity timeit cProfile profile pdb bdb trace
 	inspect gc atexit builtins __builtin__ copyreg copy_reg _codecs codecs io _io pathlib tempfile glob fileinput linecache
 	urllib http ftplib smtplib telnetlib xmlrpc requests pip setuptools distutils site sysconfig weakref zipimport pkgutil commands popen2`)
 
-// harmless are the names of these modules that are values, or make them.
+// harmless are the names in forbidden modules that are values or make values.
 var harmless = map[string]map[string]bool{
 	"builtins":    set("set frozenset bytearray bytes complex object list dict tuple str int float bool range slice type Ellipsis NotImplemented " + iterators),
 	"__builtin__": set("set frozenset bytearray bytes complex object list dict tuple str unicode int long float bool xrange slice type Ellipsis NotImplemented " + iterators),
@@ -231,7 +231,7 @@ const (
 	iterators = "iter reversed enumerate zip"
 )
 
-// isException reports whether a builtin is a class of exceptions.
+// isException reports whether g is a built-in exception class.
 func (g Global) isException() bool {
 	if g.Module != "builtins" && g.Module != "__builtin__" && g.Module != "exceptions" {
 		return false
@@ -244,7 +244,7 @@ func (g Global) isException() bool {
 	return false
 }
 
-// IsGetattr reports whether this is the function that pickles ask for a class's attribute.
+// IsGetattr reports whether g is getattr, which pickles call to get an attribute of a class.
 func (g Global) IsGetattr() bool {
 	return g.Name == "getattr" && (g.Module == "builtins" || g.Module == "__builtin__")
 }
@@ -257,9 +257,9 @@ func set(words string) map[string]bool {
 	return s
 }
 
-// Allowed reports whether a session may name this.
+// Allowed reports whether a session may name g.
 func (g Global) Allowed() bool {
-	// What Python keeps in names such as __subclasses__ leads from any class to all others.
+	// Names such as __subclasses__ lead from any class to all others.
 	if strings.Contains(g.Name, ".__") {
 		return false
 	}

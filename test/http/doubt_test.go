@@ -23,10 +23,10 @@ func TestWrongSettingsOfFlaskSession(t *testing.T) {
 	}
 	record("app:" + bare)
 	for name, test := range map[string]struct{ options, cookie, want, right string }{
-		"key_prefix":     {"", bare, "SESSION_KEY_PREFIX is not", "key_prefix app:"},
-		"a signed one":   {"key_prefix app:", signedSID, "use_signer must be on", "key_prefix app:\n use_signer on\n secret \"" + appSecret + "\""},
-		"an unsigned":    {"key_prefix app:\n use_signer on\n secret \"" + appSecret + "\"", bare, "use_signer must be off", "key_prefix app:"},
-		"another secret": {"key_prefix app:\n use_signer on\n secret other", signedSID, "secret must be the app's SECRET_KEY", "key_prefix app:\n use_signer on\n secret \"" + appSecret + "\""},
+		"key_prefix":     {"", bare, "is not the app's SESSION_KEY_PREFIX", "key_prefix app:"},
+		"a signed one":   {"key_prefix app:", signedSID, "turn use_signer on", "key_prefix app:\n use_signer on\n secret \"" + appSecret + "\""},
+		"an unsigned":    {"key_prefix app:\n use_signer on\n secret \"" + appSecret + "\"", bare, "turn use_signer off", "key_prefix app:"},
+		"another secret": {"key_prefix app:\n use_signer on\n secret other", signedSID, "set secret to the app's SECRET_KEY", "key_prefix app:\n use_signer on\n secret \"" + appSecret + "\""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -53,7 +53,7 @@ func TestWrongSettingsOfFlaskSession(t *testing.T) {
 // So are those of an app that keeps them in its cookie, where secret is not the app's.
 func TestWrongSecretOfFlask(t *testing.T) {
 	t.Parallel()
-	const want = "secret must be the app's SECRET_KEY"
+	const want = "set secret to the app's SECRET_KEY"
 	for secret, warns := range map[string]int{"other": 1, appSecret: 0} {
 		c := start(t, fmt.Sprintf("http://$ADDR {\n session {\n dialect flask {\n secret %q\n lifetime 99999h\n }\n }\n reverse_proxy $BACKEND\n}", secret))
 		for _, cookie := range []string{"x", "a.b.c", flaskCookie, flaskCookie} {

@@ -1,10 +1,10 @@
-// Package cachelib keeps sessions in a folder as FileSystemCache of cachelib does, the library with
-// which Flask-Session keeps them in files. An app and several processes of ours may use a folder at
-// once.
+// Package cachelib keeps sessions in a folder in the format of cachelib's FileSystemCache, which
+// Flask-Session uses to keep sessions in files. An app and several of our processes may use the
+// folder at the same time.
 //
-// Processes of ours take turns, and none overwrites what another has saved. An app knows of no
-// turns: what it saves in the microseconds between our last look and our rename is overwritten, and
-// what it saves blindly overwrites ours.
+// Our processes take turns, so none overwrites what another has saved. An app takes no turns: if it
+// saves in the microseconds between our last check and our rename, its record is lost; and its own
+// saves overwrite ours without looking.
 package cachelib
 
 import (
@@ -21,59 +21,59 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// DefaultFileMode is the mode when [Options.FileMode] is zero.
+// DefaultFileMode is the file mode if [Options.FileMode] is zero.
 const DefaultFileMode fs.FileMode = 0o600
 
 // Options configure a [Store]. Only Dir is needed.
 type Options struct {
-	// Dir is the folder. It is made at the first change when it is not there.
+	// Dir is the folder. If it does not exist, the first change creates it.
 	Dir string
 
-	// FileMode is the mode of files that are written, at least 0600. Default: 0600.
+	// FileMode is the mode of new files, at least 0600. Default: 0600.
 	FileMode fs.FileMode
 
-	// Threshold is how many sessions there may be before a new one has those deleted that have
-	// expired and, if that is not enough, the soonest to expire, as cachelib does. Default: 0, no
-	// limit.
+	// Threshold is how many sessions may exist before a new one deletes the expired ones and, if
+	// that is not enough, the ones that expire soonest, as cachelib does. Default: 0, no limit.
 	Threshold int
 
-	// Endless is what the time to live is said to be of a session that does not expire. Default:
-	// 100 years.
+	// Endless is the time to live that is reported for a session that never expires. Default: 100
+	// years.
 	Endless time.Duration
 
-	// OnError is told that the folder is out of reach, and nil when it is there again. It must not
-	// block. Default: nobody is told.
+	// OnError is called with an error when the folder becomes unavailable, and with nil when it is
+	// back. It must not block. Default: none.
 	OnError func(error)
 
-	// OnEvict is called when sessions that were still valid had to make room, with their number. It
-	// must not block.
+	// OnEvict is called with the number of valid sessions that were evicted. It must not block.
+	// Default: none.
 	OnEvict func(n int)
 
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 }
 
-// Store is a [sessionstore.Store] in a folder. Make one with [Open]. Its values are pickles of
-// protocol 2 or later, or begin like one, and it takes no others. It keeps whole seconds.
+// Store is a [sessionstore.Store] in a folder. Make one with [Open]. It is safe for concurrent use.
+// It accepts only values that begin like a pickle of protocol 2 or later. Times to live are rounded
+// up to whole seconds.
 //
-// A file that is not of cachelib's making, or larger than any session, is left alone: an operation
-// that comes upon it fails with an error that is [sessionstore.ErrRecord] and names the file.
+// A file that cachelib did not write, or that is larger than any session, is left alone: an
+// operation on it fails with an error that wraps [sessionstore.ErrRecord] and names the file.
 //
-// When the folder is no more the one that was there when the store was first used, as when its
-// volume is not mounted, nothing is made in its place, and all fails with an error that is
-// [sessionstore.ErrUnavailable] until it is back.
+// If the folder is replaced or disappears after its first use (a volume that is no longer mounted),
+// the store does not create a new one: every operation fails with [sessionstore.ErrUnavailable]
+// until the folder is back.
 type Store struct {
 	o         Options
 	mode      atomic.Uint32
 	threshold atomic.Int64
 
 	place      *folder.Place
-	turn       chan struct{} // of who changes names in the folder, among the goroutines of this process
+	turn       chan struct{} // held while a goroutine of this process changes names in the folder
 	slots      chan struct{}
 	background sync.WaitGroup
 }
 
-// Open returns a store in the folder. It neither reads nor writes anything yet.
+// Open returns a store in the folder. It does not read or write anything yet.
 func Open(o Options) *Store {
 	if o.Endless <= 0 {
 		o.Endless = 100 * 365 * 24 * time.Hour
@@ -93,7 +93,7 @@ func Open(o Options) *Store {
 	return s
 }
 
-// report tells that the folder has gone, or is back.
+// report calls OnError.
 func (s *Store) report(err error) {
 	if err != nil {
 		err = s.unavailable(err)
@@ -101,7 +101,7 @@ func (s *Store) report(err error) {
 	s.o.OnError(err)
 }
 
-// Probe finds out whether the store could be used. It writes nothing.
+// Probe reports whether the folder can be used. It does not write.
 func (s *Store) Probe(context.Context) error {
 	err := s.place.Check()
 	if err == nil {
@@ -113,7 +113,7 @@ func (s *Store) Probe(context.Context) error {
 	return nil
 }
 
-// Set changes [Options.FileMode] and [Options.Threshold], for what is written from then on.
+// Set changes [Options.FileMode] and [Options.Threshold] for future writes.
 func (s *Store) Set(mode fs.FileMode, threshold int) {
 	if mode == 0 {
 		mode = DefaultFileMode
@@ -122,7 +122,7 @@ func (s *Store) Set(mode fs.FileMode, threshold int) {
 	s.threshold.Store(int64(threshold))
 }
 
-// Close implements [sessionstore.Store]. It waits for operations under way.
+// Close implements [sessionstore.Store]. It waits for running operations.
 func (s *Store) Close() error {
 	s.background.Wait()
 	return nil
@@ -130,7 +130,7 @@ func (s *Store) Close() error {
 
 func (s *Store) path(name string) string { return filepath.Join(s.o.Dir, name) }
 
-// entry says what a file is as an entry, which is the zero Entry if it has expired.
+// entry returns a file's content as an entry: the zero Entry if it has expired.
 func (s *Store) entry(c content) sessionstore.Entry {
 	if c.expiry == never {
 		return sessionstore.Entry{Value: c.value, TTL: s.o.Endless}
@@ -142,7 +142,7 @@ func (s *Store) entry(c content) sessionstore.Entry {
 	return sessionstore.Entry{Value: c.value, TTL: max(left, time.Millisecond)}
 }
 
-// expiry rounds up to the second.
+// expiry returns the Unix time after ttl, rounded up to the second.
 func (s *Store) expiry(ttl time.Duration) int64 {
 	end := s.o.Now().Add(ttl)
 	if end.Nanosecond() > 0 {
@@ -151,16 +151,16 @@ func (s *Store) expiry(ttl time.Duration) int64 {
 	return end.Unix()
 }
 
-// maxAtWork is how many operations are made at once: each keeps a thread busy while the disk works.
+// maxAtWork is how many operations run at once: each blocks a thread while it waits for the disk.
 const maxAtWork = 16
 
 var (
-	errSize  = errors.New("a key or a record is too large, or a key is empty")
-	errValue = errors.New("a record is no pickle, and is kept nowhere")
+	errSize  = errors.New("key is empty, or key or record is too large")
+	errValue = errors.New("record is not a pickle of protocol 2 or later")
 )
 
-// do has something done with the file of a key, which it may make. When the context ends it
-// returns, and what was begun goes on.
+// do runs work on the file of a key; makes says that work may create it. When the context ends, do
+// returns and work continues in the background.
 func (s *Store) do(ctx context.Context, key string, makes bool, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	if len(key) == 0 || len(key) > sessionstore.MaxKey {
 		return sessionstore.Entry{}, s.unavailable(errSize)
@@ -194,8 +194,7 @@ func (s *Store) do(ctx context.Context, key string, makes bool, work func(path s
 	}
 }
 
-// within has something done, and makes sure that it was done in the folder: it may have gone
-// meanwhile.
+// within runs work and fails if the folder disappeared before or during it.
 func (s *Store) within(work func() (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	if err := s.place.Check(); err != nil {
 		return sessionstore.Entry{}, err
@@ -207,7 +206,7 @@ func (s *Store) within(work func() (sessionstore.Entry, error)) (sessionstore.En
 	return found, err
 }
 
-// unavailable makes an error of this store out of err.
+// unavailable wraps err as an error of this store.
 func (s *Store) unavailable(err error) error {
 	return fmt.Errorf("%w: %s: %w", sessionstore.ErrUnavailable, s.o.Dir, err)
 }

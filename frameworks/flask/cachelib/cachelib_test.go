@@ -18,19 +18,19 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
-// clock is time that stands still until it is moved.
+// clock is a clock that moves only when told to.
 type clock struct{ passed atomic.Int64 }
 
 func (c *clock) now() time.Time          { return time.Unix(1.7e9, 0).Add(time.Duration(c.passed.Load())) }
 func (c *clock) advance(d time.Duration) { c.passed.Add(int64(d)) }
 
-// pickles is a store whose values begin like pickles, while those of the suite begin in all ways.
+// pickles is a store that makes the suite's values begin like pickles.
 type pickles struct{ *Store }
 
-// start begins a pickle as Python makes it.
+// start is how a pickle from Python begins.
 const start = "\x80\x05"
 
-// most is the size of the largest value that is left for the suite, which makes one of
+// most is the size of the largest value that the suite may save: it saves one of
 // [sessionstore.MaxValue].
 const most = sessionstore.MaxValue - len(start) - 1
 
@@ -54,7 +54,7 @@ func unwrapped(e sessionstore.Entry, whole []byte) sessionstore.Entry {
 	return e
 }
 
-// every is what the suite's largest value repeats.
+// every is the byte pattern of the suite's largest value.
 var every = func() (b []byte) {
 	for i := range 256 {
 		b = append(b, byte(i))
@@ -81,7 +81,7 @@ func (p pickles) Touch(ctx context.Context, key string, old []byte, ttl time.Dur
 	return p.Store.Touch(ctx, key, wrapped(old), ttl)
 }
 
-// TestStore runs the suite in folders of all versions of cachelib.
+// TestStore runs the store suite in folders of every version of cachelib.
 func TestStore(t *testing.T) {
 	for name, f := range map[string]struct {
 		form  form
@@ -103,7 +103,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// inMemory is a folder in memory, if there is such: syncing is what takes time.
+// inMemory returns a folder in memory if the system has one: syncing to disk is the slow part.
 func inMemory(t *testing.T) string {
 	dir, err := os.MkdirTemp("/dev/shm", "cachelib")
 	if err != nil {
@@ -144,7 +144,7 @@ func want(tb testing.TB, s *Store, key string, value []byte) sessionstore.Entry 
 		tb.Fatal(err)
 	}
 	if !bytes.Equal(e.Value, value) || e.Found() != (value != nil) {
-		tb.Fatalf("there is %.40q, want %.40q", e.Value, value)
+		tb.Fatalf("got %.40q, want %.40q", e.Value, value)
 	}
 	return e
 }
@@ -153,11 +153,10 @@ func pickle(i int) []byte { return fmt.Appendf(nil, "\x80\x05K%c.", i) }
 
 const sid = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f"
 
-// sidName is the name that Python's cachelib gave the file of sid before 0.16.
+// sidName is the file name of "sid" in cachelib before 0.16.
 const sidName = "ce41a8df7341a0807ab2038b1ca19698"
 
-// TestFormIsKept reads what the versions of cachelib have written, and writes it back in their
-// form.
+// TestFormIsKept reads files of every version of cachelib and writes them back in the same form.
 func TestFormIsKept(t *testing.T) {
 	value := []byte("\x80\x05\x95\n\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94K\x01s.")
 	const j = "\x80\xcf\x7c\x65" // 1702678400
@@ -166,17 +165,17 @@ func TestFormIsKept(t *testing.T) {
 		form   form
 		expiry int64
 	}{
-		"0.13":                       {j, modern, 1702678400},
-		"0.13, never":                {"\x00\x00\x00\x00", modern, never},
-		"0.13, with the look of 0.6": {"\x80\x05\x95\x65", modern, 0x65950580},
-		"0.13, with the look of 0.1": {"J\x01\x02\x65", modern, 0x6502014a},
-		"0.1":                        {"J" + j + ".", pickled, 1702678400},
-		"0.1, never":                 {"K\x00.", pickled, never},
-		"0.1, 2038":                  {"L2147483653L\n.", pickled, 2147483653},
-		"0.6":                        {"\x80\x05\x95\x06\x00\x00\x00\x00\x00\x00\x00J" + j + ".", pickled, 1702678400},
-		"0.6 on 3.7":                 {"\x80\x04\x95\x06\x00\x00\x00\x00\x00\x00\x00J" + j + ".", pickled, 1702678400},
-		"0.6, never":                 {"\x80\x05K\x00.", pickled, never},
-		"0.6, 2038":                  {"\x80\x05\x95\x08\x00\x00\x00\x00\x00\x00\x00\x8a\x05\x05\x00\x00\x80\x00.", pickled, 2147483653},
+		"0.13":                 {j, modern, 1702678400},
+		"0.13, never":          {"\x00\x00\x00\x00", modern, never},
+		"0.13, looks like 0.6": {"\x80\x05\x95\x65", modern, 0x65950580},
+		"0.13, looks like 0.1": {"J\x01\x02\x65", modern, 0x6502014a},
+		"0.1":                  {"J" + j + ".", pickled, 1702678400},
+		"0.1, never":           {"K\x00.", pickled, never},
+		"0.1, 2038":            {"L2147483653L\n.", pickled, 2147483653},
+		"0.6":                  {"\x80\x05\x95\x06\x00\x00\x00\x00\x00\x00\x00J" + j + ".", pickled, 1702678400},
+		"0.6 on 3.7":           {"\x80\x04\x95\x06\x00\x00\x00\x00\x00\x00\x00J" + j + ".", pickled, 1702678400},
+		"0.6, never":           {"\x80\x05K\x00.", pickled, never},
+		"0.6, 2038":            {"\x80\x05\x95\x08\x00\x00\x00\x00\x00\x00\x00\x8a\x05\x05\x00\x00\x80\x00.", pickled, 2147483653},
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := time.Unix(1702678400-3600, 0)
@@ -192,7 +191,7 @@ func TestFormIsKept(t *testing.T) {
 			}
 			if test.expiry != never && ttl < 0 {
 				if err != nil || e.Found() {
-					t.Fatalf("what has expired: %v, %v", e, err)
+					t.Fatalf("expired session: %v, %v", e, err)
 				}
 				return
 			}
@@ -203,24 +202,24 @@ func TestFormIsKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			if e := want(t, s, sid, value); test.expiry != never && e.TTL != 2*time.Hour || test.expiry == never && e.TTL != ttl {
-				t.Errorf("after a touch %v are left", e.TTL)
+				t.Errorf("after a touch the TTL is %v", e.TTL)
 			}
 			save(t, s, sid, value, pickle(7), 90*time.Minute)
 			if e := want(t, s, sid, pickle(7)); e.TTL != 90*time.Minute {
-				t.Errorf("after a save %v are left", e.TTL)
+				t.Errorf("after a save the TTL is %v", e.TTL)
 			}
 			raw, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if c, err := parse(raw); err != nil || c.form != test.form {
-				t.Errorf("it has become %q, %v", raw, err)
+				t.Errorf("the file is now %q, %v", raw, err)
 			}
 		})
 	}
 }
 
-// TestFormOfNew makes sessions beside those of an app.
+// TestFormOfNew creates sessions beside those of an app.
 func TestFormOfNew(t *testing.T) {
 	formOf := func(s *Store, key string) form {
 		t.Helper()
@@ -239,7 +238,7 @@ func TestFormOfNew(t *testing.T) {
 	if f := formOf(s, "one"); f != modern {
 		t.Errorf("in an empty folder: %v", f)
 	}
-	// The app has no threshold, and its cachelib is old.
+	// The app has no threshold and an old cachelib.
 	raw := content{form: pickled, expiry: time.Now().Unix() + 3600, value: pickle(1)}.append(nil)
 	if err := os.WriteFile(s.path(byMD5.of("two")), raw, 0o600); err != nil {
 		t.Fatal(err)
@@ -249,7 +248,7 @@ func TestFormOfNew(t *testing.T) {
 	if f := formOf(s, "three"); f != pickled {
 		t.Errorf("beside a later file: %v", f)
 	}
-	// Its counter says more than any file.
+	// The counter takes precedence over other files.
 	writeCounter(t, s.o.Dir, byMD5, modern, 3)
 	save(t, s, "four", nil, pickle(1), time.Hour)
 	if f := formOf(s, "four"); f != modern {
@@ -257,7 +256,7 @@ func TestFormOfNew(t *testing.T) {
 	}
 }
 
-// TestNaming makes sessions beside those of an app, and finds them where the app does.
+// TestNaming creates sessions beside those of an app, and checks that the app finds them.
 func TestNaming(t *testing.T) {
 	s := openTemp(t, Options{})
 	named := func(key string, want naming) {
@@ -282,7 +281,7 @@ func TestNaming(t *testing.T) {
 	writeCounter(t, s.o.Dir, byMD5, modern, 3)
 	named("beside a counter by MD5", byMD5)
 	if e, err := s.Get(t.Context(), "in an empty folder"); e.Found() || err != nil {
-		t.Errorf("what the app does not find: %v, %v", e, err)
+		t.Errorf("a session that the app does not find: %v, %v", e, err)
 	}
 	writeCounter(t, s.o.Dir, bySHA256, modern, 0)
 	counter := s.path(bySHA256.of(countKey))
@@ -292,12 +291,11 @@ func TestNaming(t *testing.T) {
 	named("after an upgrade", bySHA256)
 	want(t, s, "in an empty folder", pickle(1))
 	if e, err := s.Get(t.Context(), "app"); e.Found() || err != nil {
-		t.Errorf("what the app does not find any more: %v, %v", e, err)
+		t.Errorf("a session that the app no longer finds: %v, %v", e, err)
 	}
 }
 
-// TestForeign has files that are not of cachelib's making. They stay as they are, and cost no
-// memory.
+// TestForeign checks that files that cachelib did not write stay unchanged and cost no memory.
 func TestForeign(t *testing.T) {
 	s := openTemp(t, Options{Dir: t.TempDir()})
 	path := s.path(sidName)
@@ -311,7 +309,7 @@ func TestForeign(t *testing.T) {
 		"50 MB": func() error {
 			return errors.Join(os.WriteFile(path, []byte("\xff\xff\xff\x7f\x80\x05"), 0o600), os.Truncate(path, 50<<20))
 		},
-		"a byte too many": func() error {
+		"one extra byte": func() error {
 			return errors.Join(os.WriteFile(path, []byte("\xff\xff\xff\x7f\x80\x05"), 0o600), os.Truncate(path, 4+sessionstore.MaxValue+1))
 		},
 		"a folder": func() error { return os.Mkdir(path, 0o700) },
@@ -333,7 +331,7 @@ func TestForeign(t *testing.T) {
 			err5 := s.Touch(t.Context(), sid, pickle(1), time.Hour)
 			for i, err := range []error{err1, err2, err3, err4, err5} {
 				if name == "a folder" && i == 4 && err != nil {
-					continue // it cannot be opened to be written
+					continue // it cannot be opened for writing
 				}
 				if !errors.Is(err, sessionstore.ErrRecord) || errors.Is(err, sessionstore.ErrConflict) || strings.Contains(err.Error(), "session:") {
 					t.Errorf("operation %d: %v", i+1, err)
@@ -345,7 +343,7 @@ func TestForeign(t *testing.T) {
 			}
 			info, err := os.Lstat(path)
 			if err != nil || !os.SameFile(info, before) || info.Size() != before.Size() || !info.ModTime().Equal(before.ModTime()) {
-				t.Errorf("it was changed: %v, %v", info, err)
+				t.Errorf("the file was changed: %v, %v", info, err)
 			}
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
@@ -359,11 +357,11 @@ func TestForeign(t *testing.T) {
 		t.Errorf("the largest: %d bytes, %v", len(e.Value), err)
 	}
 	if _, err := s.CompareAndSet(t.Context(), "other", nil, []byte("no pickle"), time.Hour); !errors.Is(err, sessionstore.ErrUnavailable) {
-		t.Errorf("a value that could not be read again: %v", err)
+		t.Errorf("a value that is not a pickle: %v", err)
 	}
 }
 
-// TestFolder looks at what is left in the folder.
+// TestFolder checks which files are left in the folder.
 func TestFolder(t *testing.T) {
 	s := openTemp(t, Options{FileMode: 0o660})
 	for i := range 5 {
@@ -388,20 +386,20 @@ func TestFolder(t *testing.T) {
 		}
 	}
 	if sessions != 4 {
-		t.Errorf("there are %v", entries)
+		t.Errorf("the folder holds %v", entries)
 	}
 	if info, err := os.Stat(s.o.Dir); err != nil || info.Mode().Perm()&^0o070 != 0o700 {
 		t.Errorf("the folder: %v, %v", info, err)
 	}
 }
 
-// TestCounter counts as cachelib does, if there is an app that does.
+// TestCounter checks that cachelib's counter is updated if there is one.
 func TestCounter(t *testing.T) {
 	for _, f := range []form{modern, pickled} {
 		s := openTemp(t, Options{Dir: t.TempDir()})
 		save(t, s, "before", nil, pickle(1), time.Hour)
 		if _, ok := s.counted(); ok {
-			t.Error("a counter was made")
+			t.Error("a counter was created")
 		}
 		writeCounter(t, s.o.Dir, byMD5, f, 1)
 		for i := range 70000 / 350 {
@@ -417,7 +415,7 @@ func TestCounter(t *testing.T) {
 	}
 }
 
-// TestThreshold prunes as cachelib does: first what has expired, then the soonest to expire.
+// TestThreshold deletes expired sessions first, then those that expire soonest, as cachelib does.
 func TestThreshold(t *testing.T) {
 	for _, counts := range []bool{true, false} {
 		var c clock
@@ -443,13 +441,13 @@ func TestThreshold(t *testing.T) {
 		c.advance(2 * time.Minute)
 		save(t, s, key(11), nil, pickle(11), 2*time.Hour)
 		if evicted != 0 {
-			t.Errorf("%d had to go", evicted)
+			t.Errorf("%d were evicted", evicted)
 		}
 		for i := 12; i < 16; i++ {
 			save(t, s, key(i), nil, pickle(i), 2*time.Hour)
 		}
 		if evicted == 0 || evicted > 5 {
-			t.Errorf("%d had to go", evicted)
+			t.Errorf("%d were evicted", evicted)
 		}
 		for i := range 16 {
 			e, err := s.Get(t.Context(), key(i))
@@ -470,7 +468,7 @@ func TestThreshold(t *testing.T) {
 	}
 }
 
-// TestWriters has 64 of them, through two stores, change one session and make others.
+// TestWriters changes one session and creates others from 64 goroutines and two stores.
 func TestWriters(t *testing.T) {
 	dir := t.TempDir()
 	writeCounter(t, dir, byMD5, modern, 0)
@@ -524,7 +522,7 @@ func TestWriters(t *testing.T) {
 	}
 }
 
-// TestApp has an app save a session in the moment before ours is put in its place.
+// TestApp saves a session as the app would, just before ours is renamed into place.
 func TestApp(t *testing.T) {
 	s := openTemp(t, Options{})
 	save(t, s, sid, nil, pickle(1), time.Hour)
@@ -547,7 +545,7 @@ func TestApp(t *testing.T) {
 	if e, err := s.CompareAndSet(t.Context(), sid, pickle(1), pickle(3), time.Hour); err != sessionstore.ErrConflict || !bytes.Equal(e.Value, pickle(2)) {
 		t.Errorf("%v, %v", e, err)
 	}
-	// Where nothing was, the app has made one.
+	// There was no file; the app has created one.
 	w2 := writing{store: s, path: f.file.Name(), value: pickle(3), ttl: time.Hour}
 	defer w2.discard()
 	if placed, err := w2.replace(t.Context(), nil); placed || err != nil {
@@ -556,7 +554,7 @@ func TestApp(t *testing.T) {
 	want(t, s, sid, pickle(2))
 }
 
-// TestNoRight has a folder that cannot be written to.
+// TestNoRight uses a folder that cannot be written to.
 func TestNoRight(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(dir, nil, 0o600); err != nil {

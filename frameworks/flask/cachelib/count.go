@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// counter is what the file in which cachelib counts the others says.
+// counter is the content of cachelib's counter file.
 type counter struct {
 	n    int64
 	form form
@@ -38,8 +38,9 @@ func (s *Store) counted() (c counter, ok bool) {
 	return c, ok
 }
 
-// count adds to the counter, if there is one. It is called in turn; an app's own change at this
-// moment may be lost, as among the app's own processes: cachelib counts anew when an app starts.
+// count adds delta to the counter, if there is one. The caller holds the lock. A concurrent change
+// by an app may be lost, as it may between the app's own processes: cachelib recounts when an app
+// starts.
 func (s *Store) count(delta int64) {
 	if c, ok := s.counted(); ok {
 		c.n += delta
@@ -47,7 +48,7 @@ func (s *Store) count(delta int64) {
 	}
 }
 
-// setCount writes the counter. That it fails harms nobody: the session is saved.
+// setCount writes the counter. A failure is ignored: the session itself is saved.
 func (s *Store) setCount(c counter) {
 	value := binary.LittleEndian.AppendUint32([]byte{opProto, 2, opBinInt}, uint32(max(c.n, 0)))
 	raw := content{form: c.form, expiry: never, value: append(value, opStop)}.append(nil)
@@ -57,11 +58,11 @@ func (s *Store) setCount(c counter) {
 	}
 }
 
-// formSample is how many files are looked at for the form of a new one.
+// formSample is how many files are read to find the form for a new one.
 const formSample = 100
 
-// newForm returns the form that the app's cachelib reads: that of its counter, which it writes
-// whenever it starts, or else of the latest file. In an empty folder it is the modern one.
+// newForm returns the form that the app's cachelib reads: that of its counter, which it rewrites at
+// each start, else that of the latest file, else the modern one.
 func (s *Store) newForm() form {
 	if c, ok := s.counted(); ok {
 		return c.form
@@ -70,8 +71,8 @@ func (s *Store) newForm() form {
 	return is
 }
 
-// latest returns the form and the name of the latest file, of a sample. In an empty folder they are
-// the modern ones.
+// latest returns the form and the naming of the latest file in a sample: the modern ones if the
+// folder is empty.
 func (s *Store) latest() (is form, named naming) {
 	is, latest := modern, time.Time{}
 	left := formSample
@@ -88,7 +89,7 @@ func (s *Store) latest() (is form, named naming) {
 	return is, named
 }
 
-// each calls look for every file that cachelib counts, until it returns false.
+// each calls look for every file that cachelib counts, until look returns false.
 func (s *Store) each(look func(path string) bool) error {
 	dir, err := os.Open(s.o.Dir)
 	if err != nil {
@@ -111,7 +112,8 @@ func (s *Store) each(look func(path string) bool) error {
 	}
 }
 
-// prune makes room for a new session, if there are more than the threshold. It is called in turn.
+// prune makes room for a new session if there are more than the threshold. The caller holds the
+// lock.
 func (s *Store) prune() {
 	threshold := s.threshold.Load()
 	if threshold <= 0 {
@@ -167,7 +169,7 @@ func (s *Store) prune() {
 	}
 }
 
-// peek reads the beginning of a file: its value is cut off.
+// peek reads the beginning of a file: enough for its expiry.
 func peek(path string) (content, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|folder.OpenFlags, 0)
 	if err != nil {

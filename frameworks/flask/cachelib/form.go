@@ -10,14 +10,14 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// form is how a file begins. What follows is the value's pickle: cachelib writes the highest
-// protocol that its Python has, 2 at least.
+// form is how the expiry is written at the beginning of a file. The pickled value follows, in the
+// highest protocol of the app's Python, at least 2.
 type form int
 
 const (
-	// modern is that of cachelib since 0.7: the expiry as an unsigned C int.
+	// modern is the form of cachelib 0.7 and later: the expiry as an unsigned C int.
 	modern form = iota
-	// pickled is that of cachelib before 0.7: the expiry as a pickle of its own.
+	// pickled is the form of cachelib before 0.7: the expiry as a separate pickle.
 	pickled
 )
 
@@ -25,33 +25,33 @@ const (
 	// modernLen is the length of the expiry in the modern form.
 	modernLen = 4
 
-	// maxPickled is more than a pickled expiry ever takes.
+	// maxPickled is longer than any pickled expiry.
 	maxPickled = 32
 
 	maxFile = maxPickled + sessionstore.MaxValue
 )
 
-// never is the expiry of what does not expire.
+// never is the expiry of a session that does not expire.
 const never = 0
 
 var (
-	errForeign  = fmt.Errorf("%w: it is not a file of cachelib's, and is left alone", sessionstore.ErrRecord)
-	errTooLarge = fmt.Errorf("%w: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
+	errForeign  = fmt.Errorf("%w: not a file of cachelib, left unchanged", sessionstore.ErrRecord)
+	errTooLarge = fmt.Errorf("%w: file is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
 )
 
-// content is what a file holds.
+// content is the content of a file.
 type content struct {
 	form   form
-	expiry int64 // Unix seconds, the last in which it is valid, or never
+	expiry int64 // Unix time of the last valid second, or never
 	value  []byte
 
-	// at is where the four bytes of the expiry are, 0 or greater if there are four.
+	// at is the offset of a four-byte expiry, or -1 if it is not in four bytes.
 	at int
 }
 
-// parse reads a file. The forms cannot be mistaken for each other: where the one has the beginning
-// of the value (0x80) the other has the highest byte of an expiry before 2038, the end of the first
-// pickle, or a length's upper byte.
+// parse reads a file. The two forms cannot be confused: where the modern one has the first byte of
+// the value (0x80), the pickled one has the highest byte of an expiry before 2038, the end of the
+// first pickle, or the upper byte of a length.
 func parse(raw []byte) (content, error) {
 	c, ok := parsePickled(raw)
 	if !ok {
@@ -70,8 +70,7 @@ func parse(raw []byte) (content, error) {
 	}
 }
 
-// Content returns the value in a file of cachelib's, and when it expires: the zero time if it does
-// not.
+// Content returns the value in a cachelib file and its expiry: the zero time if it never expires.
 func Content(file []byte) (value []byte, expiry time.Time, ok bool) {
 	c, err := parse(file)
 	if err != nil {
@@ -83,12 +82,12 @@ func Content(file []byte) (value []byte, expiry time.Time, ok bool) {
 	return c.value, expiry, true
 }
 
-// isPickle reports whether a value begins as a pickle of protocol 2 or later does.
+// isPickle reports whether a value begins like a pickle of protocol 2 or later.
 func isPickle(value []byte) bool {
 	return len(value) > 2 && value[0] == opProto && 2 <= value[1] && value[1] <= 5
 }
 
-// The opcodes of the pickle of a number.
+// The opcodes of a pickled number.
 const (
 	opProto    = 0x80
 	opFrame    = 0x95
@@ -107,13 +106,13 @@ func parsePickled(raw []byte) (content, bool) {
 		return content{}, false
 	case n == never:
 	case n <= math.MaxUint16, raw[0] == opProto && raw[2] != opFrame:
-		return content{}, false // no time in this century, or not as Python writes one
+		return content{}, false // not a time of this century, or not the way Python writes it
 	}
 	return content{pickled, n, raw[end:], at}, true
 }
 
-// number reads a pickle that is a number, of any protocol, as Python writes it. At is where the
-// four bytes of a BININT are, or else -1; end is where the pickle ends.
+// number reads a pickled number of any protocol, as Python writes it. at is the offset of the four
+// bytes of a BININT, or -1; end is the offset after the pickle.
 func number(raw []byte) (n int64, at, end int, ok bool) {
 	b, frame := raw, -1
 	if len(b) > 2 && b[0] == opProto && 2 <= b[1] && b[1] <= 5 {
@@ -132,12 +131,12 @@ func number(raw []byte) (n int64, at, end int, ok bool) {
 	switch {
 	case op == opBinInt1 && len(b) > 1:
 		n, b = int64(b[0]), b[1:]
-	case op == opBinInt2 && len(b) > 2 && b[1] > 0: // or it would be a BININT1
+	case op == opBinInt2 && len(b) > 2 && b[1] > 0: // smaller numbers are written as BININT1
 		n, b = int64(binary.LittleEndian.Uint16(b)), b[2:]
 	case op == opBinInt && len(b) > 4:
 		at = len(raw) - len(b)
 		n, b = int64(int32(binary.LittleEndian.Uint32(b))), b[4:]
-	case op == opLong1 && frame >= 0 && len(b) > 6 && b[0] == 5 && b[5] < 0x80: // five bytes: beyond 2038
+	case op == opLong1 && frame >= 0 && len(b) > 6 && b[0] == 5 && b[5] < 0x80: // five bytes: after 2038
 		n, b = int64(binary.LittleEndian.Uint32(b[1:]))|int64(b[5])<<32, b[6:]
 	case op == opLongText:
 		digits := 0
@@ -158,7 +157,7 @@ func number(raw []byte) (n int64, at, end int, ok bool) {
 	return n, at, len(raw) - len(b) + 1, true
 }
 
-// append is the reverse of parse. It writes pickles of protocol 1, as every cachelib reads them.
+// append is the reverse of parse. It writes pickles of protocol 1, which every cachelib reads.
 func (c content) append(b []byte) []byte {
 	switch {
 	case c.form == modern:
@@ -173,7 +172,7 @@ func (c content) append(b []byte) []byte {
 	return append(b, c.value...)
 }
 
-// expiryBytes are those to put at content.at, if four bytes are enough.
+// expiryBytes returns the bytes for content.at, if four bytes are enough.
 func (c content) expiryBytes(expiry int64) ([]byte, bool) {
 	switch {
 	case c.at < 0, expiry > math.MaxInt32:

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// FuzzParse reads files of any kind. What is taken for a session can be written so that it is read
-// the same again, and only one form fits.
+// FuzzParse checks that whatever is parsed as a session reads back the same after writing, and that
+// only one form fits.
 func FuzzParse(f *testing.F) {
 	value := "\x80\x05\x95\n\x00\x00\x00\x00\x00\x00\x00}\x94\x8c\x01a\x94K\x01s."
 	for _, head := range []string{
@@ -16,13 +16,13 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(head + value))
 		f.Add([]byte(head))
 	}
-	f.Add([]byte("\x80\x05\x950\x80\x0500000J0000.\x80\x050")) // a frame of another length
-	f.Add([]byte("M\x00\x00.\x80\x050"))                       // a number that is longer than it need be
+	f.Add([]byte("\x80\x05\x950\x80\x0500000J0000.\x80\x050")) // a frame of the wrong length
+	f.Add([]byte("M\x00\x00.\x80\x050"))                       // a number that is longer than necessary
 	f.Add([]byte("\x8a\x0500\x80\x050.\x80\x050"))             // an opcode of another protocol
 	f.Add([]byte("\x80\x03J0\x80\x030.\x80\x030"))             // a protocol that cachelib did not use
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if _, old := parsePickled(raw); old && len(raw) >= modernLen && isPickle(raw[modernLen:]) {
-			t.Fatalf("%q is in both forms", raw)
+			t.Fatalf("%q is valid in both forms", raw)
 		}
 		c, err := parse(raw)
 		if err != nil {

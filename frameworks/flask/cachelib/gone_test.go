@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestFolderThatGoesAway takes the folder away while it is in use: an error until it is back, and
-// none is made in its place.
+// TestFolderThatGoesAway removes the folder while it is in use: operations fail until it is back,
+// and no new folder is created.
 func TestFolderThatGoesAway(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "sessions")
@@ -37,7 +37,7 @@ func TestFolderThatGoesAway(t *testing.T) {
 		}
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("one was made in its place: %v", err)
+		t.Errorf("a new folder was created: %v", err)
 	}
 	if err := os.Rename(dir+".aside", dir); err != nil {
 		t.Fatal(err)

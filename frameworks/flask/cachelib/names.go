@@ -1,27 +1,27 @@
 package cachelib
 
 import (
-	"crypto/md5" // what cachelib names files by: it protects nothing
+	"crypto/md5" // cachelib's file names: not for security
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
 	"time"
 )
 
-// naming is how the names of files are made of keys.
+// naming is how a file's name is made from its key.
 type naming int
 
 const (
-	// bySHA256 is that of cachelib since 0.16.
+	// bySHA256 is the naming of cachelib 0.16 and later.
 	bySHA256 naming = iota
-	// byMD5 is that of cachelib before 0.16.
+	// byMD5 is the naming of cachelib before 0.16.
 	byMD5
 )
 
-// namings are all, the latest first.
+// namings are all namings, the latest first.
 var namings = []naming{bySHA256, byMD5}
 
-// of returns the name of a key's file.
+// of returns the file name of a key.
 func (n naming) of(key string) string {
 	if n == byMD5 {
 		sum := md5.Sum([]byte(key))
@@ -31,7 +31,7 @@ func (n naming) of(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// namingOf returns how a name was made.
+// namingOf returns the naming that made a file name.
 func namingOf(name string) naming {
 	if len(name) == hex.EncodedLen(md5.Size) {
 		return byMD5
@@ -39,15 +39,16 @@ func namingOf(name string) naming {
 	return bySHA256
 }
 
-// countKey is the key of the file in which cachelib counts the others, an entry like any other.
-// Where an app has no threshold, it counts nothing.
+// countKey is the key under which cachelib counts its files. Apps without a threshold have no
+// counter.
 const countKey = "__wz_cache_count"
 
-// countNames are the names that the counter may have.
+// countNames are the possible file names of the counter.
 var countNames = map[string]naming{bySHA256.of(countKey): bySHA256, byMD5.of(countKey): byMD5}
 
-// naming returns how the app's cachelib makes names: as its counter's, which it writes whenever it
-// starts. After an upgrade there are two; the later one counts. It reports false if there is none.
+// naming returns the naming of the app's cachelib: that of its counter, which it rewrites at each
+// start. After an upgrade there are two counters; the later one decides. known is false if there is
+// no counter.
 func (s *Store) naming() (is naming, known bool) {
 	var latest time.Time
 	for _, n := range namings {
@@ -59,8 +60,8 @@ func (s *Store) naming() (is naming, known bool) {
 	return is, known
 }
 
-// locate returns where the file of a key is, or would be if one is made: without a counter, as the
-// latest file is named.
+// locate returns the path of a key's file; makes says that it may be created. Without a counter, a
+// new file gets the naming of the latest file.
 func (s *Store) locate(key string, makes bool) string {
 	if n, known := s.naming(); known {
 		return s.path(n.of(key))

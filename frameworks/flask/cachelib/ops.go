@@ -15,16 +15,16 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// found is an open file. As long as it is open no other has its number, so that it can be told
-// whether it is still the one under its name.
+// found is an open file. While it is open, no other file gets its inode number, so stays can tell
+// whether the name still leads to it.
 type found struct {
 	content
 	file *os.File
 	info fs.FileInfo
 }
 
-// find opens and reads the file, to be written too if flag says so. It returns nil if there is
-// none.
+// find opens and reads a file; flag is os.O_RDONLY or os.O_RDWR. It returns nil if there is no
+// file.
 func find(path string, flag int) (*found, error) {
 	file, err := os.OpenFile(path, flag|folder.OpenFlags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -44,7 +44,7 @@ func find(path string, flag int) (*found, error) {
 	return f, nil
 }
 
-// read reads no more than a session can have.
+// read reads at most as much as a session can have.
 func read(file *os.File, info fs.FileInfo) (content, error) {
 	switch {
 	case !info.Mode().IsRegular():
@@ -65,7 +65,7 @@ func (f *found) close() {
 	}
 }
 
-// stays reports whether the file is still the one under the name; nil stands for none.
+// stays reports whether path still leads to this file, or to none if f is nil.
 func (f *found) stays(path string) bool {
 	info, err := os.Lstat(path)
 	if f == nil {
@@ -74,7 +74,7 @@ func (f *found) stays(path string) bool {
 	return err == nil && os.SameFile(f.info, info)
 }
 
-// live returns what is there, and may be the zero Entry.
+// live returns the entry of a file: the zero Entry if f is nil or has expired.
 func (s *Store) live(f *found) sessionstore.Entry {
 	if f == nil {
 		return sessionstore.Entry{}
@@ -114,7 +114,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 	})
 }
 
-// try compares and sets. It asks to be called again if the file was replaced at this moment.
+// try compares and sets once. again says that the file was replaced meanwhile.
 func (w *writing) try(ctx context.Context, old []byte) (e sessionstore.Entry, again bool, err error) {
 	f, err := find(w.path, os.O_RDONLY)
 	if err != nil {
@@ -124,8 +124,7 @@ func (w *writing) try(ctx context.Context, old []byte) (e sessionstore.Entry, ag
 	switch e := w.store.live(f); {
 	case e.Found() && old != nil && bytes.Equal(e.Value, old), !e.Found() && old == nil:
 	case e.Found() && bytes.Equal(e.Value, w.value):
-		// Saved before, and the answer was lost, perhaps together with what it would have waited
-		// for.
+		// It was saved before, and the answer was lost: before the folder was synced, perhaps.
 		return sessionstore.Entry{}, false, folder.Sync(w.store.o.Dir)
 	default:
 		return e, false, sessionstore.ErrConflict
@@ -154,7 +153,7 @@ func (s *Store) delete(ctx context.Context, path string, old []byte) (e sessions
 	defer f.close()
 	switch e := s.live(f); {
 	case !e.Found():
-		return sessionstore.Entry{}, false, s.syncNames() // it may have been removed before, and the answer was lost
+		return sessionstore.Entry{}, false, s.syncNames() // a retry: the first answer was lost
 	case !bytes.Equal(e.Value, old):
 		return e, false, sessionstore.ErrConflict
 	}
@@ -177,7 +176,7 @@ func (s *Store) delete(ctx context.Context, path string, old []byte) (e sessions
 	return sessionstore.Entry{}, false, err
 }
 
-// syncNames has the names in the folder on disk, if there is one.
+// syncNames syncs the folder to disk, if it exists.
 func (s *Store) syncNames() error {
 	if err := folder.Sync(s.o.Dir); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -185,8 +184,9 @@ func (s *Store) syncNames() error {
 	return nil
 }
 
-// Touch implements [sessionstore.Store]. It changes the expiry in its place: if an app replaces the
-// file at this moment, the app's is not touched, and stays. What does not expire is left so.
+// Touch implements [sessionstore.Store]. It overwrites the expiry in place: if an app replaces the
+// file meanwhile, the app's new file stays as it is. A session that never expires is left
+// unchanged.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	_, err := s.do(ctx, key, false, func(path string) (sessionstore.Entry, error) {
 		f, err := find(path, os.O_RDWR)

@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// suffix ends the names of files that cachelib, in all versions, takes for unfinished ones and
+	// suffix is the end of the names that every version of cachelib takes for unfinished files and
 	// does not count.
 	suffix = ".__wz_cache"
 
-	// lockName is the file whose lock is the turn of the process that changes names in the folder.
+	// lockName is the file that a process locks while it changes names in the folder.
 	lockName = "caddy-session-lock" + suffix
 )
 
-// writing is a record on its way under its name.
+// writing is a record that is being written.
 type writing struct {
 	store *Store
 	path  string
 	value []byte
 	ttl   time.Duration
 
-	// temp is the file that has it already, in this form.
+	// temp is the file that already holds the record in this form, or empty.
 	temp string
 	form form
 }
 
-// replace puts the record in the place of f, nil if there is no file. It reports false if another
-// is there by now.
+// replace puts the record in the place of f, or creates it if f is nil. It reports false if another
+// file has appeared there.
 //
-// The record is on disk before it gets its name: whoever looks sees the one or the other, also
+// The record is on disk before it gets its name, so a reader sees the old or the new one, even
 // after a crash.
 func (w *writing) replace(ctx context.Context, f *found) (placed bool, err error) {
 	is := w.store.newForm
@@ -53,7 +53,7 @@ func (w *writing) replace(ctx context.Context, f *found) (placed bool, err error
 	return true, folder.Sync(w.store.o.Dir)
 }
 
-// prepare writes the record under another name.
+// prepare writes the record to a temporary file.
 func (w *writing) prepare(f form) (err error) {
 	if w.temp != "" && w.form == f {
 		return nil
@@ -65,7 +65,7 @@ func (w *writing) prepare(f form) (err error) {
 	return err
 }
 
-// place gives it its name, in turn.
+// place renames the temporary file, under the lock.
 func (w *writing) place(ctx context.Context, f *found) (bool, error) {
 	release, err := w.store.lock(ctx)
 	if err != nil {
@@ -74,14 +74,14 @@ func (w *writing) place(ctx context.Context, f *found) (bool, error) {
 	defer release()
 	if f == nil {
 		w.store.prune()
-		// Unlike a rename, a link replaces nothing that an app has made at this moment.
+		// Unlike a rename, a link cannot overwrite a file that an app has just created.
 		err := os.Link(w.temp, w.path)
 		switch {
 		case errors.Is(err, fs.ErrExist):
 			return false, nil
 		case err == nil:
 			w.store.count(1)
-			return true, nil // discard removes the other name
+			return true, nil // discard removes the temporary name
 		case !folder.HasNoLinks(err):
 			return false, err
 		}
@@ -99,7 +99,7 @@ func (w *writing) place(ctx context.Context, f *found) (bool, error) {
 	return true, nil
 }
 
-// discard removes what was not used.
+// discard removes an unused temporary file.
 func (w *writing) discard() {
 	if w.temp != "" {
 		_ = os.Remove(w.temp)
@@ -107,7 +107,7 @@ func (w *writing) discard() {
 	}
 }
 
-// writeTemp writes a file with a name that nobody looks at, to disk if it is worth that.
+// writeTemp writes a temporary file, and syncs it if durable.
 func (s *Store) writeTemp(raw []byte, durable bool) (string, error) {
 	var random [12]byte
 	_, _ = rand.Read(random[:])
@@ -118,7 +118,7 @@ func (s *Store) writeTemp(raw []byte, durable bool) (string, error) {
 		return "", err
 	}
 	if mode != DefaultFileMode {
-		err = file.Chmod(mode) // whatever the umask says
+		err = file.Chmod(mode) // whatever the umask is
 	}
 	if err == nil {
 		_, err = file.Write(raw)
@@ -133,7 +133,7 @@ func (s *Store) writeTemp(raw []byte, durable bool) (string, error) {
 	return path, nil
 }
 
-// open opens a file that it may make, in a folder that it may make.
+// open opens or creates a file, and creates the folder if it was never there.
 func (s *Store) open(path string, flag int) (*os.File, error) {
 	mode := fs.FileMode(s.mode.Load())
 	file, err := os.OpenFile(path, flag|folder.OpenFlags, mode)
@@ -146,14 +146,14 @@ func (s *Store) open(path string, flag int) (*os.File, error) {
 	return os.OpenFile(path, flag|folder.OpenFlags, mode)
 }
 
-// minWait and maxWait are how long to wait for another process, which holds its turn for as long as
-// a rename takes.
+// minWait and maxWait are the pauses between attempts to get the lock, which is held for the time
+// of a rename.
 const (
 	minWait = 100 * time.Microsecond
 	maxWait = 5 * time.Millisecond
 )
 
-// lock waits for our turn to change names in the folder.
+// lock waits for the lock that covers all changes of names in the folder.
 func (s *Store) lock(ctx context.Context) (release func(), err error) {
 	select {
 	case s.turn <- struct{}{}:
@@ -166,10 +166,10 @@ func (s *Store) lock(ctx context.Context) (release func(), err error) {
 		return nil, err
 	}
 	if mode := fs.FileMode(s.mode.Load()); mode != DefaultFileMode {
-		_ = file.Chmod(mode) // whatever the umask says; it may be another user's
+		_ = file.Chmod(mode) // whatever the umask is; fails if it is another user's
 	}
 	release = func() {
-		_ = file.Close() // and with it the lock
+		_ = file.Close() // releases the lock
 		<-s.turn
 	}
 	for wait := minWait; ; wait = min(2*wait, maxWait) {

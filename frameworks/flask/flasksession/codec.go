@@ -1,4 +1,5 @@
-// Package flasksession shares the sessions that Flask-Session, 0.3 to 0.8, keeps in a store, in each of its serializations.
+// Package flasksession shares the sessions that Flask-Session 0.3 to 0.8 keeps in a store, in each
+// of its serializations.
 package flasksession
 
 import (
@@ -10,34 +11,37 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// DefaultKeyPrefix is Flask-Session's default for SESSION_KEY_PREFIX.
-const DefaultKeyPrefix = "session:"
+// defaultKeyPrefix is Flask-Session's default for SESSION_KEY_PREFIX.
+const defaultKeyPrefix = "session:"
 
-// maxID is the length of the longest id, in bytes. Flask-Session's own have 36 (a UUID, up to 0.5) or 43.
+// maxID is the longest id, in bytes. Flask-Session's own ids have 36 bytes (a UUID, up to 0.5) or
+// 43.
 const maxID = 128
 
 // Options configure a [Codec].
 type Options struct {
-	// KeyPrefix stands before the id in a key: the app's SESSION_KEY_PREFIX.
+	// KeyPrefix is what a key has before the id: the app's SESSION_KEY_PREFIX.
 	KeyPrefix string
 
-	// Serialization is what new records are written in.
+	// Serialization is the serialization of new records. Default: [Auto].
 	Serialization Serialization
 }
 
-// Codec is the [sessionstore.ForeignCodec] of these records. It is made by [New] and safe for concurrent use.
+// Codec is the [sessionstore.ForeignCodec] of Flask-Session's records. Make one with [New]. It is
+// safe for concurrent use.
 //
-// The data are JSON with the types of Python that JSON does not have tagged as Flask tags them, and markers for what has no
-// tag, but for _permanent and _flashes, which are the record's Permanent and Flash. A record that was read is written back in its own
-// serialization, with all types and values of what has not changed.
+// Data is JSON. A value of a type that JSON lacks is tagged as Flask tags it; if Flask has no tag
+// for it, a marker stands for it. _permanent and _flashes are not in Data: they are the record's
+// Permanent and Flash. A record is written back in the serialization that it was read in, and every
+// value that has not changed keeps its type.
 type Codec struct {
 	opts Options
 
-	// seen is the serialization of the record that was read last.
+	// seen is the form of the record that was read last.
 	seen atomic.Pointer[form]
 }
 
-// New returns a codec.
+// New returns a codec with these options.
 func New(opts Options) *Codec { return &Codec{opts: opts} }
 
 // NewID implements [sessionstore.ForeignCodec].
@@ -59,20 +63,20 @@ func (*Codec) ValidID(id string) bool {
 // Key implements [sessionstore.Codec].
 func (c *Codec) Key(id, _ string) string { return c.opts.KeyPrefix + id }
 
-// The members of a session that are Flask's own.
+// Members of a session that belong to Flask itself.
 const (
 	permanentKey = "_permanent"
 	flashesKey   = "_flashes"
 )
 
-// origin is what a record was read from.
+// origin is the decoded form of a record, before it is changed.
 type origin struct {
 	form form
 	dict *python.Dict
 }
 
-// FormOf names the serialization of a record that was read, such as "pickle, protocol 4".
-func FormOf(r *sessionstore.Record) string {
+// formOf names the serialization that a record was read in, such as "pickle, protocol 4".
+func formOf(r *sessionstore.Record) string {
 	was, ok := r.Origin.(*origin)
 	switch {
 	case !ok:
@@ -84,10 +88,11 @@ func FormOf(r *sessionstore.Record) string {
 	}
 }
 
-// Decode implements [sessionstore.Codec]. A value that is larger than any record is not looked at.
+// Decode implements [sessionstore.Codec]. It returns [sessionstore.ErrRecord] if value is not a
+// record of Flask-Session or is larger than [sessionstore.MaxRecord].
 func (c *Codec) Decode(value []byte, r *sessionstore.Record) error {
 	if len(value) > sessionstore.MaxRecord {
-		return fmt.Errorf("%w: it has %d bytes, at most %d are read", sessionstore.ErrRecord, len(value), sessionstore.MaxRecord)
+		return fmt.Errorf("%w: record of %d bytes exceeds the limit of %d", sessionstore.ErrRecord, len(value), sessionstore.MaxRecord)
 	}
 	dict, found, err := decode(value)
 	if err != nil {
@@ -112,8 +117,9 @@ func (c *Codec) Decode(value []byte, r *sessionstore.Record) error {
 	return nil
 }
 
-// Encode implements [sessionstore.Codec]. It returns [sessionstore.ErrInvalid] if the serialization cannot hold the data, and
-// [sessionstore.ErrTooLarge].
+// Encode implements [sessionstore.Codec]. It returns [sessionstore.ErrInvalid] if the serialization
+// cannot hold the data, and [sessionstore.ErrTooLarge] if the record would exceed
+// [sessionstore.MaxRecord].
 func (c *Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	was, _ := r.Origin.(*origin)
 	if was == nil {
@@ -125,12 +131,12 @@ func (c *Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	}
 	value, err := was.form.encode(dict)
 	if err == nil && len(value) > sessionstore.MaxRecord {
-		err = fmt.Errorf("%w: a record of %d bytes, at most %d are kept", sessionstore.ErrTooLarge, len(value), sessionstore.MaxRecord)
+		err = fmt.Errorf("%w: record of %d bytes exceeds the limit of %d", sessionstore.ErrTooLarge, len(value), sessionstore.MaxRecord)
 	}
 	return value, err
 }
 
-// newForm is what a new record is written in.
+// newForm returns the form of a new record.
 func (c *Codec) newForm() form {
 	if c.opts.Serialization != Auto {
 		return form{c.opts.Serialization, newProtocol}
@@ -141,15 +147,15 @@ func (c *Codec) newForm() form {
 	return form{Pickle, newProtocol}
 }
 
-// merge returns what the dict of a record has become, in the order that it had.
+// merge returns the changed dict of a record, in its former order.
 func merge(was *origin, r *sessionstore.Record) (*python.Dict, error) {
 	doc, err := jsondoc.Parse(r.Data, jsondoc.MaxDepth)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its data are damaged", sessionstore.ErrRecord)
+		return nil, fmt.Errorf("%w: data is corrupt", sessionstore.ErrRecord)
 	}
 	for name := range doc.Members() {
 		if name == permanentKey || name == flashesKey {
-			return nil, fmt.Errorf("%w: %s is Flask's own, and has a header of its own here", sessionstore.ErrInvalid, name)
+			return nil, fmt.Errorf("%w: %s belongs to Flask and cannot be set as data: use its header", sessionstore.ErrInvalid, name)
 		}
 	}
 	data, err := python.Merge(was.dict.Without(permanentKey, flashesKey), doc, was.form.maker())
@@ -191,7 +197,8 @@ func merge(was *origin, r *sessionstore.Record) (*python.Dict, error) {
 	return dict, nil
 }
 
-// permanence is what stands under _permanent, or nothing: what stood there stays if it means the same.
+// permanence returns the value of _permanent, or nil for none: the former value stays if its truth
+// is the same.
 func permanence(was *python.Dict, permanent bool) python.Value {
 	v, found := was.Get(permanentKey)
 	switch {

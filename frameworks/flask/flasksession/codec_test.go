@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// The same session, as each version and format of Flask-Session writes it.
+// One session, as each version and serialization of Flask-Session writes it.
 var written = map[string]string{
 	"msgpack":           "\x82\xaa_permanent\xc3\xa3uid\xa6bmakan",
 	"json":              `{"_permanent":true,"uid":"bmakan"}`,
@@ -19,14 +19,14 @@ var written = map[string]string{
 	"pickle protocol 0": "(dp0\nV_permanent\np1\nI01\nsVuid\np2\nVbmakan\np3\ns.",
 }
 
-// prefixes are how a value that was written again begins.
+// prefixes are how each serialization begins when it is written back.
 var prefixes = map[string]string{
 	"msgpack": "\x83\xaa_permanent\xc3\xa3uid", "json": `{"_permanent":true,"uid":"bmakan","n":1}`, "pickle protocol 4": "\x80\x04}(\x8c",
 	"pickle protocol 3": "\x80\x03}(X", "pickle protocol 2": "\x80\x02}(X", "pickle protocol 0": "(dV_permanent\nI01\nsVuid\n",
 }
 
 func newCodec(s flasksession.Serialization) *flasksession.Codec {
-	return flasksession.New(flasksession.Options{KeyPrefix: flasksession.DefaultKeyPrefix, Serialization: s})
+	return flasksession.New(flasksession.Options{KeyPrefix: "session:", Serialization: s})
 }
 
 func decode(t *testing.T, c *flasksession.Codec, value string) sessionstore.Record {
@@ -47,10 +47,10 @@ func encode(t *testing.T, c *flasksession.Codec, rec *sessionstore.Record) strin
 	return string(value)
 }
 
-func TestEachSerializationIsWrittenBackInItself(t *testing.T) {
+func TestSerializationIsKept(t *testing.T) {
 	for name, value := range written {
 		t.Run(name, func(t *testing.T) {
-			c := newCodec(flasksession.JSON) // what others are written in
+			c := newCodec(flasksession.JSON) // the serialization of new records, not of these
 			rec := decode(t, c, value)
 			if !rec.Permanent || string(rec.Data) != `{"uid":"bmakan"}` || rec.Flash != nil {
 				t.Fatalf("%t %s %s", rec.Permanent, rec.Data, rec.Flash)
@@ -58,7 +58,7 @@ func TestEachSerializationIsWrittenBackInItself(t *testing.T) {
 			rec.Data = []byte(`{"uid":"bmakan","n":1}`)
 			again := encode(t, c, &rec)
 			if !strings.HasPrefix(again, prefixes[name]) {
-				t.Errorf("it begins %.20q", again)
+				t.Errorf("record begins with %.20q", again)
 			}
 			rec = decode(t, c, again)
 			if !rec.Permanent || string(rec.Data) != `{"uid":"bmakan","n":1}` {
@@ -104,13 +104,13 @@ func TestPermanence(t *testing.T) {
 		rec := decode(t, c, test.before)
 		rec.Permanent = test.now == "yes"
 		if got := encode(t, c, &rec); got != test.after {
-			t.Errorf("%s becomes %s, want %s", test.before, got, test.after)
+			t.Errorf("%s became %s, want %s", test.before, got, test.after)
 		}
 	}
 }
 
 func TestMessages(t *testing.T) {
-	// [("info", "hello"), ("info", Markup("<b>")), ["x", "list"]], as Python 3.11 pickles it.
+	// [("info", "hello"), ("info", Markup("<b>")), ["x", "list"]], pickled by Python 3.11.
 	const value = "\x80\x04}(\x8c\x08_flashes](\x8c\x04info\x8c\x05hello\x86\x8c\x04info\x8c\x0amarkupsafe\x8c\x06Markup\x93\x8c\x03<b>\x85\x81\x86](\x8c\x01x\x8c\x04listeeu."
 	c := newCodec(flasksession.Auto)
 	rec := decode(t, c, value)
@@ -118,38 +118,38 @@ func TestMessages(t *testing.T) {
 		t.Fatal(got)
 	}
 	if got := encode(t, c, &rec); got != value {
-		t.Errorf("it comes back as %q", got)
+		t.Errorf("after a round trip: %q", got)
 	}
 	rec.Flash = []byte(`[["info","<b>",["info",{" m":"<b>"}]],["error","new"]]`)
 	if got := encode(t, c, &rec); got != "\x80\x04}(\x8c\x08_flashes](\x8c\x04info\x8c\x0amarkupsafe\x8c\x06Markup\x93\x8c\x03<b>\x85\x81\x86\x8c\x05error\x8c\x03new\x86eu." {
-		t.Errorf("it is %q", got)
+		t.Errorf("record is %q", got)
 	}
 	rec.Flash = nil
 	if got := encode(t, c, &rec); got != "\x80\x04}." {
-		t.Errorf("without messages it is %q", got)
+		t.Errorf("record without messages is %q", got)
 	}
 }
 
-func TestAttackRecordsThatAreNotUnderstood(t *testing.T) {
+func TestAttackUnreadableRecords(t *testing.T) {
 	c := newCodec(flasksession.Auto)
 	for name, value := range map[string]string{
-		"nothing":                 "",
-		"random bytes":            "\x8f\x12\x9a\x00\xff\x17",
-		"text":                    "hello",
-		"one of ours":             "\xc1aaaaaaaaaaaaaaaaaaaaaaaaa",
-		"a small MessagePack":     "\x05",
-		"truncated pickle":        written["pickle protocol 4"][:40],
-		"truncated MessagePack":   written["msgpack"][:20],
-		"truncated JSON":          written["json"][:20],
-		"a pickle and more":       written["pickle protocol 4"] + "x",
-		"a call":                  "\x80\x04}\x8c\x01a\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85Rs.",
-		"50 MB":                   "\x80\x04" + strings.Repeat("]", 50<<20),
-		"JSON of two":             `{"a":1}{"a":2}`,
-		"messages that are none":  `{"_flashes":"x"}`,
-		"messages of one":         `{"_flashes":[["x"]]}`,
-		"a MessagePack of 4 GiB":  "\xdf\xff\xff\xff\xff",
-		"deep JSON":               `{"a":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`,
-		"a list of lists of 2^60": "\x80\x02}U\x01a]" + strings.Repeat("q\x00]h\x00ah\x00a", 60) + "s.",
+		"nothing":                        "",
+		"random bytes":                   "\x8f\x12\x9a\x00\xff\x17",
+		"text":                           "hello",
+		"a native record":                "\xc1aaaaaaaaaaaaaaaaaaaaaaaaa",
+		"a small MessagePack":            "\x05",
+		"truncated pickle":               written["pickle protocol 4"][:40],
+		"truncated MessagePack":          written["msgpack"][:20],
+		"truncated JSON":                 written["json"][:20],
+		"a pickle with trailing bytes":   written["pickle protocol 4"] + "x",
+		"a call":                         "\x80\x04}\x8c\x01a\x8c\x05posix\x8c\x06system\x93\x8c\x02id\x85Rs.",
+		"50 MB":                          "\x80\x04" + strings.Repeat("]", 50<<20),
+		"two JSON values":                `{"a":1}{"a":2}`,
+		"messages that are not messages": `{"_flashes":"x"}`,
+		"a message without a category":   `{"_flashes":[["x"]]}`,
+		"a MessagePack of 4 GiB":         "\xdf\xff\xff\xff\xff",
+		"deep JSON":                      `{"a":` + strings.Repeat("[", 100000) + strings.Repeat("]", 100000) + `}`,
+		"a list of lists of 2^60":        "\x80\x02}U\x01a]" + strings.Repeat("q\x00]h\x00ah\x00a", 60) + "s.",
 	} {
 		t.Run(name, func(t *testing.T) {
 			rec := sessionstore.Record{Data: []byte("untouched")}
@@ -160,16 +160,16 @@ func TestAttackRecordsThatAreNotUnderstood(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeWritten(t *testing.T) {
+func TestDataThatCannotBeWritten(t *testing.T) {
 	for name, test := range map[string]struct {
 		before, data string
 		want         error
 	}{
 		"permanence as data":            {`{}`, `{"_permanent":true}`, sessionstore.ErrInvalid},
 		"messages as data":              {`{}`, `{"_flashes":[]}`, sessionstore.ErrInvalid},
-		"a marker of nothing":           {`{}`, `{"a":{" o":"app.Own#0123456789ab"}}`, sessionstore.ErrInvalid},
+		"an unknown marker":             {`{}`, `{"a":{" o":"app.Own#0123456789ab"}}`, sessionstore.ErrInvalid},
 		"Markup, which msgspec refuses": {written["msgpack"], `{"a":{" m":"<b>"}}`, sessionstore.ErrInvalid},
-		"more than a record holds":      {`{}`, `{"a":"` + strings.Repeat("x", sessionstore.MaxRecord) + `"}`, sessionstore.ErrTooLarge},
+		"a record over the limit":       {`{}`, `{"a":"` + strings.Repeat("x", sessionstore.MaxRecord) + `"}`, sessionstore.ErrTooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCodec(flasksession.Auto)
@@ -223,10 +223,10 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if err := c.Decode(again, &back); err != nil {
-			t.Fatalf("what was encoded cannot be decoded: %v", err)
+			t.Fatalf("cannot decode what was encoded: %v", err)
 		}
 		if string(back.Data) != string(rec.Data) || string(back.Flash) != string(rec.Flash) || back.Permanent != rec.Permanent {
-			t.Errorf("%s %s comes back as %s %s", rec.Data, rec.Flash, back.Data, back.Flash)
+			t.Errorf("%s %s became %s %s", rec.Data, rec.Flash, back.Data, back.Flash)
 		}
 	})
 }

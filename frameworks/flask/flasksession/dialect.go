@@ -18,34 +18,35 @@ import (
 
 func init() { caddy.RegisterModule(new(Dialect)) }
 
-// salt is what Flask-Session tells the signatures of its cookie by.
+// salt is the salt of Flask-Session's signed cookies.
 const salt = "flask-session"
 
-// Dialect shares the sessions of a Flask app that keeps them with Flask-Session, 0.3 to 0.8, in
-// place: the store is the app's.
+// Dialect shares the sessions of a Flask app that uses Flask-Session 0.3 to 0.8, in place: the
+// store is the app's.
 type Dialect struct {
-	// The app's SECRET_KEY, which signs, and former ones, which verify too; with use_signer only.
-	// Placeholders such as {env.*} and {file.*} work.
+	// The app's SECRET_KEY, which signs the cookie, then former keys, which only verify. Needs
+	// use_signer. Placeholders such as {env.*} and {file.*} work.
 	Secret []string `json:"secret,omitempty"`
 
-	// The app's SESSION_USE_SIGNER. Default: false
+	// Whether the cookie is signed: the app's SESSION_USE_SIGNER. Default: false
 	UseSigner bool `json:"use_signer,omitempty"`
 
-	// The app's SESSION_KEY_PREFIX. Default: session:
+	// What a key has before the id: the app's SESSION_KEY_PREFIX. Default: session:
 	KeyPrefix *string `json:"key_prefix,omitempty"`
 
-	// What new sessions are written in: pickle (Flask-Session up to 0.6, and file in all versions),
-	// msgpack (0.7 and later), json (the same with SESSION_SERIALIZATION_FORMAT), or auto: that of
-	// the session that was read last, and until one was, pickle, which all versions read. A session
-	// that is there is always written back as it was found. Default: auto
+	// The serialization of new sessions: pickle (Flask-Session up to 0.6, and its file store in all
+	// versions), msgpack (0.7 and later), json (0.7 and later, with SESSION_SERIALIZATION_FORMAT),
+	// or auto: that of the session that was read last, or pickle before any was read, which all
+	// versions read. An existing session is always written back in its own serialization. Default:
+	// auto
 	Serialization string `json:"serialization,omitempty"`
 
-	// The app's PERMANENT_SESSION_LIFETIME: every session lives that long after it was last saved
-	// or touched. Default: 744h (31 days)
+	// How long a session lives after it was last saved or touched: the app's
+	// PERMANENT_SESSION_LIFETIME. Default: 744h (31 days)
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// The app's SESSION_PERMANENT: whether the cookies of sessions that begin here outlive the
-	// browser. Default: true
+	// Whether the cookies of new sessions outlive the browser: the app's SESSION_PERMANENT.
+	// Default: true
 	Permanent *bool `json:"permanent,omitempty"`
 
 	format dialects.Format
@@ -73,7 +74,7 @@ func (f *Dialect) provision() error {
 		return err
 	}
 	opts := Options{
-		KeyPrefix:     config.Or(f.KeyPrefix, DefaultKeyPrefix),
+		KeyPrefix:     config.Or(f.KeyPrefix, defaultKeyPrefix),
 		Serialization: Serialization(cmp.Or(f.Serialization, string(Auto))),
 	}
 	f.format = dialects.Format{
@@ -84,23 +85,23 @@ func (f *Dialect) provision() error {
 	return nil
 }
 
-// doubt says which setting may be another than the app's.
+// doubt says which setting probably differs from the app's.
 func doubt(cookie string, verified, useSigner bool, prefix string) string {
 	codec := New(Options{})
 	id, signature, signed := strings.Cut(cookie, ".")
 	switch {
 	case verified:
-		return fmt.Sprintf("there is no record under its key: it has expired, or the app's SESSION_KEY_PREFIX is not %q (key_prefix)", prefix)
+		return fmt.Sprintf("no record under its key: it has expired, or key_prefix %q is not the app's SESSION_KEY_PREFIX", prefix)
 	case !codec.ValidID(id) || len(id) < minID:
 		return ""
 	case !signed && useSigner:
-		return "it has no signature: use_signer must be off, unless the app has SESSION_USE_SIGNER"
+		return "it is not signed: turn use_signer off, unless the app sets SESSION_USE_SIGNER"
 	case len(signature) != signatureLen:
 		return ""
 	case useSigner:
-		return "another secret has signed it: secret must be the app's SECRET_KEY"
+		return "it was signed with another secret: set secret to the app's SECRET_KEY"
 	default:
-		return "it is signed: use_signer must be on, as the app has SESSION_USE_SIGNER"
+		return "it is signed: turn use_signer on, as the app sets SESSION_USE_SIGNER"
 	}
 }
 
@@ -119,7 +120,7 @@ func (f *Dialect) cookies() (dialects.Cookies, error) {
 	switch {
 	case f.UseSigner:
 	case f.Secret != nil:
-		return nil, errors.New("secret: the cookies are signed with it only with: use_signer on")
+		return nil, errors.New("secret: needs use_signer on, which signs the cookies")
 	default:
 		return unsigned{}, nil
 	}
@@ -130,7 +131,7 @@ func (f *Dialect) cookies() (dialects.Cookies, error) {
 	return newSigner(secrets)
 }
 
-// newSigner returns the signer of an app with use_signer on.
+// newSigner returns the signer of an app that signs its cookies.
 func newSigner(secrets []string) (dialects.Cookies, error) {
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
@@ -139,13 +140,13 @@ func newSigner(secrets []string) (dialects.Cookies, error) {
 	return signer.New(signer.Options{Keys: keys, Salt: salt, Digest: signer.SHA1, Derivation: signer.DeriveHMAC})
 }
 
-// unsigned are cookies that hold the id alone.
+// unsigned is the cookie form of an app that does not sign: the id alone.
 type unsigned struct{}
 
 // Sign implements [dialects.Cookies].
 func (unsigned) Sign(id string) string { return id }
 
-// Verify implements [dialects.Cookies]. Whether it is an id at all, the codec says.
+// Verify implements [dialects.Cookies]. The codec checks the id.
 func (unsigned) Verify(value string) (id string, stale, ok bool) { return value, false, true }
 
 // CookieName implements [dialects.Shared].
@@ -183,7 +184,7 @@ func (f *Dialect) block() config.Options {
 	}
 }
 
-// keyPrefix leaves room for the longest id in the keys that stores take.
+// keyPrefix limits the prefix so that with the longest id the key fits every store.
 func keyPrefix(to *string) config.Option {
 	return config.Matching(to, fmt.Sprintf("at most %d printable ASCII characters", maxKeyPrefix), func(text string) bool {
 		return len(text) <= maxKeyPrefix && printable(text)

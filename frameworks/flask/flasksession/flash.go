@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-var errFlashes = fmt.Errorf("%w: its messages are damaged", sessionstore.ErrRecord)
+var errFlashes = fmt.Errorf("%w: flash messages are corrupt", sessionstore.ErrRecord)
 
 // itemsOf returns the items of a list or a tuple.
 func itemsOf(v python.Value) ([]python.Value, bool) {
@@ -22,7 +22,8 @@ func itemsOf(v python.Value) ([]python.Value, bool) {
 	}
 }
 
-// pairsOf returns the messages as they stand, and the JSON of each: an array of category and message.
+// pairsOf returns the messages as they are stored, and the JSON of each: an array of category and
+// message.
 func pairsOf(v python.Value) (pairs []python.Value, texts []jsondoc.Value, err error) {
 	pairs, ok := itemsOf(v)
 	if !ok {
@@ -42,7 +43,8 @@ func pairsOf(v python.Value) (pairs []python.Value, texts []jsondoc.Value, err e
 	return pairs, texts, nil
 }
 
-// readFlashes returns the messages as a record has them: those that are no strings with what they are behind them.
+// readFlashes returns the messages in the form of a record. If one is not made of two strings, its
+// stored form follows them as a third item.
 func readFlashes(v python.Value) ([]byte, error) {
 	_, texts, err := pairsOf(v)
 	if err != nil || len(texts) == 0 {
@@ -60,7 +62,7 @@ func readFlashes(v python.Value) ([]byte, error) {
 	return jsondoc.NewArray(flashes...).AppendASCII(nil), nil
 }
 
-// shown is what a page shows of a category or a message.
+// shown is the text of a category or a message on a page.
 func shown(v jsondoc.Value) string {
 	if v.Kind() == jsondoc.Object && v.Len() == 1 {
 		for name, markup := range v.Members() {
@@ -72,7 +74,8 @@ func shown(v jsondoc.Value) string {
 	return v.String()
 }
 
-// writeFlashes is the reverse of readFlashes: messages that were there are what they were. It returns nothing if there are none.
+// writeFlashes is the reverse of readFlashes: messages that were there keep their stored form. It
+// returns nil if there are none.
 func writeFlashes(was *origin, array []byte) (python.Value, error) {
 	if len(array) == 0 {
 		return nil, nil

@@ -9,7 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Inspect implements [dialects.Inspector]. A record may be a file of cachelib's, too.
+// Inspect implements [dialects.Inspector]. input is a cookie's value, a record or a file of
+// cachelib.
 func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects.Report {
 	r := new(dialects.Report)
 	id, signature, signed := strings.Cut(string(input), ".")
@@ -17,9 +18,9 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 	case !codec.ValidID(id) || signed && !codec.ValidID(signature):
 		inspectRecord(r, input, now)
 	case len(id) < minID:
-		r.Wrong("it is neither a record nor a cookie of Flask-Session's: an id of %d characters is not one that it makes", len(id))
+		r.Wrong("neither a record nor a cookie of Flask-Session: an id of %d characters is too short", len(id))
 	case signed && len(signature) != signatureLen:
-		r.Wrong("it is neither a record nor a cookie of Flask-Session's: a signature has %d characters, and not %d", signatureLen, len(signature))
+		r.Wrong("neither a record nor a cookie of Flask-Session: a signature has %d characters, not %d", signatureLen, len(signature))
 	default:
 		inspectCookie(r, string(input), secrets, signed)
 	}
@@ -27,11 +28,11 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 }
 
 const (
-	// minID is the length of the shortest id: SESSION_ID_LENGTH is 32 bytes, and may be set to
-	// fewer.
+	// minID is the shortest id that is taken for one, in characters: the default of
+	// SESSION_ID_LENGTH is 32 bytes, but an app may set fewer.
 	minID = 8
 
-	// signatureLen is that of SHA-1 in base64url.
+	// signatureLen is the length of an HMAC-SHA1 in base64url.
 	signatureLen = 27
 )
 
@@ -39,7 +40,7 @@ func inspectCookie(r *dialects.Report, value string, secrets []string, signed bo
 	if !signed {
 		r.Add("kind", "cookie without a signature (use_signer off)")
 		if len(secrets) > 0 {
-			r.Wrong("it has no signature: with use_signer on, it is nobody's")
+			r.Wrong("no signature: with use_signer on, this cookie is not accepted")
 		}
 		return
 	}
@@ -64,7 +65,7 @@ func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
 	err := codec.Decode(value, &rec)
 	if err != nil {
 		if inside, expiry, isFile := cachelib.Content(value); isFile {
-			r.Add("in a file of cachelib's", "%s", expiring(expiry, now))
+			r.Add("file of cachelib", "%s", expiring(expiry, now))
 			err = codec.Decode(inside, &rec)
 		}
 	}
@@ -72,7 +73,7 @@ func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
 		r.Wrong("%v", err)
 		return
 	}
-	r.Add("serialization", "%s", FormOf(&rec))
+	r.Add("serialization", "%s", formOf(&rec))
 	r.Record(&rec)
 }
 

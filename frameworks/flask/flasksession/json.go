@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// jsonMaker makes new values as msgspec writes them to JSON.
+// jsonMaker makes new values in the form in which msgspec writes them to JSON.
 var jsonMaker = python.Maker{
 	Tuple:    func(items []python.Value) python.Value { return &python.List{Items: items} },
 	Bytes:    func(b string) python.Value { return python.Str(base64.StdEncoding.EncodeToString([]byte(b))) },
@@ -24,7 +24,7 @@ var jsonMaker = python.Maker{
 func decodeJSON(value []byte) (*python.Dict, error) {
 	doc, err := jsondoc.Parse(value, jsondoc.MaxDepth)
 	if err != nil || doc.Kind() != jsondoc.Object {
-		return nil, fmt.Errorf("%w: it is no JSON object", sessionstore.ErrRecord)
+		return nil, fmt.Errorf("%w: not a JSON object", sessionstore.ErrRecord)
 	}
 	return fromJSON(doc).(*python.Dict), nil
 }
@@ -58,7 +58,8 @@ func fromJSON(v jsondoc.Value) python.Value {
 	}
 }
 
-// appendJSON writes what has a place in JSON. Nothing is tagged: tags are Flask's, and msgspec does not know them.
+// appendJSON writes a value that JSON can hold. It writes no tags: they are Flask's, and msgspec
+// does not know them.
 func appendJSON(out []byte, v python.Value) ([]byte, error) {
 	switch v := v.(type) {
 	case python.None:
@@ -90,7 +91,7 @@ func appendJSON(out []byte, v python.Value) ([]byte, error) {
 	}
 }
 
-var errNotJSON = fmt.Errorf("%w: the app's JSON cannot hold one of the values", sessionstore.ErrInvalid)
+var errNotJSON = fmt.Errorf("%w: JSON of Flask-Session cannot hold one of the values", sessionstore.ErrInvalid)
 
 func appendFloat(out []byte, f float64) ([]byte, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {

@@ -9,36 +9,37 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Serialization is a form of the dict of a session.
+// Serialization is how a session's dict is written. The zero value means [Auto].
 type Serialization string
 
-// The serializations. New records are never in one that the app cannot read, if the app's own is
-// named.
+// The serializations. If one of the last three is set, new records are written in it only.
 const (
-	// Auto is that of the record that was read last; before one was, a pickle, which all versions
-	// of Flask-Session read.
+	// Auto is the serialization of the record that was read last, or [Pickle], which all versions
+	// of Flask-Session read, before any was read.
 	Auto Serialization = "auto"
-	// Pickle is the one of Flask-Session up to 0.6, and of its file store in all versions.
+	// Pickle is the serialization of Flask-Session up to 0.6, and of its file store in all
+	// versions.
 	Pickle Serialization = "pickle"
-	// MessagePack is the default since 0.7.
+	// MessagePack is the default of Flask-Session 0.7 and later.
 	MessagePack Serialization = "msgpack"
-	// JSON can be chosen since 0.7.
+	// JSON is the alternative of Flask-Session 0.7 and later.
 	JSON Serialization = "json"
 )
 
-// newProtocol is that of new pickles: Python's default from 3.8 to 3.13, and read since 3.4.
+// newProtocol is the protocol of new pickles: Python's default from 3.8 to 3.13, readable since
+// 3.4.
 const newProtocol = 4
 
-// form is how a record is written.
+// form is the serialization of a record.
 type form struct {
 	serialization Serialization
-	protocol      int // of a pickle
+	protocol      int // for Pickle only
 }
 
-var errForm = fmt.Errorf("%w: it is no record of Flask-Session", sessionstore.ErrRecord)
+var errForm = fmt.Errorf("%w: not a record of Flask-Session", sessionstore.ErrRecord)
 
-// decode reads a record in whatever form. A pickle would be an empty map for a reader of
-// MessagePack that does not mind what comes after, and JSON a small number.
+// decode reads a record in any serialization. The order of the checks matters: to a MessagePack
+// reader that ignores trailing bytes, a pickle is an empty map, and JSON is a small number.
 func decode(value []byte) (d *python.Dict, found form, err error) {
 	switch {
 	case pickle.IsPickle(value):

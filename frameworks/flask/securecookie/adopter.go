@@ -14,15 +14,15 @@ import (
 
 func init() { caddy.RegisterModule(new(Adopter)) }
 
-// Adopter takes in the sessions of a Flask app that keeps them in its own signed cookie. The app
-// runs as it is: it gets that cookie made of the session, and what it changes there is changed in
-// the session. The browser never sees it.
+// Adopter adopts the sessions of a Flask app that keeps them in its own signed cookie. The app
+// stays unchanged: the proxy gives it that cookie, made from the session, and puts into the session
+// what the app changes in it. The browser never gets the app's cookie.
 type Adopter struct {
-	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS. Placeholders such as {env.*}
-	// and {file.*} work.
+	// The app's SECRET_KEY, which signs the cookie, then its SECRET_KEY_FALLBACKS, which only
+	// verify. Placeholders such as {env.*} and {file.*} work.
 	Secret []string `json:"secret,omitempty"`
 
-	// The app's SESSION_COOKIE_NAME. Default: session
+	// The name of the app's cookie: its SESSION_COOKIE_NAME. Default: session
 	Cookie string `json:"cookie,omitempty"`
 
 	signer *Signer
@@ -53,7 +53,7 @@ func (a *Adopter) CookieName() string { return cmp.Or(a.Cookie, DefaultName) }
 
 // Form implements [adopters.Adopter].
 func (a *Adopter) Form() adopters.Form {
-	return adopters.Form{Codec: Codec{}, Client: a.signer, Atom: Tagged, Check: Check}
+	return adopters.Form{Codec: Codec{}, Client: a.signer, Atom: isTagged, Check: check}
 }
 
 // UnmarshalCaddyfile sets up the adopter from Caddyfile tokens. Syntax:

@@ -1,5 +1,6 @@
-// Package securecookie shares and adopts the sessions that Flask keeps in its own signed cookie (SecureCookieSessionInterface, Flask
-// 0.10 to 3.1): a JSON object in which types that JSON does not have are tagged, such as {" t":[1,2]} for a tuple.
+// Package securecookie shares and adopts the sessions that Flask keeps in its own signed cookie
+// (SecureCookieSessionInterface of Flask 0.10 to 3.1): a JSON object in which types that JSON lacks
+// are tagged, such as {" t":[1,2]} for a tuple.
 package securecookie
 
 import (
@@ -14,32 +15,35 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Codec is the [sessionstore.ForeignCodec] of what such a cookie holds before the time and the signature, which
-// [Signer] adds: the JSON in base64url, or "." and its zlib stream in base64url.
+// Codec is the [sessionstore.ForeignCodec] of the cookie's payload, without the time and the
+// signature that [Signer] adds: the JSON in base64url, or "." and the JSON compressed by zlib in
+// base64url.
 //
-// The data are the JSON as it stands, with its tags, and with markers such as {" o":"float#NaN"} for what is no JSON, but for
-// _permanent and _flashes, which are the record's Permanent and Flash. A message that is no string, such as Markup, is shown as its text, and what it is stands behind it.
+// Data is that JSON with its tags. A marker such as {" o":"float#NaN"} stands for what is not JSON.
+// _permanent and _flashes are not in Data: they are the record's Permanent and Flash. If a message
+// is not a string, such as Markup, its text is shown and its stored form follows as a third item.
 type Codec struct{}
 
-// NewID implements [sessionstore.ForeignCodec]. These sessions have no ids.
+// NewID implements [sessionstore.ForeignCodec]. Nothing uses it: these sessions have no ids.
 func (Codec) NewID() string { return sessionstore.NewID() }
 
-// ValidID implements [sessionstore.ForeignCodec]. These sessions have no ids.
+// ValidID implements [sessionstore.ForeignCodec]. It returns false: these sessions have no ids.
 func (Codec) ValidID(string) bool { return false }
 
 // Key implements [sessionstore.Codec].
 func (Codec) Key(_, ref string) string { return ref }
 
-// The members of a session that are Flask's own.
+// Members of a session that belong to Flask itself.
 const (
 	permanentKey = "_permanent"
 	flashesKey   = "_flashes"
 )
 
-// impermanent is the origin of a record whose _permanent was there, and false.
+// impermanent is the origin of a record that had _permanent set to false.
 type impermanent struct{}
 
-// Decode implements [sessionstore.Codec].
+// Decode implements [sessionstore.Codec]. It returns [sessionstore.ErrRecord] if the payload is not
+// a session.
 func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
 	text, err := unpack(payload)
 	if err != nil {
@@ -50,7 +54,7 @@ func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
 	}
 	doc, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil || doc.Kind() != jsondoc.Object {
-		return fmt.Errorf("%w: it holds no JSON object", sessionstore.ErrRecord)
+		return fmt.Errorf("%w: not a JSON object", sessionstore.ErrRecord)
 	}
 	*r = sessionstore.Record{}
 	for name, value := range doc.Members() {
@@ -70,7 +74,7 @@ func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
 	return nil
 }
 
-// truth is Python's bool().
+// truth is Python's bool(v).
 func truth(v jsondoc.Value) bool {
 	switch v.Kind() {
 	case jsondoc.Null:
@@ -88,23 +92,23 @@ func truth(v jsondoc.Value) bool {
 
 var zero, _ = jsondoc.Parse("0", 1)
 
-// without returns the data alone.
+// without returns the document without Flask's own members.
 func without(doc jsondoc.Value) jsondoc.Value {
 	for _, name := range []string{permanentKey, flashesKey} {
 		path, _ := jsondoc.ParsePath(name)
-		doc, _ = jsondoc.Remove(doc, path) // never fails: the path is not empty
+		doc, _ = jsondoc.Remove(doc, path) // cannot fail: the path is not empty
 	}
 	return doc
 }
 
-// Encode implements [sessionstore.Codec]. It returns [sessionstore.ErrInvalid] if a tag has a value with which Flask could not
-// read the session any more.
+// Encode implements [sessionstore.Codec]. It returns [sessionstore.ErrInvalid] if Flask could not
+// read the session because a tag has a wrong value.
 func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	doc, err := jsondoc.Parse(r.Data, jsondoc.MaxDepth)
 	if err != nil {
-		return nil, fmt.Errorf("%w: its data are damaged", sessionstore.ErrRecord)
+		return nil, fmt.Errorf("%w: data is corrupt", sessionstore.ErrRecord)
 	}
-	if err := Check(doc); err != nil {
+	if err := check(doc); err != nil {
 		return nil, err
 	}
 	flashes, err := writeFlashes(r.Flash)
@@ -121,21 +125,21 @@ func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	return pack(hideNumbers(appendSorted(nil, doc, own...))), nil
 }
 
-// Check reports whether Flask could read a session with these data: it returns [sessionstore.ErrInvalid] if a tag has a value
-// that it cannot have, or if a member is one of Flask's own.
-func Check(doc jsondoc.Value) error {
+// check returns [sessionstore.ErrInvalid] if Flask could not read a session with these data: a tag
+// has a wrong value, or a member is one of Flask's own.
+func check(doc jsondoc.Value) error {
 	for name := range doc.Members() {
 		if name == permanentKey || name == flashesKey {
-			return fmt.Errorf("%w: %s is Flask's own, and has a header of its own here", sessionstore.ErrInvalid, name)
+			return fmt.Errorf("%w: %s belongs to Flask and cannot be set as data: use its header", sessionstore.ErrInvalid, name)
 		}
 	}
 	return checkTags(doc)
 }
 
-// writers are used again, as each has more than half a megabyte of tables.
+// writers is a pool because each writer has more than 512 KiB of tables.
 var writers = sync.Pool{New: func() any { return zlib.NewWriter(io.Discard) }}
 
-// pack is how Flask puts the JSON into a cookie: it is compressed if that saves more than the dot.
+// pack encodes the JSON as Flask does: compressed if that saves more than the dot costs.
 func pack(text []byte) []byte {
 	var compressed bytes.Buffer
 	w := writers.Get().(*zlib.Writer)
@@ -149,26 +153,27 @@ func pack(text []byte) []byte {
 	return base64.RawURLEncoding.AppendEncode(nil, text)
 }
 
-// unpack is the reverse of pack. However well it is compressed, no more is read than a record may have.
+// unpack is the reverse of pack. It reads at most [sessionstore.MaxRecord] bytes, so a compression
+// bomb is harmless.
 func unpack(payload []byte) ([]byte, error) {
 	encoded, compressed := bytes.CutPrefix(payload, []byte{'.'})
 	text, err := base64.RawURLEncoding.AppendDecode(nil, encoded)
 	if err != nil {
-		return nil, fmt.Errorf("it is not base64url")
+		return nil, fmt.Errorf("payload is not base64url")
 	}
 	if !compressed {
 		return text, nil
 	}
 	r, err := zlib.NewReader(bytes.NewReader(text))
 	if err != nil {
-		return nil, fmt.Errorf("it is not compressed")
+		return nil, fmt.Errorf("payload is not zlib")
 	}
 	text, err = io.ReadAll(io.LimitReader(r, sessionstore.MaxRecord+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("it is damaged")
+		return nil, fmt.Errorf("zlib stream is corrupt")
 	case len(text) > sessionstore.MaxRecord:
-		return nil, fmt.Errorf("it is larger than %d bytes", sessionstore.MaxRecord)
+		return nil, fmt.Errorf("payload is larger than %d bytes", sessionstore.MaxRecord)
 	}
 	return text, nil
 }

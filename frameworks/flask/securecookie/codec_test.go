@@ -16,7 +16,7 @@ import (
 
 const secret = "correct horse battery staple"
 
-// Cookies of Flask 3.1.3, made with the clock at 1700000000.
+// Cookies of Flask 3.1.3, made at 1700000000.
 var cookies = []struct {
 	name, cookie, data, flash string
 	permanent                 bool
@@ -65,10 +65,10 @@ func TestCookiesOfFlask(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.HasPrefix(c.cookie, ".") && signer.Seal(again, sealed) != c.cookie {
-				t.Errorf("sealed again it is %s", signer.Seal(again, sealed)) // compressed bytes differ from one zlib to the next
+				t.Errorf("sealed again: %s", signer.Seal(again, sealed)) // the compressed bytes differ between zlib versions
 			}
 			if back := decode(t, again); !bytes.Equal(back.Data, r.Data) || !bytes.Equal(back.Flash, r.Flash) || back.Permanent != r.Permanent {
-				t.Errorf("it comes back as %s, %s, %t", back.Data, back.Flash, back.Permanent)
+				t.Errorf("after a round trip: %s, %s, %t", back.Data, back.Flash, back.Permanent)
 			}
 		})
 	}
@@ -95,8 +95,8 @@ func text(t *testing.T, payload []byte) string {
 	return string(b)
 }
 
-// What is not in the record's own fields comes back as it was.
-func TestWhatStays(t *testing.T) {
+// Data that has no field in the record comes back unchanged.
+func TestUnknownDataIsKept(t *testing.T) {
 	r := decode(t, payload(`{"a":1,"_permanent":false,"_flashes":[{" t":["m",{" m":"<b>hi</b>"}]},["list","x"]],"n":12345678901234567890123}`))
 	if string(r.Data) != `{"a":1,"n":12345678901234567890123}` || string(r.Flash) != `[["m","<b>hi</b>",["m",{" m":"<b>hi</b>"}]],["list","x"]]` || r.Permanent {
 		t.Fatalf("data %s, messages %s, permanent %t", r.Data, r.Flash, r.Permanent)
@@ -135,7 +135,7 @@ func TestTagsThatFlaskCannotRead(t *testing.T) {
 	}
 }
 
-func TestPayloadsThatAreNone(t *testing.T) {
+func TestInvalidPayloads(t *testing.T) {
 	bomb := func() []byte {
 		var b bytes.Buffer
 		w := zlib.NewWriter(&b)
@@ -147,17 +147,17 @@ func TestPayloadsThatAreNone(t *testing.T) {
 		return base64.RawURLEncoding.AppendEncode([]byte{'.'}, b.Bytes())
 	}()
 	for name, value := range map[string][]byte{
-		"nothing":            {},
-		"no base64":          []byte("!"),
-		"no JSON":            payload("what?"),
-		"a list":             payload("[]"),
-		"duplicate members":  payload(`{"a":1,"a":2}`),
-		"too deep":           payload(strings.Repeat("[", 100) + strings.Repeat("]", 100)),
-		"no zlib":            append([]byte{'.'}, payload(`{"a":1}`)...),
-		"truncated zlib":     []byte(".eJyrVkrKTFeyUqoYJkCpFgBptWC"),
-		"a zip bomb":         bomb,
-		"messages, no list":  payload(`{"_flashes":{}}`),
-		"a message of three": payload(`{"_flashes":[["a","b","c"]]}`),
+		"nothing":                      {},
+		"no base64":                    []byte("!"),
+		"no JSON":                      payload("what?"),
+		"a list":                       payload("[]"),
+		"duplicate members":            payload(`{"a":1,"a":2}`),
+		"too deep":                     payload(strings.Repeat("[", 100) + strings.Repeat("]", 100)),
+		"no zlib":                      append([]byte{'.'}, payload(`{"a":1}`)...),
+		"truncated zlib":               []byte(".eJyrVkrKTFeyUqoYJkCpFgBptWC"),
+		"a zip bomb":                   bomb,
+		"messages that are not a list": payload(`{"_flashes":{}}`),
+		"a message of three":           payload(`{"_flashes":[["a","b","c"]]}`),
 	} {
 		var r sessionstore.Record
 		if err := (securecookie.Codec{}).Decode(value, &r); !errors.Is(err, sessionstore.ErrRecord) {
@@ -173,20 +173,20 @@ func TestSignerRefuses(t *testing.T) {
 	}
 	at := time.Unix(1700000000, 0)
 	if _, _, stale, ok := signer.Open(cookies[0].cookie, at); !stale || !ok {
-		t.Errorf("a cookie of the former secret: stale %t, ok %t", stale, ok)
+		t.Errorf("a cookie signed with the former secret: stale %t, ok %t", stale, ok)
 	}
 	if _, age, _, ok := signer.Open(cookies[0].cookie, at.Add(-time.Minute)); !ok || age != 0 {
-		t.Errorf("a cookie of a clock that is ahead: age %v, ok %t", age, ok)
+		t.Errorf("a cookie from a clock that is slightly ahead: age %v, ok %t", age, ok)
 	}
 	if _, _, _, ok := signer.Open(cookies[0].cookie, at.Add(-time.Minute-time.Second)); ok {
-		t.Error("a cookie of the future is taken")
+		t.Error("a cookie from the future is accepted")
 	}
 	other, _ := securecookie.NewSigner("another app's")
 	if _, _, _, ok := other.Open(cookies[0].cookie, at); ok {
-		t.Error("another app's cookie is taken")
+		t.Error("another app's cookie is accepted")
 	}
 	if _, err := securecookie.NewSigner("a", ""); err == nil {
-		t.Error("an empty secret is taken")
+		t.Error("an empty secret is accepted")
 	}
 }
 
@@ -205,14 +205,14 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if err := (securecookie.Codec{}).Decode(out, &again); err != nil {
-			t.Fatalf("what was encoded cannot be decoded: %v", err)
+			t.Fatalf("cannot decode what was encoded: %v", err)
 		}
 		if !bytes.Equal(again.Flash, r.Flash) || again.Permanent != r.Permanent || len(again.Data) > 6*len(r.Data) {
 			t.Errorf("messages %s and %s, permanent %t and %t", r.Flash, again.Flash, r.Permanent, again.Permanent)
 		}
 		once, err := securecookie.Codec{}.Encode(&again)
 		if err != nil || !bytes.Equal(once, out) {
-			t.Errorf("encoded twice it is another: %v", err)
+			t.Errorf("the second encoding differs: %v", err)
 		}
 	})
 }

@@ -15,18 +15,19 @@ import (
 
 func init() { caddy.RegisterModule(new(Dialect)) }
 
-// Dialect shares the sessions of a Flask app that keeps them in its own signed cookie, with no
-// store: the data travel in the cookie, readable for the browser, and parallel changes overwrite
-// each other. It is the form of Flask 1.0 and later.
+// Dialect shares the sessions of a Flask app that keeps them in its own signed cookie. There is no
+// store: the browser can read the data, and parallel changes overwrite each other. New cookies have
+// the form of Flask 1.0 and later.
 type Dialect struct {
-	// The app's SECRET_KEY, which signs, and its SECRET_KEY_FALLBACKS, which verify too.
-	// Placeholders such as {env.*} and {file.*} work.
+	// The app's SECRET_KEY, which signs the cookie, then its SECRET_KEY_FALLBACKS, which only
+	// verify. Placeholders such as {env.*} and {file.*} work.
 	Secret []string `json:"secret,omitempty"`
 
-	// The app's PERMANENT_SESSION_LIFETIME. Default: 744h (31 days)
+	// How long a session lives after its cookie was last set: the app's PERMANENT_SESSION_LIFETIME.
+	// Default: 744h (31 days)
 	Lifetime caddy.Duration `json:"lifetime,omitempty"`
 
-	// Whether the cookies of sessions that begin here outlive the browser. Default: false
+	// Whether the cookies of new sessions outlive the browser. Default: false
 	Permanent bool `json:"permanent,omitempty"`
 
 	signer *Signer
@@ -66,12 +67,12 @@ func (f *Dialect) Format() dialects.Format {
 // signatureLen is the length of an HMAC-SHA1 in base64url.
 const signatureLen = 27
 
-// doubt says that the app may have another secret.
+// doubt says that the app's secret is probably another one.
 func doubt(cookie string, verified bool) string {
 	if verified || strings.Count(cookie, ".") < 2 || len(cookie)-strings.LastIndexByte(cookie, '.')-1 != signatureLen {
 		return ""
 	}
-	return "its signature is not right: secret must be the app's SECRET_KEY"
+	return "its signature is wrong: set secret to the app's SECRET_KEY"
 }
 
 // UnmarshalCaddyfile sets up the dialect from Caddyfile tokens. Syntax:

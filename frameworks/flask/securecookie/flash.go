@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// readFlashes reads Flask's list of tuples.
+// readFlashes reads Flask's list of tuples into the form of a record.
 func readFlashes(v jsondoc.Value) ([]byte, error) {
 	if v.Kind() != jsondoc.Array {
 		return nil, errFlashes
@@ -34,9 +34,9 @@ func readFlashes(v jsondoc.Value) ([]byte, error) {
 	return jsondoc.NewArray(flashes...).AppendASCII(nil), nil
 }
 
-var errFlashes = fmt.Errorf("%w: its messages are damaged", sessionstore.ErrRecord)
+var errFlashes = fmt.Errorf("%w: flash messages are corrupt", sessionstore.ErrRecord)
 
-// text is what a page shows of a category or a message.
+// text is the text of a category or a message on a page.
 func text(v jsondoc.Value) string {
 	if markup, tag, ok := tagged(v); ok && tag == tagMarkup {
 		v = markup

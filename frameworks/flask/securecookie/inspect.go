@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Inspect implements [dialects.Inspector]. There are only cookies.
+// Inspect implements [dialects.Inspector]. input is a cookie's value.
 func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects.Report {
 	r := new(dialects.Report)
 	r.Add("kind", "cookie, %d bytes", len(input))
@@ -29,7 +29,7 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 	} else {
 		r.Signature(0, false, false)
 	}
-	if payload == nil { // look into it even so: before the time and the signature
+	if payload == nil { // not verified: read what stands before the time and the signature
 		payload = beforeDot(beforeDot(input))
 	}
 	var rec sessionstore.Record
@@ -41,7 +41,7 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 	return r
 }
 
-// beforeDot returns what stands before the last dot, or nothing.
+// beforeDot returns the part before the last dot, or nil if there is none.
 func beforeDot(b []byte) []byte {
 	return b[:max(bytes.LastIndexByte(b, '.'), 0)]
 }

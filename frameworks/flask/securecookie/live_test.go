@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// program is a Flask that makes seeded sessions, and compares those that come back with them, type
-// by type.
+// program is a Python program that makes sessions of Flask from a seed, and compares those that it
+// gets back by value and type.
 const program = `
 import json, random, sys, uuid
 from datetime import datetime, timezone
@@ -66,7 +66,7 @@ else:
     print("same")
 `
 
-// Sessions of a real Flask keep every type and value when we change something else in them.
+// A session of a real Flask keeps every type and value when another part of it changes.
 func TestLiveFlask(t *testing.T) {
 	python := os.Getenv("SESSION_TEST_PYTHON")
 	if python == "" {
@@ -117,6 +117,6 @@ func TestLiveFlask(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out := run(string(input), "compare"); string(out) != "same\n" || len(made) != 200 {
-		t.Errorf("Python says %q of %d sessions", out, len(made))
+		t.Errorf("Python reports %q for %d sessions", out, len(made))
 	}
 }

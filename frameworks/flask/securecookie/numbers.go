@@ -7,21 +7,21 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// numbers are the floats that Python's json writes as no JSON has them, longest first, and the
-// markers that they are shown as.
+// numbers are the floats that Python's json writes but JSON does not allow, the longest first, and
+// the markers that stand for them.
 var numbers = []struct{ python, shown []byte }{
 	{[]byte("-Infinity"), []byte(`{" o":"float#-Infinity"}`)},
 	{[]byte("Infinity"), []byte(`{" o":"float#Infinity"}`)},
 	{[]byte("NaN"), []byte(`{" o":"float#NaN"}`)},
 }
 
-// showNumbers turns such numbers in Flask's JSON into markers.
+// showNumbers replaces these numbers in Flask's JSON with markers.
 func showNumbers(text []byte) ([]byte, error) {
 	if !bytes.Contains(text, []byte("NaN")) && !bytes.Contains(text, []byte("Infinity")) {
 		return text, nil
 	}
 	if bytes.Contains(text, []byte(`{" o":"float#`)) {
-		return nil, fmt.Errorf("%w: it holds a dict that looks like a number", sessionstore.ErrRecord)
+		return nil, fmt.Errorf("%w: a dict looks like the marker of a number", sessionstore.ErrRecord)
 	}
 	var out []byte
 	for quoted := false; len(text) > 0; {
@@ -42,8 +42,8 @@ func showNumbers(text []byte) ([]byte, error) {
 	return out, nil
 }
 
-// marker returns what the number at the beginning of a text is shown as, and its length, 0 if there
-// is none.
+// marker returns the marker of the number at the beginning of text and the number's length, or 0 if
+// there is none.
 func marker(text []byte) (shown []byte, length int) {
 	for _, n := range numbers {
 		if bytes.HasPrefix(text, n.python) {
@@ -53,8 +53,8 @@ func marker(text []byte) (shown []byte, length int) {
 	return nil, 0
 }
 
-// hideNumbers is the reverse. In no string of JSON can there be a marker: its quotes would be
-// escaped.
+// hideNumbers is the reverse of showNumbers. It cannot hit a string: there, the marker's quotes
+// would be escaped.
 func hideNumbers(text []byte) []byte {
 	for _, n := range numbers {
 		text = bytes.ReplaceAll(text, n.shown, n.python)

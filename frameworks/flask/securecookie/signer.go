@@ -6,7 +6,7 @@ import (
 	"github.com/caddy-session/caddy-session/signer"
 )
 
-// salt is what Flask tells the signatures of its cookie by.
+// salt is the salt of Flask's signed cookies.
 const salt = "cookie-session"
 
 // DefaultName is Flask's default for SESSION_COOKIE_NAME.
@@ -15,12 +15,13 @@ const DefaultName = "session"
 // DefaultLifetime is Flask's default for PERMANENT_SESSION_LIFETIME.
 const DefaultLifetime = 31 * 24 * time.Hour
 
-// Signer makes and reads the values of the cookie. It is made by [NewSigner] and safe for
+// Signer signs and verifies the cookie's value. Make one with [NewSigner]. It is safe for
 // concurrent use.
 type Signer struct{ timed *signer.Timed }
 
-// NewSigner returns the signer of an app with these secrets: its SECRET_KEY, which signs, and its
-// SECRET_KEY_FALLBACKS, which verify too. It returns an error if there is none, or if one is empty.
+// NewSigner returns the signer of an app with these secrets: its SECRET_KEY, which signs, then its
+// SECRET_KEY_FALLBACKS, which only verify. It returns an error if there is no secret or an empty
+// one.
 func NewSigner(secrets ...string) (*Signer, error) {
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
@@ -33,17 +34,17 @@ func NewSigner(secrets ...string) (*Signer, error) {
 	return &Signer{timed}, nil
 }
 
-// Seal returns the cookie's value for what [Codec] has encoded.
+// Seal returns the cookie's value for a payload that [Codec] encoded.
 func (s *Signer) Seal(payload []byte, now time.Time) string {
 	return s.timed.Sign(string(payload), now)
 }
 
-// maxSkew is how far the app's clock may be ahead of ours.
+// maxSkew is how far the app's clock may be ahead of this one.
 const maxSkew = time.Minute
 
-// Open returns what [Codec] is to decode, and how old it is, to the second. ok is false if the
-// cookie is not the app's, or comes from more than a minute in the future. stale says that another
-// than the first secret has signed it.
+// Open verifies a cookie's value and returns the payload for [Codec] and its age in whole seconds.
+// ok is false if the signature is wrong or the cookie is more than a minute in the future. stale is
+// true if a secret other than the first one signed it.
 func (s *Signer) Open(value string, now time.Time) (payload []byte, age time.Duration, stale, ok bool) {
 	text, at, stale, ok := s.timed.Verify(value)
 	if !ok {

@@ -11,7 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// The tags of flask.json.tag.TaggedJSONSerializer. A tagged value is an object with one member.
+// The tags of flask.json.tag.TaggedJSONSerializer. A tagged value is an object with one member,
+// whose name is the tag.
 const (
 	tagDict     = " di"
 	tagTuple    = " t"
@@ -20,11 +21,11 @@ const (
 	tagUUID     = " u"
 	tagDatetime = " d"
 
-	// tagOpaque is ours: see showNumbers.
+	// tagOpaque is not Flask's: it is for markers, see showNumbers.
 	tagOpaque = " o"
 )
 
-// tagged returns what a tag stands before.
+// tagged returns the tag of v and the value inside, if v is tagged.
 func tagged(v jsondoc.Value) (value jsondoc.Value, tag string, ok bool) {
 	if v.Kind() != jsondoc.Object || v.Len() != 1 {
 		return v, "", false
@@ -38,16 +39,16 @@ func tagged(v jsondoc.Value) (value jsondoc.Value, tag string, ok bool) {
 	return v, "", false
 }
 
-// Tagged reports whether v stands for something else than the object that it looks like.
-func Tagged(v jsondoc.Value) bool {
+// isTagged reports whether v is a tagged value or a marker, and not a plain object.
+func isTagged(v jsondoc.Value) bool {
 	_, _, ok := tagged(v)
 	return ok || v.Kind() == jsondoc.Object && v.Len() == 1 && strings.HasPrefix(v.ASCII(), `{"`+tagOpaque+`":`)
 }
 
-// checkTags refuses what would have Flask fail when it reads the session.
+// checkTags returns an error if Flask would fail to read a tagged value.
 func checkTags(v jsondoc.Value) error {
 	if value, tag, ok := tagged(v); ok && !fits(tag, value) {
-		return fmt.Errorf("%w: the tag %q of Flask's serializer has a value that it cannot have", sessionstore.ErrInvalid, tag)
+		return fmt.Errorf("%w: the tag %q of Flask's serializer has a wrong value", sessionstore.ErrInvalid, tag)
 	}
 	for _, item := range v.Items() {
 		if err := checkTags(item); err != nil {
@@ -77,16 +78,16 @@ func fits(tag string, v jsondoc.Value) bool {
 	case tagUUID:
 		_, err := hex.DecodeString(v.String())
 		return v.Kind() == jsondoc.String && err == nil && len(v.String()) == 32
-	default: // a date that is none becomes None
+	default: // Flask reads an invalid date as None
 		return v.Kind() == jsondoc.String
 	}
 }
 
-// member is one of an object, with its JSON.
+// member is a member of an object, with its JSON.
 type member struct{ name, text string }
 
-// appendSorted appends the JSON of v, and of more members of it, as Flask writes it: with the members of all objects in
-// the order of their names.
+// appendSorted appends the JSON of v as Flask writes it, with the members of all objects sorted by
+// name. more are additional members of v.
 func appendSorted(out []byte, v jsondoc.Value, more ...member) []byte {
 	switch v.Kind() {
 	case jsondoc.Array:

@@ -4,15 +4,15 @@ import (
 	"testing"
 )
 
-// TestAlone shows that the checks hold for the applications without the proxy: what fails elsewhere
-// is not their fault.
+// TestAlone runs the checks without the proxy: if they pass, the app is not the cause of other
+// failures.
 func TestAlone(t *testing.T) {
 	s := startServers(t)
 	all := rows()
 	addrs := startApps(t, s, all)
 	for _, r := range all {
 		if r.signer && r.backend != cookie {
-			continue // it is the same
+			continue // the same check
 		}
 		t.Run(r.String(), func(t *testing.T) {
 			t.Parallel()

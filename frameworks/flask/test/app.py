@@ -1,7 +1,7 @@
-"""Flask applications that the tests drive: what a request says is done to flask.session, and what is in it is told.
+"""Flask apps for the tests: requests change flask.session and read it.
 
-The environment variable APPS is a JSON object: path prefixes, each with the configuration of an application. Besides what
-Flask and Flask-Session know, a configuration has SERVER, where the store is. One process serves all of them.
+The environment variable APPS is a JSON object that maps path prefixes to the configurations of apps. Beside the settings of
+Flask and Flask-Session, a configuration has SERVER, the address of the store. One process serves all apps.
 """
 
 import fcntl
@@ -17,7 +17,7 @@ import values
 
 
 def memcached_client(server, client):
-    """Returns one of the clients that Flask-Session takes."""
+    """Returns one of the clients that Flask-Session supports."""
     if client == "pylibmc":
         import pylibmc
 
@@ -28,12 +28,12 @@ def memcached_client(server, client):
         return memcache.Client([server])
     from pymemcache.client.base import Client
 
-    # Or a save is not there yet when the response is: another worker would read what was before.
+    # Otherwise the response may come before the save, and another worker would read the old record.
     return Client(server, default_noreply=False)
 
 
 def configure_store(app, server):
-    """Says where the store is, as the documentation of Flask-Session does."""
+    """Configures the store as the documentation of Flask-Session does."""
     kind = app.config["SESSION_TYPE"]
     if kind == "redis":
         from redis import Redis
@@ -76,7 +76,7 @@ def create_app(config):
 
 
 def kept(app):
-    """Returns what makes of a dict the dict that the application's store would give back."""
+    """Returns a function that returns a dict as the app's store would give it back."""
     interface = app.session_interface
     if isinstance(interface, SecureCookieSessionInterface):
         return lambda d: interface.serializer.loads(interface.serializer.dumps(d))
@@ -98,7 +98,7 @@ def routes(app):
 
     @app.post("/clear")
     def clear():
-        """Logs out, too: Flask has no other way."""
+        """Flask has no other way to log out."""
         session.clear()
         return ""
 
@@ -142,7 +142,7 @@ def routes(app):
 
     @app.post("/value")
     def value():
-        """Sets a key to what a Python expression of the tests gives."""
+        """Sets a key to the value of a Python expression from the tests."""
         session[request.args["key"]] = values.evaluate(request.get_data(as_text=True))
         return ""
 
@@ -156,7 +156,7 @@ def routes(app):
 
 
 def create_apps():
-    # Workers start at the same time, and databases do not like to be told twice to make a table.
+    # Workers start at the same time, and creating a table twice at once fails.
     with open(os.environ["LOCK"], "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return {prefix: create_app(config) for prefix, config in json.loads(os.environ["APPS"]).items()}

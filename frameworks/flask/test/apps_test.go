@@ -10,15 +10,14 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// Lifetimes of sessions in seconds: the default of Flask, and one whose end the tests can wait for.
+// Lifetimes of sessions in seconds: Flask's default, and one that expires during a test.
 const (
 	long  = 31 * 24 * 3600
 	short = 3
 )
 
-// startApps runs the application of all rows, each under its name, and each again with short
-// sessions as <name>-short. It returns the addresses by version: one gunicorn serves all rows of a
-// version.
+// startApps runs the app of every row under the row's name, and again with short sessions as
+// <name>-short. It returns the addresses by version: one gunicorn serves all rows of a version.
 func startApps(t *testing.T, s servers, rows []row) map[string]string {
 	t.Helper()
 	apps := make(map[string]map[string]map[string]any)
@@ -40,7 +39,7 @@ func startApps(t *testing.T, s servers, rows []row) map[string]string {
 	return addrs
 }
 
-// gunicorn serves applications by their path prefixes.
+// gunicorn serves apps by path prefix.
 func gunicorn(t *testing.T, python, addr string, configs map[string]map[string]any) {
 	t.Helper()
 	text, err := json.Marshal(configs)
@@ -50,7 +49,7 @@ func gunicorn(t *testing.T, python, addr string, configs map[string]map[string]a
 	dir := t.TempDir()
 	cmd := exec.Command(python, "-m", "gunicorn", "--workers", "2", "--bind", addr, "--timeout", "120", "app:application")
 	cmd.Dir = filepath.Join(harness.Root(), "frameworks", "flask", "test")
-	// With a fixed seed, both workers turn a set into the same list.
+	// A fixed seed gives sets the same order in both workers.
 	cmd.Env = append(os.Environ(), "APPS="+string(text), "LOCK="+filepath.Join(dir, "lock"), "HOME="+dir, "PYTHONHASHSEED=0")
 	harness.Serve(t, "gunicorn", addr, cmd)
 }

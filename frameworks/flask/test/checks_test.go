@@ -10,14 +10,14 @@ import (
 	"testing"
 )
 
-// pair is two sides of one visitor's session. Without the proxy both are the application.
+// pair is two sides that see the session of one visitor. Without the proxy, both are the app.
 type pair struct {
 	a, b side
 	v    *visitor
 	url  string
 }
 
-// check is what a column of the matrix stands for. It is run with the sides both ways round.
+// check is one check of the matrix. It runs with the sides both ways round.
 type check struct {
 	name string
 	run  func(t *testing.T, r row, open func(t *testing.T, cookie string) pair)
@@ -55,7 +55,7 @@ func checkChange(t *testing.T, _ row, open func(*testing.T, string) pair) {
 	p.a.set(map[string]any{"cart": cart, "kept": "é"})
 	p.b.set(map[string]any{"cart": map[string]any{"sku": "2"}, "from": "b"})
 	cart["sku"] = "2"
-	if _, replaces := p.b.(flaskSide); replaces { // a merge patch merges
+	if _, replaces := p.b.(flaskSide); replaces { // a merge patch merges dicts
 		cart = map[string]any{"sku": "2"}
 	}
 	want := map[string]any{"cart": cart, "kept": "é", "from": "b"}
@@ -142,11 +142,11 @@ func checkLogout(t *testing.T, r row, open func(*testing.T, string) pair) {
 	stolen := p.v.cookie(p.url)
 	p.b.logout()
 	if left := p.v.cookie(p.url); left != "" {
-		t.Errorf("after the logout there is a cookie: %s", left)
+		t.Errorf("the logout left a cookie: %s", left)
 	}
 	expect(t, p.a.data(), nil)
 	expect(t, p.b.data(), nil)
-	if r.backend != cookie { // that one cannot be taken back
+	if r.backend != cookie { // a logout of a session in a cookie cannot be undone
 		thief := open(t, stolen)
 		expect(t, thief.a.data(), nil)
 		expect(t, thief.b.data(), nil)
@@ -155,8 +155,8 @@ func checkLogout(t *testing.T, r row, open func(*testing.T, string) pair) {
 	expect(t, p.a.data(), map[string]any{"user": "Grace"})
 }
 
-// checkRounds has the application fill its session with values of every type, the other side change
-// another key, and Python compare all values and types.
+// checkRounds has the app fill its session with values of every type and the other side change
+// another key; then Python compares all values and types.
 func checkRounds(t *testing.T, app flaskSide, other side, rounds int) {
 	for i := range rounds {
 		seed := strconv.Itoa(i)
@@ -169,7 +169,7 @@ func checkRounds(t *testing.T, app flaskSide, other side, rounds int) {
 	}
 }
 
-// checkParallel has many requests change one session at once, through the proxy.
+// checkParallel changes one session with many concurrent requests through the proxy.
 func checkParallel(t *testing.T, app flaskSide, other headerSide) {
 	app.set(map[string]any{"n": 0})
 	const n = 20

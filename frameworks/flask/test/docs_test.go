@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// matrix is the table of what TestProxied has passed: for each store and client the serializations
-// of each version.
+// matrix is the table of what TestProxied covers: the serializations of each version for each store
+// and client.
 func matrix() string {
 	var backends []backend
 	cells := make(map[backend]map[string][]string)
@@ -55,12 +55,12 @@ func matrix() string {
 
 func TestDocumentationHasTheMatrix(t *testing.T) {
 	if !strings.Contains(docs.Text(t), matrix()) {
-		t.Errorf("the documentation does not have this table:\n%s", matrix())
+		t.Errorf("docs lack this table:\n%s", matrix())
 	}
 }
 
-// settings is a Python that prints the names of all settings of Flask and Flask-Session that are
-// about sessions.
+// settings is a Python program that prints the names of all session settings of Flask and
+// Flask-Session.
 const settings = `
 import pathlib, re, flask, flask_session
 names = set(flask.Flask.default_config)
@@ -80,7 +80,7 @@ func TestDocumentationHasEverySetting(t *testing.T) {
 		}
 		for _, name := range names {
 			if !strings.Contains(text, "`"+name+"`") {
-				t.Errorf("%s: the documentation does not have %s", v.name, name)
+				t.Errorf("%s: docs lack %s", v.name, name)
 			}
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// example returns the code of a documentation: what begins with an import of Flask below a heading.
+// example returns the code below a heading of a documentation, from its import of Flask on.
 func example(t *testing.T, source, file, heading string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(harness.Source(t, source), file))
@@ -26,7 +26,7 @@ func example(t *testing.T, source, file, heading string) string {
 	_, below, _ := strings.Cut(string(text), "\n"+heading+"\n--------")
 	_, below, found := strings.Cut(below, start)
 	if !found {
-		t.Fatalf("%s has no example below %s", file, heading)
+		t.Fatalf("%s: no example below %s", file, heading)
 	}
 	var code strings.Builder
 	for line := range strings.Lines(start[1:] + below) {
@@ -39,8 +39,8 @@ func example(t *testing.T, source, file, heading string) string {
 	return code.String()
 }
 
-// startExample runs an app below the path / and the other backend below /other, with these options
-// of the session. It returns the site and the app without the proxy.
+// startExample runs an app at / and another backend at /other, behind these options of the session.
+// It returns the site and the app without the proxy.
 func startExample(t *testing.T, python, code, options string, env ...string) (site, alone string) {
 	t.Helper()
 	dir, addr := t.TempDir(), harness.FreeAddr(t)
@@ -56,8 +56,7 @@ func startExample(t *testing.T, python, code, options string, env ...string) (si
 	return caddy.URL, "http://" + addr
 }
 
-// The example of Flask's quickstart, which says nothing of the lines before it. Its key is one of
-// bytes.
+// The example of Flask's quickstart, which leaves out its first lines. Its key is of bytes.
 func TestExampleOfFlask(t *testing.T) {
 	code := "from flask import Flask, redirect, request, url_for\n\napp = Flask(__name__)\n" +
 		example(t, "flask-3.1.3", "docs/quickstart.rst", "Sessions")
@@ -83,7 +82,7 @@ func TestExampleOfFlask(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		if resp.StatusCode != http.StatusFound {
-			t.Fatalf("the login is answered %s", resp.Status)
+			t.Fatalf("the login returned %s", resp.Status)
 		}
 	}
 	is("You are not logged in")
@@ -96,7 +95,7 @@ func TestExampleOfFlask(t *testing.T) {
 		t.Errorf("without the proxy, the app says %q", got)
 	}
 	if status, _ := v.do(http.MethodGet, site+"/logout", nil); status != http.StatusFound {
-		t.Errorf("the logout is answered %d", status)
+		t.Errorf("the logout returned %d", status)
 	}
 	is("You are not logged in")
 	expect(t, other.data(), map[string]any{"theme": "dark"})
@@ -107,8 +106,8 @@ func TestExampleOfFlask(t *testing.T) {
 	is("You are not logged in")
 }
 
-// The example of Flask-Session's readme. It expects a Redis on its usual port: in the app's
-// process, that leads to the one of the test.
+// The example of Flask-Session's README. It connects to Redis at the default port, which the app's
+// process redirects to the test's Redis.
 func TestExampleOfFlaskSession(t *testing.T) {
 	python := harness.FlaskSession(t, "0.8.0")
 	code := example(t, "flask_session-0.8.0", "README.rst", "A Simple Example")
@@ -126,9 +125,9 @@ socket.getaddrinfo = lambda host, port, *args, **named: find(*((%q, %s) if port 
 	checkKey(t, python, code, "store redis "+redis+"\n dialect flask_session", "PYTHONPATH="+dir)
 }
 
-// The example of Flask-Session's usage with CacheLib. As it is printed, it fails at the first
-// session, by a comma that makes a tuple of the cache, and wants a folder in the root of the file
-// system. Its pages are those of the example before.
+// The example of Flask-Session's usage with CacheLib. As printed it fails at the first session,
+// because a comma makes the cache a tuple, and it needs a folder in the root directory. It has the
+// pages of the previous example.
 func TestExampleOfCacheLib(t *testing.T) {
 	python := harness.FlaskSession(t, "0.8.0")
 	const usage = "docs/usage.rst"
@@ -136,13 +135,13 @@ func TestExampleOfCacheLib(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "sessions")
 	corrected := strings.Replace(code, `cache_dir="/sessions"),`, fmt.Sprintf("cache_dir=%q)", folder), 1)
 	if corrected == code {
-		t.Fatalf("the example is another:\n%s", code)
+		t.Fatalf("the example has changed:\n%s", code)
 	}
 	_, pages, _ := strings.Cut(example(t, "flask_session-0.8.0", usage, "Quickstart"), "Session(app)")
 	checkKey(t, python, corrected+pages, "store file "+folder+"\n dialect flask_session")
 }
 
-// checkKey runs an app that sets and shows one key of the session.
+// checkKey runs an app with pages that set and show one key of the session.
 func checkKey(t *testing.T, python, code, options string, env ...string) {
 	t.Helper()
 	site, alone := startExample(t, python, code, options, env...)

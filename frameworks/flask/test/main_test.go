@@ -1,5 +1,5 @@
-// Package flask_test runs Flask applications with every Flask-Session behind the proxy, on real
-// servers, next to a backend that speaks in headers. Both share the application's own sessions.
+// Package flask_test runs Flask apps with every supported Flask-Session behind the proxy, on real
+// servers, beside a backend that uses headers. Both share the app's sessions.
 package flask_test
 
 import (
@@ -12,8 +12,8 @@ import (
 
 func TestMain(m *testing.M) { harness.MainOf(m, "./test/cmd/all") }
 
-// rounds is how often random values are compared in each row: SESSION_TEST_ROUNDS, which
-// test/run.sh sets to 100, or else 10.
+// rounds is how many times each row compares random values: SESSION_TEST_ROUNDS, which test/run.sh
+// sets to 100. Default: 10.
 func rounds(t *testing.T) int {
 	text := os.Getenv("SESSION_TEST_ROUNDS")
 	if text == "" {
@@ -26,4 +26,4 @@ func rounds(t *testing.T) int {
 	return n
 }
 
-const secret = "a secret of the application's"
+const secret = "a secret of the app"

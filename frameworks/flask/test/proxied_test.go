@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// startProxy runs a Caddy in front of all applications. Below the path of each there is also a
-// backend that is no Flask.
+// startProxy runs a Caddy in front of all apps. Below the path of each app there is also a backend
+// that does not use Flask.
 func startProxy(t *testing.T, s servers, all []row, addrs map[string]string) *harness.Caddy {
 	t.Helper()
 	other := httptest.NewServer(http.HandlerFunc(speak))
@@ -27,7 +27,7 @@ func startProxy(t *testing.T, s servers, all []row, addrs map[string]string) *ha
 	return harness.Start(t, "http://$ADDR {\n"+routes.String()+"}\n")
 }
 
-// TestProxied is the matrix: each check with the application first and with the backend first.
+// TestProxied is the matrix: every check, with the app first and with the backend first.
 func TestProxied(t *testing.T) {
 	s := startServers(t)
 	all := rows()
@@ -57,7 +57,7 @@ func TestProxied(t *testing.T) {
 				app, other := open(t, path, "")
 				checkRounds(t, app, other, rounds(t))
 			})
-			if r.backend != cookie { // it has nothing to compare with
+			if r.backend != cookie { // not comparable
 				t.Run("parallel changes", func(t *testing.T) {
 					app, other := open(t, path, "")
 					checkParallel(t, app, other)
@@ -67,8 +67,8 @@ func TestProxied(t *testing.T) {
 	}
 }
 
-// checkExpiry lets two sessions of each row expire, all at the same time: one that each side saved
-// last. Then it asks each side for the other's.
+// checkExpiry lets two sessions of each row expire at the same time, one that each side saved last.
+// Then each side asks for the other's session.
 func checkExpiry(t *testing.T, base string, all []row) {
 	stolen := make(map[string][2]string, len(all))
 	t.Run("alive", func(t *testing.T) {
@@ -84,8 +84,8 @@ func checkExpiry(t *testing.T, base string, all []row) {
 	})
 }
 
-// saveBoth returns the cookies of two sessions that are short: the backend reads what the
-// application saved, and the other way round.
+// saveBoth returns the cookies of two short sessions: one that the app saved and the backend read,
+// and one the other way round.
 func saveBoth(t *testing.T, base string, r row) (stolen [2]string) {
 	path := base + "/" + r.String() + "-short"
 	first, second := newVisitor(t), newVisitor(t)
@@ -101,7 +101,7 @@ func expectExpired(t *testing.T, base string, r row, stolen [2]string) {
 	path := base + "/" + r.String() + "-short"
 	for _, value := range stolen {
 		if value == "" {
-			t.Fatal("there was no cookie")
+			t.Fatal("no cookie")
 		}
 		expect(t, headerSide{with(t, base, value), path + "/other"}.data(), nil)
 		if !r.leavesExpiry() {

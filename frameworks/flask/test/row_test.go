@@ -14,14 +14,14 @@ import (
 
 // row is one configuration of Flask-Session.
 type row struct {
-	version string // as harness.FlaskSession wants it
+	version string // as harness.FlaskSession expects it
 	backend backend
 
 	signer        bool
-	serialization string // pickle where the version knows no other
+	serialization string // pickle if the version has no other
 }
 
-// backend is a kind of store, and the client library that the application reaches it with.
+// backend is a kind of store and the client library of the app.
 type backend struct{ kind, client string }
 
 var (
@@ -38,20 +38,20 @@ var (
 	cookie     = backend{"cookie", "flask"} // without Flask-Session
 )
 
-// versions are the versions of Flask-Session with what they are tested with.
+// versions are the versions of Flask-Session, and what each is tested with.
 var versions = []struct {
 	name           string
 	serializations []string
 	backends       []backend
 }{
 	{"0.3.2-debian", []string{"pickle"}, []backend{redis, pylibmc, memcache, mongodb, sqlite, postgres, filesystem, cookie}},
-	{"0.3.2", []string{"pickle"}, []backend{filesystem}}, // with the former cachelib
+	{"0.3.2", []string{"pickle"}, []backend{filesystem}}, // with an old cachelib
 	{"0.5.0", []string{"pickle"}, []backend{redis, pylibmc, mongodb, sqlite, postgres, mariadb, filesystem}},
 	{"0.6.0", []string{"pickle"}, []backend{redis, memcache, pymemcache, mongodb, sqlite, postgres, mariadb, filesystem}},
 	{"0.8.0", []string{"msgpack", "json"}, []backend{redis, pylibmc, memcache, pymemcache, mongodb, sqlite, postgres, mariadb, filesystem, cachelib, cookie}},
 }
 
-// rows are all that the versions support.
+// rows are all combinations that the versions support.
 func rows() []row {
 	var all []row
 	for _, v := range versions {
@@ -73,10 +73,10 @@ func rows() []row {
 	return all
 }
 
-// files reports whether cachelib keeps the sessions, which pickles whatever the version.
+// files reports whether cachelib keeps the sessions: it pickles in every version.
 func (b backend) files() bool { return b == filesystem || b == cachelib }
 
-// signers are whether the cookie is signed: Flask's own always is.
+// signers are the values of SESSION_USE_SIGNER: Flask's own cookie is always signed.
 func (b backend) signers() []bool {
 	if b == cookie {
 		return []bool{true}
@@ -84,7 +84,7 @@ func (b backend) signers() []bool {
 	return []bool{false, true}
 }
 
-// String names the row in URLs too.
+// String names the row, in URLs too.
 func (r row) String() string {
 	signed := "plain"
 	if r.signer {
@@ -93,13 +93,13 @@ func (r row) String() string {
 	return strings.Join([]string{r.version, r.backend.kind, r.backend.client, signed, r.serialization}, "-")
 }
 
-// permanentOnly reports whether the version cannot keep a session that is not permanent: it stores
-// no expiry then, and treats the record as expired, or fails.
+// permanentOnly reports whether the version cannot keep a non-permanent session: it stores no
+// expiry for it, and then treats the record as expired or fails.
 func (r row) permanentOnly() bool {
 	return r.version != "0.8.0" && (r.backend.kind == "sqlalchemy" || r.backend == mongodb)
 }
 
-// servers are where the sessions are.
+// servers are the addresses of the stores.
 type servers struct {
 	redis, memcached  string // host:port
 	postgres, mongodb string // URLs
@@ -107,8 +107,8 @@ type servers struct {
 	dir               string
 }
 
-// leavesExpiry reports whether the version leaves it to MongoDB's index to delete what has expired,
-// and never looks itself: the server of the tests has no such index.
+// leavesExpiry reports whether the version relies on MongoDB's index to delete expired records and
+// does not check the expiry itself: the test's server has no such index.
 func (r row) leavesExpiry() bool { return r.version == "0.8.0" && r.backend == mongodb }
 
 func startServers(t *testing.T) servers {
@@ -123,12 +123,12 @@ func startServers(t *testing.T) servers {
 	}
 }
 
-// path is a file or folder for all rows of a version.
+// path is a file or folder that all rows of a version use.
 func (s servers) path(r row) string {
 	return filepath.Join(s.dir, r.version+"-"+r.backend.kind)
 }
 
-// server is what the application is told of the store.
+// server is the store's address in the app's configuration.
 func (s servers) server(r row) string {
 	switch r.backend {
 	case redis:
@@ -148,7 +148,7 @@ func (s servers) server(r row) string {
 	}
 }
 
-// config is the application's configuration.
+// config is the app's configuration.
 func (s servers) config(r row, lifetime int) map[string]any {
 	if r.backend == cookie {
 		return map[string]any{"SECRET_KEY": secret, "PERMANENT_SESSION_LIFETIME": lifetime}
@@ -169,25 +169,25 @@ func (s servers) config(r row, lifetime int) map[string]any {
 	case "sqlalchemy":
 		c["SESSION_SQLALCHEMY_TABLE"] = r.table()
 	case "mongodb":
-		c["SESSION_MONGODB_COLLECT"] = r.collection() // without an index it is looked through from its beginning
+		c["SESSION_MONGODB_COLLECT"] = r.collection() // without an index the whole collection is scanned
 	}
 	return c
 }
 
-// table is one for each version, as each makes it a little differently.
+// table is one per version: the definitions differ slightly.
 func (r row) table() string {
 	return "sessions_" + strings.NewReplacer(".", "_", "-", "_").Replace(r.version)
 }
 
-// collection is one for each row.
+// collection is one per row.
 func (r row) collection() string {
 	return strings.NewReplacer(".", "_", "-", "_").Replace("r" + r.String())
 }
 
-// patience is what a machine that is busy with other tests needs.
+// patience allows for a machine that is busy with other tests.
 const patience = "timeout 10s\n dial_timeout 10s"
 
-// store is the proxy's store directive.
+// store is the store directive of the proxy.
 func (s servers) store(r row) string {
 	switch r.backend {
 	case redis:
@@ -207,8 +207,8 @@ func (s servers) store(r row) string {
 	}
 }
 
-// session is the proxy's session directive. Rows without a signer leave it to the proxy to find out
-// the serialization.
+// session is the session directive of the proxy. Rows without a signer let the proxy detect the
+// serialization.
 func (s servers) session(r row, lifetime int) string {
 	if r.backend == cookie {
 		return fmt.Sprintf("session {\n dialect flask {\n secret \"%s\"\n lifetime %ds\n }\n store_timeout 30s\n }", secret, lifetime)

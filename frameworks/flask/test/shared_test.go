@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// shared is a Caddy with the records of Flask-Session in Redis, and a backend behind it.
+// shared starts a Caddy that shares Flask-Session's records in Redis, with a backend behind it.
 type shared struct {
 	*testing.T
 	caddy *harness.Caddy
@@ -37,7 +37,7 @@ func startShared(t *testing.T, dialect, options string) shared {
 
 const anID = "u6gJxu0Fq2qk1yKX2o5n0oO3m8b9vJkQyVt4e1sZQ7A"
 
-// put stores a record as the app does, and returns its visitor.
+// put stores a record as the app would, and returns its visitor.
 func (s shared) put(value string) headerSide {
 	s.Helper()
 	if err := s.redis.Set(s.Context(), "session:"+anID, value, 0).Err(); err != nil {
@@ -55,18 +55,18 @@ func (s shared) stored() string {
 	return value
 }
 
-// Records that are not understood are an error of their request, and stay as they are.
-func TestAttackRecordsThatAreNotUnderstood(t *testing.T) {
+// An unreadable record fails its request and stays unchanged.
+func TestAttackUnreadableRecords(t *testing.T) {
 	s := startShared(t, "", "")
 	for name, value := range map[string]string{
-		"random bytes":       "\x8f\x12\x9a\x00\xff\x17 not for the log",
-		"truncated pickle":   "\x80\x04\x95\x22\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\n_permanent\x94\x88\x8c\x03uid",
-		"a call":             "\x80\x04}\x8c\x01a\x8c\x05posix\x8c\x06system\x93\x8c\x0atouch /x/y\x85Rs.",
-		"a pickle of 50 MB":  "\x80\x04" + strings.Repeat("]", 50<<20),
-		"lists in lists":     "\x80\x02}U\x01a]" + strings.Repeat("q\x00]h\x00ah\x00a", 60) + "s.",
-		"a map of 4 G items": "\xdf\xff\xff\xff\xff",
-		"deep MessagePack":   "\x81\xa1a" + strings.Repeat("\x91", 100000) + "\xc0",
-		"one of another":     `["a list"]`,
+		"random bytes":             "\x8f\x12\x9a\x00\xff\x17 not for the log",
+		"truncated pickle":         "\x80\x04\x95\x22\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\n_permanent\x94\x88\x8c\x03uid",
+		"a call":                   "\x80\x04}\x8c\x01a\x8c\x05posix\x8c\x06system\x93\x8c\x0atouch /x/y\x85Rs.",
+		"a pickle of 50 MB":        "\x80\x04" + strings.Repeat("]", 50<<20),
+		"lists in lists":           "\x80\x02}U\x01a]" + strings.Repeat("q\x00]h\x00ah\x00a", 60) + "s.",
+		"a map of 4 G items":       "\xdf\xff\xff\xff\xff",
+		"deep MessagePack":         "\x81\xa1a" + strings.Repeat("\x91", 100000) + "\xc0",
+		"another program's record": `["a list"]`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := s.put(value)
@@ -77,10 +77,10 @@ func TestAttackRecordsThatAreNotUnderstood(t *testing.T) {
 				}
 			}
 			if s.stored() != value {
-				t.Error("the record has been changed")
+				t.Error("the record has changed")
 			}
 			if v.cookie(s.caddy.URL) != anID {
-				t.Error("the cookie has been changed")
+				t.Error("the cookie has changed")
 			}
 		})
 	}
@@ -93,11 +93,11 @@ func TestAttackRecordsThatAreNotUnderstood(t *testing.T) {
 		}
 	}
 	if peak := peakMemory(t, s.caddy.Pid()); peak > 400<<20 && runtime.GOOS == "linux" {
-		t.Errorf("the proxy has taken %d MiB", peak>>20)
+		t.Errorf("the proxy used %d MiB", peak>>20)
 	}
 }
 
-// peakMemory is what a process has taken at most, in bytes.
+// peakMemory is the most memory that a process has used, in bytes.
 func peakMemory(t *testing.T, pid int) int {
 	t.Helper()
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
@@ -113,15 +113,15 @@ func peakMemory(t *testing.T, pid int) int {
 	return n << 10
 }
 
-// A value that the app's serialization cannot hold is refused, and the record stays as it was.
-func TestWhatCannotBeKeptIsRefused(t *testing.T) {
+// A value that the app's serialization cannot hold is refused, and the record stays unchanged.
+func TestDataThatCannotBeWritten(t *testing.T) {
 	s := startShared(t, "", "")
 	const msgpack, json_ = "\x81\xa1a\x01", `{"a":1}`
 	for name, test := range map[string]struct{ record, update string }{
 		"an int of 65 bits in MessagePack": {msgpack, `{"b":36893488147419103232}`},
 		"Markup in MessagePack":            {msgpack, `{"b":{" m":"<b>"}}`},
-		"a marker of nothing":              {"\x80\x04}.", `{"b":{" o":"app.Basket#0123456789ab"}}`},
-		"a tag that is none":               {"\x80\x04}.", `{"b":{" t":"x"}}`},
+		"an unknown marker":                {"\x80\x04}.", `{"b":{" o":"app.Basket#0123456789ab"}}`},
+		"a tag with a wrong value":         {"\x80\x04}.", `{"b":{" t":"x"}}`},
 		"Flask's own members":              {json_, `{"_flashes":[]}`},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -131,7 +131,7 @@ func TestWhatCannotBeKeptIsRefused(t *testing.T) {
 				t.Errorf("answered %d", status)
 			}
 			if got := s.stored(); got != test.record {
-				t.Errorf("the record has become %q", got)
+				t.Errorf("the record is now %q", got)
 			}
 		})
 	}
@@ -140,7 +140,7 @@ func TestWhatCannotBeKeptIsRefused(t *testing.T) {
 	}
 }
 
-// An object that only the app can make is a marker, which may be moved and removed.
+// An object that only the app can make is shown as a marker, which may be moved and deleted.
 func TestMarkers(t *testing.T) {
 	// {"a": 1, "basket": app.Basket(owner=None)}
 	const record = "\x80\x04}(\x8c\x01aK\x01\x8c\x06basket\x8c\x03app\x8c\x06Basket\x93)\x81}\x8c\x05ownerNsbu."
@@ -150,7 +150,7 @@ func TestMarkers(t *testing.T) {
 	marker, ok := v.data()["basket"].(map[string]any)
 	text, _ := marker[" o"].(string)
 	if !ok || !strings.HasPrefix(text, "app.Basket#") {
-		t.Fatalf("it is shown as %v", v.data()["basket"])
+		t.Fatalf("the marker is %v", v.data()["basket"])
 	}
 	v.set(map[string]any{"a": 2})
 	if got := s.stored(); !strings.Contains(got, object) || !strings.Contains(got, "\x8c\x01aK\x02") {
@@ -162,11 +162,11 @@ func TestMarkers(t *testing.T) {
 	}
 	v.pop("bag")
 	if got := s.stored(); strings.Contains(got, "Basket") {
-		t.Errorf("after it was removed: %q", got)
+		t.Errorf("after it was deleted: %q", got)
 	}
 }
 
-// What the app itself saves between our load and our save is kept.
+// What the app saves between our load and our commit is kept.
 func TestAppSavesMeanwhile(t *testing.T) {
 	s := startShared(t, "", "")
 	const before, meanwhile = "\x82\xa1a\x01\xa1b\x01", "\x83\xa1a\x02\xa1b\x01\xa1c\x03"
@@ -189,11 +189,11 @@ func TestAppSavesMeanwhile(t *testing.T) {
 	v := headerSide{with(t, s.caddy.URL, anID), s.caddy.URL}
 	v.ok(http.MethodGet, s.caddy.URL+"/", nil)
 	if got := s.stored(); got != "\x82\xa1a\x0c\xa1c\x03" {
-		t.Errorf("it is %q", got)
+		t.Errorf("the record is %q", got)
 	}
 }
 
-// New sessions, ids and cookies are as the app makes them.
+// New sessions, ids and cookies look like the app's.
 func TestNewShared(t *testing.T) {
 	for name, test := range map[string]struct{ dialect, prefix, begins string }{
 		"by default": {"", "session:", "\x80\x04}"},
@@ -217,7 +217,7 @@ func TestNewShared(t *testing.T) {
 
 func (s headerSide) set0() *http.Cookie { return s.visitor.set }
 
-// An id that a client has made up is no session, and does not become one.
+// An id that a client invents is not a session and does not become one.
 func TestAttackPlantedIDs(t *testing.T) {
 	s := startShared(t, "", "")
 	for _, planted := range []string{"made-up", "00000000-0000-4000-8000-000000000000", strings.Repeat("a", 43), "../x", "a b"} {
@@ -234,7 +234,8 @@ func TestAttackPlantedIDs(t *testing.T) {
 	}
 }
 
-// A cookie that is not the app's is no session; one of a former secret is signed anew.
+// A cookie that the app did not sign is not a session; one signed with a former secret is signed
+// again.
 func TestSignedCookies(t *testing.T) {
 	s := startShared(t, "use_signer on\n secret new former", "")
 	v := headerSide{newVisitor(t), s.caddy.URL}
@@ -252,7 +253,8 @@ func TestSignedCookies(t *testing.T) {
 	expect(t, headerSide{with(t, s.caddy.URL, value), s.caddy.URL}.data(), map[string]any{"a": 1.0})
 }
 
-// The whole session is in the cookie: what would not fit is refused, and the old one stays.
+// The whole session is in the cookie: a change that does not fit is refused, and the old session
+// stays.
 func TestCookieThatWouldBeTooLarge(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(speak))
 	t.Cleanup(other.Close)
@@ -260,7 +262,7 @@ func TestCookieThatWouldBeTooLarge(t *testing.T) {
 	v := headerSide{newVisitor(t), c.URL}
 	v.set(map[string]any{"a": 1})
 	before := v.cookie(c.URL)
-	random, err := json.Marshal(strings.Repeat("x", 9000)) // which compresses well
+	random, err := json.Marshal(strings.Repeat("x", 9000)) // this compresses well
 	if err != nil {
 		t.Fatal(err)
 	}

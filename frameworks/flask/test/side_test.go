@@ -12,12 +12,12 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// visitor is a browser.
+// visitor is a browser with one cookie.
 type visitor struct {
 	*testing.T
 	client *http.Client
 
-	// set is the session cookie that a response has set last.
+	// set is the session cookie that a response set last.
 	set *http.Cookie
 }
 
@@ -26,7 +26,7 @@ func newVisitor(t *testing.T) *visitor {
 	return &visitor{T: t, client: harness.Client(t)}
 }
 
-// with is a visitor who has a cookie's value from elsewhere, unless it is empty.
+// with returns a visitor with this cookie value, or with its own if value is empty.
 func with(t *testing.T, base, value string) *visitor {
 	t.Helper()
 	v := newVisitor(t)
@@ -38,7 +38,7 @@ func with(t *testing.T, base, value string) *visitor {
 	return v
 }
 
-// cookie is the session cookie that the visitor has; empty if there is none.
+// cookie returns the value of the session cookie, or "".
 func (v *visitor) cookie(base string) string {
 	u, _ := url.Parse(base)
 	for _, c := range v.client.Jar.Cookies(u) {
@@ -86,7 +86,7 @@ func (v *visitor) do(method, address string, body any) (int, string) {
 	return resp.StatusCode, string(answer)
 }
 
-// ok is do where all is well.
+// ok is do for a request that must succeed.
 func (v *visitor) ok(method, address string, body any) string {
 	v.Helper()
 	status, answer := v.do(method, address, body)
@@ -97,7 +97,7 @@ func (v *visitor) ok(method, address string, body any) string {
 	return answer
 }
 
-// side is one of the programs that share a session, as a visitor sees it.
+// side is a program that shares the session, as a visitor sees it.
 type side interface {
 	login(user string)
 	set(values map[string]any)
@@ -110,7 +110,7 @@ type side interface {
 	permanent(on bool)
 }
 
-// flaskSide is the Flask application.
+// flaskSide is the Flask app.
 type flaskSide struct {
 	*visitor
 	base string
@@ -126,7 +126,7 @@ func (s flaskSide) get(path string, args ...string) string {
 	return s.ok(http.MethodGet, s.base+path+query(args), nil)
 }
 
-// query makes a query of names and values.
+// query makes a query string from alternating names and values.
 func query(args []string) string {
 	values := make(url.Values)
 	for i := 0; i+1 < len(args); i += 2 {
@@ -166,26 +166,26 @@ func (s flaskSide) permanent(on bool) {
 	s.post("/permanent", "on", map[bool]string{true: "1", false: "0"}[on])
 }
 
-// headerSide is a backend that knows nothing of Flask.
+// headerSide is a backend that does not know Flask: it uses headers.
 type headerSide struct {
 	*visitor
 	base string
 }
 
-// told is what the proxy has told the backend.
+// told returns the session data that the proxy gave the backend.
 type told struct {
 	Data  map[string]any
 	Info  string
 	Flash [][2]string
 }
 
-// ask sends a request whose answer has the session headers in args, names and values.
+// ask sends a request whose response has the session headers in args, alternating names and values.
 func (s headerSide) ask(args ...string) told {
 	s.Helper()
 	return decode[told](s.T, s.ok(http.MethodGet, s.base+"/"+query(args), nil))
 }
 
-// speak is the backend of a headerSide.
+// speak is the handler of the backend.
 func speak(w http.ResponseWriter, r *http.Request) {
 	for name, values := range r.URL.Query() {
 		w.Header()[name] = values
@@ -251,7 +251,7 @@ func (s headerSide) permanent(on bool) {
 	s.ask("X-Session-Control", map[bool]string{true: "permanent", false: "permanent=?0"}[on])
 }
 
-// encode returns JSON, for a header too: those of responses may hold UTF-8.
+// encode returns JSON for a header: response headers may hold UTF-8.
 func encode(t *testing.T, value any) string {
 	t.Helper()
 	text, err := json.Marshal(value)

@@ -1,4 +1,4 @@
-"""Values of all types that applications put into a session, and a comparison that looks at types too."""
+"""Values of all types that apps put into a session, and a comparison of values and types."""
 
 import datetime
 import pickle
@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 
 class Basket:
-    """A class of the application's own."""
+    """A class that only the app has."""
 
     def __init__(self, owner, items):
         self.owner, self.items = owner, items
@@ -36,12 +36,12 @@ def zone(r):
 
 
 def shared(r):
-    """Returns a list that holds one list twice: pickle writes it once."""
+    """Returns a list that contains one list twice: pickle writes it once."""
     part = [text(r), r.randrange(9)]
     return [part, part]
 
 
-# What a value may be: a name for the key, and what makes one.
+# Each kind of value: its name in the key, and a function that makes one.
 SCALARS = {
     "None": lambda r: None,
     "bool": lambda r: r.choice([True, False]),
@@ -81,7 +81,7 @@ def some(r):
 
 
 def dictionary(seed, kept):
-    """Returns up to nine values for a seed, of those that the store can keep at all; in a hundred seeds every type is met."""
+    """Returns up to nine values for a seed that the store can keep. A hundred seeds cover every type."""
     r = random.Random(f"values {seed}")
     names = list(ALL)
     chosen = [names[(int(seed) * 7 + i) % len(names)] for i in range(7)] + r.choices(names, k=2)
@@ -101,14 +101,14 @@ def pickled(value):
 
 
 def evaluate(expression):
-    """Evaluates an expression of the tests: they are the only clients."""
+    """Evaluates an expression. Safe, since the tests are the only clients."""
     return eval(expression, {
         **globals(), "shared_list": [1, 2], "UUID": uuid.UUID, "datetime": datetime.datetime,
     })
 
 
 def difference(found, wanted, path="session"):
-    """Says where found is another value than wanted, or one of another type; empty if it is nowhere."""
+    """Returns where found differs from wanted in value or type, or an empty string."""
     if type(found) is not type(wanted):
         return f"{path} is {found!r} of {type(found)}, not {wanted!r} of {type(wanted)}"
     if isinstance(wanted, dict):
@@ -122,7 +122,7 @@ def difference(found, wanted, path="session"):
         return difference(sorted(found, key=key), sorted(wanted, key=key), path)
     if hasattr(wanted, "__dict__") and not isinstance(wanted, (str, uuid.UUID)):
         return difference(vars(found), vars(wanted), path + ".__dict__")
-    # repr tells 0.0 from -0.0, 1.0 from 1.00, NaN from NaN not at all, and shows the time zone.
+    # repr distinguishes 0.0 from -0.0 and 1.0 from 1.00, shows the time zone, and makes all NaN equal.
     return "" if repr(found) == repr(wanted) else f"{path} is {found!r}, not {wanted!r}"
 
 

@@ -9,11 +9,11 @@ import (
 	"github.com/caddy-session/caddy-session/frameworks/python"
 )
 
-// maxDepth is how deep values may nest: deeper than any JSON that is shown of them.
+// maxDepth is how deep values may nest: deeper than the JSON that backends see.
 const maxDepth = 200
 
-// Decode reads a map and nothing behind it. Errors wrap [sessionstore.ErrRecord]. Time and memory
-// are bounded by a small multiple of the size of data.
+// Decode reads a map; trailing bytes are an error. Errors wrap [sessionstore.ErrRecord]. Time and
+// memory are bounded by a small multiple of the size of data.
 func Decode(data []byte) (*python.Dict, error) {
 	r := reader{data: data}
 	v, err := r.value(0)
@@ -32,8 +32,7 @@ type reader struct {
 	pos  int
 }
 
-// take reads n bytes, which are there or else it is an error: nothing is made room for that does
-// not come.
+// take reads n bytes. It fails before it allocates if they are not there.
 func (r *reader) take(n uint64) ([]byte, error) {
 	if n > uint64(len(r.data)-r.pos) {
 		return nil, errTruncated
@@ -43,7 +42,7 @@ func (r *reader) take(n uint64) ([]byte, error) {
 	return b, nil
 }
 
-// number reads a big-endian number of that many bytes.
+// number reads a big-endian number of width bytes.
 func (r *reader) number(width int) (uint64, error) {
 	b, err := r.take(uint64(width))
 	if err != nil {
@@ -111,18 +110,18 @@ func (r *reader) numeral(c byte) (python.Value, error) {
 	return python.Int(strconv.FormatInt(int64(n)<<unused>>unused, 10)), err
 }
 
-// sized reads what has a length of its own.
+// sized reads a value with a length field.
 func (r *reader) sized(c byte, depth int) (python.Value, error) {
 	if c >= fixExt1 && c <= fixExt16 {
 		return r.ext(1 << (c - fixExt1))
 	}
 	base, width := c, 0
-	for _, b := range []byte{bin8, ext8, str8} { // these have lengths of 1, 2 and 4 bytes
+	for _, b := range []byte{bin8, ext8, str8} { // lengths of 1, 2 and 4 bytes
 		if c >= b && c < b+3 {
 			base, width = b, 1<<(c-b)
 		}
 	}
-	for _, b := range []byte{array16, map16} { // and these of 2 and 4
+	for _, b := range []byte{array16, map16} { // lengths of 2 and 4 bytes
 		if c == b || c == b+1 {
 			base, width = b, 2<<(c-b)
 		}
@@ -191,7 +190,7 @@ func (r *reader) dict(n uint64, depth int) (python.Value, error) {
 	return d, nil
 }
 
-// appendNumber appends n in so many bytes, big-endian.
+// appendNumber appends n as a big-endian number of width bytes.
 func appendNumber(out []byte, n uint64, width int) []byte {
 	b := binary.BigEndian.AppendUint64(nil, n)
 	return append(out, b[8-width:]...)

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Encode writes a dict in the shortest form. An error wraps [sessionstore.ErrInvalid]: the dict
-// holds what MessagePack cannot say, such as an int of more than 64 bits.
+// Encode writes a dict in the shortest form. An error wraps [sessionstore.ErrInvalid]: MessagePack
+// cannot hold a value, such as an int of more than 64 bits.
 func Encode(d *python.Dict) ([]byte, error) { return appendValue(nil, d) }
 
 func appendValue(out []byte, v python.Value) ([]byte, error) {
@@ -31,7 +31,7 @@ func appendValue(out []byte, v python.Value) ([]byte, error) {
 		return appendNumber(append(out, float32_), uint64(math.Float32bits(float32(v))), 4), nil
 	case python.Str:
 		if !utf8.ValidString(string(v)) {
-			return nil, invalid("a string that is no UTF-8")
+			return nil, invalid("a string that is not UTF-8")
 		}
 		return append(appendHead(out, len(v), fixStr, 32, str8, 1), v...), nil
 	case python.Bytes:
@@ -50,7 +50,7 @@ func appendValue(out []byte, v python.Value) ([]byte, error) {
 	case *python.Dict:
 		return appendDict(out, v)
 	default:
-		return nil, invalid("a value of another kind")
+		return nil, invalid("a value of this type")
 	}
 }
 
@@ -71,8 +71,8 @@ func appendDict(out []byte, d *python.Dict) ([]byte, error) {
 	return out, nil
 }
 
-// appendHead writes a length: with the first byte if it is below some limit, else behind one of
-// those that begin with base, whose lengths have width bytes or twice or four times as many.
+// appendHead appends the head of a value of length n: a single byte if n is below limit, else base
+// and a length of width bytes. The heads with two and four times as many bytes follow base.
 func appendHead(out []byte, n int, fixed byte, limit int, base byte, width int) []byte {
 	if n < limit {
 		return append(out, fixed|byte(n))

@@ -1,5 +1,5 @@
-// Package msgpack reads and writes the MessagePack of Python sessions, as msgspec does it: in the
-// order of the items, with extension types kept, and nothing behind the value.
+// Package msgpack reads and writes sessions in MessagePack as msgspec does: items keep their order,
+// extension types are kept, trailing bytes are an error.
 //
 // See https://github.com/msgpack/msgpack/blob/master/spec.md.
 package msgpack
@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// The first bytes of values, or of ranges of them.
+// The first bytes of values, or of ranges of values.
 const (
 	fixMap   = 0x80
 	fixArray = 0x90
@@ -39,12 +39,12 @@ const (
 )
 
 var (
-	errMessage   = fmt.Errorf("%w: it is no MessagePack of a session", sessionstore.ErrRecord)
+	errMessage   = fmt.Errorf("%w: not a session in MessagePack", sessionstore.ErrRecord)
 	errTruncated = fmt.Errorf("%w: the MessagePack is truncated", sessionstore.ErrRecord)
 )
 
-// Maker makes new values as msgspec writes them: MessagePack has no tuples and no UUIDs, and no
-// Markup either, which msgspec refuses.
+// Maker makes new values as msgspec writes them. MessagePack has no tuples and no UUIDs: they
+// become lists and strings. It has no Markup, which msgspec refuses.
 var Maker = python.Maker{
 	Tuple:    func(items []python.Value) python.Value { return &python.List{Items: items} },
 	Bytes:    func(b string) python.Value { return python.Bytes(b) },

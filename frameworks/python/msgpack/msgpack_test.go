@@ -14,7 +14,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// program is a Python that has msgspec encode seeded sessions, and compares those that come back with them, type by type.
+// program is a Python program that encodes sessions from a seed with msgspec, and compares those
+// that it gets back by value and type.
 const program = `
 import base64, json, random, sys
 from datetime import datetime, timedelta, timezone
@@ -63,7 +64,7 @@ else:
     print("same")
 `
 
-// change makes MessagePack of another whose data have two fields more.
+// change adds two fields to a session in MessagePack.
 func change(t *testing.T, data []byte) []byte {
 	t.Helper()
 	d, err := msgpack.Decode(data)
@@ -90,7 +91,7 @@ func change(t *testing.T, data []byte) []byte {
 	return out
 }
 
-// What msgspec has written keeps every type and value when something else in it changes, and is written in the same form.
+// A session from msgspec keeps every type, value and form when another part of it changes.
 func TestLiveMsgspec(t *testing.T) {
 	interpreter := os.Getenv("SESSION_TEST_PYTHON")
 	if interpreter == "" {
@@ -121,24 +122,24 @@ func TestLiveMsgspec(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out := run(string(input), "compare"); string(out) != "same\n" {
-		t.Errorf("Python says %q", out)
+		t.Errorf("Python reports %q", out)
 	}
 }
 
 func TestAttackMessagePackBombs(t *testing.T) {
 	for name, data := range map[string]string{
-		"a list of 4 G items":   "\x81\xa1a\xdd\xff\xff\xff\xff\xc0",
-		"a map of 4 G items":    "\xdf\xff\xff\xff\xff\xa1a\xc0",
-		"a string of 4 GiB":     "\x81\xa1a\xdb\xff\xff\xff\xffx",
-		"an extension of 4 GiB": "\x81\xa1a\xc9\xff\xff\xff\xff\x01x",
-		"deep lists":            "\x81\xa1a" + strings.Repeat("\x91", 100000) + "\xc0",
-		"deep keys":             strings.Repeat("\x81", 100000) + "\xc0\xc0",
-		"truncated":             "\x82\xaa_permanent\xc3\xa3uid\xa6bma",
-		"nothing":               "",
-		"something behind it":   "\x80\x04",
-		"the unused byte":       "\x81\xa1a\xc1",
-		"no map":                "\x91\xc0",
-		"text that is no UTF-8": "\x81\xa1a\xa1\xff",
+		"a list of 4 G items":    "\x81\xa1a\xdd\xff\xff\xff\xff\xc0",
+		"a map of 4 G items":     "\xdf\xff\xff\xff\xff\xa1a\xc0",
+		"a string of 4 GiB":      "\x81\xa1a\xdb\xff\xff\xff\xffx",
+		"an extension of 4 GiB":  "\x81\xa1a\xc9\xff\xff\xff\xff\x01x",
+		"deep lists":             "\x81\xa1a" + strings.Repeat("\x91", 100000) + "\xc0",
+		"deep keys":              strings.Repeat("\x81", 100000) + "\xc0\xc0",
+		"truncated":              "\x82\xaa_permanent\xc3\xa3uid\xa6bma",
+		"nothing":                "",
+		"trailing bytes":         "\x80\x04",
+		"the unused byte":        "\x81\xa1a\xc1",
+		"no map":                 "\x91\xc0",
+		"text that is not UTF-8": "\x81\xa1a\xa1\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := msgpack.Decode([]byte(data)); !errors.Is(err, sessionstore.ErrRecord) {
@@ -184,18 +185,18 @@ func FuzzDecode(f *testing.F) {
 		}
 		out, err := msgpack.Encode(d)
 		if err != nil {
-			t.Fatalf("what was decoded cannot be encoded: %v", err)
+			t.Fatalf("cannot encode what was decoded: %v", err)
 		}
 		again, err := msgpack.Decode(out)
 		if err != nil {
-			t.Fatalf("what was encoded cannot be decoded: %v", err)
+			t.Fatalf("cannot decode what was encoded: %v", err)
 		}
 		text, err := python.ToJSON(d)
 		if err != nil {
 			return
 		}
 		if back, err := python.ToJSON(again); err != nil || string(back) != string(text) {
-			t.Errorf("%s comes back as %s, %v", text, back, err)
+			t.Errorf("%s became %s, %v", text, back, err)
 		}
 	})
 }

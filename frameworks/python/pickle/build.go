@@ -59,7 +59,7 @@ func (m *machine) fillOne(op byte) error {
 
 var steps = map[byte]python.StepKind{opAppends: python.Append, opSetItems: python.SetItems, opAddItems: python.AddItems}
 
-// fill makes a container of the values, or gives them to the one on top of the stack.
+// fill makes a container from the values, or adds them to the container on top of the stack.
 func (m *machine) fill(op byte, values []python.Value) error {
 	switch op {
 	case opList:
@@ -116,7 +116,7 @@ func addPairs(d *python.Dict, values []python.Value) error {
 	return nil
 }
 
-// object runs the opcodes by which Python would load classes, call them and set the state of their
+// object runs the opcodes by which Python loads classes, calls them and sets the state of
 // instances.
 func (m *machine) object(op byte) (bool, error) {
 	switch op {
@@ -177,8 +177,8 @@ func (m *machine) global(module, name string) {
 	m.push(g)
 }
 
-// attribute returns what a call of getattr stands for: a method of a class, such as ZoneInfo's
-// _unpickle, or a class within another.
+// attribute returns the attribute that a call of getattr stands for: a method of a class, such as
+// ZoneInfo._unpickle, or a nested class.
 func attribute(function python.Global, args python.Value) (g python.Global, ok bool) {
 	t, ok := args.(*python.Tuple)
 	if !ok || !function.IsGetattr() || len(t.Items) != 2 {
@@ -209,7 +209,7 @@ func (m *machine) make(how python.How, keywords bool) error {
 	}
 	var ok bool
 	if o.Class, ok = class.(python.Global); !ok {
-		return errPickle // a function that a function has returned
+		return errPickle // the result of a function is called
 	}
 	if _, ok := o.Args.(*python.Tuple); !ok {
 		return errPickle
@@ -224,7 +224,7 @@ func (m *machine) make(how python.How, keywords bool) error {
 	return nil
 }
 
-// memory runs the opcodes that remember values and get them back.
+// memory runs the opcodes of the memo.
 func (m *machine) memory(op byte) (bool, error) {
 	var index uint64
 	switch op {

@@ -88,7 +88,7 @@ func (w *writer) values(values []python.Value) error {
 	return nil
 }
 
-// give writes what an object on top of the stack is given.
+// give writes a step that changes the object on top of the stack.
 func (w *writer) give(step python.Step) error {
 	if step.Do == python.Build {
 		if err := w.values(step.Values); err != nil {
@@ -130,7 +130,8 @@ func (w *writer) giveOneByOne(step python.Step) error {
 	return nil
 }
 
-// global writes a name. In protocols before 4 it has no dots: a class's attribute is asked for.
+// global writes a name. Before protocol 4 a name cannot contain dots, so an attribute of a class
+// needs a call of getattr.
 func (w *writer) global(g python.Global) {
 	if dot := strings.LastIndexByte(g.Name, '.'); dot > 0 && w.protocol < 4 {
 		w.line(opGlobal, w.builtins()+"\ngetattr")
@@ -180,7 +181,8 @@ func (w *writer) object(o *python.Object) error {
 	return nil
 }
 
-// reconstructed writes an object as copyreg has it in protocols 0 and 1, which know no __new__.
+// reconstructed writes an object with copyreg's _reconstructor: protocols 0 and 1 have no opcode
+// for __new__.
 func (w *writer) reconstructed(o *python.Object) error {
 	args, ok := o.Args.(*python.Tuple)
 	if !ok || len(args.Items) > 1 {

@@ -11,9 +11,9 @@ import (
 	"github.com/caddy-session/caddy-session/frameworks/python"
 )
 
-// Decode reads a pickle of a dict and nothing behind it, and returns the protocol that it was
-// written with. Errors wrap [sessionstore.ErrRecord]. Time and memory are bounded by a small
-// multiple of the pickle's size.
+// Decode reads a pickled dict and returns it and the protocol of the pickle; trailing bytes are an
+// error. Errors wrap [sessionstore.ErrRecord]. Time and memory are bounded by a small multiple of
+// the size of data.
 func Decode(data []byte) (d *python.Dict, protocol int, err error) {
 	m := machine{data: data, memo: make(map[uint64]python.Value)}
 	if err := m.run(); err != nil {
@@ -29,8 +29,8 @@ func Decode(data []byte) (d *python.Dict, protocol int, err error) {
 	return d, max(m.protocol, m.least), nil
 }
 
-// machine runs the opcodes. What it makes may still change until the end: an object gets its items
-// after it was put into another.
+// machine runs the opcodes. A value may change until the end: an object gets its items after other
+// objects refer to it.
 type machine struct {
 	data []byte
 	pos  int
@@ -39,19 +39,19 @@ type machine struct {
 	marks []int
 	memo  map[uint64]python.Value
 
-	// protocol is the one that the pickle says, and least the least that has an opcode which was
-	// met.
+	// protocol is the one in the pickle's header; least is the lowest that has all opcodes in the
+	// pickle.
 	protocol, least int
 
-	// calls are what Python would call.
+	// calls are the classes and functions that Python would call.
 	calls []python.Global
 
-	// getattrs counts how often getattr is named, and attributes how often it is called for an
-	// attribute of a class.
+	// getattrs counts how often the pickle names getattr; attributes counts how often it calls it
+	// for an attribute of a class.
 	getattrs, attributes int
 }
 
-// finish checks what can be checked only at the end.
+// finish makes the checks that need the whole pickle.
 func (m *machine) finish() error {
 	for _, g := range m.calls {
 		if !g.Allowed() {
@@ -87,13 +87,13 @@ func (m *machine) step(op byte) error {
 	switch op {
 	case opProto:
 		p, err := m.byte()
-		if err != nil || p > MaxProtocol {
+		if err != nil || p > maxProtocol {
 			return errPickle
 		}
 		m.protocol = int(p)
 		return nil
 	case opFrame:
-		_, err := m.take(8) // how the pickle was buffered means nothing
+		_, err := m.take(8) // frames are only for buffering
 		return err
 	case opMark:
 		m.marks = append(m.marks, len(m.stack))
@@ -124,7 +124,7 @@ func (m *machine) step(op byte) error {
 	return errPickle
 }
 
-// scalar runs the opcodes that push a value by itself.
+// scalar runs the opcodes that push a simple value.
 func (m *machine) scalar(op byte) (bool, error) {
 	switch op {
 	case opNone:
@@ -168,7 +168,7 @@ func (m *machine) scalar(op byte) (bool, error) {
 	return true, nil
 }
 
-// texts are the opcodes with a length, of so many bytes, and that much text.
+// texts are the opcodes that are followed by a length, of this many bytes, and a text.
 var texts = map[byte]struct {
 	length, protocol int
 	make             func(string) python.Value
@@ -184,7 +184,7 @@ var texts = map[byte]struct {
 	opByteArray8:      {8, 5, func(s string) python.Value { return python.ByteArray(s) }},
 }
 
-// widths are how many bytes of a number follow an opcode.
+// widths is how many bytes of a number follow an opcode.
 var widths = map[byte]int{
 	opBinInt: 4, opBinInt1: 1, opBinInt2: 2, opLong1: 1, opLong4: 4,
 	opBinPut: 1, opBinGet: 1, opLongBinPut: 4, opLongBinGet: 4,
@@ -204,7 +204,7 @@ func (m *machine) bytesAndText(op byte) (bool, error) {
 	return true, nil
 }
 
-// maxDigits is the longest int that Python reads by default.
+// maxDigits is the longest int that Python converts from text by default.
 const maxDigits = 4300
 
 func (m *machine) pushLong(b []byte) error {
@@ -224,7 +224,7 @@ func (m *machine) pushLong(b []byte) error {
 	return nil
 }
 
-// textual reads the values of protocol 0, which stand in a line.
+// textual reads a value of protocol 0 from a line of text.
 func (m *machine) textual(op byte, line []byte) error {
 	switch op {
 	case opInt:
@@ -262,8 +262,6 @@ func (m *machine) textual(op byte, line []byte) error {
 	return nil
 }
 
-// THE STACK AND THE INPUT.
-
 func (m *machine) push(v python.Value) { m.stack = append(m.stack, v) }
 
 func (m *machine) top() (python.Value, error) {
@@ -285,7 +283,7 @@ func (m *machine) pop() (python.Value, error) {
 	return v, err
 }
 
-// popMark takes all values above the last mark, and the mark.
+// popMark removes the last mark and returns the values above it.
 func (m *machine) popMark() ([]python.Value, error) {
 	n := len(m.marks) - 1
 	if n < 0 {
@@ -306,8 +304,7 @@ func (m *machine) byte() (byte, error) {
 	return m.data[m.pos-1], nil
 }
 
-// take reads n bytes, which are there or else it is an error: nothing is made room for that does
-// not come.
+// take reads n bytes. It fails before it allocates if they are not there.
 func (m *machine) take(n int) ([]byte, error) {
 	if n < 0 || n > len(m.data)-m.pos {
 		return nil, errTruncated
@@ -317,7 +314,7 @@ func (m *machine) take(n int) ([]byte, error) {
 	return b, nil
 }
 
-// sized reads a length of that many bytes, and as much as it says.
+// sized reads a length of this many bytes, then that many bytes.
 func (m *machine) sized(length int) ([]byte, error) {
 	b, err := m.take(length)
 	if err != nil {
@@ -343,5 +340,5 @@ func (m *machine) line() ([]byte, error) {
 	return line, nil
 }
 
-// String keeps what a machine holds out of logs.
+// String keeps session data out of logs.
 func (m *machine) String() string { return fmt.Sprintf("pickle.machine at %d", m.pos) }

@@ -10,9 +10,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Encode writes a dict as a pickle of that protocol, 0 to [MaxProtocol]. What stands in several
-// places of the tree is one object for Python too. An error wraps [sessionstore.ErrInvalid]: the
-// dict holds what no pickle can say.
+// Encode writes a dict as a pickle of this protocol, 0 to 5. A pointer that occurs several times
+// becomes one object in Python. An error wraps [sessionstore.ErrInvalid]: a pickle of this protocol
+// cannot hold a value.
 func Encode(d *python.Dict, protocol int) ([]byte, error) {
 	w := writer{protocol: protocol, uses: make(map[python.Value]int), memo: make(map[python.Value]int), open: make(map[python.Value]bool)}
 	w.count(d)
@@ -29,19 +29,19 @@ type writer struct {
 	out      []byte
 	protocol int
 
-	// uses counts how often an object stands in the tree, and memo says where it was remembered.
+	// uses counts how often an object occurs in the tree; memo is its index in the pickle's memo.
 	uses, memo map[python.Value]int
 
-	// open are the objects that are being written and cannot be referred to yet.
+	// open are the objects that are partly written: nothing can refer to them yet.
 	open map[python.Value]bool
 
 	depth int
 }
 
-// maxDepth is far beyond what a session that could be shown has.
+// maxDepth is how deep values may nest, far deeper than the JSON that backends see.
 const maxDepth = 1000
 
-// count finds out what stands in several places.
+// count fills uses.
 func (w *writer) count(v python.Value) {
 	var inside [][]python.Value
 	switch v := v.(type) {
@@ -78,7 +78,7 @@ func (w *writer) count(v python.Value) {
 	}
 }
 
-// value writes v, or refers to it if that was written before.
+// value writes v, or a reference if it was written before.
 func (w *writer) value(v python.Value) error {
 	if w.depth++; w.depth > maxDepth {
 		return errCycle
@@ -113,7 +113,7 @@ func (w *writer) value(v python.Value) error {
 	}
 }
 
-// remember notes the object on top of the stack, if it is referred to later.
+// remember stores the object on top of the stack in the memo, if something refers to it later.
 func (w *writer) remember(v python.Value) {
 	delete(w.open, v)
 	if w.uses[v] < 2 {
@@ -212,7 +212,7 @@ func (w *writer) long(digits string) error {
 		w.line(opLong, n.String()+"L")
 		return nil
 	}
-	size := n.BitLen()/8 + 1 // with room for the sign
+	size := n.BitLen()/8 + 1 // room for the sign
 	if n.Sign() < 0 {
 		n.Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*size)))
 	}
@@ -237,7 +237,7 @@ func (w *writer) float(f float64) {
 	w.out = binary.BigEndian.AppendUint64(append(w.out, opBinFloat), math.Float64bits(f))
 }
 
-// counted writes an opcode, a length and the text: the short form where there is one.
+// counted writes an opcode, a length and the text. short is the opcode for up to 255 bytes, or 0.
 func (w *writer) counted(short, long byte, text string) {
 	if short != 0 && len(text) < 256 {
 		w.out = append(w.out, short, byte(len(text)))
@@ -283,7 +283,8 @@ func (w *writer) byteArray(b string) error {
 	return nil
 }
 
-// builtins is the module's name, which Python 3 translates in protocols that Python 2 reads.
+// builtins is the module of Python's built-ins. Protocols that Python 2 can read use its former
+// name.
 func (w *writer) builtins() string {
 	if w.protocol < 3 {
 		return "__builtin__"

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// change makes a pickle of another whose data have two fields more.
+// change adds two fields to a pickled session.
 func change(t *testing.T, data []byte) []byte {
 	t.Helper()
 	d, protocol, err := pickle.Decode(data)
@@ -42,7 +42,7 @@ func change(t *testing.T, data []byte) []byte {
 	return out
 }
 
-// Pickles of a real Python keep every type and value when something else in them changes.
+// A pickle from a real Python keeps every type and value when another part of it changes.
 func TestLivePython(t *testing.T) {
 	interpreter := os.Getenv("SESSION_TEST_PYTHON")
 	if interpreter == "" {
@@ -73,7 +73,7 @@ func TestLivePython(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out := run(string(input), "compare"); string(out) != "same\n" {
-		t.Errorf("Python says %q", out)
+		t.Errorf("Python reports %q", out)
 	}
 }
 
@@ -95,8 +95,8 @@ func TestAttackPickleThatCallsAFunction(t *testing.T) {
 		"\x80\x03}X\x01\x00\x00\x00acbuiltins\neval\nX\x01\x00\x00\x001\x85Rs.",
 		"\x80\x02}U\x01acsubprocess\nPopen\nU\x02ls\x85Rs.",
 		"\x80\x02}U\x01acos.path\nsystem\nU\x02ls\x85Rs.",
-		"\x80\x02}U\x01ac__builtin__\ngetattr\ns.", // not even named
-		"\x80\x02}U\x01acapp\nmake\n)R)Rs.",        // what a function returns is called
+		"\x80\x02}U\x01ac__builtin__\ngetattr\ns.", // getattr is not called
+		"\x80\x02}U\x01acapp\nmake\n)R)Rs.",        // the result of a function is called
 	} {
 		notUnderstood(t, data)
 	}
@@ -116,24 +116,24 @@ func TestAttackTruncatedPickle(t *testing.T) {
 
 func TestAttackPickleBombs(t *testing.T) {
 	doubling := "\x80\x02}U\x01a]"
-	for range 60 { // each list holds the one before twice: 2 to the power of 60 in all
+	for range 60 { // each list holds the previous one twice: 2^60 items
 		doubling += "q\x00]h\x00ah\x00a"
 	}
 	for name, data := range map[string]string{
-		"lists of lists of lists": doubling + "s.",
-		"a length of 4 GiB":       "\x80\x02}X\xff\xff\xff\xff",
-		"a length of 16 EiB":      "\x80\x04}\x8d\xff\xff\xff\xff\xff\xff\xff\xff",
-		"a long of 4 GiB":         "\x80\x02}\x8b\xff\xff\xff\x7f",
-		"a memo of 4 GiB":         "\x80\x02}r\xff\xff\xff\xffj\x00\x00\x00\x00.",
-		"deep lists":              "\x80\x02}U\x01a" + strings.Repeat("]", 100000) + strings.Repeat("a", 99999) + "s.",
-		"a list in itself":        "\x80\x02}U\x01a]q\x00h\x00as.",
-		"an int of many digits":   "(dV\na\nL" + strings.Repeat("9", 200000) + "L\ns.",
-		"extensions":              "\x80\x02\x82\x01.",
-		"a persistent id":         "\x80\x02U\x01aQ.",
-		"no dict":                 "\x80\x02].",
-		"two values":              "\x80\x02}}.",
-		"a mark that is left":     "\x80\x02(}.",
-		"protocol 6":              "\x80\x06}.",
+		"lists of lists of lists":     doubling + "s.",
+		"a length of 4 GiB":           "\x80\x02}X\xff\xff\xff\xff",
+		"a length of 16 EiB":          "\x80\x04}\x8d\xff\xff\xff\xff\xff\xff\xff\xff",
+		"a long of 4 GiB":             "\x80\x02}\x8b\xff\xff\xff\x7f",
+		"a memo of 4 GiB":             "\x80\x02}r\xff\xff\xff\xffj\x00\x00\x00\x00.",
+		"deep lists":                  "\x80\x02}U\x01a" + strings.Repeat("]", 100000) + strings.Repeat("a", 99999) + "s.",
+		"a list that contains itself": "\x80\x02}U\x01a]q\x00h\x00as.",
+		"an int of many digits":       "(dV\na\nL" + strings.Repeat("9", 200000) + "L\ns.",
+		"extensions":                  "\x80\x02\x82\x01.",
+		"a persistent id":             "\x80\x02U\x01aQ.",
+		"no dict":                     "\x80\x02].",
+		"two values":                  "\x80\x02}}.",
+		"an unused mark":              "\x80\x02(}.",
+		"protocol 6":                  "\x80\x06}.",
 	} {
 		t.Run(name, func(t *testing.T) { notUnderstood(t, data) })
 	}
@@ -162,10 +162,10 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, _, err := pickle.Decode(out)
 		if err != nil {
-			t.Fatalf("what was encoded cannot be decoded: %v", err)
+			t.Fatalf("cannot decode what was encoded: %v", err)
 		}
 		if back, err := python.ToJSON(again); err != nil || string(back) != string(text) {
-			t.Errorf("%s comes back as %s, %v", text, back, err)
+			t.Errorf("%s became %s, %v", text, back, err)
 		}
 	})
 }

@@ -1,9 +1,9 @@
 // Package pickle reads and writes Python's pickles, protocols 0 to 5, without running anything:
-// what a pickle would have Python call or make becomes a [python.Object] that says so, and is
-// written back as it was.
+// what Python would call or make becomes a [python.Object] that describes it, and is written back
+// unchanged.
 //
 // The opcodes are those of Python's pickletools. Extension registries, persistent ids, old-style
-// instances and out-of-band buffers are refused: sessions have none.
+// instances and out-of-band buffers are errors: sessions do not use them.
 package pickle
 
 import (
@@ -13,10 +13,10 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// MaxProtocol is the newest protocol that is read and written.
-const MaxProtocol = 5
+// maxProtocol is the newest protocol that is supported.
+const maxProtocol = 5
 
-// The opcodes that are read or written.
+// The opcodes that are supported.
 const (
 	opMark           = '('
 	opStop           = '.'
@@ -83,21 +83,21 @@ const (
 )
 
 var (
-	errPickle    = fmt.Errorf("%w: it is no pickle of a session", sessionstore.ErrRecord)
+	errPickle    = fmt.Errorf("%w: not a pickled session", sessionstore.ErrRecord)
 	errTruncated = fmt.Errorf("%w: the pickle is truncated", sessionstore.ErrRecord)
-	errForbidden = fmt.Errorf("%w: the pickle calls what no session needs", sessionstore.ErrRecord)
-	errCycle     = fmt.Errorf("%w: the session refers to itself in a way that cannot be written", sessionstore.ErrInvalid)
+	errForbidden = fmt.Errorf("%w: the pickle names a class or function that sessions may not use", sessionstore.ErrRecord)
+	errCycle     = fmt.Errorf("%w: the session refers to itself in a way that cannot be pickled", sessionstore.ErrInvalid)
 )
 
-// IsPickle reports whether data begin as a pickle of a dict does. Protocols 0 and 1 have no mark of
-// their own: there, it is the dict itself that is known.
+// IsPickle reports whether data begins like a pickled dict. Protocols 0 and 1 have no header: only
+// the opcodes of the dict identify them.
 func IsPickle(data []byte) bool {
 	if len(data) < 2 {
 		return false
 	}
 	switch data[0] {
 	case opProto:
-		return 2 <= data[1] && data[1] <= MaxProtocol
+		return 2 <= data[1] && data[1] <= maxProtocol
 	case opMark:
 		return data[1] == opDict
 	case opEmptyDict:
@@ -107,7 +107,7 @@ func IsPickle(data []byte) bool {
 	}
 }
 
-// asRecord makes every error of reading one that wraps [sessionstore.ErrRecord].
+// asRecord makes sure that err wraps [sessionstore.ErrRecord].
 func asRecord(err error) error {
 	if err == nil || errors.Is(err, sessionstore.ErrRecord) {
 		return err

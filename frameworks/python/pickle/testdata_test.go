@@ -1,7 +1,7 @@
 package pickle_test
 
-// program is a Python that pickles seeded sessions, and compares those that come back with them,
-// type by type.
+// program is a Python program that pickles sessions from a seed, and compares those that it gets
+// back by value and type.
 const program = `
 import base64, enum, json, pickle, random, sys, uuid
 from collections import OrderedDict, namedtuple

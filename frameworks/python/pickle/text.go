@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// unquote reads the repr of a str of Python 2.
+// unquote parses the repr of a Python 2 str.
 func unquote(line []byte) (string, bool) {
 	s := strings.TrimRight(string(line), " \t\r")
 	if len(s) < 2 || s[0] != s[len(s)-1] || s[0] != '\'' && s[0] != '"' {
@@ -40,7 +40,7 @@ func unquote(line []byte) (string, bool) {
 	return b.String(), true
 }
 
-// quote writes the repr of a str of Python 2.
+// quote returns the repr of a Python 2 str.
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('\'')
@@ -59,7 +59,8 @@ func quote(s string) string {
 	return b.String()
 }
 
-// rawUnicode reads Python's raw-unicode-escape: Latin-1, and \u with four or \U with eight digits.
+// rawUnicode decodes Python's raw-unicode-escape: Latin-1 with \u and four or \U and eight hex
+// digits.
 func rawUnicode(line []byte) (string, bool) {
 	var b []byte
 	for i := 0; i < len(line); i++ {
@@ -84,7 +85,7 @@ func rawUnicode(line []byte) (string, bool) {
 	return string(b), true
 }
 
-// appendCode appends a code point in UTF-8, surrogates too, as Python's "surrogatepass" does.
+// appendCode appends a code point in UTF-8, including surrogates, like Python's "surrogatepass".
 func appendCode(b []byte, r rune) []byte {
 	if r >= 0xd800 && r < 0xe000 {
 		return append(b, 0xe0|byte(r>>12), 0x80|byte(r>>6)&0x3f, 0x80|byte(r)&0x3f)
@@ -92,8 +93,8 @@ func appendCode(b []byte, r rune) []byte {
 	return utf8.AppendRune(b, r)
 }
 
-// writeRawUnicode is the reverse of rawUnicode. What would end the line, or look like an escape, is
-// escaped.
+// writeRawUnicode is the reverse of rawUnicode. It escapes what would end the line or look like an
+// escape.
 func writeRawUnicode(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); {
@@ -116,7 +117,7 @@ func writeRawUnicode(s string) string {
 	return b.String()
 }
 
-// surrogate reads a surrogate that is encoded like another character.
+// surrogate decodes a surrogate that is encoded in three bytes.
 func surrogate(s string) (rune, int) {
 	if len(s) < 3 || s[0] != 0xed || s[1] < 0xa0 || s[1] > 0xbf || s[2]&0xc0 != 0x80 {
 		return 0, 0

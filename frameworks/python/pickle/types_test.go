@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// typesProgram is a Python that pickles a value of each type by itself, in every protocol that can,
-// and compares what comes back.
+// typesProgram is a Python program that pickles a value of each type in every protocol that can
+// hold it, and compares what it gets back.
 const typesProgram = `
 import array, base64, collections, datetime, decimal, enum, fractions, functools, http, io, ipaddress, json, operator, os, pathlib
 import pickle, random, re, signal, socket, sys, time, types, urllib.parse, uuid, zoneinfo, dataclasses
@@ -85,9 +85,9 @@ else:
     print("same", len({n for n, _, _ in pickles()}))
 `
 
-// Every type of the standard library and of common packages that an app may keep is shown, if only
-// as a marker, and stays what it is when something beside it changes. None makes a session that
-// cannot be read.
+// A value of any type of the standard library and of common packages is shown, as a marker at
+// least, and stays the same when something beside it changes. No such value makes a session
+// unreadable.
 func TestLiveTypes(t *testing.T) {
 	interpreter := os.Getenv("SESSION_TEST_PYTHON")
 	if interpreter == "" {
@@ -129,6 +129,6 @@ func TestLiveTypes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if out := run(string(input), "compare"); !strings.HasPrefix(string(out), "same ") {
-		t.Errorf("Python says %q", out)
+		t.Errorf("Python reports %q", out)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-// TestFile has a record where cachelib looks for it, in its form.
+// TestFile saves a record and finds it under cachelib's name, in cachelib's form.
 func TestFile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "flask_session")

@@ -19,11 +19,11 @@ import (
 const (
 	month = 31 * 24 * time.Hour
 
-	// session is the key of a session as Flask-Session has it.
+	// session is a key of Flask-Session.
 	session = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f"
 )
 
-// inMongoDB is the collection of an app, and a store on it.
+// inMongoDB returns an app's collection and a store on it.
 func inMongoDB(t *testing.T, server *mongotest.Server, name string) (*mongodb.Store, *mongo.Collection) {
 	t.Helper()
 	l := layoutOf[layout.MongoDB](t)
@@ -42,8 +42,8 @@ func inMongoDB(t *testing.T, server *mongotest.Server, name string) (*mongodb.St
 	return s, client.Database("flask_session").Collection(name)
 }
 
-// appSaves saves as Flask-Session does with PyMongo: 3, by replacing the document, or 4, by setting
-// the same fields.
+// appSaves saves as Flask-Session does: PyMongo 3 replaces the document, PyMongo 4 sets the same
+// fields.
 func appSaves(t *testing.T, c *mongo.Collection, pymongo int, value []byte, expiration any) {
 	t.Helper()
 	doc := bson.D{{Key: "id", Value: session}, {Key: "val", Value: value}, {Key: "expiration", Value: expiration}}
@@ -71,13 +71,13 @@ func appReads(t *testing.T, c *mongo.Collection) (id bson.ObjectID, value []byte
 		t.Fatal(err)
 	}
 	if doc.Key != session || doc.Val.Subtype != 0 {
-		t.Errorf("there is %+v", doc)
+		t.Errorf("got %+v", doc)
 	}
 	return doc.ID, doc.Val.Data, doc.Expiration
 }
 
-// TestMongoDB reads what each version of Flask-Session has written, and writes what each of them
-// can read, in place.
+// TestMongoDB reads what each version of Flask-Session wrote, and writes in place what each version
+// can read.
 func TestMongoDB(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
@@ -90,7 +90,7 @@ func TestMongoDB(t *testing.T) {
 		unknown    bool
 	}{
 		{"0.3.2", 3, pickled, time.Now().UTC().Add(month), false},
-		{"0.3.2 with sessions that are not permanent", 3, pickled, nil, true},
+		{"0.3.2 with non-permanent sessions", 3, pickled, nil, true},
 		{"0.8.0", 4, packed, time.Now().UTC().Add(month), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestMongoDB(t *testing.T) {
 			appSaves(t, c, test.pymongo, test.value, test.expiration)
 			e, err := s.Get(ctx, session)
 			if err != nil || !bytes.Equal(e.Value, test.value) || e.TTLUnknown != test.unknown || e.TTL > month || e.TTL < month-time.Minute {
-				t.Fatalf("there is %+v, %v", e, err)
+				t.Fatalf("got %+v, %v", e, err)
 			}
 			id, _, _ := appReads(t, c)
 
@@ -111,7 +111,7 @@ func TestMongoDB(t *testing.T) {
 				t.Errorf("the app finds %v, %q, %v", after, value, expiration)
 			}
 
-			// The app's own save is in the way of ours.
+			// The app saved in between, so our save conflicts.
 			appSaves(t, c, test.pymongo, test.value, test.expiration)
 			if e, err := s.CompareAndSet(ctx, session, []byte("ours"), []byte("ours too"), time.Hour); err != sessionstore.ErrConflict || !bytes.Equal(e.Value, test.value) {
 				t.Errorf("a save over the app's: %+v, %v", e, err)
@@ -136,7 +136,7 @@ func TestMongoDB(t *testing.T) {
 			if id, value, _ := appReads(t, c); string(value) != "new" || id.IsZero() {
 				t.Errorf("the app finds %v, %q", id, value)
 			}
-			// The app saves over that, and has one document still.
+			// The app saves over our record: there is still one document.
 			appSaves(t, c, test.pymongo, test.value, test.expiration)
 			if n, err := c.CountDocuments(ctx, bson.D{}); err != nil || n != 1 {
 				t.Errorf("%d documents, %v", n, err)
@@ -145,8 +145,8 @@ func TestMongoDB(t *testing.T) {
 	}
 }
 
-// TestMongoDBExpiry has documents that have expired, which Flask-Session before 0.7 deletes itself
-// and later versions leave to the index.
+// TestMongoDBExpiry has expired documents, which Flask-Session deletes itself before 0.7 and leaves
+// to the index later.
 func TestMongoDBExpiry(t *testing.T) {
 	t.Parallel()
 	s, c := inMongoDB(t, mongotest.Start(t), "sessions")
@@ -162,8 +162,8 @@ func TestMongoDBExpiry(t *testing.T) {
 	}
 }
 
-// TestMongoDBTwice has two documents under a key, as two processes of an app make them that save at
-// the same time. Whoever logs out must not be logged in by the second.
+// TestMongoDBTwice has two documents with one key, as two processes of an app create them when they
+// save at the same time. A logout must delete both.
 func TestMongoDBTwice(t *testing.T) {
 	t.Parallel()
 	s, c := inMongoDB(t, mongotest.Start(t), "sessions")

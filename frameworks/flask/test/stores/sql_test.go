@@ -23,16 +23,16 @@ import (
 	"github.com/caddy-session/caddy-session/test/sqltest"
 )
 
-// database is one with tables as SQLAlchemy makes them for Flask-Session.
+// database is a database with tables as SQLAlchemy creates them for Flask-Session.
 type database struct {
 	driver     *sql.Driver
-	name, dsn  string // the driver of database/sql
+	name, dsn  string // driver of database/sql
 	definition string
 	tick       time.Duration
 	admin      *stdsql.DB
 }
 
-// each runs a test with every database. The times of the servers are not UTC.
+// each runs a test with every database. The servers' time zones are not UTC.
 func each(t *testing.T, test func(t *testing.T, db *database)) {
 	for _, d := range []*sql.Driver{postgres.Driver, mysql.Driver, sqlite.Driver} {
 		t.Run(d.Name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func each(t *testing.T, test func(t *testing.T, db *database)) {
 	}
 }
 
-// inMemory is a folder in memory, if there is such: syncing is what takes time.
+// inMemory returns a folder in memory if the system has one: syncing to disk is the slow part.
 func inMemory(t *testing.T) string {
 	dir, err := os.MkdirTemp("/dev/shm", "sqlite")
 	if err != nil {
@@ -82,13 +82,13 @@ func (db *database) exec(t *testing.T, text string, args ...any) {
 	}
 }
 
-// table makes one.
+// table creates a table.
 func (db *database) table(t *testing.T, name string) {
 	t.Helper()
 	db.exec(t, "CREATE TABLE "+name+" ("+db.definition+")")
 }
 
-// open opens a store in a table of Flask-Session's.
+// open opens a store on a table of Flask-Session.
 func (db *database) open(t *testing.T, o sql.Options) *sql.Store {
 	t.Helper()
 	o.Layout, o.Timeout, o.DialTimeout = layoutOf[layout.SQL](t), 5*time.Second, 5*time.Second
@@ -111,13 +111,13 @@ type prefixed struct {
 	prefix string
 }
 
-// TestSQL runs the suite of all stores.
+// TestSQL runs the store suite.
 func TestSQL(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
 		definition := db.definition
 		if db.driver == mysql.Driver {
-			// Or neither keys that differ in case nor the largest values of the suite would fit.
+			// Otherwise, neither keys that differ in case nor the suite's largest values would fit.
 			definition = strings.NewReplacer("VARCHAR(255)", "VARCHAR(255) CHARACTER SET ascii COLLATE ascii_bin", "BLOB", "MEDIUMBLOB").Replace(definition)
 		}
 		db.exec(t, "CREATE TABLE sessions ("+definition+")")
@@ -133,7 +133,8 @@ func TestSQL(t *testing.T) {
 	})
 }
 
-// TestTableOfFlaskSession uses the very table: other names, another key, times without a zone.
+// TestTableOfFlaskSession uses the real table, whose columns have other names, another key and
+// times without a zone.
 func TestTableOfFlaskSession(t *testing.T) {
 	t.Parallel()
 	const key = "session:fe8977c2-34a9-4945-acc0-6c6821944b9f"
@@ -182,8 +183,7 @@ func TestTableOfFlaskSession(t *testing.T) {
 	})
 }
 
-// TestWithoutExpiry has rows that say not when they expire: no Flask-Session takes them for
-// sessions.
+// TestWithoutExpiry has rows without an expiry: Flask-Session does not take them for sessions.
 func TestWithoutExpiry(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
@@ -202,9 +202,9 @@ func TestWithoutExpiry(t *testing.T) {
 	})
 }
 
-// TestValueBomb has another program put 50 MB where a session was. It is not read.
+// TestValueBomb has another program replace a session with 50 MB. The store does not read it.
 func TestValueBomb(t *testing.T) {
-	t.Parallel() // with others that allocate: the limit leaves room for them
+	t.Parallel() // runs with other tests that allocate: the limit allows for them
 	const size = 50 << 20
 	each(t, func(t *testing.T, db *database) {
 		if db.driver == mysql.Driver {
@@ -223,7 +223,7 @@ func TestValueBomb(t *testing.T) {
 		}
 		for _, n := range []int{sessionstore.MaxValue + 1, size} {
 			if n == size && db.driver == mysql.Driver {
-				n = 15 << 20 // a statement makes no more
+				n = 15 << 20 // the largest statement
 			}
 			set(n)
 			var before, after runtime.MemStats
@@ -243,13 +243,13 @@ func TestValueBomb(t *testing.T) {
 			}
 			var is int
 			if err := db.admin.QueryRowContext(t.Context(), "SELECT length(data) FROM sessions").Scan(&is); err != nil || is != n {
-				t.Errorf("there are %d bytes now, %v", is, err)
+				t.Errorf("the row has %d bytes now, %v", is, err)
 			}
 		}
 	})
 }
 
-// TestSequence has a table whose ids have no default.
+// TestSequence has a table whose id column has no default.
 func TestSequence(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
@@ -274,8 +274,7 @@ func TestSequence(t *testing.T) {
 	})
 }
 
-// TestCreateTable makes the app's table, on request, so that the app can use it as if it had made
-// it.
+// TestCreateTable creates the app's table if asked to, and the app can use it as its own.
 func TestCreateTable(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
@@ -285,7 +284,7 @@ func TestCreateTable(t *testing.T) {
 		db.exec(t, "INSERT INTO sessions (session_id, data, expiry) VALUES ('session:c', NULL, NULL)")
 		want(t, s, "session:b", "two")
 		if e, err := s.Get(t.Context(), "session:b"); err != nil || e.TTL < 290*365*24*time.Hour {
-			t.Errorf("%v left until the year 2999, %v", e.TTL, err)
+			t.Errorf("TTL %v until the year 2999, %v", e.TTL, err)
 		}
 		again := db.use(t, sql.Options{CreateTable: true})
 		want(t, again, "session:a", "one")
@@ -302,13 +301,13 @@ func TestCreateTable(t *testing.T) {
 	})
 }
 
-// TestSmallColumn has the blob that SQLAlchemy makes in MySQL, which holds less than a record may
-// have. Nothing is cut off.
+// TestSmallColumn has the BLOB that SQLAlchemy creates in MySQL, which is smaller than the largest
+// record. Nothing is truncated.
 func TestSmallColumn(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
 		if db.driver != mysql.Driver {
-			return // its columns have no such limit
+			return // columns of other databases have no such limit
 		}
 		db.table(t, "sessions")
 		s := db.use(t, sql.Options{})
@@ -321,8 +320,8 @@ func TestSmallColumn(t *testing.T) {
 	})
 }
 
-// TestNotOurs: the app's table is neither made without being asked nor swept, and its file stays as
-// it is.
+// TestNotOurs checks that the app's table is neither created without being asked nor swept, and
+// that its file keeps its journal mode.
 func TestNotOurs(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, db *database) {
@@ -343,7 +342,7 @@ func TestNotOurs(t *testing.T) {
 		if db.driver == sqlite.Driver {
 			var mode string
 			if err := db.admin.QueryRowContext(t.Context(), "PRAGMA journal_mode").Scan(&mode); err != nil || mode != "delete" {
-				t.Errorf("the file's journal is %s now, %v", mode, err)
+				t.Errorf("the journal mode of the file is %s now, %v", mode, err)
 			}
 		}
 		for says, o := range map[string]sql.Options{

@@ -1,5 +1,5 @@
-// Package stores_test has the stores keep the records of Flask-Session where and as it does, next
-// to one that does the same by hand.
+// Package stores_test checks that the stores keep records where and how Flask-Session does, beside
+// a client that does the same by hand.
 package stores_test
 
 import (
@@ -19,7 +19,7 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql"
 )
 
-// layouts are those of the dialect.
+// layouts returns the layouts of the dialect.
 func layouts(t *testing.T) []layout.Layout {
 	t.Helper()
 	d := new(flasksession.Dialect)
@@ -29,7 +29,7 @@ func layouts(t *testing.T) []layout.Layout {
 	return d.Format().Layouts
 }
 
-// layoutOf is the one for a store.
+// layoutOf returns the layout for one store.
 func layoutOf[L layout.Layout](t *testing.T) *L {
 	t.Helper()
 	for _, l := range layouts(t) {
@@ -37,22 +37,22 @@ func layoutOf[L layout.Layout](t *testing.T) *L {
 			return &l
 		}
 	}
-	t.Fatalf("there is no %T", *new(L))
+	t.Fatalf("no layout %T", *new(L))
 	return nil
 }
 
-// TestStoresCanShare has a store for each layout.
+// TestStoresCanShare checks that every layout has a store.
 func TestStoresCanShare(t *testing.T) {
 	all := layouts(t)
 	if len(all) != 5 {
-		t.Errorf("there are %d", len(all))
+		t.Errorf("got %d layouts", len(all))
 	}
 	for _, l := range all {
 		info, err := caddy.GetModule(stores.Namespace + "." + l.Store())
 		if err != nil {
 			t.Error(err)
 		} else if _, ok := info.New().(stores.Sharer); !ok {
-			t.Errorf("store %s shares nothing", l.Store())
+			t.Errorf("store %s cannot share records", l.Store())
 		}
 	}
 }
@@ -65,11 +65,11 @@ func save(t testing.TB, s sessionstore.Store, key, value string, ttl time.Durati
 	}
 }
 
-// want checks a record; the empty string stands for none.
+// want checks a record; "" means that there must be none.
 func want(t testing.TB, s sessionstore.Store, key, value string) {
 	t.Helper()
 	e, err := s.Get(t.Context(), key)
 	if err != nil || string(e.Value) != value {
-		t.Errorf("there is %q, %v; want %q", e.Value, err, value)
+		t.Errorf("got %q, %v; want %q", e.Value, err, value)
 	}
 }
