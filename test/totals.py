@@ -1,13 +1,13 @@
-"""Reads what go test -json prints: shows a line for each package and the output of what failed, and writes the numbers
-of tests that passed, failed and were skipped into the file that is named."""
+"""Reads the output of go test -json. Prints a line for each package and the output of failed tests, and writes the numbers
+of passed, failed and skipped tests to a file."""
 
 import json
 import sys
 
 passed = failed = skipped = 0
-counted = {}  # tests of a package that came to their end
-broken = set()  # packages with a test that failed
-output = {}  # what was printed, by package and test
+counted = {}  # finished tests, by package
+broken = set()  # packages with a failed test
+output = {}  # output, by package and test
 
 
 def show(text):
@@ -36,8 +36,8 @@ def end_of_package(action, package, seconds):
     tests = [key for key in output if key[0] == package]
     if action == "fail":
         if package not in broken:
-            failed += 1  # it did not build, or it ended early
-        for key in tests:  # among them a test that never came to its end
+            failed += 1  # it did not build, or ended early
+        for key in tests:  # including tests that did not finish
             show("".join(line for line in output[key] if line.split("\t")[0].rstrip() != "FAIL"))
     for key in tests:
         del output[key]
@@ -51,7 +51,7 @@ for line in sys.stdin:
         event = json.loads(line)
         action = event["Action"]
     except (ValueError, TypeError, KeyError):
-        show(line)  # go itself complains
+        show(line)  # an error of go itself
         continue
     package, test = event.get("Package", ""), event.get("Test", "")
     if action == "build-output":

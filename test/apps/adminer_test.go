@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/sqltest"
 )
 
-// Debian's Adminer, whose cookies are kept in the session, at work on a real database.
+// Debian's Adminer on a real database, with its cookies in the vault.
 func TestAdminer(t *testing.T) {
 	const adminer = "/etc/adminer"
 	if _, err := os.Stat(adminer + "/conf.php"); err != nil {

@@ -1,5 +1,5 @@
-// Package apps_test runs three applications of different languages behind one Caddy: one session directive for all of
-// them, and no session library in any.
+// Package apps_test runs three apps in different languages behind one Caddy with one session
+// directive. None of them has a session library.
 package apps_test
 
 import (
@@ -21,10 +21,10 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// apps are the applications by their paths, with the names that they use in their messages.
+// apps are the paths of the apps, and the names in their messages.
 var apps = []struct{ path, name string }{{"/php/", "PHP"}, {"/flask/", "Flask"}, {"/express/", "Express"}}
 
-// start runs the applications and a Caddy in front of them, and returns its URL.
+// start runs the apps and a Caddy in front of them, and returns its URL.
 func start(t *testing.T) string {
 	t.Helper()
 	php, python, node := harness.Program(t, "php-cgi"), harness.Python(t), harness.Node(t)
@@ -55,7 +55,7 @@ func start(t *testing.T) string {
 
 func folder(app string) string { return filepath.Join(harness.Root(), "test", "apps", app) }
 
-// serve runs an application in its folder until the end of the test.
+// serve runs an app in its folder until the test ends.
 func serve(t *testing.T, app, addr string, cmd *exec.Cmd) {
 	t.Helper()
 	cmd.Dir = folder(app)
@@ -73,7 +73,7 @@ func newBrowser(t *testing.T, url string) browser {
 	return browser{t, harness.Client(t), url}
 }
 
-// page is what a visitor sees.
+// page is the parsed page of an app.
 type page struct {
 	greeted  string
 	visits   int
@@ -105,7 +105,7 @@ func (b browser) do(r *http.Request) (*http.Response, string) {
 	return resp, string(body)
 }
 
-// visit opens the page of an application; header holds names and values.
+// visit opens the page of an app; header are alternating names and values.
 func (b browser) visit(path string, header ...string) page {
 	b.Helper()
 	r, err := http.NewRequest(http.MethodGet, b.url+path, nil)
@@ -128,7 +128,7 @@ func (b browser) visit(path string, header ...string) page {
 	return p
 }
 
-// post sends a form with one field.
+// post submits a form with one field.
 func (b browser) post(path, field, value string) *http.Response {
 	b.Helper()
 	form := strings.NewReader(url.Values{field: {value}}.Encode())
@@ -152,7 +152,7 @@ func (b browser) cookie() string {
 	}
 	cookies := b.Jar.Cookies(u)
 	if len(cookies) != 1 || cookies[0].Name != "caddy_session" {
-		b.Fatalf("the cookies are %v; want caddy_session alone", cookies)
+		b.Fatalf("got the cookies %v, want caddy_session only", cookies)
 	}
 	return cookies[0].Value
 }
@@ -181,7 +181,7 @@ func TestApps(t *testing.T) {
 			before := b.cookie()
 			b.post(first.path, "name", name)
 			if b.cookie() == before {
-				t.Error("the login has not changed the session id")
+				t.Error("the login did not change the session id")
 			}
 			b.expect(second.path, name, first.name+" welcomes "+name+".")
 			b.expect(third.path, name)
@@ -205,13 +205,13 @@ func TestApps(t *testing.T) {
 			for _, app := range apps {
 				b.expect(app.path, "stranger")
 				if p := thief.visit(app.path, "Cookie", "caddy_session="+stolen); p.greeted != "stranger" {
-					t.Errorf("%s greets %q by a cookie from before the logout", app.name, p.greeted)
+					t.Errorf("%s greets %q with a cookie from before the logout", app.name, p.greeted)
 				}
 			}
 		})
 	}
 
-	t.Run("visits are counted over all, in parallel too", func(t *testing.T) {
+	t.Run("one counter for all, with parallel visits", func(t *testing.T) {
 		b := newBrowser(t, url)
 		b.visit(apps[0].path)
 		const each = 10
@@ -233,11 +233,11 @@ func TestApps(t *testing.T) {
 		}
 		all.Wait()
 		if got, want := b.visit(apps[1].path).visits, 1+each*len(apps)+1; got != want {
-			t.Errorf("%d visits were counted, want %d", got, want)
+			t.Errorf("got %d visits, want %d", got, want)
 		}
 	})
 
-	// CGI makes HTTP_X_SESSION_DATA of all of these, and WSGI does too.
+	// CGI and WSGI make HTTP_X_SESSION_DATA from each of these.
 	for _, header := range []string{"X-Session-Data", "X_Session_Data", "x-session_data", "X.Session.Data"} {
 		for _, app := range apps {
 			t.Run(fmt.Sprintf("forging %s for %s", header, app.name), func(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 
 const davPassword = "a password of the user's"
 
-// startDAV runs Radicale, WsgiDAV, the login page and a Caddy with the recipe. Without the gate, the apps themselves say who may come in.
+// startDAV runs Radicale, WsgiDAV, the login page and a Caddy with the recipe. Without the gate,
+// only the apps control access.
 func startDAV(t *testing.T, gated bool) *harness.Caddy {
 	t.Helper()
 	python, dir := harness.Apps(t), t.TempDir()
@@ -45,7 +46,8 @@ func startDAV(t *testing.T, gated bool) *harness.Caddy {
 	return harness.Start(t, caddyfile)
 }
 
-// asks sends a request and returns the status, the body and where it leads; headers are names and values.
+// asks sends a request and returns the status, the body and the Location; headers are alternating
+// names and values.
 func (v visitor) asks(method, path, body string, headers ...string) (status int, text, location string) {
 	v.t.Helper()
 	r, err := http.NewRequest(method, v.url+path, strings.NewReader(body))
@@ -69,7 +71,7 @@ func (v visitor) asks(method, path, body string, headers ...string) (status int,
 	return resp.StatusCode, string(b), resp.Header.Get("Location")
 }
 
-// gets is asks for a test that knows the answer.
+// gets is asks for an expected status.
 func (v visitor) gets(want int, method, path, body string, headers ...string) string {
 	v.t.Helper()
 	status, text, _ := v.asks(method, path, body, headers...)
@@ -79,7 +81,7 @@ func (v visitor) gets(want int, method, path, body string, headers ...string) st
 	return text
 }
 
-// logsIn returns where the login page leads to.
+// logsIn logs in and returns the Location.
 func (v visitor) logsIn(user, next string) string {
 	v.t.Helper()
 	form := url.Values{"user": {user}, "password": {davPassword}}.Encode()
@@ -96,21 +98,21 @@ const (
 		"DTSTART:20260101T100000Z\r\nSUMMARY:Tea with %s\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
 )
 
-// known checks whom both apps take the visitor for; headers are what the visitor sends too.
+// known checks whom both apps take the visitor for; the requests have these headers too.
 func (v visitor) known(user string, headers ...string) {
 	v.t.Helper()
 	text := v.gets(http.StatusMultiStatus, "PROPFIND", "/", whoami, append(headers, "Depth", "0")...)
 	if path := "<href>/" + url.PathEscape(user) + "/</href>"; !strings.Contains(text, path) {
 		v.t.Errorf("Radicale does not take the visitor for %s: %s", user, text)
 	}
-	// WsgiDAV shows the header as it stands.
+	// WsgiDAV shows the header as it is.
 	shown := "Authenticated user: \"" + strings.NewReplacer("%", "%25", "ë", "%C3%AB").Replace(user) + "\""
 	if text := v.gets(http.StatusOK, http.MethodGet, "/files/", "", headers...); !strings.Contains(text, shown) {
 		v.t.Errorf("WsgiDAV does not show %s: %s", shown, text)
 	}
 }
 
-// Two apps that trust a header, and one login for both.
+// Two apps that trust a header, with one login for both.
 func TestDAV(t *testing.T) {
 	site := startDAV(t, true).URL
 
@@ -118,11 +120,11 @@ func TestDAV(t *testing.T) {
 		ada := newVisitor(t, site)
 		_, _, location := ada.asks(http.MethodGet, "/files/", "")
 		if location != "/login?next=%2Ffiles%2F" {
-			t.Fatalf("a visitor is sent to %q", location)
+			t.Fatalf("a visitor is redirected to %q", location)
 		}
 		ada.gets(http.StatusForbidden, http.MethodPost, "/login", "user=ada&password=x", "Content-Type", "application/x-www-form-urlencoded")
 		if back := ada.logsIn("ada", "/files/"); back != "/files/" {
-			t.Errorf("the login leads to %q", back)
+			t.Errorf("the login redirects to %q", back)
 		}
 		ada.known("ada")
 		ada.gets(http.StatusCreated, "MKCALENDAR", "/ada/diary/", "")
@@ -155,22 +157,22 @@ func TestDAV(t *testing.T) {
 		bob.known("bob")
 	})
 
-	t.Run("a name outside of ASCII", func(t *testing.T) {
+	t.Run("a non-ASCII name", func(t *testing.T) {
 		zoe := newVisitor(t, site)
 		zoe.logsIn("Zoë 100%", "/")
 		zoe.known("Zoë 100%")
 	})
 
-	t.Run("the way back leads to no other site", func(t *testing.T) {
+	t.Run("no redirect to another site", func(t *testing.T) {
 		for _, next := range []string{"//evil.example", `/\evil.example`, "/\t/evil.example", "https://evil.example", "/a\r\nX: y", ""} {
 			if back := newVisitor(t, site).logsIn("ada", next); back != "/" {
-				t.Errorf("%q leads to %q", next, back)
+				t.Errorf("%q redirects to %q", next, back)
 			}
 		}
 	})
 }
 
-// claims are the header in spellings that CGI and WSGI take for the same.
+// claims are spellings of the header that CGI and WSGI fold to the same name.
 var claims = []string{"X-Remote-User", "x-remote-user", "X_Remote_User", "X-Remote_User", "X.Remote.User"}
 
 func TestAttackUserHeaderFromTheClient(t *testing.T) {
@@ -184,7 +186,8 @@ func TestAttackUserHeaderFromTheClient(t *testing.T) {
 			newVisitor(t, site).gets(http.StatusForbidden, "PROPFIND", "/ada/", whoami, name, "ada")
 		}
 	})
-	// With nobody in the header, WsgiDAV demands a login of its own, and Radicale, which has none, refuses.
+	// Without a user in the header, WsgiDAV requires its own login, and Radicale, which has none,
+	// refuses.
 	t.Run("without a gate", func(t *testing.T) {
 		site := startDAV(t, false).URL
 		for _, name := range claims {

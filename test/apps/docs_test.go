@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/docs"
 )
 
-// The documentation shows the recipes as they are tested.
+// The documentation has the tested recipes.
 func TestDocumentationHasTheRecipes(t *testing.T) {
 	pages := docs.Text(t)
 	for _, app := range []string{"dav", "adminer", "flaskr"} {
@@ -18,7 +18,7 @@ func TestDocumentationHasTheRecipes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(pages, "```caddyfile\n"+string(text)+"```") {
-			t.Errorf("the documentation does not show %s as it is", app)
+			t.Errorf("docs lack %s in its present form", app)
 		}
 	}
 }

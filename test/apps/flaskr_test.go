@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// flaskr returns a copy of the application of Flask's tutorial, as it was published: it writes into its folder.
+// flaskr returns a copy of the published tutorial app of Flask: the app writes into its folder.
 func flaskr(t *testing.T) (python, dir string) {
 	t.Helper()
 	python, dir = harness.Python(t), t.TempDir()
@@ -23,7 +23,7 @@ func flaskr(t *testing.T) (python, dir string) {
 	return python, dir
 }
 
-func TestFlaskrPassesItsOwnTests(t *testing.T) {
+func TestFlaskrOwnTests(t *testing.T) {
 	python, dir := flaskr(t)
 	cmd := exec.Command(python, "-m", "pytest", "-p", "no:cacheprovider")
 	cmd.Dir = dir
@@ -53,7 +53,7 @@ func TestFlaskr(t *testing.T) {
 	harness.Walk(t, "apps/flaskr/walk.mjs", "URL="+caddy.URL)
 }
 
-// account is a backend beside flaskr that is none of Flask.
+// account is a backend beside flaskr that does not use Flask.
 func account(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + r.URL.Path {
 	case "GET/account/":

@@ -18,10 +18,10 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// appSecret is as short as an app allows.
+// appSecret is as short as an app may have it.
 const appSecret = "dev"
 
-// recipe returns the Caddyfile of an app as it stands in its folder, with the places that a site fills in.
+// recipe returns the Caddyfile in an app's folder, with the placeholders of a site replaced.
 func recipe(t *testing.T, app string, values ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(folder(app), "Caddyfile"))
@@ -42,7 +42,8 @@ func recipe(t *testing.T, app string, values ...string) string {
 	return filled
 }
 
-// startLegacy runs the app, and a Caddy in front of it that also has a backend which is no Flask.
+// startLegacy runs the app, and a Caddy in front of it with another backend that does not use
+// Flask.
 func startLegacy(t *testing.T) (proxied, alone string, caddy *harness.Caddy) {
 	t.Helper()
 	t.Setenv("APP_SECRET", appSecret)
@@ -60,7 +61,7 @@ func startLegacy(t *testing.T) (proxied, alone string, caddy *harness.Caddy) {
 	t.Cleanup(other.Close)
 	caddy = harness.Start(t, recipe(t, "legacy",
 		"{$SITE:app.example.org}\n", "http://$ADDR {\n",
-		"max_size 16000", "max_size 16000\nstore_timeout 10s", // on a machine that is busy with other tests
+		"max_size 16000", "max_size 16000\nstore_timeout 10s", // for a machine that is busy with other tests
 		"reverse_proxy {$APP:localhost:5000}\n",
 		"handle /other {\nreverse_proxy "+other.Listener.Addr().String()+"\n}\nhandle {\nreverse_proxy "+addr+"\n}\n}\n"))
 	return caddy.URL, "http://" + addr, caddy
@@ -105,7 +106,8 @@ func (v visitor) want(path, want string) {
 	}
 }
 
-// other asks the backend that is no Flask; headers are names and values of session headers.
+// other sends a request to the backend that does not use Flask; headers are alternating names and
+// values of session headers.
 func (v visitor) other(headers ...string) string {
 	v.t.Helper()
 	query := url.Values{}
@@ -126,7 +128,7 @@ func (v visitor) cookies() (names []string) {
 func TestAdoptFlask(t *testing.T) {
 	proxied, alone, caddy := startLegacy(t)
 
-	t.Run("the browser sees our cookie alone", func(t *testing.T) {
+	t.Run("the browser sees only our cookie", func(t *testing.T) {
 		v := newVisitor(t, proxied)
 		v.get("/set/a")
 		if got := v.cookies(); !slices.Equal(got, []string{"caddy_session"}) {
@@ -219,10 +221,10 @@ func TestAdoptFlask(t *testing.T) {
 		v.want("/session", `{}`)
 	})
 
-	t.Run("more than a cookie holds", func(t *testing.T) {
+	t.Run("more than fits into a cookie", func(t *testing.T) {
 		v := newVisitor(t, proxied)
 		var value strings.Builder
-		for i := range 800 { // gunicorn takes 8190 bytes for a header
+		for i := range 800 { // gunicorn accepts 8190 bytes for a header
 			fmt.Fprintf(&value, "%x.", i*i*7919)
 		}
 		v.other("Update", fmt.Sprintf(`{"big":%q}`, value.String()))
@@ -246,7 +248,7 @@ func TestAdoptFlask(t *testing.T) {
 					}
 					_ = resp.Body.Close()
 					if resp.StatusCode != http.StatusOK {
-						t.Errorf("%s: key %d: answered %d", u, i, resp.StatusCode)
+						t.Errorf("%s: key %d: status %d", u, i, resp.StatusCode)
 					}
 				})
 			}
@@ -257,13 +259,13 @@ func TestAdoptFlask(t *testing.T) {
 			}
 			survivors[u] = len(session) - 1
 		}
-		t.Logf("of %d keys set in parallel, %d are left without the proxy, and %d behind it", requests, survivors[alone], survivors[proxied])
+		t.Logf("of %d keys set in parallel, %d remain without the proxy, %d behind it", requests, survivors[alone], survivors[proxied])
 		if survivors[proxied] != requests {
-			t.Errorf("%d of %d keys are left", survivors[proxied], requests)
+			t.Errorf("%d of %d keys remain", survivors[proxied], requests)
 		}
 	})
 
-	t.Run("parallel messages and list items are all kept", func(t *testing.T) {
+	t.Run("parallel messages and list items are kept", func(t *testing.T) {
 		v := newVisitor(t, proxied)
 		v.get("/append/first")
 		var all sync.WaitGroup
@@ -282,15 +284,15 @@ func TestAdoptFlask(t *testing.T) {
 		all.Wait()
 		var messages []any
 		if err := json.Unmarshal([]byte(v.get("/messages")), &messages); err != nil || len(messages) != 20 {
-			t.Errorf("%d messages are left, %v", len(messages), err)
+			t.Errorf("%d messages remain, %v", len(messages), err)
 		}
 		var session struct{ List []string }
 		if err := json.Unmarshal([]byte(v.get("/session")), &session); err != nil || len(session.List) != 21 {
-			t.Errorf("%d items are left, %v", len(session.List), err)
+			t.Errorf("%d items remain, %v", len(session.List), err)
 		}
 	})
 
-	t.Run("data that the app could not read are refused", func(t *testing.T) {
+	t.Run("data that the app could not read is refused", func(t *testing.T) {
 		v := newVisitor(t, proxied)
 		v.get("/set/a")
 		if status, _ := v.status("/other?Update=" + url.QueryEscape(`{"x":{" t":1}}`)); status != http.StatusBadGateway {
@@ -299,11 +301,11 @@ func TestAdoptFlask(t *testing.T) {
 		v.want("/session", `{"a":"set"}`)
 	})
 	if log := caddy.Log(); strings.Contains(log, "value of") {
-		t.Error("session data are in the log")
+		t.Error("session data is in the log")
 	}
 }
 
-// Cookies that the app would take, sent by a client that has no business with them.
+// Cookies that the app would accept, sent by a client.
 func TestAttackAdoptedCookieSentByTheClient(t *testing.T) {
 	proxied, alone, _ := startLegacy(t)
 	victim := newVisitor(t, alone)
@@ -343,9 +345,9 @@ func (c withCookie) RoundTrip(r *http.Request) (*http.Response, error) {
 	return next.RoundTrip(r)
 }
 
-func TestAttackPlantedIDFollowedIntoAnAdoptedLogin(t *testing.T) {
+func TestAttackPlantedIDAtAdoptedLogin(t *testing.T) {
 	proxied, _, _ := startLegacy(t)
-	// What Flask-Login sets, and what tutorials do.
+	// What Flask-Login stores, and what tutorials store.
 	for path, session := range map[string]string{
 		"/login/victim":                `{"a":"set","user_id":"victim"}`,
 		"/set/username?value=victim":   `{"a":"set","username":"victim"}`,
@@ -363,14 +365,14 @@ func TestAttackPlantedIDFollowedIntoAnAdoptedLogin(t *testing.T) {
 			thief.want("/session", `{"a":"set"}`)
 			victim.want("/session", session)
 			if got := victim.client.Jar.Cookies(u); got[0].Value == planted[0].Value {
-				t.Error("the login has not changed the id")
+				t.Error("the login did not change the id")
 			}
-			thief.want("/session", `{}`) // once the new id was used
+			thief.want("/session", `{}`) // the new id must be used once
 		})
 	}
 }
 
-// A secret that is not the app's would lose every change: that must be seen at once.
+// With another secret than the app's every change would be lost: the log must say so at once.
 func TestAdoptedCookieOfAnotherSecret(t *testing.T) {
 	proxied, _, caddy := startLegacy(t)
 	v := newVisitor(t, proxied)

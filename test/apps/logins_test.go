@@ -16,8 +16,9 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// What visitors do over a line that takes 120 ms there and back: they click twice, they lose answers, they go elsewhere before a page is
-// there, they log out beside a page that is slow. Behind Caddy nobody may be logged out, or in, who would not be without it.
+// Visitors over a line with a round trip of 120 ms: they click twice, lose responses, leave before
+// a page has loaded, and log out beside a slow page. Behind Caddy, nobody may be logged in or out
+// who would not be without it.
 func TestLoginsOverADelayedLine(t *testing.T) {
 	express, fastify, cookies, flask := loginApp(t, "express-session"), loginApp(t, "fastify"), loginApp(t, "cookie-session"), flaskLogins(t)
 	clicks := []string{
@@ -26,13 +27,13 @@ func TestLoginsOverADelayedLine(t *testing.T) {
 	}
 	sites := []struct {
 		Name     string   `json:"name"`
-		App      string   `json:"app"`      // host and port
-		Alone    bool     `json:"alone"`    // whether the app is visited without Caddy too
-		Rewrites bool     `json:"rewrites"` // whether it sets its cookie in every response
-		Replaces bool     `json:"replaces"` // whether Caddy sees another value each time, which calls for a new id
-		Keeps    bool     `json:"keeps"`    // whether Caddy keeps the app's session, and not just its cookie
-		Clears   bool     `json:"clears"`   // whether a logout empties that, and does not end it
-		Only     []string `json:"only"`     // the scenarios that it has the pages for, if it has not all of them
+		App      string   `json:"app"`      // host:port
+		Alone    bool     `json:"alone"`    // the app is visited without Caddy too
+		Rewrites bool     `json:"rewrites"` // the app sets its cookie in every response
+		Replaces bool     `json:"replaces"` // Caddy sees a new value each time, so it regenerates the id
+		Keeps    bool     `json:"keeps"`    // Caddy keeps the app's session, not only its cookie
+		Clears   bool     `json:"clears"`   // a logout empties the session and does not end it
+		Only     []string `json:"only"`     // the scenarios that the app has pages for; nil: all
 		Site     string   `json:"site"`
 		options  string
 	}{
@@ -42,7 +43,7 @@ func TestLoginsOverADelayedLine(t *testing.T) {
 		{"fastify", fastify, true, true, false, false, false, nil, "", "vault sessionId note"},
 		{"cookie-session", cookies, true, true, true, false, false, nil, "", "vault session session.sig note"},
 		{"flask", flask, true, true, true, false, false, nil, "", "vault session note"},
-		{"flask, adopted", flask, false, true, false, true, true, nil, "", "vault note\nadopt flask {\nsecret logins\n}"}, // alone it is the same
+		{"flask, adopted", flask, false, true, false, true, true, nil, "", "vault note\nadopt flask {\nsecret logins\n}"}, // without Caddy it is the same
 		{"calibre-web", calibreWeb(t), true, false, false, false, false, clicks, "", "vault session remember_token note"},
 	}
 	var config strings.Builder
@@ -63,7 +64,7 @@ func TestLoginsOverADelayedLine(t *testing.T) {
 	harness.Walk(t, "apps/logins/walk.mjs", "SITES="+string(text), "LINES="+harness.Lines(t, 60*time.Millisecond))
 }
 
-// loginApp runs the app of test/apps/logins that stands on Node.js.
+// loginApp runs the Node.js app in test/apps/logins.
 func loginApp(t *testing.T, session string) (addr string) {
 	t.Helper()
 	addr = harness.FreeAddr(t)
@@ -74,7 +75,7 @@ func loginApp(t *testing.T, session string) (addr string) {
 	return addr
 }
 
-// flaskLogins runs the app of test/apps/logins that stands on Flask.
+// flaskLogins runs the Flask app in test/apps/logins.
 func flaskLogins(t *testing.T) (addr string) {
 	t.Helper()
 	addr = harness.FreeAddr(t)
@@ -82,7 +83,7 @@ func flaskLogins(t *testing.T) (addr string) {
 	return addr
 }
 
-// calibreWeb runs calibre-web, which logs its administrator in before it has a library.
+// calibreWeb runs calibre-web. Its administrator can log in before it has a library.
 func calibreWeb(t *testing.T) (addr string) {
 	t.Helper()
 	cps, dir := harness.CalibreWeb(t), t.TempDir()
@@ -95,7 +96,8 @@ func calibreWeb(t *testing.T) (addr string) {
 	return addr
 }
 
-// native is the same app in Go, whose session Caddy keeps. A login answers with control.
+// native is the same app in Go; Caddy keeps its session. control is the X-Session-Control of a
+// login.
 func native(control string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		change := func(update, control string) {

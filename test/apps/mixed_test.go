@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// Users of an app whose session is adopted, all at once and while configurations change, only ever see what is theirs.
+// Concurrent users of an adopted session see only their own data while configurations change.
 func TestAttackAdoptedSessionsMixed(t *testing.T) {
 	const users = 64
 	length := 8 * time.Second
@@ -30,7 +30,7 @@ func TestAttackAdoptedSessionsMixed(t *testing.T) {
 	ask := func(client *http.Client, path string) (status int, body string, ok bool) {
 		resp, err := client.Get(proxied + path)
 		if err != nil {
-			return 0, "", false // a connection that a reload has closed
+			return 0, "", false // a reload closed the connection
 		}
 		defer resp.Body.Close()
 		text, err := io.ReadAll(resp.Body)
@@ -54,12 +54,12 @@ func TestAttackAdoptedSessionsMixed(t *testing.T) {
 					t.Errorf("%s: %d %s", user, status, body)
 					return
 				case in && values["user_id"] != user:
-					t.Errorf("%s is taken for %q", user, values["user_id"])
+					t.Errorf("%s is logged in as %q", user, values["user_id"])
 					return
 				}
 				for key, value := range values {
 					if !strings.HasPrefix(value, user) {
-						t.Errorf("%s is shown %s, which is %s", user, key, value)
+						t.Errorf("%s sees %s, which is %s", user, key, value)
 						return
 					}
 				}
@@ -71,7 +71,7 @@ func TestAttackAdoptedSessionsMixed(t *testing.T) {
 				if status, _, ok := ask(client, path); ok && status == http.StatusOK {
 					in = true
 				} else if ok {
-					t.Errorf("%s: %s is answered %d", user, path, status)
+					t.Errorf("%s: %s: status %d", user, path, status)
 					return
 				}
 			}
@@ -84,8 +84,8 @@ func TestAttackAdoptedSessionsMixed(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 	}
 	all.Wait()
-	t.Logf("%d sessions were looked at", asked.Load())
+	t.Logf("%d sessions were checked", asked.Load())
 	if !testing.Short() && asked.Load() < users {
-		t.Errorf("%d sessions were looked at only", asked.Load())
+		t.Errorf("only %d sessions were checked", asked.Load())
 	}
 }

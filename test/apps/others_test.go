@@ -15,7 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// app is one of test/apps/others: how Caddy gets to it, how the user "victim" logs in, and who it says is logged in.
+// app is an app of test/apps/others: how to start it, how the user "victim" logs in, and how to
+// find out who is logged in.
 type app struct {
 	name  string
 	start func(t *testing.T) (handler string)
@@ -59,7 +60,7 @@ var loginApps = []app{
 	},
 }
 
-// found returns what the parentheses of a pattern enclose, and "nobody" where it is not found.
+// found returns the submatch of a pattern, or "nobody" if there is no match.
 func found(text, pattern string) string {
 	if m := regexp.MustCompile(pattern).FindStringSubmatch(text); m != nil {
 		return m[1]
@@ -67,7 +68,7 @@ func found(text, pattern string) string {
 	return "nobody"
 }
 
-// form sends a form, and fails the test if it is refused. What it leads to is not opened.
+// form submits a form and fails the test if it is refused. It does not follow the redirect.
 func (v visitor) form(path string, pairs ...string) {
 	v.t.Helper()
 	values := url.Values{}
@@ -84,7 +85,8 @@ func (v visitor) form(path string, pairs ...string) {
 	}
 }
 
-// A site, of which the app knows nothing, has set a cookie before the login. By that, somebody has a session, and plants it.
+// A page unknown to the app sets a cookie before the login. It gives an attacker a session, which
+// they plant.
 const planting = `
 	handle /lang {
 		header Set-Cookie "lang=en; Path=/"
@@ -96,8 +98,8 @@ const planting = `
 }
 `
 
-// An app gives a cookie to who logs in, and so to the session that somebody else may have planted.
-func TestAttackPlantedIDFollowedIntoAVaultedLogin(t *testing.T) {
+// An app sets a cookie at the login: it must not get into a session that an attacker has planted.
+func TestAttackPlantedIDAtVaultedLogin(t *testing.T) {
 	for _, app := range loginApps {
 		t.Run(app.name, func(t *testing.T) {
 			handler := app.start(t)
@@ -121,7 +123,7 @@ func TestAttackPlantedIDFollowedIntoAVaultedLogin(t *testing.T) {
 				t.Fatalf("before the login, %s is logged in", user)
 			}
 			app.login(victim)
-			// Before the victim's browser uses the new id, and after that.
+			// Before the victim's browser has used the new id, and after.
 			for range 2 {
 				if user := app.user(attacker); user != "nobody" {
 					t.Errorf("the attacker is logged in as %s", user)
@@ -132,7 +134,7 @@ func TestAttackPlantedIDFollowedIntoAVaultedLogin(t *testing.T) {
 			}
 			for _, c := range victim.client.Jar.Cookies(site) {
 				if !strings.HasPrefix(c.Name, "caddy_session") || c.Value == planted[0].Value {
-					t.Errorf("the victim has a cookie %s; it is the planted one: %v", c.Name, c.Value == planted[0].Value)
+					t.Errorf("the victim has the cookie %s; planted: %v", c.Name, c.Value == planted[0].Value)
 				}
 			}
 		})
@@ -146,7 +148,7 @@ func startWordPress(t *testing.T) string {
 	return "root " + folder("others") + "\nrewrite * /wordpress.php\nphp_fastcgi " + addr
 }
 
-// startDokuWiki runs Debian's DokuWiki on data of its own.
+// startDokuWiki runs Debian's DokuWiki with data of its own.
 func startDokuWiki(t *testing.T) string {
 	t.Helper()
 	const program, settings = "/usr/share/dokuwiki", "/etc/dokuwiki"
@@ -155,7 +157,7 @@ func startDokuWiki(t *testing.T) string {
 	}
 	php, addr, dir := harness.Program(t, "php-cgi"), harness.FreeAddr(t), t.TempDir()
 	for from, to := range map[string]string{program + "/.": dir + "/wiki", settings: dir + "/conf"} {
-		// Its files are spread over the system, and some are for its own user only.
+		// Its files are spread over the system, and only its own user can read some.
 		_ = exec.Command("cp", "-rL", from, to).Run()
 	}
 	for name, text := range map[string]string{

@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// "Remember me" works as without the proxy, in a real browser: when that is closed, and when the session has been idle for
-// longer than it may be. What is not to be remembered is gone, then as well.
+// "Remember me" works as it does without the proxy, in a real browser: after it was closed, and
+// after the session's idle timeout. Everything else is forgotten, also as without the proxy.
 func TestRememberMe(t *testing.T) {
 	t.Setenv("APP_SECRET", appSecret)
 	for _, app := range []struct {

@@ -42,7 +42,7 @@ func TestExampleIsValidAndFormatted(t *testing.T) {
 func startExample(t *testing.T) *harness.Caddy {
 	t.Helper()
 	_, text := example(t)
-	_, text, _ = strings.Cut(text, "\n{\n") // what harness looks for is at the beginning
+	_, text, _ = strings.Cut(text, "\n{\n") // harness adds its own global options
 	backend := harness.FreeAddr(t)
 	port := backend[strings.LastIndexByte(backend, ':'):]
 	for _, r := range [][2]string{
@@ -51,14 +51,14 @@ func startExample(t *testing.T) *harness.Caddy {
 		{"http://:8098 {", "http://" + port + " {"},
 	} {
 		if strings.Count(text, r[0]) != 1 {
-			t.Fatalf("Caddyfile.example does not have %q once", r[0])
+			t.Fatalf("Caddyfile.example must have %q once", r[0])
 		}
 		text = strings.Replace(text, r[0], r[1], 1)
 	}
 	return harness.Start(t, "{\n"+text)
 }
 
-func TestExampleKeepsSessionsWhenCaddyIsKilled(t *testing.T) {
+func TestExampleKeepsSessionsAfterKill(t *testing.T) {
 	caddy, browser := startExample(t), harness.Client(t)
 	visit := func(count string) {
 		t.Helper()
@@ -72,7 +72,7 @@ func TestExampleKeepsSessionsWhenCaddyIsKilled(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(page), `<b id="visits">`+count+`</b>`) {
-			t.Fatalf("%s visits are not on the page: %s\n%s", count, resp.Status, page)
+			t.Fatalf("the page lacks %s visits: %s\n%s", count, resp.Status, page)
 		}
 	}
 	visit("1")

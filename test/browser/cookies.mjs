@@ -1,10 +1,10 @@
-// Has a real browser receive Set-Cookie lines, and tells what it does with them. CHROMIUM is the browser. Every line of
-// standard input is a JSON list of URLs of one case, to be opened one after the other, in a browser without any
-// cookies. For each it prints a line: the texts of these pages, and the cookies that are there in the end.
+// Lets a real browser receive Set-Cookie lines and prints what it stores. CHROMIUM is the browser. Each line of standard
+// input is a JSON list of URLs, which the browser opens in order, beginning without cookies. For each line it prints
+// one: the texts of the pages, and the cookies at the end.
 import readline from 'node:readline';
 import { chromium } from 'playwright-core';
 
-// All names lead to this machine. Chromium's sandbox does not start for root.
+// All host names resolve to this machine. Chromium's sandbox does not work as root.
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM,
   args: [

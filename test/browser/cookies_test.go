@@ -21,7 +21,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// A step is a page that is opened: its address, as scheme, host and path, and the Set-Cookie lines with which it answers.
+// A step opens a page: its URL, and the Set-Cookie lines of its response.
 type step struct {
 	url   string
 	lines []string
@@ -37,14 +37,14 @@ const (
 )
 
 var browsing = map[string][]step{
-	"nothing but a pair":               {set(www+"/", "a=b"), get(www + "/"), get(www + "/x"), get(apex + "/"), get("https://x.www.example.org/")},
+	"a name and a value":               {set(www+"/", "a=b"), get(www + "/"), get(www + "/x"), get(apex + "/"), get("https://x.www.example.org/")},
 	"white space":                      {set(www+"/", " a \t=\t b c "), get(www + "/")},
 	"no value":                         {set(www+"/", "a=", "b="), get(www + "/")},
 	"no name":                          {set(www+"/", "=b", "a=1"), get(www + "/")},
 	"no equal sign":                    {set(www+"/", "b"), get(www + "/")},
-	"two without a name":               {set(www+"/", "=b", "c"), get(www + "/")},
+	"two cookies without a name":       {set(www+"/", "=b", "c"), get(www + "/")},
 	"no name, with an equal sign":      {set(www+"/", "=b=c"), get(www + "/")},
-	"nothing at all":                   {set(www+"/", "", "=", " = ", "; Path=/"), get(www + "/")},
+	"empty cookies":                    {set(www+"/", "", "=", " = ", "; Path=/"), get(www + "/")},
 	"many equal signs":                 {set(www+"/", "a==b=c="), get(www + "/")},
 	"quotes":                           {set(www+"/", `a="b c"`, `b="x;y"`), get(www + "/")},
 	"commas":                           {set(www+"/", "a=b,c=d"), get(www + "/")},
@@ -58,21 +58,21 @@ var browsing = map[string][]step{
 	"4096 bytes":                       {set(www+"/", "a="+strings.Repeat("x", 4095)), get(www + "/")},
 	"4097 bytes":                       {set(www+"/", "a="+strings.Repeat("x", 4096)), get(www + "/")},
 	"a name of 4096 bytes":             {set(www+"/", strings.Repeat("x", 4096)+"="), get(www + "/")},
-	"names in other case":              {set(www+"/", "a=1", "A=2"), get(www + "/")},
+	"names that differ in case":        {set(www+"/", "a=1", "A=2"), get(www + "/")},
 
 	"a path":                        {set(www+"/a/b", "a=1; Path=/a", "b=2; Path=/a/", "c=3; Path=/a/b"), get(www + "/a"), get(www + "/a/"), get(www + "/a/b"), get(www + "/a/bc"), get(www + "/ab"), get(www + "/")},
 	"the default path":              {set(www+"/a/b", "a=1"), get(www + "/a"), get(www + "/a/c"), get(www + "/a/c/d"), get(www + "/ab"), get(www + "/")},
 	"the default path of a folder":  {set(www+"/a/", "a=1"), get(www + "/a"), get(www + "/a/b"), get(www + "/b")},
-	"paths that are none":           {set(www+"/a/b", "a=1; Path=", "b=2; Path=x", "c=3; Path", "d=4; Path=/; Path=x"), get(www + "/a/c"), get(www + "/")},
+	"invalid paths":                 {set(www+"/a/b", "a=1; Path=", "b=2; Path=x", "c=3; Path", "d=4; Path=/; Path=x"), get(www + "/a/c"), get(www + "/")},
 	"the last path":                 {set(www+"/a/b", "a=1; Path=/x; path=/y"), get(www + "/x"), get(www + "/y")},
 	"a path of 1024 bytes":          {set(www+"/a/b", "a=1; Path=/"+strings.Repeat("x", 1023)), get(www + "/" + strings.Repeat("x", 1023)), get(www + "/a/c")},
 	"a path of 1025 bytes":          {set(www+"/a/b", "a=1; Path=/"+strings.Repeat("x", 1024)), get(www + "/" + strings.Repeat("x", 1024)), get(www + "/a/c")},
-	"a path in percent encoding":    {set(www+"/", "a=1; Path=/%61", "b=2; Path=/a"), get(www + "/%61"), get(www + "/a")},
-	"a path in capitals":            {set(www+"/", "a=1; Path=/A"), get(www + "/A"), get(www + "/a")},
+	"a percent-encoded path":        {set(www+"/", "a=1; Path=/%61", "b=2; Path=/a"), get(www + "/%61"), get(www + "/a")},
+	"a path in upper case":          {set(www+"/", "a=1; Path=/A"), get(www + "/A"), get(www + "/a")},
 	"two slashes":                   {set(www+"//a//b", "a=1"), get(www + "//a//c"), get(www + "/a/c"), get(www + "//a/")},
 	"one name on several paths":     {set(www+"/a/b", "a=1; Path=/", "a=2; Path=/a/b", "a=3; Path=/a"), get(www + "/a/b"), get(www + "/a/x"), get(www + "/")},
 	"longer paths, then older ones": {set(www+"/a/b", "z=1; Path=/", "y=2; Path=/a", "x=3; Path=/", "w=4; Path=/a"), get(www + "/a/b")},
-	"the order when values change":  {set(www+"/", "z=1", "y=2", "x=3"), set(www+"/", "z=1"), get(www + "/")},
+	"order after a change":          {set(www+"/", "z=1", "y=2", "x=3"), set(www+"/", "z=1"), get(www + "/")},
 
 	"a domain":                      {set(www+"/", "a=1; Domain=example.org", "b=2; Domain=.example.org", "c=3; domain=EXAMPLE.org"), get(www + "/"), get(apex + "/"), get("https://x.example.org/"), get("https://xexample.org/")},
 	"the host's own domain":         {set(www+"/", "a=1; Domain=www.example.org", "a=2"), get(www + "/"), get("https://x.www.example.org/")},
@@ -82,37 +82,37 @@ var browsing = map[string][]step{
 	"the last domain":               {set(www+"/", "a=1; Domain=example.com; Domain=example.org"), get(apex + "/")},
 	"public suffixes":               {set("https://www.example.co.uk/", "a=1; Domain=co.uk", "b=2; Domain=uk", "c=3; Domain=example.co.uk"), get("https://example.co.uk/")},
 	"private suffixes":              {set("https://x.github.io/", "a=1; Domain=github.io", "b=2"), get("https://x.github.io/"), get("https://y.github.io/")},
-	"a suffix that nobody knows":    {set("https://x.internal/", "a=1; Domain=internal", "b=2; Domain=x.internal"), get("https://x.internal/"), get("https://y.internal/")},
+	"an unknown suffix":             {set("https://x.internal/", "a=1; Domain=internal", "b=2; Domain=x.internal"), get("https://x.internal/"), get("https://y.internal/")},
 	"a host that is a suffix":       {set("https://github.io/", "a=1; Domain=github.io"), get("https://github.io/"), get("https://x.github.io/")},
 	"a dot at the end":              {set(www+"/", "a=1; Domain=example.org."), get(www + "/")},
 	"an address":                    {set("https://10.1.2.3/", "a=1; Domain=10.1.2.3", "b=2; Domain=2.3", "c=3"), get("https://10.1.2.3/")},
-	"a domain outside of ASCII":     {set("https://xn--exmple-cua.org/", "a=1; Domain=exämple.org", "b=2; Domain=xn--exmple-cua.org"), get("https://xn--exmple-cua.org/")},
+	"a non-ASCII domain":            {set("https://xn--exmple-cua.org/", "a=1; Domain=exämple.org", "b=2; Domain=xn--exmple-cua.org"), get("https://xn--exmple-cua.org/")},
 	"one name for host and domains": {set(www+"/", "a=1", "a=2; Domain=example.org", "a=3; Domain=www.example.org"), get(www + "/"), get(apex + "/")},
 
-	"secure":                           {set(www+"/", "a=1; Secure", "b=2"), get(www + "/"), get(open + "/")},
-	"secure from an insecure page":     {set(open+"/", "a=1; Secure", "b=2"), get(www + "/"), get(open + "/")},
-	"this machine is secure":           {set("http://localhost/", "a=1; Secure", "__Host-b=2; Secure; Path=/"), get("http://localhost/")},
-	"this machine's addresses too":     {set("http://127.0.0.1/", "a=1; Secure"), get("http://127.0.0.1/")},
-	"secure cookies are left alone":    {set(www+"/login", "a=1; Secure; Path=/login"), set(open+"/login", "a=2; Path=/login", "a=3; Path=/login/x", "a=4; Path=/"), get(www + "/login/x")},
-	"they are not deleted either":      {set(www+"/", "a=1; Secure"), set(open+"/", "a=; Max-Age=0"), get(www + "/")},
-	"nor for a domain":                 {set(www+"/", "a=1; Secure; Domain=example.org"), set(open+"/", "a=2"), get(www + "/")},
-	"a secure page may change them":    {set(www+"/", "a=1; Secure"), set(www+"/", "a=2"), get(open + "/")},
-	"__Secure-":                        {set(www+"/", "__Secure-a=1", "__Secure-b=2; Secure", "__sEcure-c=3"), get(www + "/")},
-	"__Host-":                          {set(www+"/", "__Host-a=1; Path=/", "__Host-b=2; Secure; Path=/", "__Host-c=3; Secure; Path=/; Domain=www.example.org", "__Host-d=4; Secure; Path=/x", "__host-e=5", "__Host-f=6; Secure"), get(www + "/")},
-	"prefixes as values":               {set(www+"/", "=__Secure-a=1; Secure", "__Host-b; Secure; Path=/", "c=__Host-c"), get(www + "/")},
-	"SameSite=None":                    {set(www+"/", "a=1; SameSite=None", "b=2; SameSite=None; Secure", "c=3; SameSite=none; SameSite=x"), get(www + "/")},
-	"SameSite":                         {set(www+"/", "a=1; SameSite=Strict", "b=2; samesite=LAX", "c=3; SameSite", "d=4; SameSite=x"), get(www + "/")},
-	"flags with values":                {set(www+"/", "a=1; Secure=false; HttpOnly=no"), get(www + "/"), get(open + "/")},
-	"what is no attribute":             {set(www+"/", "a=1; Secures; ; =; x=y; Priority=High;"), get(www + "/")},
-	"attributes without any space":     {set(www+"/", "a=1;secure;httponly;path=/x"), get(www + "/x")},
-	"attributes with too much of that": {set(www+"/", "a=1 ;  secure\t;\thttponly  ; path = /x "), get(www + "/x")},
+	"secure":                             {set(www+"/", "a=1; Secure", "b=2"), get(www + "/"), get(open + "/")},
+	"secure from an insecure page":       {set(open+"/", "a=1; Secure", "b=2"), get(www + "/"), get(open + "/")},
+	"localhost is secure":                {set("http://localhost/", "a=1; Secure", "__Host-b=2; Secure; Path=/"), get("http://localhost/")},
+	"loopback is secure":                 {set("http://127.0.0.1/", "a=1; Secure"), get("http://127.0.0.1/")},
+	"insecure pages keep secure cookies": {set(www+"/login", "a=1; Secure; Path=/login"), set(open+"/login", "a=2; Path=/login", "a=3; Path=/login/x", "a=4; Path=/"), get(www + "/login/x")},
+	"nor delete them":                    {set(www+"/", "a=1; Secure"), set(open+"/", "a=; Max-Age=0"), get(www + "/")},
+	"nor for a domain":                   {set(www+"/", "a=1; Secure; Domain=example.org"), set(open+"/", "a=2"), get(www + "/")},
+	"secure pages change them":           {set(www+"/", "a=1; Secure"), set(www+"/", "a=2"), get(open + "/")},
+	"__Secure-":                          {set(www+"/", "__Secure-a=1", "__Secure-b=2; Secure", "__sEcure-c=3"), get(www + "/")},
+	"__Host-":                            {set(www+"/", "__Host-a=1; Path=/", "__Host-b=2; Secure; Path=/", "__Host-c=3; Secure; Path=/; Domain=www.example.org", "__Host-d=4; Secure; Path=/x", "__host-e=5", "__Host-f=6; Secure"), get(www + "/")},
+	"prefixes as values":                 {set(www+"/", "=__Secure-a=1; Secure", "__Host-b; Secure; Path=/", "c=__Host-c"), get(www + "/")},
+	"SameSite=None":                      {set(www+"/", "a=1; SameSite=None", "b=2; SameSite=None; Secure", "c=3; SameSite=none; SameSite=x"), get(www + "/")},
+	"SameSite":                           {set(www+"/", "a=1; SameSite=Strict", "b=2; samesite=LAX", "c=3; SameSite", "d=4; SameSite=x"), get(www + "/")},
+	"flags with values":                  {set(www+"/", "a=1; Secure=false; HttpOnly=no"), get(www + "/"), get(open + "/")},
+	"unknown attributes":                 {set(www+"/", "a=1; Secures; ; =; x=y; Priority=High;"), get(www + "/")},
+	"attributes without spaces":          {set(www+"/", "a=1;secure;httponly;path=/x"), get(www + "/x")},
+	"attributes with extra spaces":       {set(www+"/", "a=1 ;  secure\t;\thttponly  ; path = /x "), get(www + "/x")},
 
 	"ages":                     {set(www+"/", "a=1; Max-Age=100", "b=2; Max-Age=0", "c=3; Max-Age=-1", "d=4; Max-Age", "e=5; Max-Age=+5", "f=6; Max-Age=1x", "g=7; Max-Age=99999999999999999999", "h=8; Max-Age=-"), get(www + "/")},
 	"the last age":             {set(www+"/", "a=1; Max-Age=0; Max-Age=100", "b=2; Max-Age=100; Max-Age=0"), get(www + "/")},
-	"an age goes before":       {set(www+"/", "a=1; Max-Age=100; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "b=2; Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT"), get(www + "/")},
+	"Max-Age takes precedence": {set(www+"/", "a=1; Max-Age=100; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "b=2; Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT"), get(www + "/")},
 	"dates":                    {set(www+"/", "a=1; Expires=Fri, 01 Jan 2100 00:00:00 GMT", "b=2; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "c=3; Expires=0", "d=4; Expires=", "e=5; Expires=Friday, 01-Jan-69 00:00:00 GMT", "f=6; Expires=Thursday, 01-Jan-70 00:00:00 GMT"), get(www + "/")},
 	"dates in odd forms":       {set(www+"/", "a=1; Expires=Fri Jan  1 00:00:00 2100", "b=2; Expires=1 Jan 2100 0:0:0", "c=3; Expires=00:00:00 2000 january 1", "d=4; Expires=1/jan/2000 00:00:00"), get(www + "/")},
-	"dates that are none":      {set(www+"/", "b=2; Expires=1 Jan 1999 24:00:00", "c=3; Expires=1 Jan 1600 00:00:00", "d=4; Expires=Jan 1999 00:00:00", "e=5; Expires=1 Jan 1999"), get(www + "/")},
+	"invalid dates":            {set(www+"/", "b=2; Expires=1 Jan 1999 24:00:00", "c=3; Expires=1 Jan 1600 00:00:00", "d=4; Expires=Jan 1999 00:00:00", "e=5; Expires=1 Jan 1999"), get(www + "/")},
 	"deleted":                  {set(www+"/", "a=1", "b=2"), set(www+"/", "a=; Max-Age=0", "b=; Expires=Thu, 01 Jan 1970 00:00:01 GMT"), get(www + "/")},
 	"deleted by other keys":    {set(www+"/a/b", "a=1", "b=2; Domain=example.org"), set(www+"/a/b", "a=; Max-Age=0; Path=/", "b=; Max-Age=0"), get(www + "/a/b")},
 	"deleted and set":          {set(www+"/", "a=1"), set(www+"/", "a=; Max-Age=0", "a=2"), get(www + "/")},
@@ -121,13 +121,13 @@ var browsing = map[string][]step{
 	"a session ends an expiry": {set(www+"/", "a=1; Max-Age=100"), set(www+"/", "a=2"), get(www + "/")},
 }
 
-// apart are the cases in which Chromium does not do what the standard says, and we do.
+// apart are the cases in which Chromium deviates from RFC 6265bis and we do not.
 var apart = map[string]string{
-	"Latin-1":                   "Chromium sends the byte, and does not show it",
-	"a tab in the value":        "section 5.6 lets tabs be; Chromium ignores such cookies",
-	"a domain outside of ASCII": "section 5.7, step 8, ignores such cookies; Chromium converts the domain",
-	"ages":                      "section 5.6.2 knows no +; Chromium does",
-	"dates that are none":       "section 5.1.1 begins with 1601; Chromium takes what is earlier for that",
+	"Latin-1":            "Chromium sends the byte but does not show it",
+	"a tab in the value": "section 5.6 allows tabs; Chromium ignores such cookies",
+	"a non-ASCII domain": "section 5.7, step 8, ignores such cookies; Chromium converts the domain",
+	"ages":               "section 5.6.2 does not allow +; Chromium does",
+	"invalid dates":      "section 5.1.1 begins with 1601; Chromium takes an earlier year as 1601",
 }
 
 func TestVaultIsABrowsersJar(t *testing.T) {
@@ -185,13 +185,13 @@ func TestVaultIsABrowsersJar(t *testing.T) {
 	lines.Buffer(nil, 1<<20)
 	for _, name := range names {
 		if !lines.Scan() {
-			t.Fatalf("nothing about %q: %v\n%s", name, lines.Err(), &complaint)
+			t.Fatalf("no result for %q: %v\n%s", name, lines.Err(), &complaint)
 		}
 		t.Run(name, func(t *testing.T) { compare(t, name, lines.Bytes()) })
 	}
 }
 
-// stored is a cookie as the browser tells of it.
+// stored is a cookie in the browser's form.
 type stored struct {
 	Name, Value, Domain, Path string
 	Expires                   float64
@@ -223,7 +223,7 @@ func compare(t *testing.T, name string, line []byte) {
 			t.Fatal(err)
 		}
 		if ours := v.Header(req, now); ours != string(sent) {
-			differ(t, name, "%s is sent %.80q, the browser sends %.80q", s.url, ours, sent)
+			differ(t, name, "%s: we send %.80q, the browser sends %.80q", s.url, ours, sent)
 		}
 		var received []vault.Received
 		for _, line := range s.lines {
@@ -239,7 +239,7 @@ func compare(t *testing.T, name string, line []byte) {
 	for _, c := range v.Cookies() {
 		s := stored{
 			Name: c.Name, Value: c.Value, Domain: c.Domain, Path: c.Path, HTTPOnly: c.HTTPOnly, Secure: c.Secure,
-			SameSite: [...]string{"Lax", "None", "Lax", "Strict"}[c.SameSite], // Chromium calls what is not said so
+			SameSite: [...]string{"Lax", "None", "Lax", "Strict"}[c.SameSite], // Chromium's name for a missing attribute
 		}
 		if !c.HostOnly {
 			s.Domain = "." + s.Domain
@@ -251,14 +251,14 @@ func compare(t *testing.T, name string, line []byte) {
 	for _, s := range theirs.Cookies {
 		expires := s.Expires
 		s.Expires = 0
-		// The browser has received them before now.
+		// The browser received them before now.
 		if ends, found := ours[s]; !found || math.Abs(ends-expires) > 120 {
 			differ(t, name, "the browser has %.200v until %v, we until %v", s, expires, ends)
 		}
 		delete(ours, s)
 	}
 	for s := range ours {
-		differ(t, name, "we have %.200v", s)
+		differ(t, name, "only we have %.200v", s)
 	}
 }
 

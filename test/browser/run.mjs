@@ -1,11 +1,11 @@
-// What walks through a site in a real browser have in common. CHROMIUM is the browser, OUT a folder for pictures.
+// Helpers for walks through a site in a real browser. CHROMIUM is the browser, OUT a folder for screenshots.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 const { CHROMIUM: executablePath, OUT: out } = process.env;
 
-// Chromium is kept from looking for anything outside of this machine. Its sandbox does not start for root.
+// Keep Chromium from contacting other machines. Its sandbox does not work as root.
 export const args = [
   '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
   '--disable-background-networking', '--disable-component-update', '--disable-sync',
@@ -16,8 +16,8 @@ export function launch() {
   return chromium.launch({ executablePath, args });
 }
 
-// Takes each walk, which is given a page and the context that it is in, with a browser that has no cookies. Prints a line
-// of JSON for each: its name, and what went wrong.
+// Runs each walk with a page and its context, in a browser without cookies. Prints a line of JSON for each: its name and
+// its error.
 export async function run(walks) {
   const browser = await launch();
   for (const [name, walk] of Object.entries(walks)) {
@@ -38,14 +38,14 @@ export async function run(walks) {
   await browser.close();
 }
 
-// The one cookie that the browser has, beside the one that tells when it is closed.
+// Returns the browser's only cookie, apart from the one that shows whether the browser was closed.
 export async function cookie(context) {
   const cookies = (await context.cookies()).filter((c) => c.name !== 'caddy_session_browser');
-  assert.equal(cookies.length, 1, `there must be one cookie, and not ${cookies.map((c) => c.name)}`);
+  assert.equal(cookies.length, 1, `there must be one cookie, not ${cookies.map((c) => c.name)}`);
   return cookies[0];
 }
 
-// The same, if it is ours: signed, and for no script to read.
+// Returns the same cookie and checks that it is ours: signed, and invisible to scripts.
 export async function signedCookie(context) {
   const c = await cookie(context);
   assert.equal(c.name, 'caddy_session');

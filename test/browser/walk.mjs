@@ -1,4 +1,4 @@
-// Walks through the example site. URL is the site, ELSEWHERE a page of another site, OUT a folder for pictures.
+// Walks through the example site. URL is the site, ELSEWHERE a page of another site, OUT a folder for screenshots.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { cookie, run } from './run.mjs';
@@ -14,7 +14,7 @@ const walks = {
     assert.equal(await visits(page), 2);
     await page.getByText('Visit again').click();
     await page.waitForFunction(() => document.querySelector('#visits').textContent === '3');
-    // The file that the page also needs is not a visit.
+    // The page's style sheet is not a visit.
     await page.goto(site + '/style.css');
     await page.goto(site);
     assert.equal(await visits(page), 4);
@@ -50,7 +50,7 @@ const walks = {
     assert.equal(await heading(tab), 'Hello, stranger.');
   },
 
-  'a name is asked for': async (page) => {
+  'a name is required': async (page) => {
     await page.goto(site);
     await page.evaluate(() => document.querySelector('input').removeAttribute('required'));
     await logIn(page, '   ');
@@ -68,7 +68,7 @@ const walks = {
     assert.equal(await page.locator('.flash').count(), 0);
   },
 
-  'the cookie as the browser keeps it': async (page, context) => {
+  'the cookie in the browser': async (page, context) => {
     await page.goto(site);
     const { name, value, domain, path, httpOnly, secure, sameSite, expires } = await cookie(context);
     assert.deepEqual(
@@ -123,7 +123,7 @@ const walks = {
       await page.getByRole('button', { name: 'Log out' }).click();
       await page.waitForSelector('text=You are logged out.');
     }
-    // What no form field can hold, a script can send.
+    // A script can send what a form field cannot hold.
     await page.evaluate(() =>
       fetch('/login', { method: 'POST', body: new URLSearchParams({ name: 'Eve\r\nX-Session-Control: destroy' }) }));
     await page.reload();
@@ -138,13 +138,13 @@ const walks = {
         await page.emulateMedia({ colorScheme });
         await page.goto(site);
         await logIn(page, 'Ada Lovelace');
-        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `it is wider than the ${name}`);
+        assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `the page is wider than the ${name}`);
         await page.screenshot({ path: path.join(out, `${name}-${colorScheme}.png`), fullPage: true });
       }
     }
     await page.getByRole('button', { name: 'Log out' }).click();
     await logIn(page, 'W'.repeat(40));
-    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'a long name makes it wider');
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 390, 'a long name makes the page wider');
   },
 };
 

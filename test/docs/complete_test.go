@@ -25,11 +25,11 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql"
 )
 
-// inline are the options that stand without their name in a Caddyfile.
+// inline are the options without a name in a Caddyfile.
 var inline = []string{"path", "directory", "addresses", "database", "source", "dsn", "uri", "field", "login", "format", "match"}
 
-// TestEveryOption has the tables of the documentation name all options of all modules, and those of the handlers in the first column.
-// They have the same names in a Caddyfile and in JSON.
+// TestEveryOption checks that the tables of the documentation name all options of all modules, the
+// handlers' options in the first column. Options have the same name in a Caddyfile and in JSON.
 func TestEveryOption(t *testing.T) {
 	t.Parallel()
 	var text, first, rows strings.Builder
@@ -51,7 +51,7 @@ func TestEveryOption(t *testing.T) {
 				continue
 			}
 			if !strings.Contains(text.String(), module.ID.Name()) {
-				t.Errorf("the documentation does not name the module %s", id)
+				t.Errorf("docs do not name the module %s", id)
 			}
 			tables := rows.String()
 			if namespace == "http.handlers" {
@@ -67,11 +67,11 @@ func TestEveryOption(t *testing.T) {
 		}
 	}
 	if count < 80 {
-		t.Errorf("there are %d options only", count)
+		t.Errorf("found only %d options", count)
 	}
 }
 
-// optionsOf returns the names of what a struct has in JSON, and those of the structs in it.
+// optionsOf returns the JSON names of a struct's fields, including nested structs.
 func optionsOf(of reflect.Type) (names []string) {
 	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Map {
 		of = of.Elem()
@@ -127,7 +127,8 @@ func texts(node ast.Node) (all []string) {
 	return all
 }
 
-// TestEveryLogMessage has the page about troubleshooting name all that is logged, and nothing that is not.
+// TestEveryLogMessage checks that docs/troubleshooting.md quotes every log message, and no message
+// that does not exist.
 func TestEveryLogMessage(t *testing.T) {
 	t.Parallel()
 	page := docs.Named(t, "docs/troubleshooting.md")
@@ -148,7 +149,7 @@ func TestEveryLogMessage(t *testing.T) {
 				if message = strings.Trim(message, " :;"); message != "" {
 					logged++
 					if !strings.Contains(page, message) {
-						t.Errorf("docs/troubleshooting.md does not have the log message %q", message)
+						t.Errorf("docs/troubleshooting.md lacks the log message %q", message)
 					}
 				}
 			}
@@ -156,16 +157,16 @@ func TestEveryLogMessage(t *testing.T) {
 		})
 	}
 	if logged < 30 {
-		t.Errorf("there are %d log messages only", logged)
+		t.Errorf("found only %d log messages", logged)
 	}
 	for _, quoted := range quotedMessages(page) {
 		if !slices.ContainsFunc(all, func(text string) bool { return says(text, quoted) }) {
-			t.Errorf("docs/troubleshooting.md has %q, which is in no source", quoted)
+			t.Errorf("docs/troubleshooting.md quotes %q, which no source has", quoted)
 		}
 	}
 }
 
-// quotedMessages returns what the first cells of the tables quote.
+// quotedMessages returns the messages in the first cells of the tables.
 func quotedMessages(page string) (quoted []string) {
 	for line := range strings.Lines(page) {
 		cell, isRow := strings.CutPrefix(line, "| `")
@@ -174,7 +175,7 @@ func quotedMessages(page string) (quoted []string) {
 		}
 		cell, _, _ = strings.Cut("`"+cell, " | ")
 		for _, code := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(cell, -1) {
-			if strings.Count(code[1], " ") > 1 { // one or two words may be a name, or another program's
+			if strings.Count(code[1], " ") > 1 { // one or two words may be a name, or from another program
 				quoted = append(quoted, code[1])
 			}
 		}
@@ -184,7 +185,8 @@ func quotedMessages(page string) (quoted []string) {
 
 var verb = regexp.MustCompile(`%[.\d]*[a-z]`)
 
-// says reports whether a text of the source, which may have verbs of fmt, is what is quoted, or has it in it.
+// says reports whether a string of the source, possibly with verbs of fmt, is or contains the
+// quoted text.
 func says(text, quoted string) bool {
 	if strings.Contains(text, quoted) {
 		return true
@@ -199,7 +201,7 @@ func says(text, quoted string) bool {
 	return regexp.MustCompile("^" + strings.Join(parts, ".+") + "$").MatchString(quoted)
 }
 
-// TestEveryMetric has the documentation name all metrics.
+// TestEveryMetric checks that the documentation names all metrics.
 func TestEveryMetric(t *testing.T) {
 	t.Parallel()
 	text, count := docs.Text(t), 0
@@ -208,12 +210,12 @@ func TestEveryMetric(t *testing.T) {
 			if len(name) > len("caddy_session_") && strings.HasPrefix(name, "caddy_session_") {
 				count++
 				if !strings.Contains(text, "`"+name+"`") {
-					t.Errorf("the documentation does not have the metric %s", name)
+					t.Errorf("docs lack the metric %s", name)
 				}
 			}
 		}
 	}
 	if count < 4 {
-		t.Errorf("there are %d metrics only", count)
+		t.Errorf("found only %d metrics", count)
 	}
 }

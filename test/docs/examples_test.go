@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// secrets are the files of the examples. Their folder is another in the tests.
+// secrets are the files that the examples read. The tests put them into another folder.
 var secrets = map[string]string{
 	"dsn":         "postgres://caddy:password@localhost/sessions",
 	"mongodb":     "mongodb://caddy:password@localhost/",
@@ -25,7 +25,7 @@ var secrets = map[string]string{
 	"session-key": "0123456789abcdef0123456789abcdef",
 }
 
-// site makes a Caddyfile of an example, which may be one, or a directive, or an option of session.
+// site makes a Caddyfile from an example: a Caddyfile, a directive, or an option of session.
 func site(example string) string {
 	switch word, _, _ := strings.Cut(strings.TrimSpace(example), " "); {
 	case word == "store":
@@ -37,7 +37,7 @@ func site(example string) string {
 	}
 }
 
-// TestExamples has Caddy validate every Caddyfile of the documentation.
+// TestExamples validates every Caddyfile of the documentation with Caddy.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -76,22 +76,22 @@ var (
 	ourPackage   = regexp.MustCompile(`--with github\.com/caddy-session/caddy-session/([\w/]+)`)
 )
 
-// TestCommands looks for what the commands of the documentation name: tests, packages and programs.
+// TestCommands checks that the tests, packages and programs in the documentation's commands exist.
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	text := docs.Text(t)
 	commands := testCommand.FindAllString(text, -1)
 	if len(commands) < 10 {
-		t.Errorf("there are %d commands of go test only", len(commands))
+		t.Errorf("found only %d go test commands", len(commands))
 	}
 	for _, command := range commands {
 		for _, found := range localPackage.FindAllStringSubmatch(command, -1) {
 			names := testsOf(t, filepath.Join(harness.Root(), found[1]))
 			if len(names) == 0 {
-				t.Errorf("%s: there are no tests", command)
+				t.Errorf("%s: no tests", command)
 			}
 			if name := testNames.FindStringSubmatch(command); name != nil && !strings.Contains(strings.Join(names, " "), " "+name[1]) {
-				t.Errorf("%s: there is no such test", command)
+				t.Errorf("%s: no such test", command)
 			}
 		}
 	}
@@ -124,12 +124,12 @@ func testsOf(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// TestRequirements has the README name the Go that go.mod asks for.
+// TestRequirements checks that the README names the Go version of go.mod.
 func TestRequirements(t *testing.T) {
 	t.Parallel()
 	found := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(read(t, filepath.Join(harness.Root(), "go.mod")))
 	if found == nil || !strings.Contains(read(t, filepath.Join(harness.Root(), "README.md")), "Go "+found[1]+" or newer") {
-		t.Errorf("go.mod asks for Go %q, and the README does not", found)
+		t.Errorf("go.mod requires Go %q, the README does not name it", found)
 	}
 }
 

@@ -20,7 +20,7 @@ var (
 	dropped = regexp.MustCompile("[^\\p{L}\\p{N}_ -]")
 )
 
-// anchors returns the anchors of a page's headings, as GitHub makes them.
+// anchors returns the anchors of a page's headings, made like GitHub's.
 func anchors(text string) (all []string) {
 	for _, found := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
 		name := dropped.ReplaceAllString(strings.ToLower(found[1]), "")
@@ -29,14 +29,14 @@ func anchors(text string) (all []string) {
 	return all
 }
 
-// TestLinks follows every link of the documentation that leads to a file or a heading of this repository.
+// TestLinks checks every link of the documentation to a file or a heading of this repository.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	pages := make(map[string]string)
 	for _, page := range docs.Pages(t) {
 		pages[page.Path] = page.Text
 		if again := repeated(anchors(page.Text)); again != "" {
-			t.Errorf("%s has two headings with the anchor %s", page.Path, again)
+			t.Errorf("%s: two headings have the anchor %s", page.Path, again)
 		}
 	}
 	for name, text := range pages {
@@ -51,9 +51,9 @@ func TestLinks(t *testing.T) {
 				target = path.Join(path.Dir(name), file)
 			}
 			if _, err := os.Stat(filepath.Join(harness.Root(), filepath.FromSlash(target))); err != nil {
-				t.Errorf("%s: the link %s leads nowhere: %v", name, to, err)
+				t.Errorf("%s: broken link %s: %v", name, to, err)
 			} else if anchor != "" && !slices.Contains(anchors(pages[target]), anchor) {
-				t.Errorf("%s: the link %s leads to no heading of %s", name, to, target)
+				t.Errorf("%s: link %s: no such heading in %s", name, to, target)
 			}
 		}
 	}
@@ -70,7 +70,7 @@ func repeated(all []string) string {
 	return ""
 }
 
-// TestEveryPageIsFound has the README short, and the index lead to every page.
+// TestEveryPageIsFound checks that the README is short and the index links to every page.
 func TestEveryPageIsFound(t *testing.T) {
 	t.Parallel()
 	var index string
@@ -87,7 +87,7 @@ func TestEveryPageIsFound(t *testing.T) {
 	}
 	for _, page := range pages {
 		if name, below := strings.CutPrefix(page.Path, "docs/"); below && name != "README.md" && !strings.Contains(index, "]("+name+")") {
-			t.Errorf("docs/README.md does not lead to %s", name)
+			t.Errorf("docs/README.md has no link to %s", name)
 		}
 	}
 }

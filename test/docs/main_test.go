@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// The examples use all stores, and read these variables.
+// The examples use all stores and read these variables.
 func TestMain(m *testing.M) {
 	for name, value := range map[string]string{"APP_SECRET": "dev", "FLASKR_SECRET_KEY": "dev", "REDIS_PASSWORD": "password"} {
 		if err := os.Setenv(name, value); err != nil {

@@ -1,4 +1,5 @@
-// Package docs reads the documentation for the tests of what it says: README.md, the pages in docs/ and those of the frameworks.
+// Package docs reads the documentation for tests: README.md, the pages in docs/ and the frameworks'
+// READMEs.
 package docs
 
 import (
@@ -12,7 +13,7 @@ import (
 
 // Page is a file of the documentation.
 type Page struct {
-	// Path is where it is, below the root of the checkout.
+	// Path is relative to the root of the checkout.
 	Path, Text string
 }
 
@@ -52,7 +53,7 @@ func Text(tb testing.TB) string {
 	return all.String()
 }
 
-// Named returns the text of one page, "docs/redis.md".
+// Named returns the text of a page, such as "docs/redis.md".
 func Named(tb testing.TB, path string) string {
 	tb.Helper()
 	for _, page := range Pages(tb) {
@@ -60,36 +61,36 @@ func Named(tb testing.TB, path string) string {
 			return page.Text
 		}
 	}
-	tb.Fatalf("there is no %s", path)
+	tb.Fatalf("no page %s", path)
 	return ""
 }
 
-// Between returns what stands between two texts. The first of them has to be in the documentation once.
+// Between returns the text between two strings. The first must occur exactly once.
 func Between(tb testing.TB, start, end string) string {
 	tb.Helper()
 	parts := strings.Split(Text(tb), start)
 	if len(parts) != 2 {
-		tb.Fatalf("the documentation has %q %d times, not once", start, len(parts)-1)
+		tb.Fatalf("docs have %q %d times, not once", start, len(parts)-1)
 	}
 	text, _, found := strings.Cut(parts[1], end)
 	if !found {
-		tb.Fatalf("in the documentation, no %q follows %q", end, start)
+		tb.Fatalf("docs: no %q after %q", end, start)
 	}
 	return text
 }
 
-// Example is a block of code.
+// Example is a code block.
 type Example struct {
 	Page Page
 
-	// Line is where the code begins.
+	// Line is the line of the page where the code begins.
 	Line int
 
-	// Language is what the block says that it is, such as caddyfile.
+	// Language is the declared language, such as caddyfile.
 	Language, Text string
 }
 
-// Examples returns all blocks of code of a language; "" stands for any.
+// Examples returns all code blocks in a language; "" stands for any.
 func Examples(tb testing.TB, language string) (examples []Example) {
 	tb.Helper()
 	for _, page := range Pages(tb) {
@@ -112,7 +113,7 @@ func Examples(tb testing.TB, language string) (examples []Example) {
 			}
 		}
 		if open != nil {
-			tb.Fatalf("%s:%d: the block of code has no end", page.Path, open.Line)
+			tb.Fatalf("%s:%d: code block has no end", page.Path, open.Line)
 		}
 	}
 	return examples

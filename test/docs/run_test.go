@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// program says how the programs of the documentation are started in their folder, as the pages say, and how they are told from parts.
+// program says how the documentation's programs are started and how they are told from fragments.
 var program = map[string]struct {
 	file, begins string
 	start        func(t *testing.T, host, port string) *exec.Cmd
@@ -31,7 +31,7 @@ var program = map[string]struct {
 	}},
 }
 
-// visits are what a visitor does with a program, and is shown.
+// visits are the requests to a program and the expected responses.
 var visits = map[string][]visit{
 	"README.md python": {{"/", nil, "You were here 0 times before."}, {"/", nil, "You were here 1 times before."}},
 	"docs/headers.md python": {
@@ -65,7 +65,8 @@ type visit struct {
 	want string
 }
 
-// TestPrograms runs every program of the documentation behind the first Caddyfile of its page. The browser has no cookie but ours, unless the app shares its own.
+// TestPrograms runs every program of the documentation behind the first Caddyfile of its page. The
+// browser must have no cookie but ours, unless the app shares its own.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	sites := make(map[string]string)
@@ -96,7 +97,7 @@ func TestPrograms(t *testing.T) {
 			c := harness.Start(t, strings.NewReplacer("http://localhost:8080", "http://$ADDR", "localhost:9000", addr).Replace(sites[example.Page.Path]))
 			client := harness.Client(t)
 			if visits[name] == nil {
-				t.Error("no visit shows that it works")
+				t.Error("no visits for this program")
 			}
 			for _, v := range visits[name] {
 				if got := v.by(t, client, c.URL); !strings.Contains(got, v.want) {
@@ -115,12 +116,12 @@ func TestPrograms(t *testing.T) {
 	}
 	for name := range visits {
 		if !ran[name] {
-			t.Errorf("there is no program %s", name)
+			t.Errorf("no program %s", name)
 		}
 	}
 }
 
-// by makes the visit, and follows redirects.
+// by makes the request and follows redirects.
 func (v visit) by(t *testing.T, client *http.Client, base string) string {
 	t.Helper()
 	client.CheckRedirect = nil
@@ -132,7 +133,7 @@ func (v visit) by(t *testing.T, client *http.Client, base string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Accept", "text/html") // as a browser's navigation has it
+	r.Header.Set("Accept", "text/html") // like a browser's navigation
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := client.Do(r)
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestStoreGoesAway takes away what a store uses while it is in use, by a rename and, where this process may, by unmounting it.
-// Sessions are out of reach until it is back, no cookie is touched, nothing is made in its place, and who has logged out stays so.
+// TestStoreGoesAway takes away a store's folder or file while it is in use, by a rename and, if
+// this process may, by unmounting it. Sessions are unavailable until it is back, no cookie changes,
+// no replacement is created, and a logged-out session stays logged out.
 func TestStoreGoesAway(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"file $DIR/vol/files", "bolt $DIR/vol/s.db"} {
@@ -34,7 +35,7 @@ func TestStoreGoesAway(t *testing.T) {
 				if err := away(); err != nil {
 					t.Fatal(err)
 				}
-				time.Sleep(1100 * time.Millisecond) // the bound for reads
+				time.Sleep(1100 * time.Millisecond) // the maximum time for reads
 				for what, headers := range map[string][]string{
 					"read": nil, "change": {update, `{"b":1}`}, "destroy": {"X-Session-Control", "destroy"},
 				} {
@@ -47,10 +48,10 @@ func TestStoreGoesAway(t *testing.T) {
 				}
 				entries, err := os.ReadDir(filepath.Join(caddy.Dir, "vol"))
 				if len(entries) != 0 {
-					t.Errorf("in its place there is %v, %v", entries, err)
+					t.Errorf("a replacement was created: %v, %v", entries, err)
 				}
 				if !caddy.WaitLog("it has gone") && !caddy.WaitLog("another one is in its place") {
-					t.Errorf("the log does not say so:\n%s", caddy.Log())
+					t.Errorf("the log does not report it:\n%s", caddy.Log())
 				}
 				if err := back(); err != nil {
 					t.Fatal(err)
@@ -88,7 +89,8 @@ func volumes() map[string]func(t *testing.T, path string) (away, back func() err
 	return all
 }
 
-// TestUnlinkedSessionFile is a session file that is removed while it is open: what would be lost at the restart is not answered as saved.
+// TestUnlinkedSessionFile deletes a session file while it is open: changes that the next restart
+// would lose must fail.
 func TestUnlinkedSessionFile(t *testing.T) {
 	t.Parallel()
 	caddy := harness.Start(t, site(t, "store bolt $DIR/s.db"))
@@ -104,16 +106,16 @@ func TestUnlinkedSessionFile(t *testing.T) {
 		t.Errorf("a change: %v", err)
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
-		t.Errorf("another was made: %v", err)
+		t.Errorf("a new file was created: %v", err)
 	}
 	if !caddy.WaitLog("it has gone") {
-		t.Errorf("the log does not say so:\n%s", caddy.Log())
+		t.Errorf("the log does not report it:\n%s", caddy.Log())
 	}
 	if err := caddy.Reload(site(t, "store bolt $DIR/s.db\nmax_size 3000")); err != nil {
 		t.Error(err)
 	}
 	if _, err := get(client, caddy.URL, update, `{"a":2}`); err == nil {
-		t.Error("a reload makes another")
+		t.Error("a reload creates a new one")
 	}
 	caddy.Stop()
 	caddy.Run()

@@ -12,9 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestKill kills the proxy with SIGKILL while 64 clients change their sessions. Every
-// change that a client saw answered is there afterwards, and none is half there. The
-// configuration is the shortest that there is.
+// TestKill kills the proxy with SIGKILL while 64 clients change their sessions. Afterwards every
+// confirmed change is there, and none is there by half. The configuration is the shortest possible.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	const clients, rounds = 64, 3
@@ -36,8 +35,7 @@ func TestKill(t *testing.T) {
 		for _, c := range all {
 			wg.Go(func() {
 				for n := c.answered + 1; ; n++ {
-					// A change that was not answered may be saved all the same, so
-					// that numbers are never used twice.
+					// An unconfirmed change may still be saved, so a number is never used twice.
 					if _, err := get(c.Client, caddy.URL, update, fmt.Sprintf(`{"a":%d,"b":%d}`, n, n)); err != nil {
 						return
 					}
@@ -64,12 +62,12 @@ func TestKill(t *testing.T) {
 				t.Errorf("client %d: half a change is there: %s", i, data)
 			}
 			if got.A != c.answered && got.A != c.answered+1 {
-				t.Errorf("client %d: %d was answered, the session has %d", i, c.answered, got.A)
+				t.Errorf("client %d: %d was confirmed, the session has %d", i, c.answered, got.A)
 			}
 			c.answered = got.A
 		}
 		if n := changes.Load(); n < 2*clients {
-			t.Errorf("only %d changes were answered before the kill", n)
+			t.Errorf("only %d changes were confirmed before the kill", n)
 		}
 	}
 }

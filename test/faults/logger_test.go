@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// TestStoresLogToThePresentLog moves the log to another file by a reload: what stores that outlive their configuration have to say
-// afterwards is there, and nothing of it in the former.
+// TestStoresLogToThePresentLog moves the log to another file by a reload: later messages of stores
+// that outlive their configuration are in the new file, not in the former one.
 func TestStoresLogToThePresentLog(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -69,7 +69,7 @@ func TestStoresLogToThePresentLog(t *testing.T) {
 			for end := time.Now().Add(10 * time.Second); !logged("two.log"); time.Sleep(20 * time.Millisecond) {
 				_, _ = get(harness.Client(t), caddy.URL, update, `{"a":1}`)
 				if time.Now().After(end) {
-					t.Fatal("the present log has nothing")
+					t.Fatal("the present log lacks it")
 				}
 			}
 			if logged("one.log") {

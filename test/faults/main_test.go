@@ -1,4 +1,4 @@
-// Package faults holds what must not be lost when processes are killed, configurations
+// Package faults tests what must not be lost when processes are killed, configurations are
 // reloaded, and many requests come at once.
 package faults
 
@@ -14,12 +14,13 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// site is a Caddyfile with a session block in front of the echo backend.
+// site returns a Caddyfile with a session block in front of the echo backend.
 func site(tb testing.TB, options string) string {
 	return fmt.Sprintf("http://$ADDR {\n\tsession {\n%s\n\t}\n\treverse_proxy %s\n}\n", options, harness.Backend(tb, harness.Echo))
 }
 
-// get asks the echo backend for response headers, and returns the session's data as the request found them.
+// get requests response headers from the echo backend, and returns the session data that the
+// request found.
 func get(client *http.Client, base string, headers ...string) (data string, err error) {
 	query := url.Values{}
 	for i := 0; i < len(headers); i += 2 {

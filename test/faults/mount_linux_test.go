@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// mounted mounts a file system in memory at path. It goes away as one does that is unplugged, for another one if so asked.
+// mounted mounts a file system in memory at path. The returned function unmounts it like a disk
+// that is unplugged, and mounts another one if told to.
 func mounted(t *testing.T, path string, another bool) (away, back func() error) {
 	source := t.TempDir()
 	if err := os.Mkdir(path, 0o700); err != nil {
@@ -39,7 +40,7 @@ func mounted(t *testing.T, path string, another bool) (away, back func() error) 
 	}, back
 }
 
-// readonly makes a folder one that nobody can write to, as a file system is after an error of its disk.
+// readonly makes a folder read-only, like a file system after a disk error.
 func readonly(t *testing.T, path string) (end func() error) {
 	remount := func(flags uintptr) error {
 		return syscall.Mount("", path, "", syscall.MS_REMOUNT|syscall.MS_BIND|flags, "")

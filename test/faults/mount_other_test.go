@@ -4,7 +4,7 @@ package faults
 
 import "testing"
 
-// Nothing can be mounted here.
+// Only the Linux version can mount.
 func mounted(*testing.T, string, bool) (away, back func() error) { return nil, nil }
 
 func readonly(*testing.T, string) (end func() error) { return nil }

@@ -12,8 +12,9 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestKillWhileIDsChange kills the proxy with SIGKILL while 64 clients get new ids in every answer, and lose every third of these.
-// Whoever has kept a cookie that was answered is logged in, before and after.
+// TestKillWhileIDsChange kills the proxy with SIGKILL while 64 clients get a new id in every
+// response and lose every third response. A client that keeps the cookies of responses is logged in
+// before and after.
 func TestKillWhileIDsChange(t *testing.T) {
 	t.Parallel()
 	const clients, rounds = 64, 3
@@ -23,7 +24,7 @@ func TestKillWhileIDsChange(t *testing.T) {
 	}
 	loggedIn := func(i int, data string) {
 		if want := fmt.Sprintf(`{"user":%d}`, i); data != want {
-			t.Errorf("a client that keeps the cookie of an answer has the session %s, want %s", data, want)
+			t.Errorf("a client that keeps every cookie has the session %s, want %s", data, want)
 		}
 	}
 	all := make([]*http.Client, clients)
@@ -76,9 +77,9 @@ func TestKillWhileIDsChange(t *testing.T) {
 			}
 			loggedIn(i, data)
 		}
-		t.Logf("%d answers came and %d were lost before the kill", answered.Load(), lost.Load())
+		t.Logf("%d responses arrived and %d were lost before the kill", answered.Load(), lost.Load())
 		if answered.Load() < 4*clients || lost.Load() == 0 {
-			t.Error("too few came, or none was lost")
+			t.Error("too few responses, or none lost")
 		}
 	}
 }

@@ -9,14 +9,14 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestParallelKeys has 200 requests set a key of their own in one session, all at once.
+// TestParallelKeys sets 200 different keys of one session in 200 concurrent requests.
 func TestParallelKeys(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"bolt $DIR/sessions.db", "memory"} {
 		t.Run(strings.Fields(store)[0], func(t *testing.T) {
 			t.Parallel()
 			const keys = 200
-			caddy := harness.Start(t, site(t, "store_timeout 10s\nstore "+store)) // on a busy machine, 200 take their time
+			caddy := harness.Start(t, site(t, "store_timeout 10s\nstore "+store)) // on a busy machine, 200 requests take long
 			client := harness.Client(t)
 			if _, err := get(client, caddy.URL, update, `{"n":0}`); err != nil {
 				t.Fatal(err)

@@ -17,12 +17,12 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// beside is a Caddyfile with a site that needs no session, under /plain, and one that does.
+// beside returns a Caddyfile with a site that needs no session, under /plain, and one that does.
 func beside(t *testing.T, options string) string {
 	return strings.Replace(site(t, options), "{\n", "{\n\trespond /plain plain\n", 1)
 }
 
-// isOut checks that sessions are out of reach, and that everything else works.
+// isOut checks that sessions are unavailable and everything else works.
 func isOut(t *testing.T, c *harness.Caddy) {
 	t.Helper()
 	if _, err := get(harness.Client(t), c.URL, update, `{"a":1}`); err == nil || !strings.Contains(err.Error(), "503") {
@@ -34,21 +34,22 @@ func isOut(t *testing.T, c *harness.Caddy) {
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		t.Errorf("what needs no session: %s", resp.Status)
+		t.Errorf("a page without a session: %s", resp.Status)
 	}
 }
 
-// TestCaddyStartsWithAWrongPassword has the log say so before anybody asks for a session.
+// TestCaddyStartsWithAWrongPassword expects the error in the log before the first request for a
+// session.
 func TestCaddyStartsWithAWrongPassword(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{Password: "right-one"})
 	caddy := harness.Start(t, beside(t, "store redis "+server.Addr()+" {\n\tpassword wrong-one\n}"))
 	if !caddy.WaitLog("the session store cannot be used") || !caddy.WaitLog("WRONGPASS") {
-		t.Errorf("the log does not say why:\n%s", caddy.Log())
+		t.Errorf("the log does not report why:\n%s", caddy.Log())
 	}
 	isOut(t, caddy)
 	if out, err := caddy.Command("validate", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput(); err != nil {
-		t.Errorf("validate, which reaches no network: %v\n%s", err, out)
+		t.Errorf("validate, which needs no network: %v\n%s", err, out)
 	}
 	if _, err := server.Do("CONFIG", "SET", "requirepass", "wrong-one"); err != nil {
 		t.Fatal(err)
@@ -59,7 +60,8 @@ func TestCaddyStartsWithAWrongPassword(t *testing.T) {
 	}
 }
 
-// TestCaddyStartsWithoutPermission has a folder with a session become one that Caddy may not write to. Once it may, the session is there.
+// TestCaddyStartsWithoutPermission starts Caddy when it may not write to a folder with a session.
+// When it may again, the session is there.
 func TestCaddyStartsWithoutPermission(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"file $DIR/vol/files", "bolt $DIR/vol/s.db"} {
@@ -80,7 +82,7 @@ func TestCaddyStartsWithoutPermission(t *testing.T) {
 				says, allow := forbid(t, caddy)
 				caddy.Run()
 				if !caddy.WaitLog("the session store cannot be used") || !caddy.WaitLog(says) {
-					t.Errorf("the log does not say why:\n%s", caddy.Log())
+					t.Errorf("the log does not report why:\n%s", caddy.Log())
 				}
 				isOut(t, caddy)
 				out, err := caddy.Command("validate", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput()
@@ -105,7 +107,8 @@ func TestCaddyStartsWithoutPermission(t *testing.T) {
 	}
 }
 
-// forbidden are ways to keep a Caddy that does not run from its folder vol. They return what the error says then.
+// forbidden are ways to deny a Caddy that does not run access to its folder vol. They return the
+// expected error text.
 func forbidden() map[string]func(*testing.T, *harness.Caddy) (says string, allow func() error) {
 	if os.Geteuid() != 0 {
 		return map[string]func(*testing.T, *harness.Caddy) (string, func() error){"mode": withoutMode}
@@ -119,7 +122,7 @@ func forbidden() map[string]func(*testing.T, *harness.Caddy) (says string, allow
 	return all
 }
 
-// each calls f for all that is in a folder, and for itself last.
+// each calls f for everything in a folder, and for the folder last.
 func each(path string, f func(path string) error) error {
 	entries, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, syscall.ENOTDIR) {
@@ -133,7 +136,7 @@ func each(path string, f func(path string) error) error {
 	return f(path)
 }
 
-// withoutMode takes the right to write from the owner.
+// withoutMode removes the owner's write permission.
 func withoutMode(t *testing.T, c *harness.Caddy) (says string, allow func() error) {
 	vol := filepath.Join(c.Dir, "vol")
 	change := func(bits fs.FileMode) func() error {
@@ -155,12 +158,12 @@ func withoutMode(t *testing.T, c *harness.Caddy) (says string, allow func() erro
 	return "permission denied", allow
 }
 
-// ofAnother has Caddy run as nobody, after root has run it: files of mode 0600 are of no use to it.
+// ofAnother runs Caddy as nobody after root has run it: files of mode 0600 are out of its reach.
 func ofAnother(t *testing.T, c *harness.Caddy) (says string, allow func() error) {
 	const nobody = 65534
 	own := func(path string) error { return os.Lchown(path, nobody, nobody) }
 	vol := filepath.Join(c.Dir, "vol")
-	program := filepath.Join(c.Dir, "caddy") // the build cache may be out of nobody's reach
+	program := filepath.Join(c.Dir, "caddy") // nobody may not read the build cache
 	if out, err := exec.Command("cp", harness.Binary(t), program).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}

@@ -17,12 +17,11 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestReload loads another configuration every 200 ms under load on fresh connections, for 30 s on CI. No
-// request fails and no session is lost; "caddy validate" runs beside it all the while.
+// TestReload loads another configuration every 200 ms, for 30 s on CI, while new connections keep
+// coming. No request fails and no session is lost. "caddy validate" runs at the same time.
 //
-// Any Caddy, also one without us, closes some of the connections that come in at the very moment of a
-// reload, before it has read a request. Those are told from ours by what reached the backend: all of
-// that must have been answered.
+// Any Caddy closes some connections that arrive at the moment of a reload, before it reads a
+// request. These do not count: only requests that reached the backend must have been answered.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"bolt $DIR/sessions.db", "memory"} {
@@ -42,11 +41,11 @@ func testReload(t *testing.T, store string) {
 		harness.Echo(w, r)
 	})
 	config := func(n int) string {
-		// Each a little different, or Caddy would skip it.
+		// Each one differs, or Caddy would skip it.
 		return fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tstore %s\n\t\tmax_size %d\n\t}\n\treverse_proxy %s\n}\n", store, 4000+n, backend)
 	}
 	caddy := harness.Start(t, config(0))
-	// A copy: the file itself is written for each reload.
+	// A copy, because each reload writes the file.
 	path := filepath.Join(caddy.Dir, "validated")
 	text, err := os.ReadFile(caddy.Config())
 	if err == nil {
@@ -85,7 +84,7 @@ func testReload(t *testing.T, store string) {
 				time.Sleep(5 * time.Millisecond)
 			}
 			if closed*20 > answered {
-				t.Errorf("%d connections were closed, and only %d requests answered", closed, answered)
+				t.Errorf("%d connections were closed and only %d requests answered", closed, answered)
 			}
 		})
 	}
@@ -110,12 +109,13 @@ func testReload(t *testing.T, store string) {
 	}
 }
 
-// closedEarly reports whether the connection ended before a response came.
+// closedEarly reports whether the connection was closed before a response.
 func closedEarly(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-// validateUntil runs caddy validate on a configuration until stop, and returns how often.
+// validateUntil runs caddy validate on a configuration until stop is closed, and returns how many
+// times.
 func validateUntil(t *testing.T, caddy *harness.Caddy, path string, stop *atomic.Bool) (times int) {
 	for ; !stop.Load(); times++ {
 		if out, err := caddy.Command("validate", "--config", path, "--adapter", "caddyfile").CombinedOutput(); err != nil {
@@ -127,7 +127,7 @@ func validateUntil(t *testing.T, caddy *harness.Caddy, path string, stop *atomic
 	return times
 }
 
-// TestValidateWritesNothing shows that checking a configuration makes neither a session file nor a key.
+// TestValidateWritesNothing checks that caddy validate creates neither a session file nor a key.
 func TestValidateWritesNothing(t *testing.T) {
 	t.Parallel()
 	caddy := harness.Start(t, "http://$ADDR {\n\trespond ok\n}\n")
@@ -139,6 +139,6 @@ func TestValidateWritesNothing(t *testing.T) {
 		t.Fatalf("caddy validate: %v\n%s", err, out)
 	}
 	if _, err := os.Stat(filepath.Join(caddy.Dir, "data", "caddy", "session")); !os.IsNotExist(err) {
-		t.Errorf("the sessions' folder was made: %v", err)
+		t.Errorf("the folder of the sessions was created: %v", err)
 	}
 }

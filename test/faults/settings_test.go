@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// load posts JSON to the admin API and returns why it was rejected, or nothing.
+// load posts JSON to the admin API and returns why it was rejected, or "".
 func load(t *testing.T, c *harness.Caddy, config []byte) string {
 	t.Helper()
 	resp, err := http.Post("http://"+c.Admin+"/load", "application/json", bytes.NewReader(config))
@@ -43,8 +43,9 @@ func adapt(t *testing.T, c *harness.Caddy, caddyfile string) []byte {
 	return out
 }
 
-// TestRejectedConfigurationChangesNothing has a configuration with a limit of one session rejected, in every way in which
-// Caddy rejects one: while it is provisioned, when it is started, and after that. The sessions of the running one stay.
+// TestRejectedConfigurationChangesNothing has Caddy reject a configuration with a limit of one
+// session: while provisioning, at the start, and after the start. The sessions of the running
+// configuration stay.
 func TestRejectedConfigurationChangesNothing(t *testing.T) {
 	t.Parallel()
 	for name, store := range map[string]struct{ store, limit string }{
@@ -115,22 +116,22 @@ func TestRejectedConfigurationChangesNothing(t *testing.T) {
 				}
 				enter()
 				if n := alive(); n != len(clients) {
-					t.Errorf("%s: %d of %d sessions are left", rejected.why, n, len(clients))
+					t.Errorf("%s: %d of %d sessions remain", rejected.why, n, len(clients))
 				}
 			}
-			// When it wins, its limit counts.
+			// When it is accepted, its limit applies.
 			if why := load(t, caddy, limited); why != "" {
 				t.Fatal(why)
 			}
 			lost := func() bool {
-				// Caddy resets connections that come in while it changes the configuration.
+				// Caddy resets connections that arrive while it changes the configuration.
 				_, _ = get(harness.Client(t), caddy.URL, update, `{"a":1}`)
 				data, err := get(clients[0], caddy.URL)
 				return err == nil && data == "{}"
 			}
 			for end := time.Now().Add(20 * time.Second); !lost(); time.Sleep(10 * time.Millisecond) {
 				if time.Now().After(end) {
-					t.Fatal("the limit of the new configuration does not count")
+					t.Fatal("the limit of the new configuration does not apply")
 				}
 			}
 		})

@@ -24,13 +24,14 @@ func eventually(t *testing.T, c *harness.Caddy) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("it does not recover: %v", err)
+			t.Fatalf("no recovery: %v", err)
 		}
 	}
 }
 
-// TestCaddyStartsWhateverStateAStoreIsIn starts Caddy with a store that cannot be used: sessions are a 503, everything else works, and it
-// recovers when that is mended. A validation is refused, and so is a reload; neither they nor the start change what is there.
+// TestCaddyStartsWhateverStateAStoreIsIn starts Caddy with an unusable store: requests for sessions
+// get 503, everything else works, and sessions work when the store is repaired. A validation fails,
+// and so does a reload; neither they nor the start change what is there.
 func TestCaddyStartsWhateverStateAStoreIsIn(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -38,11 +39,11 @@ func TestCaddyStartsWhateverStateAStoreIsIn(t *testing.T) {
 		content     []byte
 		says        string
 	}{
-		"bolt foreign":         {"bolt $DIR/s.db", "s.db", []byte("the notes of somebody else, which nobody deletes"), "holds something else"},
-		"bolt zeros":           {"bolt $DIR/s.db", "s.db", make([]byte, 64<<10), "holds something else"},
-		"bolt below a file":    {"bolt $DIR/x/s.db", "x", []byte("x"), "not a directory"},
-		"file is no folder":    {"file $DIR/files", "files", []byte("x"), "not a directory"},
-		"file below no folder": {"file $DIR/x/files", "x", []byte("x"), "not a directory"},
+		"bolt foreign":       {"bolt $DIR/s.db", "s.db", []byte("the notes of somebody else, which nobody deletes"), "holds something else"},
+		"bolt zeros":         {"bolt $DIR/s.db", "s.db", make([]byte, 64<<10), "holds something else"},
+		"bolt in a file":     {"bolt $DIR/x/s.db", "x", []byte("x"), "not a directory"},
+		"file, not a folder": {"file $DIR/files", "files", []byte("x"), "not a directory"},
+		"file in a file":     {"file $DIR/x/files", "x", []byte("x"), "not a directory"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -59,13 +60,13 @@ func TestCaddyStartsWhateverStateAStoreIsIn(t *testing.T) {
 				return config("")
 			})
 			if !caddy.WaitLog("the session store cannot be used") || !strings.Contains(caddy.Log(), test.says) {
-				t.Errorf("the log does not say why:\n%s", caddy.Log())
+				t.Errorf("the log does not report why:\n%s", caddy.Log())
 			}
 			if _, err := get(harness.Client(t), caddy.URL, update, `{"a":1}`); err == nil || !strings.Contains(err.Error(), "503") {
 				t.Errorf("a change: %v", err)
 			}
 			if resp, err := http.Get(caddy.URL + "/plain"); err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("what needs no session: %v", err)
+				t.Errorf("a page without a session: %v", err)
 			}
 			out, err := caddy.Command("validate", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput()
 			if err == nil || !bytes.Contains(out, []byte(test.says)) {
@@ -75,7 +76,7 @@ func TestCaddyStartsWhateverStateAStoreIsIn(t *testing.T) {
 				t.Errorf("reload: %v", err)
 			}
 			if is, err := os.ReadFile(path); err != nil || !bytes.Equal(is, test.content) {
-				t.Errorf("it was changed: %v", err)
+				t.Errorf("the file was changed: %v", err)
 			}
 			if err := os.Rename(path, path+".aside"); err != nil {
 				t.Fatal(err)
@@ -88,8 +89,8 @@ func TestCaddyStartsWhateverStateAStoreIsIn(t *testing.T) {
 	}
 }
 
-// TestCaddyStartsBesideWhoHoldsTheFile has another process hold an empty session file: that is no reason to refuse anything. It is
-// initialized as soon as it is free.
+// TestCaddyStartsBesideWhoHoldsTheFile starts Caddy while another process has an empty session file
+// open: validations and reloads do not fail, and the file is initialized when it is free.
 func TestCaddyStartsBesideWhoHoldsTheFile(t *testing.T) {
 	t.Parallel()
 	var holder *os.File
@@ -110,7 +111,7 @@ func TestCaddyStartsBesideWhoHoldsTheFile(t *testing.T) {
 		t.Errorf("validate: %v\n%s", err, out)
 	}
 	if !caddy.WaitLog("held by another process") {
-		t.Errorf("the log does not say so:\n%s", caddy.Log())
+		t.Errorf("the log does not report it:\n%s", caddy.Log())
 	}
 	_ = holder.Close()
 	eventually(t, caddy)

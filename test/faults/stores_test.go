@@ -15,7 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
-// setKeys has 50 requests set a key of their own in one session, all at once, in turn through the proxies.
+// setKeys sets 50 different keys of one session in 50 concurrent requests, through alternating
+// proxies.
 func setKeys(t *testing.T, client *http.Client, urls ...string) {
 	t.Helper()
 	const keys = 50
@@ -35,7 +36,7 @@ func setKeys(t *testing.T, client *http.Client, urls ...string) {
 	hasKeys(t, client, urls[0])
 }
 
-// hasKeys checks that all are there.
+// hasKeys checks that all keys are there.
 func hasKeys(t *testing.T, client *http.Client, url string) {
 	t.Helper()
 	data, err := get(client, url)
@@ -53,14 +54,15 @@ func hasKeys(t *testing.T, client *http.Client, url string) {
 	}
 }
 
-// TestFileStore changes one session through two proxies on one folder, and restarts one of them.
+// TestFileStore changes one session through two proxies that share a folder, and restarts one
+// proxy.
 func TestFileStore(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "sessions")
 	options := fmt.Sprintf("store file %s {\nmode 0640\nthreshold 100\n}\nsecret 0123456789abcdef\nscope shared\n", dir)
 	one, two := harness.Start(t, site(t, options)), harness.Start(t, site(t, options))
 	if _, err := os.Stat(filepath.Dir(dir)); !os.IsNotExist(err) {
-		t.Errorf("the folder was made before it was needed: %v", err)
+		t.Errorf("the folder was created before it was needed: %v", err)
 	}
 	client := harness.Client(t)
 	setKeys(t, client, one.URL, two.URL)
@@ -74,12 +76,12 @@ func TestFileStore(t *testing.T) {
 
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
-		t.Fatalf("there are %v, want one file: %v", entries, err)
+		t.Fatalf("got %v, want one file: %v", entries, err)
 	}
 	if info, err := entries[0].Info(); err != nil || info.Mode() != 0o640 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	// What is damaged is an error, and is left alone.
+	// A damaged record is an error and stays unchanged.
 	path := filepath.Join(dir, entries[0].Name())
 	if err := os.WriteFile(path, []byte("damaged"), 0o640); err != nil {
 		t.Fatal(err)
@@ -88,7 +90,7 @@ func TestFileStore(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "damaged" {
-		t.Errorf("it was changed to %q: %v", text, err)
+		t.Errorf("the record was changed to %q: %v", text, err)
 	}
 	if _, err := get(client, one.URL, "X-Session-Control", "destroy"); err == nil || !strings.Contains(err.Error(), "503") {
 		t.Errorf("got %v", err)
@@ -99,7 +101,7 @@ func TestFileStore(t *testing.T) {
 	setKeys(t, client, one.URL, two.URL)
 }
 
-// TestMemcachedStore changes one session through two proxies on two servers, of which one dies.
+// TestMemcachedStore changes one session through two proxies with two servers, of which one dies.
 func TestMemcachedStore(t *testing.T) {
 	t.Parallel()
 	servers := []*memcachedtest.Server{memcachedtest.Start(t), memcachedtest.Start(t)}
@@ -134,7 +136,8 @@ func TestMemcachedStore(t *testing.T) {
 	t.Logf("%d of %d sessions are on the server that died", lost, len(clients))
 }
 
-// TestMongoDBStore changes one session through two proxies, and has the server killed: it is a 503 meanwhile, and nothing is lost.
+// TestMongoDBStore changes one session through two proxies and kills the server: requests get 503
+// meanwhile, and nothing is lost.
 func TestMongoDBStore(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
@@ -153,7 +156,7 @@ func TestMongoDBStore(t *testing.T) {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatalf("it is not back: %v", err)
+			t.Fatalf("not back: %v", err)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// gate passes the messages of all connections on, and of those that write one at a time.
+// gate forwards the messages of all connections, but only one write at a time.
 type gate struct {
 	socket string
 	turn   sync.Mutex
@@ -55,10 +55,11 @@ func (g *gate) pass(client, server net.Conn) error {
 	}
 }
 
-// readers are commands that write nothing.
+// readers are the commands that do not write.
 var readers = []string{"find", "hello", "isMaster", "ismaster", "ping"}
 
-// ask returns the reply, once the request has been executed to its end. One that wants no reply gets none.
+// ask forwards a request and returns the reply when it has been executed. A request without a reply
+// returns none.
 func (g *gate) ask(server net.Conn, request []byte) ([]byte, error) {
 	name := command(request)
 	if name == "createIndexes" && bytes.Contains(request, []byte("expireAfterSeconds\x00")) {
@@ -77,7 +78,7 @@ func (g *gate) ask(server net.Conn, request []byte) ([]byte, error) {
 const (
 	headerLen = 16
 
-	// maxMessage is what MongoDB takes.
+	// maxMessage is MongoDB's limit, in bytes.
 	maxMessage = 48_000_000
 
 	opMsg      = 2013
@@ -92,7 +93,7 @@ func read(r io.Reader) ([]byte, error) {
 	}
 	n := binary.LittleEndian.Uint32(length[:])
 	if n < headerLen || n > maxMessage {
-		return nil, errors.New("a message of an impossible length")
+		return nil, errors.New("invalid message length")
 	}
 	message := append(make([]byte, 0, n), length[:]...)
 	message = message[:n]
@@ -100,9 +101,10 @@ func read(r io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// command returns the name of the command that a message is, which is that of its document's first field; "" stands for another message.
+// command returns the name of a message's command: the name of its document's first field. It
+// returns "" for other messages.
 func command(message []byte) string {
-	const name = headerLen + 4 + 1 + 4 + 1 // after the flags, the kind of the section, the document's length and the field's type
+	const name = headerLen + 4 + 1 + 4 + 1 // after the flags, the section's kind, the document's length and the field's type
 	if !isMsg(message) || len(message) < name || message[headerLen+4] != 0 {
 		return ""
 	}
@@ -110,13 +112,13 @@ func command(message []byte) string {
 	return string(command)
 }
 
-// ok is the reply {ok: 1} to a request.
+// ok returns the reply {ok: 1} to a request.
 func ok(request []byte) []byte {
 	document := []byte("\x11\x00\x00\x00\x01ok\x00")
 	document = append(binary.LittleEndian.AppendUint64(document, math.Float64bits(1)), 0)
 	reply := binary.LittleEndian.AppendUint32(nil, uint32(headerLen+4+1+len(document)))
 	reply = append(reply, 0, 0, 0, 0)
-	reply = append(reply, request[4:8]...) // the id of the request
+	reply = append(reply, request[4:8]...) // request id
 	reply = binary.LittleEndian.AppendUint32(reply, opMsg)
 	return append(append(reply, 0, 0, 0, 0, 0), document...)
 }

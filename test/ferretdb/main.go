@@ -1,10 +1,11 @@
-// Command ferretdb is the MongoDB server of the tests: FerretDB 1, which keeps its data in SQLite. It is a module of its own, so that
-// nothing of it is among what the product needs.
+// Command ferretdb is the MongoDB server of the tests: FerretDB 1 with SQLite. It is a separate
+// module so that the product does not depend on it.
 //
-// FerretDB 1 looks for a document and then writes it, as two statements, so that two updates which expect the same document
-// may both succeed. MongoDB's are atomic. So a gate stands before it that lets one write through at a time. Nor has it indexes by
-// which a server deletes what has expired, without which Flask-Session 0.8 does not start: the gate says that they are made. MongoDB
-// deletes nothing within the first minute either.
+// FerretDB 1 finds a document and then writes it in a second statement, so two updates that expect
+// the same document may both succeed. MongoDB's updates are atomic. So a gate in front of it
+// forwards one write at a time. FerretDB 1 also lacks TTL indexes, without which Flask-Session 0.8
+// does not start: the gate confirms their creation. MongoDB does not delete anything in the first
+// minute either.
 package main
 
 import (
@@ -41,7 +42,7 @@ func run(ctx context.Context, listen, dir string) error {
 		Listener:  ferretdb.ListenerConfig{Unix: socket},
 		Logger:    slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Handler:   "sqlite",
-		SQLiteURL: "file:" + dir + "/?_pragma=synchronous(off)", // a process that is killed loses nothing by that
+		SQLiteURL: "file:" + dir + "/?_pragma=synchronous(off)", // a killed process loses nothing by this
 	})
 	if err != nil {
 		return err

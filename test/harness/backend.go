@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Backend runs a backend on the loopback until the end of the test, and returns its address (host:port).
+// Backend runs a backend on the loopback until the test ends, and returns its address (host:port).
 func Backend(tb testing.TB, handler http.HandlerFunc) string {
 	tb.Helper()
 	s := httptest.NewServer(handler)
@@ -17,9 +17,9 @@ func Backend(tb testing.TB, handler http.HandlerFunc) string {
 	return strings.TrimPrefix(s.URL, "http://")
 }
 
-// Echo is a backend that answers with the session headers that it was given, a line each, and with
-// those response headers that the request's query asks for: /?X-Session-Update={"a":1}. The query
-// parameters "status" and "body" do what they say.
+// Echo is a backend that returns the session headers of the request, one per line, and sets the
+// response headers in the query: /?X-Session-Update={"a":1}. The query parameters "status" and
+// "body" set the response's.
 func Echo(w http.ResponseWriter, r *http.Request) {
 	status := http.StatusOK
 	body := ""
@@ -44,7 +44,7 @@ func Echo(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(body))
 }
 
-// Client returns a client with a cookie jar, like a browser of its own. It follows no redirects.
+// Client returns a client with its own cookie jar. It follows no redirects.
 func Client(tb testing.TB) *http.Client {
 	tb.Helper()
 	jar, err := cookiejar.New(nil)

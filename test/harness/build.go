@@ -1,5 +1,5 @@
-// Package harness runs real Caddy processes for the tests, on free ports of the
-// loopback and in folders of their own.
+// Package harness runs real Caddy processes for tests, on free loopback ports, each in its own
+// folder.
 package harness
 
 import (
@@ -13,11 +13,11 @@ import (
 	"testing"
 )
 
-// tags are those of Caddy's own releases: they leave out databases that only its smallstep
+// tags are the build tags of Caddy's releases: they leave out databases that only smallstep's
 // certificate authority could use.
 const tags = "nobadger,nomysql,nopgx"
 
-// build makes the binary of [Binary]. [MainOf] and [MainWith] put others in its place.
+// build makes the binary for [Binary]. [MainOf] and [MainWith] replace it.
 var build = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("SESSION_TEST_CADDY"); path != "" {
 		return path, nil
@@ -25,9 +25,9 @@ var build = sync.OnceValues(func() (string, error) {
 	return goBuild("./test/cmd/caddy")
 })
 
-// goBuild builds the command in the folder pkg of the checkout, with the race detector if the tests have it, and returns its path in
-// Go's cache: it is linked once for all the packages that use it. What go run has just linked it takes into the cache when it is
-// done, hence the second time.
+// goBuild builds the command in the folder pkg, with the race detector if the tests have it, and
+// returns its path in Go's build cache, so it is linked once for all packages that use it. It calls
+// go run twice: the first run puts the binary into the cache only when it ends.
 func goBuild(pkg string) (string, error) {
 	args := []string{"run", "-exec", "echo", "-tags", tags}
 	if raceEnabled {
@@ -45,7 +45,7 @@ func goBuild(pkg string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", errors.New("go run leaves nothing in Go's cache")
+	return "", errors.New("go run put nothing into the build cache")
 }
 
 func stderr(err error) []byte {
@@ -62,9 +62,8 @@ type buildError struct {
 
 func (e *buildError) Error() string { return e.error.Error() + "\n" + string(e.out) }
 
-// Binary returns the path of a Caddy with this module, built at the first call; with
-// the race detector if the tests have it. The environment variable
-// SESSION_TEST_CADDY names one that is built already.
+// Binary returns the path of a Caddy with this module, with the race detector if the tests have it.
+// The first call builds it. The environment variable SESSION_TEST_CADDY names an existing one.
 func Binary(tb testing.TB) string {
 	tb.Helper()
 	path, err := build()
@@ -74,7 +73,7 @@ func Binary(tb testing.TB) string {
 	return path
 }
 
-// Root returns the folder of the checkout.
+// Root returns the root folder of the checkout.
 func Root() string {
 	_, file, _, _ := runtime.Caller(0)
 	return filepath.Dir(filepath.Dir(filepath.Dir(file)))

@@ -19,16 +19,16 @@ import (
 
 // Caddy is a running Caddy process.
 type Caddy struct {
-	// Addr is where it listens (host:port), URL the same as a URL.
+	// Addr is the listen address (host:port); URL is the same as a URL.
 	Addr, URL string
 
-	// Admin is the address of its admin API.
+	// Admin is the address of the admin API.
 	Admin string
 
-	// Dir is its folder; Caddy's data directory is Dir/data/caddy.
+	// Dir is the folder of the process; Caddy's data directory is Dir/data/caddy.
 	Dir string
 
-	// Prepare, if it is there, changes a command before it is run.
+	// Prepare changes each command before it runs, unless it is nil.
 	Prepare func(*exec.Cmd)
 
 	tb     testing.TB
@@ -37,9 +37,9 @@ type Caddy struct {
 	exited chan struct{}
 }
 
-// Start runs a Caddy with a Caddyfile until the end of the test. In the text, $ADDR stands for the address to listen on,
-// $ADMIN for that of the admin API and $DIR for a folder of the test's own. A Caddyfile that does
-// not begin with a global options block gets one.
+// Start runs a Caddy with a Caddyfile until the test ends. In the text, $ADDR stands for the listen
+// address, $ADMIN for the address of the admin API, $DIR for the test's folder. A Caddyfile without
+// a global options block gets one.
 func Start(tb testing.TB, caddyfile string) *Caddy {
 	tb.Helper()
 	c := &Caddy{
@@ -55,7 +55,7 @@ func Start(tb testing.TB, caddyfile string) *Caddy {
 	return c
 }
 
-// Write puts a Caddyfile where Run and Reload find it.
+// Write writes the Caddyfile for Run and Reload.
 func (c *Caddy) Write(caddyfile string) {
 	c.tb.Helper()
 	if !strings.HasPrefix(strings.TrimSpace(caddyfile), "{") {
@@ -67,10 +67,10 @@ func (c *Caddy) Write(caddyfile string) {
 	}
 }
 
-// Config is the path of the Caddyfile.
+// Config returns the path of the Caddyfile.
 func (c *Caddy) Config() string { return filepath.Join(c.Dir, "Caddyfile") }
 
-// Run starts the process, again after Kill or Stop, and waits until it listens.
+// Run starts the process, also after Kill or Stop, and waits until it listens.
 func (c *Caddy) Run() {
 	c.tb.Helper()
 	c.log = new(Log)
@@ -93,14 +93,14 @@ func (c *Caddy) Run() {
 		}
 		select {
 		case <-exited:
-			c.tb.Fatalf("caddy ended at once:\n%s", c.log)
+			c.tb.Fatalf("caddy exited during start:\n%s", c.log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 	c.tb.Fatalf("caddy does not listen on %s:\n%s", c.Addr, c.log)
 }
 
-// Command returns a command of the same Caddy with the same folders.
+// Command returns a command that runs the same Caddy in the same folders.
 func (c *Caddy) Command(args ...string) *exec.Cmd {
 	cmd := exec.Command(Binary(c.tb), args...)
 	cmd.Env = append(os.Environ(),
@@ -113,8 +113,8 @@ func (c *Caddy) Command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Reload loads another Caddyfile, as caddy reload does, and waits until the former configuration listens no more: Caddy closes
-// what still came in there unread.
+// Reload loads another Caddyfile like caddy reload, and waits until the former configuration no
+// longer listens: Caddy closes, unread, what still arrives there.
 func (c *Caddy) Reload(caddyfile string) error {
 	c.tb.Helper()
 	c.Write(caddyfile)
@@ -138,19 +138,20 @@ func (c *Caddy) Reload(caddyfile string) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return fmt.Errorf("reload: the former configuration still listens on %s", c.Addr)
+	return fmt.Errorf("reload: former configuration still listens on %s", c.Addr)
 }
 
-// listeners returns how many sockets listen on an address: while it reloads, Caddy has one for each configuration.
+// listeners returns the number of sockets that listen on an address: during a reload, Caddy has one
+// for each configuration.
 func listeners(addr string) (n int, err error) {
 	const listening = "0A"
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
 		return 0, err
 	}
-	table, err := os.ReadFile("/proc/net/tcp") // a title, then: number, local address and port, remote ones, state
+	table, err := os.ReadFile("/proc/net/tcp") // after the title line: number, local address and port, remote ones, state
 	if os.IsNotExist(err) {
-		return 1, nil // this is no Linux: nothing can be said
+		return 1, nil // not Linux: unknown
 	}
 	port := fmt.Sprintf(":%04X", at.Port())
 	for line := range strings.Lines(string(table)) {
@@ -161,13 +162,13 @@ func listeners(addr string) (n int, err error) {
 	return n, err
 }
 
-// Kill ends the process with SIGKILL.
+// Kill kills the process with SIGKILL.
 func (c *Caddy) Kill() {
 	_ = c.cmd.Process.Kill()
 	<-c.exited
 }
 
-// Stop ends the process as an operator would.
+// Stop stops the process gracefully.
 func (c *Caddy) Stop() {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM)
 	select {
@@ -178,13 +179,13 @@ func (c *Caddy) Stop() {
 	}
 }
 
-// Pid is the process id.
+// Pid returns the process id.
 func (c *Caddy) Pid() int { return c.cmd.Process.Pid }
 
-// Log returns what the process has logged since it was started.
+// Log returns the log since the process was started.
 func (c *Caddy) Log() string { return c.log.String() }
 
-// WaitLog reports whether the process logs text. A line reaches us a little after the answer that it is about.
+// WaitLog reports whether the process logs text. A log line may come shortly after the response.
 func (c *Caddy) WaitLog(text string) bool {
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if strings.Contains(c.Log(), text) {
@@ -203,13 +204,13 @@ func (c *Caddy) checkLog() {
 	}
 	for report := range strings.SplitSeq(text, "==================") {
 		if ourRace(report) {
-			c.tb.Errorf("the race detector reports:\n%s", report)
+			c.tb.Errorf("race detector reports:\n%s", report)
 		}
 	}
 }
 
-// ourRace reports whether a report of the race detector is about memory that our code
-// has touched. Caddy has races of its own, such as when it is stopped while a WebSocket is open.
+// ourRace reports whether a race report involves our code. Caddy has races of its own, for example
+// when it stops while a WebSocket is open.
 func ourRace(report string) bool {
 	lines := strings.Split(report, "\n")
 	for i, line := range lines[:len(lines)-1] {
@@ -222,7 +223,7 @@ func ourRace(report string) bool {
 	return false
 }
 
-// Log collects what a process prints.
+// Log collects the output of a process.
 type Log struct {
 	mu  sync.Mutex
 	buf bytes.Buffer

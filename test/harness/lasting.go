@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// long reports whether what tests do for a time they do as long as they should, which is the case on CI.
+// long reports whether tests that run for a time take their full time: on CI.
 var long = os.Getenv("CI") == "true" || os.Getenv("SESSION_TEST_LONG") != ""
 
-// Lasting returns one of two durations: how long something lasts on CI, or where the environment variable SESSION_TEST_LONG is set;
-// or else how long it lasts here.
+// Lasting returns the first duration on CI or if the environment variable SESSION_TEST_LONG is set,
+// else the second.
 func Lasting(onCI, here time.Duration) time.Duration {
 	if long {
 		return onCI

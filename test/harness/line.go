@@ -13,20 +13,20 @@ import (
 	"time"
 )
 
-// Lines runs a server that lays lines between a browser and servers, as if they were far apart: every byte takes the delay, each way.
-// It returns the URL by which a script controls them:
+// Lines runs a server that puts lines between a browser and servers, as if they were far apart:
+// every byte takes the delay, each way. It returns the URL by which a script controls them:
 //
-//	/lay?to=<host:port>                          answers with the address of a new line
-//	/fate?line=<address>&of=POST /login&is=hold  says what becomes of the answers to these requests from now on
-//	/answered?line=<address>&of=POST /login&n=2  answers when the server has begun to answer so many of them
-//	/asked?...                                   answers when the server has been sent so many of them
+//	/lay?to=<host:port>                          returns the address of a new line
+//	/fate?line=<address>&of=POST /login&is=hold  sets what happens to responses to these requests from now on
+//	/answered?line=<address>&of=POST /login&n=2  returns when the server has begun n such responses
+//	/asked?...                                   returns when the server has received n such requests
 //
-// The fates are hold (answers wait), half (the first bytes arrive, the others wait), lose (nothing arrives, and the connection closes)
-// and deliver, which also sends what waits.
+// The fates are hold (responses wait), half (the first bytes arrive, the others wait), lose
+// (nothing arrives, and the connection closes) and deliver, which also sends what waits.
 func Lines(tb testing.TB, delay time.Duration) (control string) {
 	tb.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	var lines sync.Map // by their addresses
+	var lines sync.Map // by address
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
 		if r.URL.Path == "/lay" {
@@ -56,7 +56,7 @@ func Lines(tb testing.TB, delay time.Duration) (control string) {
 		}
 		n, _ := strconv.Atoi(query.Get("n"))
 		if !l.wait(r.Context(), func() bool { return l.counts[r.URL.Path+" "+of] >= n }) {
-			http.Error(w, "the line is gone", http.StatusGone)
+			http.Error(w, "no such line", http.StatusGone)
 		}
 	}))
 	tb.Cleanup(func() {
@@ -67,15 +67,15 @@ func Lines(tb testing.TB, delay time.Duration) (control string) {
 	return s.URL
 }
 
-// line is one line. Requests are named by method and path, as in "POST /login".
+// line is one line. Requests are named by method and path, such as "POST /login".
 type line struct {
 	to    string
 	delay time.Duration
 
 	mu      sync.Mutex
 	fates   map[string]string
-	counts  map[string]int // "/asked POST /login" and "/answered POST /login"
-	changed chan struct{}  // closed, and replaced, at each change
+	counts  map[string]int // keys such as "/asked POST /login" and "/answered POST /login"
+	changed chan struct{}  // closed and replaced at each change
 }
 
 func (l *line) change(f func()) {
@@ -112,7 +112,8 @@ func (l *line) run(ctx context.Context, listener net.Listener) {
 	}
 }
 
-// carry passes on what the two ends of a connection say. Browsers send no request before the last is answered.
+// carry forwards both directions of a connection. Browsers send no request before the last one is
+// answered.
 func (l *line) carry(ctx context.Context, client net.Conn) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -120,7 +121,7 @@ func (l *line) carry(ctx context.Context, client net.Conn) {
 	pieces := l.delayed(ctx, client, func() {})
 	first, ok := <-pieces
 	if !ok {
-		return // opened in advance, and never used
+		return // opened in advance and never used
 	}
 	server, err := net.Dial("tcp", l.to)
 	if err != nil {
@@ -167,7 +168,8 @@ func (l *line) carry(ctx context.Context, client net.Conn) {
 	}
 }
 
-// meetFate returns what is to be delivered of a piece of an answer, when that time has come, and nothing when it never does.
+// meetFate waits and returns the part of a piece of a response that is delivered: nil if none ever
+// is.
 func (l *line) meetFate(ctx context.Context, of string, client io.Writer, piece []byte) []byte {
 	const half = len("HTTP/1.1 303 ")
 	for cut := false; ; cut = true {
@@ -186,8 +188,8 @@ func (l *line) meetFate(ctx context.Context, of string, client io.Writer, piece 
 	}
 }
 
-// delayed returns what comes, each piece as long after it came as the line takes, and closes the channel as long after the end. It
-// calls arrived when a piece comes.
+// delayed returns a channel that passes on each piece after the line's delay, and is closed after
+// the end, delayed too. It calls arrived when a piece arrives.
 func (l *line) delayed(ctx context.Context, from io.Reader, arrived func()) <-chan []byte {
 	type piece struct {
 		bytes []byte

@@ -6,8 +6,8 @@ import (
 	"os/exec"
 )
 
-// buildModules builds a Caddy that also has the modules in the folders faulty and probe. The one that
-// SESSION_TEST_CADDY names will do if it has them.
+// buildModules builds a Caddy that also has the modules in faulty and probe. The one in
+// SESSION_TEST_CADDY is used if it has them.
 func buildModules() (path string, err error) {
 	if path := os.Getenv("SESSION_TEST_CADDY"); path != "" {
 		modules, err := exec.Command(path, "list-modules").Output()

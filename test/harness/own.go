@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// MainOf is for the TestMain of tests with a Caddy of their own, whose command is in the folder pkg ("./test/…"): what all
-// tests would otherwise pay for, such as the compilation of SQLite.
+// MainOf is for the TestMain of tests with their own Caddy, built from the folder pkg ("./test/…"):
+// other tests need not wait until, for example, SQLite is compiled.
 func MainOf(m *testing.M, pkg string) {
 	build = sync.OnceValues(func() (string, error) { return goBuild(pkg) })
 	os.Exit(m.Run())

@@ -9,15 +9,16 @@ import (
 	"testing"
 )
 
-// The ports of FreeAddr are below those that systems give to outgoing connections, and others than test/redistest's.
+// The ports of FreeAddr are below the range for outgoing connections, and outside of
+// test/redistest's range.
 const firstPort, lastPort = 10000, 19999
 
-// FreeAddr returns an address of the loopback that nothing listens on, and that no other test is given until this one ends.
+// FreeAddr returns an unused loopback address that no other test gets until this one ends.
 func FreeAddr(tb testing.TB) string {
 	tb.Helper()
 	for range 100 {
 		port := firstPort + rand.IntN(lastPort-firstPort+1)
-		// A socket with a name and no file keeps the port for us, and ends with the process. Where there are none, nothing does.
+		// An abstract socket reserves the port and ends with the process. Only Linux has them.
 		lock, err := net.Listen("unix", fmt.Sprint("@caddy-session-test-port-", port))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			continue
@@ -25,7 +26,7 @@ func FreeAddr(tb testing.TB) string {
 		if err != nil {
 			lock = nil
 		}
-		probe, err := net.Listen("tcp", fmt.Sprint(":", port)) // on all addresses, as Caddy does
+		probe, err := net.Listen("tcp", fmt.Sprint(":", port)) // on all addresses, like Caddy
 		if err != nil {
 			if lock != nil {
 				_ = lock.Close()
@@ -38,6 +39,6 @@ func FreeAddr(tb testing.TB) string {
 		}
 		return fmt.Sprint("127.0.0.1:", port)
 	}
-	tb.Fatal("there is no free port")
+	tb.Fatal("no free port")
 	return ""
 }

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Missing skips a test for want of something that test/run.sh installs. Where everything must be
-// there, on CI, it fails the test.
+// Missing skips a test because something that test/run.sh installs is missing. On CI, where nothing
+// may be missing, it fails the test.
 func Missing(tb testing.TB, what string) {
 	tb.Helper()
 	if os.Getenv("CI") == "true" {
@@ -18,7 +18,7 @@ func Missing(tb testing.TB, what string) {
 	tb.Skipf("%s is missing; test/run.sh installs it", what)
 }
 
-// Program returns the path of the first of the programs that is installed.
+// Program returns the path of the first of these programs that is installed.
 func Program(tb testing.TB, names ...string) string {
 	tb.Helper()
 	for _, name := range names {
@@ -30,8 +30,8 @@ func Program(tb testing.TB, names ...string) string {
 	return ""
 }
 
-// Python returns the path of a Python that has the packages of test/requirements.txt: what
-// SESSION_TEST_PYTHON says, or else the one that test/run.sh has set up.
+// Python returns the path of a Python with the packages of test/requirements.txt:
+// SESSION_TEST_PYTHON, or the one that test/run.sh sets up.
 func Python(tb testing.TB) string {
 	tb.Helper()
 	path := os.Getenv("SESSION_TEST_PYTHON")
@@ -44,8 +44,9 @@ func Python(tb testing.TB) string {
 	return path
 }
 
-// FlaskSession returns the path of a Python with a version of Flask-Session, as in "0.8.0": of the environment that test/run.sh has
-// made for test/requirements/flask-session-<version>.txt, or Debian's own for "0.3.2-debian".
+// FlaskSession returns the path of a Python with a version of Flask-Session, such as "0.8.0": from
+// the environment that test/run.sh makes for test/requirements/flask-session-<version>.txt, or
+// Debian's Python for "0.3.2-debian".
 func FlaskSession(tb testing.TB, version string) string {
 	tb.Helper()
 	number, debian := strings.CutSuffix(version, "-debian")
@@ -60,7 +61,7 @@ func FlaskSession(tb testing.TB, version string) string {
 	return path
 }
 
-// Source returns the folder of one of the sources in test/sources.txt, as in "flask-3.1.3".
+// Source returns the folder of one of the sources in test/sources.txt, such as "flask-3.1.3".
 func Source(tb testing.TB, name string) string {
 	tb.Helper()
 	path := filepath.Join(Root(), "test", ".sources", name)
@@ -70,10 +71,11 @@ func Source(tb testing.TB, name string) string {
 	return path
 }
 
-// Apps returns the path of a Python that has the packages of test/requirements/apps.txt: applications that nobody here wrote.
+// Apps returns the path of a Python with the packages of test/requirements/apps.txt: third-party
+// apps.
 func Apps(tb testing.TB) string { return Environment(tb, "apps") }
 
-// Environment returns the path of a Python that has the packages of test/requirements/<name>.txt.
+// Environment returns the path of a Python with the packages of test/requirements/<name>.txt.
 func Environment(tb testing.TB, name string) string {
 	tb.Helper()
 	path := filepath.Join(Root(), "test", ".venvs", name, "bin", "python")
@@ -83,7 +85,8 @@ func Environment(tb testing.TB, name string) string {
 	return path
 }
 
-// CalibreWeb returns the path of calibre-web's command, of the environment that test/run.sh has made for it.
+// CalibreWeb returns the path of calibre-web's command in the environment that test/run.sh makes
+// for it.
 func CalibreWeb(tb testing.TB) string {
 	tb.Helper()
 	path := filepath.Join(Root(), "test", ".venvs", "calibreweb-0.6.27", "bin", "cps")

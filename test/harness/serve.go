@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Serve runs a program that listens on an address until the end of the test, and waits until it does.
+// Serve runs a program that listens on an address until the test ends, and waits until it listens.
 func Serve(tb testing.TB, name, addr string, cmd *exec.Cmd) *Log {
 	tb.Helper()
 	log := new(Log)
@@ -45,7 +45,7 @@ func Serve(tb testing.TB, name, addr string, cmd *exec.Cmd) *Log {
 		}
 		select {
 		case <-exited:
-			tb.Fatalf("%s ended at once:\n%s", name, log)
+			tb.Fatalf("%s exited during start:\n%s", name, log)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

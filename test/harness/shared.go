@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Shared stands in for a test where something is used by many tests, from the first that needs it
-// to the end of the process. Its methods that end a test panic.
+// Shared is a [testing.TB] for what many tests share, from the first use to the end of the process.
+// Methods that end a test panic.
 type Shared struct {
 	testing.TB
 
@@ -61,7 +61,7 @@ func (s *Shared) TempDir() string {
 	return dir
 }
 
-// Close does what a test does at its end, and reports whether all was well.
+// Close runs the cleanups and reports whether nothing has failed.
 func (s *Shared) Close() bool {
 	s.mu.Lock()
 	cleanups := s.cleanups
@@ -75,7 +75,7 @@ func (s *Shared) Close() bool {
 	return !s.failed
 }
 
-// StartWith is [Start] with a Caddyfile that is made once the addresses are known.
+// StartWith is [Start] with a Caddyfile that is made when the addresses are known.
 func StartWith(tb testing.TB, caddyfile func(c *Caddy) string) *Caddy {
 	tb.Helper()
 	c := &Caddy{tb: tb, Addr: FreeAddr(tb), Admin: FreeAddr(tb), Dir: tb.TempDir()}
@@ -89,8 +89,9 @@ func StartWith(tb testing.TB, caddyfile func(c *Caddy) string) *Caddy {
 	return c
 }
 
-// MainWith is for the TestMain of tests that share something: after is called when all have run, and reports whether
-// all was well. The Caddy that [Binary] builds has the modules in the folders faulty and probe.
+// MainWith is for the TestMain of tests that share something: after runs when all tests have, and
+// reports whether nothing has failed. The Caddy that [Binary] builds has the modules in faulty and
+// probe.
 func MainWith(m *testing.M, after func() bool) {
 	build = sync.OnceValues(buildModules)
 	code := m.Run()

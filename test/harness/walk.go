@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// Walk runs a script of walks through a site in a real browser: see test/browser/run.mjs. Each walk is a test of its own. The script
-// is named by its path below test and gets env, as in "URL=http://…".
+// Walk runs a script that walks through a site in a real browser: see test/browser/run.mjs. Each
+// walk is a subtest. script is a path below test; env has lines such as "URL=http://…".
 func Walk(t *testing.T, script string, env ...string) {
 	t.Helper()
 	node, chromium := Node(t), Chromium(t)

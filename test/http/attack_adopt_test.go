@@ -72,7 +72,8 @@ func wrongCookies(t *testing.T) map[string]string {
 	}
 }
 
-// The app takes its cookie from the client for the word of the proxy: whatever the client sends under its name, the app must not get.
+// The app takes its cookie from the client for the word of the proxy: whatever the client sends
+// under its name, the app must not get.
 func TestAttackAdoptedCookieFromTheClient(t *testing.T) {
 	t.Parallel()
 	b := adoptSite.browser(t)
@@ -97,8 +98,9 @@ func TestAttackAdoptedCookieFromTheClient(t *testing.T) {
 	}
 }
 
-// What does not come from the app, or not in answer to this request, is no session: nothing of the response is forwarded, and
-// nothing has changed. A cache behind the proxy that answers with the cookie of another user is one way to get there.
+// What does not come from the app, or not in answer to this request, is no session: nothing of the
+// response is forwarded, and nothing has changed. A cache behind the proxy that answers with the
+// cookie of another user is one way to get there.
 func TestAttackAdoptedCookieFromElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, cookie := range wrongCookies(t) {
@@ -120,7 +122,8 @@ func TestAttackAdoptedCookieFromElsewhere(t *testing.T) {
 	b.look().holds(`{"user":"ada"}`)
 }
 
-// A token of Connection would have the proxy remove the cookie that it has made: the app would not know the user any more.
+// A token of Connection would have the proxy remove the cookie that it has made: the app would not
+// know the user any more.
 func TestAttackConnectionAdoptedCookie(t *testing.T) {
 	t.Parallel()
 	b := adoptSite.browser(t)
@@ -130,7 +133,8 @@ func TestAttackConnectionAdoptedCookie(t *testing.T) {
 	}
 }
 
-// Set-Cookie counts in the head of a final response only. Elsewhere it neither reaches the client nor the session.
+// Set-Cookie counts in the head of a final response only. Elsewhere it neither reaches the client
+// nor the session.
 func TestAttackAdoptedSmuggledSetCookie(t *testing.T) {
 	t.Parallel()
 	b := adoptSite.browser(t)

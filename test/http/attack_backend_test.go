@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// survives fails the test if a response of the backend's is not refused as invalid, soon and without a trace.
+// survives fails the test if a response of the backend's is not refused as invalid, soon and
+// without a trace.
 func survives(b *browser, h any) {
 	b.t.Helper()
 	before := b.look().given("X-Session-Data")
@@ -215,7 +216,8 @@ func TestAttackCacheableResponse(t *testing.T) {
 	}
 }
 
-// What header adds when the response begins is applied by whichever directive stands inside: session must be the outer one.
+// What header adds when the response begins is applied by whichever directive stands inside:
+// session must be the outer one.
 func TestNoStoreAndADeferredHeader(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[*site]string{deferredOutside: "public, max-age=60", deferredInside: "no-store"} {

@@ -169,7 +169,8 @@ func ended(t *testing.T) string {
 	return cookie
 }
 
-// The backend names no session: not by any spelling of our cookie's name that a browser would send back to us.
+// The backend names no session: not by any spelling of our cookie's name that a browser would send
+// back to us.
 func TestAttackBackendSetsOurCookie(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)

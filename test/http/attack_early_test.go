@@ -14,8 +14,8 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// wire is a UDP path to a server, on which somebody records what the client sends, and keeps what the server sends
-// back as long as it is held.
+// wire is a UDP path to a server, on which somebody records what the client sends, and keeps what
+// the server sends back as long as it is held.
 type wire struct {
 	client, server net.PacketConn
 	to             net.Addr

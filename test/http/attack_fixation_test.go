@@ -80,7 +80,8 @@ func TestAttackFixationByALiveID(t *testing.T) {
 	}
 }
 
-// A request that is under way for longer than its id lives goes on with the successor, and brings nothing back by the old id.
+// A request that is under way for longer than its id lives goes on with the successor, and brings
+// nothing back by the old id.
 func TestAttackReviveByASlowRequest(t *testing.T) {
 	t.Parallel()
 	b := grace.browser(t)
@@ -97,7 +98,8 @@ func TestAttackReviveByASlowRequest(t *testing.T) {
 	b.holding(old).look().holds("{}").keeps()
 }
 
-// A session comes back neither by what was under way at its logout nor by anything that is sent later.
+// A session comes back neither by what was under way at its logout nor by anything that is sent
+// later.
 func TestAttackReviveAfterLogout(t *testing.T) {
 	t.Parallel()
 	b := rawSite.browser(t)

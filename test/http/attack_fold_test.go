@@ -20,8 +20,8 @@ import (
 // separators are what a header's name may hold beside letters and digits (RFC 9110, section 5.6.2).
 const separators = "!#$%&'*+-.^_`|~"
 
-// folded returns the spellings that a server which folds names reads as this one: each separator in all places, and one beside
-// another.
+// folded returns the spellings that a server which folds names reads as this one: each separator in
+// all places, and one beside another.
 func folded(name string) (spellings []string) {
 	for _, c := range separators {
 		spellings = append(spellings, strings.ReplaceAll(name, "-", string(c)), strings.Replace(strings.ToLower(name), "-", string(c), 1))
@@ -125,7 +125,8 @@ http://$ADDR {
 	}
 }
 
-// TestAttackFoldedNamesOverHTTP3 sends the same by all versions of HTTP, and looks at what an HTTP backend gets.
+// TestAttackFoldedNamesOverHTTP3 sends the same by all versions of HTTP, and looks at what an HTTP
+// backend gets.
 func TestAttackFoldedNamesOverHTTP3(t *testing.T) {
 	t.Parallel()
 	c, b, _ := secure(t, `

@@ -216,7 +216,8 @@ func TestAttackForgedHeadersBesideTheMatcher(t *testing.T) {
 				}
 			}
 		}
-		// There the backend gets no cookie of ours, and nothing that it says about a session reaches the client.
+		// There the backend gets no cookie of ours, and nothing that it says about a session
+		// reaches the client.
 		r := b.holding("a=1; caddy_session=x.y; b=2").get(ask("/other", "update", `{"a":1}`, "control", "destroy", "flash", `"x"`, "Set-Cookie", "caddy_session=evil")).
 			want(http.StatusOK).keeps().hides()
 		if r.Header["Vary"] != nil {
@@ -355,7 +356,8 @@ func (b *browser) rawGet(path string) string {
 	return b.raw(head + "\r\n")
 }
 
-// No response header of ours reaches a client: in 1xx responses, the final head and trailers, however it is spelled.
+// No response header of ours reaches a client: in 1xx responses, the final head and trailers,
+// however it is spelled.
 func TestAttackResponseHeadersReachTheClient(t *testing.T) {
 	t.Parallel()
 	var misspelt strings.Builder

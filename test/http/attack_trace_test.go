@@ -29,7 +29,8 @@ var (
 	reverse_proxy $BACKEND`)
 )
 
-// answerTrace is a backend that answers TRACE as RFC 9110, section 9.3.8, says, also where it is spelled otherwise.
+// answerTrace is a backend that answers TRACE as RFC 9110, section 9.3.8, says, also where it is
+// spelled otherwise.
 func answerTrace(w http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(r.Method, http.MethodTrace) {
 		echo(w, r)
@@ -39,7 +40,8 @@ func answerTrace(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(r.Header)
 }
 
-// TestAttackTrace shows that a script cannot read what is in the session by having a backend send the request back.
+// TestAttackTrace shows that a script cannot read what is in the session by having a backend send
+// the request back.
 func TestAttackTrace(t *testing.T) {
 	t.Parallel()
 	b := traced.browser(t).via(answerTrace)

@@ -146,7 +146,8 @@ http://$ADDR {
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 			got := strings.ToLower(string(body))
 			if strings.Contains(headers, "websocket") {
-				// It is no handshake: what comes of it is not our business, but for the other protocol.
+				// It is no handshake: what comes of it is not our business, but for the other
+				// protocol.
 				if resp.StatusCode == http.StatusSwitchingProtocols {
 					t.Errorf("%s: %q opens a tunnel", path, headers)
 				}

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// What a client sends under a name of the vault does not reach the backend, with a session or without, however it is
-// spelled, and its neighbours stay byte for byte.
+// What a client sends under a name of the vault does not reach the backend, with a session or
+// without, however it is spelled, and its neighbours stay byte for byte.
 func TestAttackVaultedNameFromTheClient(t *testing.T) {
 	t.Parallel()
 	b := vaultSite.browser(t)
@@ -65,8 +65,8 @@ func TestAttackConnectionCookie(t *testing.T) {
 	}
 }
 
-// The attacker plants a session of their own; the victim logs in to an app that knows nothing of us, and gives out another
-// cookie at the login.
+// The attacker plants a session of their own; the victim logs in to an app that knows nothing of
+// us, and gives out another cookie at the login.
 func TestAttackVaultFixation(t *testing.T) {
 	t.Parallel()
 	attacker := vaultSite.browser(t)
@@ -91,7 +91,8 @@ func TestAttackVaultFixation(t *testing.T) {
 	attacker.holding(planted).carries("/", "").keeps()
 }
 
-// A login that adds a cookie, where the app had set another before: the one whose session was planted must not get it.
+// A login that adds a cookie, where the app had set another before: the one whose session was
+// planted must not get it.
 func TestAttackVaultFixationByAdding(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -127,7 +128,8 @@ func TestAttackVaultFixationByAdding(t *testing.T) {
 	}
 }
 
-// An app that sets its session's cookie anew in every response, as Laravel and Rails do, costs no more over TLS than one that sets the same.
+// An app that sets its session's cookie anew in every response, as Laravel and Rails do, costs no
+// more over TLS than one that sets the same.
 func TestAVaultedCookieThatChangesInEveryAnswer(t *testing.T) {
 	t.Parallel()
 	const pages = 20
@@ -211,7 +213,8 @@ func TestAttackVaultTooMuch(t *testing.T) {
 	}
 }
 
-// Set-Cookie counts in the head of a final response only. Elsewhere it neither reaches the client nor the vault.
+// Set-Cookie counts in the head of a final response only. Elsewhere it neither reaches the client
+// nor the vault.
 func TestAttackVaultSmuggledSetCookie(t *testing.T) {
 	t.Parallel()
 	b := vaultSite.browser(t)
@@ -240,7 +243,8 @@ func TestAttackVaultSmuggledSetCookie(t *testing.T) {
 	b.holding(session).carries("/", "sid=before; app_x=1")
 }
 
-// Logging out of an app that has no logout: destroy drops its cookies, also for requests that are under way.
+// Logging out of an app that has no logout: destroy drops its cookies, also for requests that are
+// under way.
 func TestVaultLogout(t *testing.T) {
 	t.Parallel()
 	b := vaultSite.browser(t)
@@ -256,7 +260,8 @@ func TestVaultLogout(t *testing.T) {
 	b.carries("/", "").keeps()
 }
 
-// Users that each have a cookie of their own, under load and while configurations change, only ever send their own.
+// Users that each have a cookie of their own, under load and while configurations change, only ever
+// send their own.
 func TestAttackVaultsMixed(t *testing.T) {
 	t.Parallel()
 	const users = 64

@@ -29,7 +29,8 @@ http://$ADDR {
 `)
 }
 
-// settled looks until the proxy has saved, off the path of a response, that it has set the cookie, and checks that it sets it no more.
+// settled looks until the proxy has saved, off the path of a response, that it has set the cookie,
+// and checks that it sets it no more.
 func (b *browser) settled() {
 	b.t.Helper()
 	eventually(b.t, "the cookie is set no more", func() bool { return b.look().cookie() == nil })

@@ -300,7 +300,8 @@ func parseInfo(t *testing.T, text string) (i info) {
 	return i
 }
 
-// cookie returns our Set-Cookie, by its name with TLS or without, or nil, and fails the test if there are more.
+// cookie returns our Set-Cookie, by its name with TLS or without, or nil, and fails the test if
+// there are more.
 func (r *reply) cookie() *http.Cookie {
 	r.t.Helper()
 	plain, host := r.cookieNamed("caddy_session"), r.cookieNamed("__Host-caddy_session")
@@ -378,7 +379,8 @@ func eventually(t *testing.T, what string, ok func() bool) {
 	}
 }
 
-// awaitLog waits until the shared Caddy's log holds the text: its lines come through a pipe, often after the response.
+// awaitLog waits until the shared Caddy's log holds the text: its lines come through a pipe, often
+// after the response.
 func awaitLog(t *testing.T, what, text string) {
 	t.Helper()
 	eventually(t, "the log has "+what, func() bool { return strings.Contains(caddy().Log(), text) })

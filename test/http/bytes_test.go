@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// nodeApp answers in the ways in which Node apps set our headers. SNIPPET is what the documentation shows.
+// nodeApp answers in the ways in which Node apps set our headers. SNIPPET is what the documentation
+// shows.
 const nodeApp = `
 const app = require('express')();
 app.get('/latin', (req, res) => {
@@ -36,7 +37,8 @@ app.get('/', (req, res) => res.end(req.get('X-Session-Data')));
 app.listen(process.argv[2], '127.0.0.1');
 `
 
-// Node sends the characters up to U+00FF as a byte each, and refuses others; the documentation says how they are sent.
+// Node sends the characters up to U+00FF as a byte each, and refuses others; the documentation says
+// how they are sent.
 func TestWhatNodeSends(t *testing.T) {
 	t.Parallel()
 	snippet := docs.Between(t, "```js\nconst ascii = ", "```")

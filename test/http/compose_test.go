@@ -125,8 +125,8 @@ var disjoint = newSite("disjoint", `
 	}
 	reverse_proxy $BACKEND`)
 
-// Handlers that do not meet in a request may have the same headers: what one of them has set is not for the others
-// to clean.
+// Handlers that do not meet in a request may have the same headers: what one of them has set is not
+// for the others to clean.
 func TestDisjointMatchers(t *testing.T) {
 	t.Parallel()
 	b := disjoint.browser(t)
@@ -316,7 +316,8 @@ func TestResponseHandlers(t *testing.T) {
 	}
 }
 
-// An error of the next handler goes on unchanged, but our headers stay here: also a cookie in our cookie's name.
+// An error of the next handler goes on unchanged, but our headers stay here: also a cookie in our
+// cookie's name.
 func TestForwardAuth(t *testing.T) {
 	t.Parallel()
 	b := responses.browser(t)
@@ -354,7 +355,8 @@ var errorSession = newSite("errorsession", `
 		reverse_proxy $BACKEND
 	}`)
 
-// A session of the error routes' own finds the client's session, though the cookie was taken before.
+// A session of the error routes' own finds the client's session, though the cookie was taken
+// before.
 func TestSessionInErrorRoutes(t *testing.T) {
 	t.Parallel()
 	b := errorSession.browser(t)

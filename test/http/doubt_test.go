@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// An app's sessions whose key_prefix, use_signer or secret is another here than the app's are nobody's. The log says so, once, and
-// until a session has been found.
+// An app's sessions whose key_prefix, use_signer or secret is another here than the app's are
+// nobody's. The log says so, once, and until a session has been found.
 func TestWrongSettingsOfFlaskSession(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})

@@ -84,7 +84,8 @@ func configFile(t *testing.T, line string) string {
 	return path
 }
 
-// limited are the servers of the documentation's table: with their defaults, and with headers of 20,000 bytes allowed.
+// limited are the servers of the documentation's table: with their defaults, and with headers of
+// 20,000 bytes allowed.
 var limited = map[string]func(t *testing.T, raised bool) string{
 	"uWSGI": func(t *testing.T, raised bool) string {
 		return uwsgi(t, wsgiScript(t), when(raised, "--buffer-size", "32768")...)
@@ -125,7 +126,8 @@ func when(raised bool, options ...string) []string {
 
 var limitRow = regexp.MustCompile(`(?m)^\| (\S+) \| (\d+) \| (\d+|100 headers) \| .* \|$`)
 
-// TestHeaderLimitsOfServers measures what the documentation says that servers take, and that what it names raises it.
+// TestHeaderLimitsOfServers measures what the documentation says that servers take, and that what
+// it names raises it.
 func TestHeaderLimitsOfServers(t *testing.T) {
 	t.Parallel()
 	table := docs.Between(t, "| server | one header | all headers |", "\n\n")
@@ -150,7 +152,8 @@ func TestHeaderLimitsOfServers(t *testing.T) {
 	}
 }
 
-// compare compares a size with what the documentation says. A part of what a server takes in all is for the rest of the request.
+// compare compares a size with what the documentation says. A part of what a server takes in all is
+// for the rest of the request.
 func compare(t *testing.T, what string, size int, says string) {
 	t.Helper()
 	limit, err := strconv.Atoi(says)

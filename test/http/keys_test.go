@@ -37,7 +37,8 @@ func TestKeyRotation(t *testing.T) {
 	old := b.change("update", `{"a":1}`).issues()
 	rotated := b.holding("caddy_session=" + old.Value).at("http://" + keyBoth.host)
 
-	// The new key alone does not know it; both do, and sign it anew with the next response, whatever that is.
+	// The new key alone does not know it; both do, and sign it anew with the next response,
+	// whatever that is.
 	b.holding(b.cookies()).at("http://" + keyNew.host).look().holds("{}").keeps()
 	c := rotated.look().holds(`{"a":1}`).issues()
 	id := func(value string) string { id, _, _ := strings.Cut(value, "."); return id }
@@ -99,7 +100,8 @@ func storageKey(t *testing.T, dir string) *signer.Signer {
 	return s
 }
 
-// Two processes that share Caddy's storage make one key, though both need it first at the same moment.
+// Two processes that share Caddy's storage make one key, though both need it first at the same
+// moment.
 func TestGeneratedKeyIsShared(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -150,7 +152,8 @@ http://$ADDR {
 	}
 }
 
-// Another process is making the key at this moment: that is worth waiting for, and no reason for an error.
+// Another process is making the key at this moment: that is worth waiting for, and no reason for an
+// error.
 func TestKeyThatIsBeingMade(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -215,7 +218,8 @@ func TestDefaultsSurviveARestart(t *testing.T) {
 	b.look().holds(`{"a":1}`).flashes(`[["message","x"]]`).keeps()
 }
 
-// A stream needs the store no more once its head is out: a reload gives the file back though the stream goes on.
+// A stream needs the store no more once its head is out: a reload gives the file back though the
+// stream goes on.
 func TestAStreamHoldsNoStore(t *testing.T) {
 	t.Parallel()
 	c := start(t, "http://$ADDR {\n\tsession\n\treverse_proxy $BACKEND {\n\t\tflush_interval -1\n\t}\n}")

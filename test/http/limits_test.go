@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// refuses fails the test if the change is not refused, if anything of the backend's response gets through, or if the session is
-// not what it was.
+// refuses fails the test if the change is not refused, if anything of the backend's response gets
+// through, or if the session is not what it was.
 func (b *browser) refuses(status int, pairs ...string) {
 	b.t.Helper()
 	before := b.look().given("X-Session-Data")

@@ -49,7 +49,8 @@ func gunicorn(t *testing.T, script string, options ...string) string {
 	return addr
 }
 
-// nginx runs nginx until the end of the test. In its configuration, $ADDR and $DIR stand for what they do in Caddy's.
+// nginx runs nginx until the end of the test. In its configuration, $ADDR and $DIR stand for what
+// they do in Caddy's.
 func nginx(t *testing.T, server string) string {
 	t.Helper()
 	addr, dir := harness.FreeAddr(t), t.TempDir()
@@ -96,7 +97,8 @@ var chromium = [][2]string{
 	{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"},
 }
 
-// Fault: a session grows beyond what the backend's server takes, and its user can neither see a page nor log out.
+// Fault: a session grows beyond what the backend's server takes, and its user can neither see a
+// page nor log out.
 func TestNobodyIsLockedIn(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {

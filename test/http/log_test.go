@@ -17,7 +17,8 @@ import (
 // canary is part of all session data in these tests.
 const canary = "CaNaRy"
 
-// respondWith is a handler that answers with these headers, without their being in the URL, which Caddy logs.
+// respondWith is a handler that answers with these headers, without their being in the URL, which
+// Caddy logs.
 func respondWith(pairs ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		for i := 0; i < len(pairs); i += 2 {
@@ -219,7 +220,8 @@ func hangUp(t *testing.T, b *browser) {
 	waits(t, "the backend hears that the client has gone", gone)
 }
 
-// What the documentation says against the warnings of Caddy's reverse_proxy and FastCGI works, at every level.
+// What the documentation says against the warnings of Caddy's reverse_proxy and FastCGI works, at
+// every level.
 func TestLogWithTheFilterOfTheDocumentation(t *testing.T) {
 	t.Parallel()
 	c, b, _ := startLogged(t, quietly(t))

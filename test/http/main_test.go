@@ -1,7 +1,8 @@
-// Package http_test tests the session handler from outside: real requests through a real Caddy process.
+// Package http_test tests the session handler from outside: real requests through a real Caddy
+// process.
 //
-// Most tests share one Caddy with many sites, each with options of its own (see newSite); what needs other
-// global options, its log or its end to itself starts a process of its own.
+// Most tests share one Caddy with many sites, each with options of its own (see newSite); what
+// needs other global options, its log or its end to itself starts a process of its own.
 package http_test
 
 import (

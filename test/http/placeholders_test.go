@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestWhatPlaceholdersOpen shows what the documentation warns of: what a session's values do where they choose a file, a host or a
-// redirect, and what Caddy itself keeps of secrets and cookies.
+// TestWhatPlaceholdersOpen shows what the documentation warns of: what a session's values do where
+// they choose a file, a host or a redirect, and what Caddy itself keeps of secrets and cookies.
 func TestWhatPlaceholdersOpen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -117,7 +117,8 @@ http://$ADDR {
 		}
 	}
 
-	// A secret as text, or by {$…}, is in the configuration that the admin API shows, and in the copy that Caddy keeps of it.
+	// A secret as text, or by {$…}, is in the configuration that the admin API shows, and in the
+	// copy that Caddy keeps of it.
 	resp, err := http.Get("http://" + c.Admin + "/config/")
 	if err != nil {
 		t.Fatal(err)

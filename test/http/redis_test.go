@@ -29,7 +29,8 @@ http://$ADDR {
 }`, redisPassword, server.Addr(), options))
 }
 
-// quietly is the log of the documentation's filter, so that all that it holds is to be free of secrets, at every level.
+// quietly is the log of the documentation's filter, so that all that it holds is to be free of
+// secrets, at every level.
 func quietly(t *testing.T) string {
 	t.Helper()
 	return "log {\n level DEBUG\n format filter {" + docs.Between(t, "\t\tformat filter {", "\t\t}") + "}\n}"
@@ -129,7 +130,8 @@ func TestLogOfAnOutage(t *testing.T) {
 			var mu sync.Mutex
 			statuses := make(map[int]int)
 			began := time.Now()
-			// Five seconds, or as long as a machine that has much else to do needs for the requests that the lines are compared with.
+			// Five seconds, or as long as a machine that has much else to do needs for the requests
+			// that the lines are compared with.
 			enough := func() bool {
 				mu.Lock()
 				defer mu.Unlock()

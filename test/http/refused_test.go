@@ -42,7 +42,8 @@ var withErrors = newSite("witherrors", `
 		respond "sorry: {err.status_code} [{http.session.error}] update=[{http.request.header.X-Session-Data}] info=[{http.request.header.X-Session-Info}] cookie=[{http.request.header.Cookie}]"
 	}`)
 
-// checkErrorPage fails the test if the response is not the error page, or holds anything of the backend's.
+// checkErrorPage fails the test if the response is not the error page, or holds anything of the
+// backend's.
 func checkErrorPage(r *reply, status int, reason string) {
 	r.t.Helper()
 	r.want(status).keeps()

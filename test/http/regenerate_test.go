@@ -20,7 +20,8 @@ func TestRegenerate(t *testing.T) {
 		t.Errorf("the cookie after: %v", second.MaxAge)
 	}
 
-	// Who comes with the old id is shown what was there before, and may change it. It gets a cookie only by a new id of its own.
+	// Who comes with the old id is shown what was there before, and may change it. It gets a cookie
+	// only by a new id of its own.
 	former := b.holding(old)
 	for range 3 {
 		if r := former.look().holds(`{"a":1}`).keeps(); r.info().ref != before.ref {
@@ -71,7 +72,8 @@ func TestDestroyByTheOldID(t *testing.T) {
 	b.holding(old).look().holds("{}").keeps()
 }
 
-// A request that had loaded the old id goes on with the new record, unless it calls for a new id itself.
+// A request that had loaded the old id goes on with the new record, unless it calls for a new id
+// itself.
 func TestRegenerateWhileOthersAreUnderWay(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -88,8 +90,8 @@ func TestRegenerateWhileOthersAreUnderWay(t *testing.T) {
 	b.look().holds("{}")
 }
 
-// TestParallelRegenerate: each gets a session of its own, so that whichever answer the browser sees last shows its login. That
-// of the double click on "Log in".
+// TestParallelRegenerate: each gets a session of its own, so that whichever answer the browser sees
+// last shows its login. That of the double click on "Log in".
 func TestParallelRegenerate(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)

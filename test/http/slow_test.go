@@ -16,8 +16,8 @@ type held struct {
 	once    sync.Once
 }
 
-// hold sends a request that waits in the backend until release, and is then answered by echo with these headers.
-// When hold returns, the backend has it.
+// hold sends a request that waits in the backend until release, and is then answered by echo with
+// these headers. When hold returns, the backend has it.
 func (b *browser) hold(pairs ...string) *held {
 	b.t.Helper()
 	h := &held{t: b.t, entered: make(chan *http.Request, 1), leave: make(chan struct{}), done: make(chan *reply, 1)}

@@ -168,8 +168,8 @@ var (
 	reverse_proxy $BACKEND`)
 )
 
-// The store is out of reach: the cookie stays as it is, even one that is due to be signed anew. (Signed anew
-// without its record, it would lose what only the record knows: that it is permanent.)
+// The store is out of reach: the cookie stays as it is, even one that is due to be signed anew.
+// (Signed anew without its record, it would lose what only the record knows: that it is permanent.)
 func TestStoreOutOfReachLeavesAStaleCookie(t *testing.T) {
 	t.Parallel()
 	control, b := rotatedOut.control(t), rotatedOut.browser(t)
@@ -263,7 +263,8 @@ func TestReadsOfTheStore(t *testing.T) {
 	}
 }
 
-// The key is kept in Caddy's storage. One that is there and cannot be used is no reason to make another.
+// The key is kept in Caddy's storage. One that is there and cannot be used is no reason to make
+// another.
 func TestDamagedKeyIsKept(t *testing.T) {
 	t.Parallel()
 	c := start(t, `

@@ -240,7 +240,8 @@ var deleting = newSite("deleting", `
 	}
 	reverse_proxy $BACKEND`)
 
-// Handlers outside may take headers away once the head is out, so that their number says nothing about trailers.
+// Handlers outside may take headers away once the head is out, so that their number says nothing
+// about trailers.
 func TestAttackTrailerInThePlaceOfADeletedHeader(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*site{"header directive": deleting, "two sessions": twoNames} {

@@ -57,7 +57,8 @@ func (v visitor) plant(cookie *http.Cookie) {
 	v[0].client.Jar.SetCookies(u, []*http.Cookie{cookie})
 }
 
-// is fails the test if the app, by either proxy, is told of another user than this one, or of any if that is empty.
+// is fails the test if the app, by either proxy, is told of another user than this one, or of any
+// if that is empty.
 func (v visitor) is(user string) {
 	v[0].t.Helper()
 	for _, b := range v {
@@ -85,7 +86,8 @@ var logins = map[string]func(user string) []string{
 	},
 }
 
-// TestSuccession shows from outside what takes a new id to go wrong. C1 and the like are in sessionstore/counterexamples_test.go.
+// TestSuccession shows from outside what takes a new id to go wrong. C1 and the like are in
+// sessionstore/counterexamples_test.go.
 func TestSuccession(t *testing.T) {
 	t.Parallel()
 	p := twoProxies(t)
@@ -129,7 +131,8 @@ func TestSuccession(t *testing.T) {
 	}
 }
 
-// takeover: the attacker has planted an id, and logs in with it while the victim's login is under way.
+// takeover: the attacker has planted an id, and logs in with it while the victim's login is under
+// way.
 func (p proxies) takeover(t *testing.T, login func(user string) []string, used bool) {
 	attacker, victim := p.visitor(t), p.visitor(t)
 	planted := attacker[0].change("update", `{"cart":1}`).issues()
@@ -159,7 +162,8 @@ func (p proxies) takeover(t *testing.T, login func(user string) []string, used b
 	attacker.holding("caddy_session=" + planted.Value).is("")
 }
 
-// doubleClick: both logins are under way at once, and the browser keeps the cookie of the answer that comes last.
+// doubleClick: both logins are under way at once, and the browser keeps the cookie of the answer
+// that comes last.
 func (p proxies) doubleClick(t *testing.T, login func(user string) []string) {
 	for last := range 2 {
 		v := p.visitor(t)
@@ -176,7 +180,8 @@ func (p proxies) doubleClick(t *testing.T, login func(user string) []string) {
 	}
 }
 
-// longerPath: the browser sends a cookie with a longer path first, so the planted one comes before ours for ever.
+// longerPath: the browser sends a cookie with a longer path first, so the planted one comes before
+// ours for ever.
 func (p proxies) longerPath(t *testing.T, login func(user string) []string) {
 	attacker, victim := p.visitor(t), p.visitor(t)
 	planted := attacker[0].change("update", `{"cart":1}`).issues()
@@ -202,8 +207,8 @@ func (p proxies) longerPath(t *testing.T, login func(user string) []string) {
 	victim.holding("caddy_session=" + c.Value).is("")
 }
 
-// oldCookie: no answer to the old id has a cookie, as it could arrive after that of the new id. The request asks for one, and the
-// key that has signed its cookie is no longer the first.
+// oldCookie: no answer to the old id has a cookie, as it could arrive after that of the new id. The
+// request asks for one, and the key that has signed its cookie is no longer the first.
 func (p proxies) oldCookie(t *testing.T, pairs []string) {
 	v := p.visitor(t)
 	c := v[0].change("update", `{"a":1}`).issues()
@@ -235,8 +240,8 @@ func (p proxies) oldCookie(t *testing.T, pairs []string) {
 	old.is("")
 }
 
-// thousandRequests come by the old id, at both proxies, while the user logs in and uses the new one. From the moment that this is
-// answered, each that is sent is anonymous.
+// thousandRequests come by the old id, at both proxies, while the user logs in and uses the new
+// one. From the moment that this is answered, each that is sent is anonymous.
 func (p proxies) thousandRequests(t *testing.T) {
 	const workers, enough = 20, 1000
 	v := p.visitor(t)
@@ -280,7 +285,8 @@ func (p proxies) thousandRequests(t *testing.T) {
 	v.is("zoe")
 }
 
-// emptying: a logout by an app that removes all its fields is under way when the session gets a new id, and that answer is lost.
+// emptying: a logout by an app that removes all its fields is under way when the session gets a new
+// id, and that answer is lost.
 func (p proxies) emptying(t *testing.T) {
 	v := p.visitor(t)
 	v[0].change("update", `{"user":"zoe"}`)

@@ -43,8 +43,8 @@ func TestIdleTimeout(t *testing.T) {
 	}
 }
 
-// keepUsing uses the session for that long and fails the test if it idles out, unless the machine was so slow that it
-// had to.
+// keepUsing uses the session for that long and fails the test if it idles out, unless the machine
+// was so slow that it had to.
 func keepUsing(t *testing.T, b *browser, d, allowed time.Duration) {
 	t.Helper()
 	last := time.Now()

@@ -52,7 +52,8 @@ func (c *collector) named(name string) (found []*tracepb.Span) {
 	return found
 }
 
-// TestTracing shows that a request's span has the operations of the store below it, where Caddy traces and only there.
+// TestTracing shows that a request's span has the operations of the store below it, where Caddy
+// traces and only there.
 func TestTracing(t *testing.T) {
 	received := &collector{t: t}
 	for name, value := range map[string]string{

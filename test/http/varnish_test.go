@@ -50,7 +50,8 @@ func (a *loginApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "the page of "+r.Header.Get("X-Session-Data"))
 }
 
-// Attack: a cache between Caddy and the app gives a stranger the answer to somebody's login. It is Varnish, as it comes.
+// Attack: a cache between Caddy and the app gives a stranger the answer to somebody's login. It is
+// Varnish, as it comes.
 func TestAttackReplayedByVarnish(t *testing.T) {
 	t.Parallel()
 	app := new(loginApp)

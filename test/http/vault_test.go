@@ -47,7 +47,8 @@ func setCookies(lines ...string) (pairs []string) {
 	return pairs
 }
 
-// sets has the backend set cookies in answer to a path, and checks which of the lines reach the client beside our own.
+// sets has the backend set cookies in answer to a path, and checks which of the lines reach the
+// client beside our own.
 func (b *browser) sets(path string, lines []string, reach ...string) *reply {
 	b.t.Helper()
 	r := b.get(ask(path, setCookies(lines...)...)).want(http.StatusOK).hides()
@@ -125,7 +126,8 @@ func TestVaultPaths(t *testing.T) {
 	b.carries("/stripped/%78/z", "sid=new")
 }
 
-// A cookie goes to no other path, no other host and no other scheme than a browser would send it to.
+// A cookie goes to no other path, no other host and no other scheme than a browser would send it
+// to.
 func TestAttackVaultElsewhere(t *testing.T) {
 	t.Parallel()
 	b := behindAProxy(t)
@@ -143,7 +145,8 @@ func TestAttackVaultElsewhere(t *testing.T) {
 	secure.carries("/", "app_host=1; app_domain=3; app_secure=6")
 }
 
-// behindAProxy returns a client of two hosts that share their sessions, behind a proxy that is trusted to say how the client came.
+// behindAProxy returns a client of two hosts that share their sessions, behind a proxy that is
+// trusted to say how the client came.
 func behindAProxy(t *testing.T) *browser {
 	t.Helper()
 	c := harness.StartWith(t, func(c *harness.Caddy) string {
@@ -325,8 +328,8 @@ var vaultAll = newSite("vaultall", `
 	}
 	reverse_proxy $BACKEND`)
 
-// Two handlers: what the outer has put into the request is not taken for the client's by the inner, nor by what cleans
-// the requests that the inner does not see.
+// Two handlers: what the outer has put into the request is not taken for the client's by the inner,
+// nor by what cleans the requests that the inner does not see.
 func TestTwoVaults(t *testing.T) {
 	t.Parallel()
 	b := vaultTwice.browser(t)

@@ -16,7 +16,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// switchTo answers a WebSocket handshake with the headers that the query asks for, and then sends back what it gets.
+// switchTo answers a WebSocket handshake with the headers that the query asks for, and then sends
+// back what it gets.
 func switchTo(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") != "websocket" {
 		http.Error(w, "no handshake", http.StatusBadRequest)

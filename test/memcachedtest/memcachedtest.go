@@ -1,4 +1,5 @@
-// Package memcachedtest starts real memcached servers for tests. They listen on free ports of 127.0.0.1 and end with the test.
+// Package memcachedtest starts real memcached servers for tests. They listen on free ports of
+// 127.0.0.1 and end with the test.
 package memcachedtest
 
 import (
@@ -19,7 +20,7 @@ import (
 
 // Server is one memcached process.
 type Server struct {
-	// Addr is where it listens (host:port), the same for as long as the test runs.
+	// Addr is the listen address (host:port). It never changes.
 	Addr string
 
 	tb     testing.TB
@@ -29,14 +30,15 @@ type Server struct {
 	log    *bytes.Buffer
 }
 
-// Start runs a server until the end of the test. Without arguments that say otherwise it takes items of 4 MiB, so that
-// every record fits.
+// Start runs a server until the test ends. By default it takes items of 4 MiB, so that every record
+// fits.
 func Start(tb testing.TB, args ...string) *Server {
 	tb.Helper()
 	s := &Server{tb: tb, args: append([]string{"-U", "0", "-I", "4m"}, args...)}
 	tb.Cleanup(s.Kill)
 	for range 10 {
-		// Below the ports that Linux gives to outgoing connections, so that none takes the port of a killed server.
+		// Below the ports that Linux uses for outgoing connections, so that none takes the port of
+		// a killed server.
 		s.Addr = fmt.Sprint("127.0.0.1:", 20000+rand.IntN(12767))
 		if err := s.run(); err == nil {
 			return s
@@ -47,7 +49,7 @@ func Start(tb testing.TB, args ...string) *Server {
 	return nil
 }
 
-// Restart starts the server again after Kill. It has forgotten everything.
+// Restart starts the server again after Kill. It is empty.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()
@@ -56,7 +58,7 @@ func (s *Server) Restart() {
 	}
 }
 
-// Kill ends the process with SIGKILL, unless it has ended already.
+// Kill kills the process with SIGKILL, unless it has exited.
 func (s *Server) Kill() {
 	if s.cmd != nil && s.cmd.Process != nil {
 		_ = s.cmd.Process.Kill()
@@ -64,13 +66,13 @@ func (s *Server) Kill() {
 	}
 }
 
-// Pause stops the process with SIGSTOP: it keeps its connections, and says nothing.
+// Pause stops the process with SIGSTOP: it keeps its connections and does not answer.
 func (s *Server) Pause() {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
 	harness.WaitStopped(s.cmd.Process.Pid)
 }
 
-// Resume lets the process go on after Pause.
+// Resume continues the process after Pause.
 func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
 // run starts the process and waits until it answers.
@@ -78,7 +80,7 @@ func (s *Server) run() error {
 	host, port, _ := net.SplitHostPort(s.Addr)
 	args := append([]string{"-l", host, "-p", port}, s.args...)
 	if os.Getuid() == 0 {
-		args = append(args, "-u", "nobody") // it refuses to run as root
+		args = append(args, "-u", "nobody") // memcached refuses to run as root
 	}
 	s.log = new(bytes.Buffer)
 	s.cmd = exec.Command(harness.Program(s.tb, "memcached", "/usr/bin/memcached"), args...)
@@ -99,14 +101,14 @@ func (s *Server) run() error {
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		if answers(s.Addr) {
 			select {
-			case <-exited: // it is somebody else who answers
+			case <-exited: // another process answered
 			case <-time.After(20 * time.Millisecond):
 				return nil
 			}
 		}
 		select {
 		case <-exited:
-			return fmt.Errorf("memcached has ended")
+			return fmt.Errorf("memcached has exited")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -126,8 +128,8 @@ func answers(addr string) bool {
 	return err1 == nil && err2 == nil && string(reply) == "VERSION "
 }
 
-// starter is a thread that starts all processes and never ends: Linux sends the signal of [endWithParent] when the
-// thread ends that has started the process.
+// starter is a thread that starts all processes and never ends: the signal of [endWithParent] is
+// sent when the thread that started the process ends.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {

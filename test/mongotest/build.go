@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// build returns the path of the server: the one that SESSION_TEST_FERRETDB names, or else one that is built here, which stays in Go's
-// cache.
+// build returns the path of the server: SESSION_TEST_FERRETDB, or one that it builds, which stays
+// in Go's build cache.
 var build = sync.OnceValues(func() (string, error) {
 	if path := os.Getenv("SESSION_TEST_FERRETDB"); path != "" {
 		return path, nil
@@ -31,7 +31,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// ferretdb returns the path of the server. Where it cannot be built, its modules are missing.
+// ferretdb returns the path of the server. If it cannot be built, its modules are missing.
 func ferretdb(tb testing.TB) string {
 	tb.Helper()
 	path, err := build()

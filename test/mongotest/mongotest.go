@@ -1,5 +1,6 @@
-// Package mongotest starts real servers for tests that speak MongoDB's protocol: FerretDB, as test/ferretdb has it. They listen on free
-// ports of 127.0.0.1, keep their data in temporary folders, and end with the test.
+// Package mongotest starts real servers with MongoDB's protocol for tests: FerretDB, built from
+// test/ferretdb. They listen on free ports of 127.0.0.1, keep their data in temporary folders, and
+// end with the test.
 package mongotest
 
 import (
@@ -17,9 +18,9 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// Server is one FerretDB process. It keeps what it has answered when it is killed.
+// Server is one FerretDB process. A kill loses no data.
 type Server struct {
-	// Addr is where it listens (host:port), the same for as long as the test runs.
+	// Addr is the listen address (host:port). It never changes.
 	Addr string
 
 	tb     testing.TB
@@ -29,10 +30,10 @@ type Server struct {
 	log    *bytes.Buffer
 }
 
-// Start runs a server until the end of the test.
+// Start runs a server until the test ends.
 func Start(tb testing.TB) *Server {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "mongotest") // a test's own folder may be too long a path for a socket
+	dir, err := os.MkdirTemp("", "mongotest") // the path of a test's folder may be too long for a socket
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -47,10 +48,10 @@ func Start(tb testing.TB) *Server {
 	return s
 }
 
-// URI is where clients find it.
+// URI returns the connection string.
 func (s *Server) URI() string { return "mongodb://" + s.Addr + "/" }
 
-// Restart starts the server again, with the same data. If it still runs it is killed.
+// Restart starts the server again with the same data. It kills a process that still runs.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()
@@ -59,7 +60,7 @@ func (s *Server) Restart() {
 	}
 }
 
-// Kill ends the process with SIGKILL, unless it has ended already.
+// Kill kills the process with SIGKILL, unless it has exited.
 func (s *Server) Kill() {
 	if s.cmd != nil && s.cmd.Process != nil {
 		_ = s.cmd.Process.Kill()
@@ -67,16 +68,16 @@ func (s *Server) Kill() {
 	}
 }
 
-// Pause stops the process with SIGSTOP: it keeps its connections, and says nothing.
+// Pause stops the process with SIGSTOP: it keeps its connections and does not answer.
 func (s *Server) Pause() {
 	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
 	harness.WaitStopped(s.cmd.Process.Pid)
 }
 
-// Resume lets the process go on after Pause.
+// Resume continues the process after Pause.
 func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
 
-// run starts the process and waits until it listens, which it does last.
+// run starts the process and waits until it listens: the last step of its start.
 func (s *Server) run() error {
 	s.log = new(bytes.Buffer)
 	s.cmd = exec.Command(ferretdb(s.tb), "-listen", s.Addr, "-dir", s.dir)
@@ -100,15 +101,15 @@ func (s *Server) run() error {
 		}
 		select {
 		case <-exited:
-			return fmt.Errorf("ferretdb has ended")
+			return fmt.Errorf("ferretdb has exited")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	return fmt.Errorf("ferretdb does not listen")
 }
 
-// starter is a thread that starts all processes and never ends: Linux sends the signal of [endWithParent] when the
-// thread ends that has started the process.
+// starter is a thread that starts all processes and never ends: the signal of [endWithParent] is
+// sent when the thread that started the process ends.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {

@@ -5,5 +5,6 @@ import (
 	"syscall"
 )
 
-// endWithParent has the process killed if that of the tests ends without its cleanups, as it does at its time limit.
+// endWithParent has the kernel kill the process if the test process ends without its cleanups, as
+// it does at its time limit.
 func endWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -11,9 +11,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// Proxy stands between clients and a server, passes their messages on, and does to some of them what it is told to.
+// Proxy forwards messages between clients and a server, and disturbs the requests that it is told
+// to.
 type Proxy struct {
-	// Addr is where it listens (host:port).
+	// Addr is the listen address (host:port).
 	Addr string
 
 	target string
@@ -24,15 +25,15 @@ type Proxy struct {
 	conns map[net.Conn]bool
 }
 
-// rule is what happens to the next requests of a kind.
+// rule is a disturbance of the next requests of a kind.
 type rule struct {
 	is    func(request []byte) bool
 	times int
-	reply bson.D // what is answered instead of passing the request on; nil: its answer is lost
+	reply bson.D // sent instead of forwarding the request; nil: forward it and lose the reply
 	then  func()
 }
 
-// StartProxy runs a proxy until the end of the test.
+// StartProxy runs a proxy until the test ends.
 func StartProxy(tb testing.TB, target string) *Proxy {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,28 +57,29 @@ func StartProxy(tb testing.TB, target string) *Proxy {
 	return p
 }
 
-// URI is where clients find it.
+// URI returns the connection string of the proxy.
 func (p *Proxy) URI() string { return "mongodb://" + p.Addr + "/" }
 
-// Lose has the connection break once the server has answered the next such request, before the client gets the answer. Then is called
-// before the client can know, unless it is nil.
+// Lose breaks the connection when the server has replied to the next such request, before the
+// client gets the reply. It calls then, unless nil, before it breaks the connection.
 func (p *Proxy) Lose(is func(request []byte) bool, then func()) {
 	p.set(&rule{is: is, times: 1, then: then})
 }
 
-// Answer gives a reply of its own to the next such requests, as often as times says. They do not reach the server.
+// Answer sends its own reply to the next such requests, the given number of times. They do not
+// reach the server.
 func (p *Proxy) Answer(times int, is func(request []byte) bool, reply bson.D) {
 	p.set(&rule{is: is, times: times, reply: reply})
 }
 
-// Met is how many requests something was done to since it was last told what to do.
+// Met returns the number of requests that were disturbed since the last rule was set.
 func (p *Proxy) Met() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.met
 }
 
-// Break ends all connections.
+// Break closes all connections.
 func (p *Proxy) Break() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -92,7 +94,7 @@ func (p *Proxy) set(r *rule) {
 	p.rule, p.met = r, 0
 }
 
-// meets returns the rule that is for a request, if there is one.
+// meets returns the rule for a request, or nil.
 func (p *Proxy) meets(request []byte) *rule {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +126,7 @@ func (p *Proxy) serve(client net.Conn) {
 	}
 }
 
-// one passes a request and its answer on.
+// one forwards a request and its reply.
 func (p *Proxy) one(client, server net.Conn) error {
 	request, err := read(client)
 	if err != nil {
@@ -145,7 +147,7 @@ func (p *Proxy) one(client, server net.Conn) error {
 		if r.then != nil {
 			r.then()
 		}
-		return errors.New("the answer is lost")
+		return errors.New("the reply was lost")
 	}
 	_, err = client.Write(reply)
 	return err
@@ -162,7 +164,7 @@ func read(r io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// answer sends a document as the reply to a request: an OP_MSG without flags, with one section of kind 0.
+// answer sends a document as a reply: an OP_MSG without flags and with one section of kind 0.
 func answer(client net.Conn, request []byte, doc bson.D) error {
 	raw, err := bson.Marshal(doc)
 	if err != nil {
@@ -170,7 +172,7 @@ func answer(client net.Conn, request []byte, doc bson.D) error {
 	}
 	message := binary.LittleEndian.AppendUint32(nil, uint32(16+4+1+len(raw)))
 	message = append(message, 0, 0, 0, 0)
-	message = append(message, request[4:8]...) // the id of the request
+	message = append(message, request[4:8]...) // request id
 	message = binary.LittleEndian.AppendUint32(message, 2013)
 	message = append(message, 0, 0, 0, 0, 0)
 	_, err = client.Write(append(message, raw...))

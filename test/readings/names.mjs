@@ -1,4 +1,4 @@
-// Prints, for each Cookie header that it reads, in hexadecimal, the names that Express finds in it.
+// Reads Cookie headers, a hexadecimal line each, and prints the names that Express finds in each.
 import { createInterface } from 'node:readline'
 import { createRequire } from 'node:module'
 

@@ -1,4 +1,4 @@
-"""Prints, for each Cookie header that it reads, in hexadecimal, the names that each parser finds in it."""
+"""Reads Cookie headers, a hexadecimal line each, and prints the names that each parser finds in each."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ PARSERS = {
 def names(parse, text):
     try:
         return list(parse(text))
-    except Exception:  # a header that a parser refuses has no cookies
+    except Exception:  # a header that a parser rejects has no cookies
         return []
 
 

@@ -1,4 +1,5 @@
-// Package readings_test compares what is left of a client's cookies with what servers read in it.
+// Package readings_test checks that servers read no vaulted name in what is left of a client's
+// cookies.
 package readings_test
 
 import (
@@ -27,7 +28,7 @@ import (
 
 var vaulted = []string{"PHPSESSID", "adminer_sid", "app_*", "*_session", "a*b*c"}
 
-// cleaner returns what removes the vaulted names from a Cookie header.
+// cleaner returns a function that removes the vaulted names from a Cookie header.
 func cleaner(t *testing.T) func(header string) string {
 	t.Helper()
 	c := &caddymodule.Clean{Headers: []string{"X-Session-Data"}, Vault: vaulted, Cookies: []string{"caddy_session"}}
@@ -50,10 +51,10 @@ func cleaner(t *testing.T) func(header string) string {
 	}
 }
 
-// parser returns, for each parser of a program, the names that it reads in a Cookie header.
+// parser returns the names that each parser of a program reads in a Cookie header.
 type parser func(header string) map[string][]string
 
-// program starts a program that answers each line in hexadecimal with a line of JSON.
+// program starts a program that answers each hexadecimal line with a line of JSON.
 func program(t *testing.T, path string, args ...string) parser {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), path, args...)
@@ -99,7 +100,7 @@ func parsers(t *testing.T) []parser {
 	return []parser{golang, program(t, python, "names.py"), program(t, harness.Node(t), "names.mjs")}
 }
 
-// php returns what PHP reads, in a process for each header.
+// php returns the names that PHP reads. It starts a process for each header.
 func php(t *testing.T) parser {
 	t.Helper()
 	path := harness.Program(t, "php-cgi")
@@ -123,7 +124,7 @@ func php(t *testing.T) parser {
 	}
 }
 
-// evil returns the parsers that read a vaulted name, with the name.
+// evil returns the parsers that read a vaulted name, and that name.
 func evil(t *testing.T, header string, parsers []parser) (found []string) {
 	t.Helper()
 	patterns, err := vault.NewPatterns(vaulted, "caddy_session")
@@ -142,7 +143,7 @@ func evil(t *testing.T, header string, parsers []parser) (found []string) {
 	return found
 }
 
-// Inputs that real parsers read as a vaulted name, by the parser that is known to do so.
+// Inputs that a real parser is known to read as a vaulted name.
 func TestAttackKnownReadings(t *testing.T) {
 	all, clean := append(parsers(t), php(t)), cleaner(t)
 	for header, parser := range map[string]string{
@@ -172,13 +173,13 @@ func TestAttackKnownReadings(t *testing.T) {
 		left := clean(header)
 		for _, front := range []string{"", "adminer=1; "} {
 			if found := evil(t, front+left, all); found != nil {
-				t.Errorf("of %q, %q is left: %v", header, front+left, found)
+				t.Errorf("%q was reduced to %q: %v", header, front+left, found)
 			}
 		}
 	}
 }
 
-// fragments are what random headers are made of.
+// fragments are the parts of random headers.
 var fragments = strings.Split("PHPSESSID|phpsessid|adminer_sid|adminer.sid|app_|app_x|x_session|_session|aXbXc|a|b|c|x|=|=|=|=|==|;|;|; |;;| |  |\t|,|, |\"|\"|\\|\\\"|[|]|[0]|(|)|{|}|:|/|?|@|<|>|$|%|%20|%00|%50|%5f|+|.|_|&|'|\xa0|\xe9|\xc3\xa9|\x85|GMT|Thu, 01-Jan-1970 00:00:00 GMT|expires=|path=/|$Version=1|1|true", "|")
 
 func random(source *rand.Rand) string {
@@ -206,13 +207,13 @@ func TestAttackRandomCookies(t *testing.T) {
 			ask = append(all[:len(all):len(all)], slow)
 		}
 		if found := evil(t, left, ask); found != nil {
-			t.Errorf("of %q, %q is left: %v", header, left, found)
+			t.Errorf("%q was reduced to %q: %v", header, left, found)
 		}
 		if left != header {
 			read++
 		}
 	}
 	if read < rounds/10 || read > rounds*9/10 {
-		t.Errorf("%d of %d headers have lost something", read, rounds)
+		t.Errorf("%d of %d headers were reduced", read, rounds)
 	}
 }

@@ -6,22 +6,22 @@ import (
 	"testing"
 )
 
-// Slots is the number of a cluster's slots.
+// Slots is the number of slots in a cluster.
 const Slots = 16384
 
-// Cluster is a Redis Cluster of three masters with a replica each.
+// Cluster is a Redis Cluster of three masters with one replica each.
 type Cluster struct {
-	// Nodes are the servers: first those that were masters at first, then their replicas in the same order.
+	// Nodes are the servers: first the initial masters, then their replicas in the same order.
 	Nodes []*Server
 
-	// TLS are the certificates of all; nil if they do not speak TLS.
+	// TLS has the certificates, or is nil without TLS.
 	TLS *TLS
 
 	tb  testing.TB
 	ids map[*Server]string
 }
 
-// StartCluster runs such a cluster until the end of the test. It returns when the cluster is in order.
+// StartCluster runs a cluster until the test ends. It returns when the cluster is healthy.
 func StartCluster(tb testing.TB, opts Options) *Cluster {
 	tb.Helper()
 	c := &Cluster{tb: tb, TLS: newTLSFor(tb, opts), ids: make(map[*Server]string)}
@@ -40,7 +40,7 @@ func StartCluster(tb testing.TB, opts Options) *Cluster {
 	return c
 }
 
-// meet makes the nodes one cluster, in which each knows all others.
+// meet joins the nodes to one cluster in which each knows all others.
 func (c *Cluster) meet() {
 	c.tb.Helper()
 	for i, node := range c.Nodes {
@@ -49,7 +49,7 @@ func (c *Cluster) meet() {
 			c.tb.Fatalf("asking a node for its id: %v", err)
 		}
 		c.ids[node] = id
-		// Else all have the epoch 0, and settle only later whose slots are whose.
+		// Otherwise all nodes have epoch 0 and resolve conflicts over slots only later.
 		c.do(node, "CLUSTER", "SET-CONFIG-EPOCH", i+1)
 		for _, other := range c.Nodes[:i] {
 			c.do(node, "CLUSTER", "MEET", "127.0.0.1", other.Port, other.busPort)
@@ -63,7 +63,7 @@ func (c *Cluster) meet() {
 			}
 			for _, id := range c.ids {
 				if _, known := view[id]; !known {
-					return fmt.Errorf("the node on port %d does not know all others", node.Port)
+					return fmt.Errorf("node on port %d does not know all others", node.Port)
 				}
 			}
 		}
@@ -71,7 +71,7 @@ func (c *Cluster) meet() {
 	})
 }
 
-// Addrs are the addresses of all nodes.
+// Addrs returns the addresses of all nodes.
 func (c *Cluster) Addrs() []string { return addrs(c.Nodes) }
 
 // SlotOf returns the slot of a key.
@@ -84,14 +84,14 @@ func (c *Cluster) SlotOf(key string) int {
 	return int(slot)
 }
 
-// MasterOf returns the live node that serves a key. It waits until all live nodes agree on who serves which slot, and
-// that is all live nodes: after a master has been killed, until its replica has taken its place.
+// MasterOf returns the live node that serves a key. It waits until all live nodes agree on the
+// owners of all slots and these are live: after a master was killed, until its replica is promoted.
 func (c *Cluster) MasterOf(key string) *Server {
 	c.tb.Helper()
 	return c.MasterOfSlot(c.SlotOf(key))
 }
 
-// MasterOfSlot is [Cluster.MasterOf] for the keys of a slot.
+// MasterOfSlot is [Cluster.MasterOf] for the keys in a slot.
 func (c *Cluster) MasterOfSlot(slot int) *Server {
 	c.tb.Helper()
 	var master *Server
@@ -120,17 +120,17 @@ func (c *Cluster) ReplicaOf(master *Server) *Server {
 				return nil
 			}
 		}
-		return errors.New("there is none")
+		return errors.New("none found")
 	})
 	return replica
 }
 
-// WaitOK waits until the cluster is in order: the live nodes agree on who serves which slot, these are live, and the
-// other live nodes have the data of their masters. After a master has been killed that means: until its replica has
-// taken its place.
+// WaitOK waits until the cluster is healthy: the live nodes agree on the owners of all slots, these
+// are live, and the other live nodes have their masters' data. After a master was killed, that is
+// when its replica is promoted.
 func (c *Cluster) WaitOK() {
 	c.tb.Helper()
-	c.await("the cluster to be in order", func() error {
+	c.await("the cluster to be healthy", func() error {
 		if _, err := c.owners(); err != nil {
 			return err
 		}
@@ -140,26 +140,26 @@ func (c *Cluster) WaitOK() {
 				return err
 			}
 			if state := parseInfo(text)["cluster_state"]; state != "ok" {
-				return fmt.Errorf("the node on port %d finds the state %q", node.Port, state)
+				return fmt.Errorf("node on port %d: cluster state is %q", node.Port, state)
 			}
 			info, err := node.info("replication")
 			if err != nil {
 				return err
 			}
 			if info["role"] == "slave" && info["master_link_status"] != "up" {
-				return fmt.Errorf("the node on port %d has no link to its master", node.Port)
+				return fmt.Errorf("node on port %d has no link to its master", node.Port)
 			}
 		}
 		return nil
 	})
 }
 
-// anyNode returns a node that answers.
+// anyNode returns a live node.
 func (c *Cluster) anyNode() *Server {
 	c.tb.Helper()
 	nodes := live(c.Nodes)
 	if len(nodes) == 0 {
-		c.tb.Fatal("no node of the cluster is live")
+		c.tb.Fatal("no live node in the cluster")
 	}
 	return nodes[0]
 }

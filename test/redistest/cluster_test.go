@@ -58,7 +58,7 @@ func TestCluster(t *testing.T) {
 	master.Restart()
 	begin = time.Now()
 	c.WaitOK()
-	t.Logf("in order after the restart in %v", time.Since(begin))
+	t.Logf("healthy after the restart in %v", time.Since(begin))
 	if c.ReplicaOf(replica) != master {
 		t.Error("the old master is not the replica")
 	}
@@ -92,14 +92,14 @@ func TestMigrateSlot(t *testing.T) {
 	c.MigrateSlot(slot, to)
 	t.Logf("moved in %v", time.Since(begin))
 	if c.MasterOf("{a}") != to {
-		t.Error("the slot is not moved")
+		t.Error("the slot was not moved")
 	}
 	if _, err := from.Do("GET", "{a}1"); err == nil || err.Error() != fmt.Sprintf("MOVED %d %s", slot, to.Addr()) {
 		t.Error(err)
 	}
 	for i := range keys {
 		if got := must(t, to, "TTL", fmt.Sprintf("{a}%d", i)); got == "-1" || got == "-2" {
-			t.Fatalf("key %d has the time to live %s", i, got)
+			t.Fatalf("key %d has TTL %s", i, got)
 		}
 	}
 

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// owners returns the live nodes that serve the slots, as all live nodes see it.
+// owners returns the live nodes that serve the slots, in the view of all live nodes.
 func (c *Cluster) owners() (*[Slots]*Server, error) {
 	var agreed *[Slots]*Server
 	for _, node := range live(c.Nodes) {
@@ -18,29 +18,29 @@ func (c *Cluster) owners() (*[Slots]*Server, error) {
 		}
 		owners, err := c.ownersIn(view)
 		if err != nil {
-			return nil, fmt.Errorf("as the node on port %d sees it, %w", node.Port, err)
+			return nil, fmt.Errorf("in the view of the node on port %d, %w", node.Port, err)
 		}
 		if agreed != nil && *owners != *agreed {
-			return nil, errors.New("the nodes disagree on who serves which slot")
+			return nil, errors.New("the nodes disagree on the owners of slots")
 		}
 		agreed = owners
 	}
 	if agreed == nil {
-		return nil, stop{errors.New("no node is live")}
+		return nil, stop{errors.New("no live node")}
 	}
 	return agreed, nil
 }
 
-// ownersIn returns the live nodes that serve the slots, as one node sees it.
+// ownersIn returns the live nodes that serve the slots, in the view of one node.
 func (c *Cluster) ownersIn(view map[string]nodeView) (*[Slots]*Server, error) {
 	var owners [Slots]*Server
 	for _, server := range c.Nodes {
 		node, known := view[c.ids[server]]
 		if !known {
-			return nil, fmt.Errorf("there is no node on port %d", server.Port)
+			return nil, fmt.Errorf("no node on port %d", server.Port)
 		}
 		if (server.Live() || len(node.slots) > 0) && node.failing {
-			return nil, fmt.Errorf("the node on port %d is failing", server.Port)
+			return nil, fmt.Errorf("node on port %d is failing", server.Port)
 		}
 		for _, slots := range node.slots {
 			for slot := slots.first; slot <= slots.last; slot++ {
@@ -50,25 +50,25 @@ func (c *Cluster) ownersIn(view map[string]nodeView) (*[Slots]*Server, error) {
 	}
 	for slot, owner := range owners {
 		if owner == nil {
-			return nil, fmt.Errorf("slot %d is served by none", slot)
+			return nil, fmt.Errorf("slot %d has no owner", slot)
 		}
 		if !owner.Live() {
-			return nil, fmt.Errorf("slot %d is served by the node on port %d, which is not live", slot, owner.Port)
+			return nil, fmt.Errorf("the owner of slot %d on port %d is not live", slot, owner.Port)
 		}
 	}
 	return &owners, nil
 }
 
-// nodeView is what a node knows of one of the nodes.
+// nodeView is what a node reports about one of the nodes.
 type nodeView struct {
-	master  string // the id of the node that this one is a replica of
+	master  string // the master's id if this is a replica
 	failing bool
 	slots   []slotRange
 }
 
 type slotRange struct{ first, last int }
 
-// view returns what a node knows of all nodes, by their ids.
+// view returns the report of a node about all nodes, by id.
 func (s *Server) view() (map[string]nodeView, error) {
 	text, err := s.text("CLUSTER", "NODES")
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Server) view() (map[string]nodeView, error) {
 			node.master = fields[3]
 		}
 		for _, slots := range fields[8:] {
-			// One that is moved is in brackets, besides its line.
+			// A slot that is being moved follows in brackets.
 			if strings.HasPrefix(slots, "[") {
 				continue
 			}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// kind is what a server is started as.
+// kind is the role that a server is started in.
 type kind int
 
 const (
@@ -19,7 +19,7 @@ const (
 	clusterNode
 )
 
-// The servers know the tests and each other as this user, whatever the options say about the other users.
+// Tests and other servers log in as this user, so options may change all other users.
 const (
 	adminUser     = "redistest"
 	adminPassword = "redistest-admin"
@@ -27,7 +27,8 @@ const (
 
 func (s *Server) configPath() string { return filepath.Join(s.Dir, "redis.conf") }
 
-// writeConfig writes redis.conf. It is written once: later it is the server's own, who may note in it whose replica it is.
+// writeConfig writes redis.conf once. Later the server itself changes it, for example when it
+// becomes a replica.
 func (s *Server) writeConfig() error {
 	lines := s.baseConfig()
 	switch s.kind {
@@ -42,7 +43,7 @@ func (s *Server) writeConfig() error {
 	return os.WriteFile(s.configPath(), []byte(strings.Join(lines, "\n")+"\n"), 0o600)
 }
 
-// baseConfig is for all kinds.
+// baseConfig has the settings of all kinds.
 func (s *Server) baseConfig() []string {
 	lines := []string{
 		"bind 127.0.0.1",
@@ -71,7 +72,7 @@ func (s *Server) baseConfig() []string {
 	)
 }
 
-// dataConfig is for servers that hold data.
+// dataConfig has the settings of servers with data.
 func (s *Server) dataConfig() []string {
 	lines := []string{
 		`save ""`,
@@ -79,7 +80,7 @@ func (s *Server) dataConfig() []string {
 		"masteruser " + adminUser,
 		"masterauth " + adminPassword,
 		"replica-announce-ip 127.0.0.1",
-		// Else a master waits 5 s for further replicas before it sends them its data.
+		// By default, a master waits 5 s for more replicas before it sends its data.
 		"repl-diskless-sync-delay 0",
 		"repl-ping-replica-period 1",
 	}
@@ -93,14 +94,14 @@ func (s *Server) dataConfig() []string {
 	return append(lines, s.opts.Config...)
 }
 
-// clusterConfig names the port of the bus, since the usual one, 10000 above the other, may not exist.
+// clusterConfig sets the port of the cluster bus: the default, 10000 higher, may be out of range.
 func (s *Server) clusterConfig() []string {
 	lines := []string{
 		"cluster-enabled yes",
 		fmt.Sprint("cluster-port ", s.busPort),
 		"cluster-announce-ip 127.0.0.1",
 		fmt.Sprint("cluster-node-timeout ", cmp.Or(s.opts.NodeTimeout, 1500*time.Millisecond).Milliseconds()),
-		// Each master keeps the replica that it was given.
+		// Each master keeps its replica.
 		"cluster-allow-replica-migration no",
 	}
 	if s.TLS != nil {
@@ -109,7 +110,7 @@ func (s *Server) clusterConfig() []string {
 	return lines
 }
 
-// sentinelConfig leaves out what is to be watched, which is said when all servers are there.
+// sentinelConfig does not name the master: that comes when all servers run.
 func (s *Server) sentinelConfig() []string {
 	return append(secret("requirepass", s.opts.SentinelPassword),
 		"sentinel sentinel-user "+adminUser,

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// conn is a connection for what a pool of connections is in the way of: asking whether a server is up, and MONITOR.
+// conn is a plain connection, for health checks and MONITOR, where a connection pool gets in the
+// way.
 type conn struct {
 	net.Conn
 	r *bufio.Reader
 }
 
-// dial connects to the server, and does no more.
+// dial connects to the server without logging in.
 func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 	if s.TLS != nil {
 		return (&tls.Dialer{Config: s.TLS.Config()}).DialContext(ctx, "tcp", s.Addr())
@@ -25,7 +26,7 @@ func (s *Server) dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, "tcp", s.Addr())
 }
 
-// connect connects to the server as the user who may do everything.
+// connect connects to the server as the user with all permissions.
 func (s *Server) connect(timeout time.Duration) (*conn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -42,7 +43,7 @@ func (s *Server) connect(timeout time.Duration) (*conn, error) {
 	return c, nil
 }
 
-// ask sends a command whose reply is one line.
+// ask sends a command with a one-line reply.
 func (c *conn) ask(args ...string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(args))
@@ -55,7 +56,7 @@ func (c *conn) ask(args ...string) (string, error) {
 	return c.line()
 }
 
-// line reads a line; one with an error is an error.
+// line reads a line; an error reply is returned as an error.
 func (c *conn) line() (string, error) {
 	line, err := c.r.ReadString('\n')
 	if err != nil {

@@ -23,13 +23,13 @@ func live(servers []*Server) []*Server {
 	return list
 }
 
-// info returns what INFO says in one section.
+// info returns a section of INFO.
 func (s *Server) info(section string) (map[string]string, error) {
 	text, err := s.text("INFO", section)
 	return parseInfo(text), err
 }
 
-// parseInfo reads lines such as "role:master".
+// parseInfo parses lines such as "role:master".
 func parseInfo(text string) map[string]string {
 	fields := make(map[string]string)
 	for line := range strings.Lines(text) {
@@ -39,16 +39,16 @@ func parseInfo(text string) map[string]string {
 	return fields
 }
 
-// role reports whether a server has a role.
+// role returns an error if a server does not have a role.
 func role(s *Server, wanted string) error {
 	info, err := s.info("replication")
 	if err == nil && info["role"] != wanted {
-		err = fmt.Errorf("the server on port %d is no %s", s.Port, wanted)
+		err = fmt.Errorf("server on port %d is not a %s", s.Port, wanted)
 	}
 	return err
 }
 
-// attached reports whether a master has a number of replicas that have its data.
+// attached returns an error unless a master has n replicas with its data.
 func attached(master *Server, replicas int) error {
 	info, err := master.info("replication")
 	if err != nil {
@@ -61,7 +61,7 @@ func attached(master *Server, replicas int) error {
 		}
 	}
 	if info["role"] != "master" || online < replicas {
-		return fmt.Errorf("the server on port %d is a %s with %d of %d replicas", master.Port, info["role"], online, replicas)
+		return fmt.Errorf("server on port %d is a %s with %d of %d replicas", master.Port, info["role"], online, replicas)
 	}
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// newServer prepares a server that boot starts.
+// newServer prepares a server for boot.
 func newServer(tb testing.TB, kind kind, opts Options, certs *TLS) *Server {
 	tb.Helper()
 	s := &Server{
@@ -34,7 +34,7 @@ func newServer(tb testing.TB, kind kind, opts Options, certs *TLS) *Server {
 	return s
 }
 
-// boot starts servers for the first time, all at once.
+// boot starts servers for the first time, in parallel.
 func boot(tb testing.TB, servers ...*Server) {
 	tb.Helper()
 	errs := make([]error, len(servers))
@@ -48,7 +48,7 @@ func boot(tb testing.TB, servers ...*Server) {
 	}
 }
 
-// boot starts the server on ports that turn out to be free.
+// boot starts the server. It picks other ports if another program has taken them.
 func (s *Server) boot() error {
 	for range 10 {
 		if err := s.reservePorts(); err != nil {
@@ -64,7 +64,7 @@ func (s *Server) boot() error {
 		s.releasePorts()
 		_ = os.Remove(s.logPath())
 	}
-	return errors.New("redis-server found the ports taken, ten times")
+	return errors.New("redis-server: ports were in use ten times")
 }
 
 func (s *Server) reservePorts() error {
@@ -99,7 +99,7 @@ func (s *Server) launch() error {
 	cmd := exec.Command(s.program, args...)
 	cmd.Dir = s.Dir
 	endWithParent(cmd)
-	// What is wrong with redis.conf is said before there is a log.
+	// Redis reports errors in redis.conf before it opens its log.
 	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func (s *Server) launch() error {
 	return s.hasten()
 }
 
-// waitUp waits until the process answers PING, which it does once it has loaded its data.
+// waitUp waits until the process answers PING: when it has loaded its data.
 func (s *Server) waitUp(p *process) error {
 	err := wait(startTimeout, func() error {
 		if !p.running() {
@@ -150,8 +150,8 @@ func (s *Server) waitUp(p *process) error {
 
 const startTimeout = 20 * time.Second
 
-// starter is a thread that starts all processes and never ends: Linux sends the signal of [endWithParent] when the
-// thread ends that has started the process.
+// starter is a thread that starts all processes and never ends: the signal of [endWithParent] is
+// sent when the thread that started the process ends.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {

@@ -2,15 +2,15 @@ package redistest
 
 import "errors"
 
-// Migration is a slot on its way from one master of a cluster to another. While it is on its way, the old one answers
-// with ASK for keys that it does not have any more.
+// Migration is a slot that moves from one master to another. Meanwhile the old one answers ASK for
+// keys that it no longer has.
 type Migration struct {
 	cluster  *Cluster
 	slot     int
 	from, to *Server
 }
 
-// MigrateSlot moves a slot and its keys to another master, and waits until all nodes know of it.
+// MigrateSlot moves a slot and its keys to another master, and waits until all nodes know it.
 func (c *Cluster) MigrateSlot(slot int, to *Server) {
 	c.tb.Helper()
 	m := c.BeginMigration(slot, to)
@@ -18,19 +18,20 @@ func (c *Cluster) MigrateSlot(slot int, to *Server) {
 	m.Finish()
 }
 
-// BeginMigration is the first step of [Cluster.MigrateSlot]: the slot is open on both sides, its keys where they were.
+// BeginMigration is the first step of [Cluster.MigrateSlot]: the slot is open on both sides; no key
+// has moved.
 func (c *Cluster) BeginMigration(slot int, to *Server) *Migration {
 	c.tb.Helper()
 	m := &Migration{cluster: c, slot: slot, from: c.MasterOfSlot(slot), to: to}
 	if m.from == to {
-		c.tb.Fatalf("slot %d is where it should go", slot)
+		c.tb.Fatalf("slot %d is there already", slot)
 	}
 	c.do(to, "CLUSTER", "SETSLOT", slot, "IMPORTING", c.ids[m.from])
 	c.do(m.from, "CLUSTER", "SETSLOT", slot, "MIGRATING", c.ids[to])
 	return m
 }
 
-// MoveKeys is the second step: the keys that are in the slot now go to the other side.
+// MoveKeys is the second step: it moves the keys that are in the slot now.
 func (m *Migration) MoveKeys() {
 	c := m.cluster
 	c.tb.Helper()
@@ -44,11 +45,13 @@ func (m *Migration) MoveKeys() {
 	}
 }
 
-// Finish is the third step: the slot is the other side's, and all live nodes know.
+// Finish is the third step: it makes the other side the owner of the slot, and waits until all live
+// nodes know it.
 func (m *Migration) Finish() {
 	c := m.cluster
 	c.tb.Helper()
-	// The new master comes first, so that there is one at any time. The others would hear of it, but later.
+	// The new master comes first, so that the slot always has an owner. The other nodes would learn
+	// it, but later.
 	c.do(m.to, "CLUSTER", "SETSLOT", m.slot, "NODE", c.ids[m.to])
 	c.do(m.from, "CLUSTER", "SETSLOT", m.slot, "NODE", c.ids[m.to])
 	for _, node := range live(c.Nodes) {
@@ -59,7 +62,7 @@ func (m *Migration) Finish() {
 	c.await("the slot to be moved", func() error {
 		owners, err := c.owners()
 		if err == nil && owners[m.slot] != m.to {
-			err = errors.New("it is not yet")
+			err = errors.New("not yet moved")
 		}
 		return err
 	})

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Command is a command that a client has sent.
+// Command is a command from a client.
 type Command struct {
 	// Client is the client's address (host:port).
 	Client string
@@ -19,16 +19,16 @@ type Command struct {
 	Args []string
 }
 
-// Name is the command's name in capitals.
+// Name returns the command's name in capitals.
 func (c Command) Name() string { return strings.ToUpper(c.Args[0]) }
 
-// String shows the command for the messages of tests.
+// String formats the command for failure messages.
 func (c Command) String() string { return fmt.Sprintf("%s %q", c.Name(), c.Args[1:]) }
 
-// Monitor begins to watch what clients send, and returns a function that returns the commands which the server has run
-// since then, or since the last call. They are all there: a command that had its answer before the call is never missing.
-// Left out are the commands that scripts ran, and those of Do. MONITOR does not show HELLO, AUTH and administrative
-// commands. When the server has been killed, what was seen until then is returned.
+// Monitor starts MONITOR and returns a function that returns the commands that the server has run
+// since the last call. A command that was answered before the call is never missing. Commands of
+// scripts and of Do are left out; MONITOR does not show HELLO, AUTH and administrative commands. If
+// the server was killed, it returns the commands until then.
 func (s *Server) Monitor() (commands func() []Command) {
 	s.tb.Helper()
 	c, err := s.connect(doTimeout)
@@ -44,18 +44,19 @@ func (s *Server) Monitor() (commands func() []Command) {
 	go m.read(c)
 	return func() []Command {
 		s.tb.Helper()
-		// The server runs one command at a time: when it shows this one, it has shown all before it.
+		// The server runs one command at a time: when MONITOR shows this one, it has shown all
+		// earlier ones.
 		mark := strconv.FormatUint(rand.Uint64(), 36)
 		_, err := s.Do("ECHO", mark)
 		seen, found := m.until(mark)
 		if !found && s.Live() {
-			s.tb.Fatalf("watching redis-server: it does not show a command (%v)", err)
+			s.tb.Fatalf("watching redis-server: MONITOR does not show a command (%v)", err)
 		}
 		return slices.DeleteFunc(seen, func(c Command) bool { return c.Client == "lua" || s.isOwn(c.Client) })
 	}
 }
 
-// monitor collects what MONITOR shows.
+// monitor collects the output of MONITOR.
 type monitor struct {
 	mu    sync.Mutex
 	seen  []Command
@@ -82,7 +83,7 @@ func (m *monitor) read(c *conn) {
 	}
 }
 
-// until takes what was seen before the command with the mark. It reports whether it has found that.
+// until returns and removes the commands before the mark. It reports whether the mark was found.
 func (m *monitor) until(mark string) (seen []Command, found bool) {
 	timeout := time.After(doTimeout)
 	for waiting := true; ; {
@@ -108,7 +109,7 @@ func (m *monitor) until(mark string) (seen []Command, found bool) {
 	}
 }
 
-// parseCommand reads a line such as
+// parseCommand parses a line such as
 //
 //	1339518083.107412 [0 127.0.0.1:60866] "set" "key" "\x00"
 func parseCommand(line string) (Command, bool) {

@@ -8,17 +8,18 @@ import (
 	"syscall"
 )
 
-// The ports are taken from below those that Linux gives to outgoing connections, so that none of these takes the port
+// The ports are below Linux's range for outgoing connections, so that none of these takes the port
 // of a killed server before its restart.
 const (
 	firstPort = 20000
 	lastPort  = 32767
 )
 
-// port is a port of 127.0.0.1 that nobody else in a process of this package takes.
+// port is a port of 127.0.0.1 that no other user of this package takes.
 type port struct {
 	number int
-	// lock listens on the same port of another address of the loopback. Unlike a file, it ends with the process.
+	// lock listens on the same port of another loopback address. Unlike a lock file, it ends with
+	// the process.
 	lock net.Listener
 }
 
@@ -28,12 +29,12 @@ func (p *port) release() {
 	}
 }
 
-// reservePort finds a free port. A program that knows nothing of this package may still take it before it is used.
+// reservePort finds a free port. A program that does not use this package may still take it.
 func reservePort() (*port, error) {
 	var err error
 	for range 100 {
 		p := &port{number: firstPort + rand.IntN(lastPort-firstPort+1)}
-		// Not every system has more than one address of the loopback: there, the port is not locked.
+		// Not every system has a second loopback address: there, the port is not locked.
 		p.lock, err = net.Listen("tcp", fmt.Sprint("127.0.0.2:", p.number))
 		if err != nil && !errors.Is(err, syscall.EADDRNOTAVAIL) {
 			continue

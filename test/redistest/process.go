@@ -25,10 +25,10 @@ func (p *process) running() bool {
 	}
 }
 
-// Pid is the id of the process.
+// Pid returns the process id.
 func (s *Server) Pid() int { return s.process().cmd.Process.Pid }
 
-// Kill ends the process with SIGKILL, unless it has ended already.
+// Kill kills the process with SIGKILL, unless it has exited.
 func (s *Server) Kill() {
 	if p := s.process(); p != nil {
 		_ = p.cmd.Process.Kill()
@@ -36,8 +36,8 @@ func (s *Server) Kill() {
 	}
 }
 
-// Restart starts the process again, with the same port, folder and configuration, and waits until it answers. If it
-// still runs it is killed.
+// Restart starts the process again with the same port, folder and configuration, and waits until it
+// answers. It kills a process that still runs.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()
@@ -46,10 +46,11 @@ func (s *Server) Restart() {
 	}
 }
 
-// Pause stops the process with SIGSTOP: it keeps its connections, and even accepts new ones, but says nothing.
+// Pause stops the process with SIGSTOP: it keeps its connections, the kernel even accepts new ones,
+// but it does not answer.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP, true) }
 
-// Resume lets the process go on after Pause.
+// Resume continues the process after Pause.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT, false) }
 
 func (s *Server) signal(signal syscall.Signal, paused bool) {
@@ -63,7 +64,7 @@ func (s *Server) signal(signal syscall.Signal, paused bool) {
 	s.mu.Unlock()
 	err := wait(startTimeout, func() error {
 		if stopped, known := isStopped(p.cmd.Process.Pid); known && stopped != paused {
-			return errors.New("the signal has had no effect")
+			return errors.New("the signal had no effect")
 		}
 		return nil
 	})
@@ -87,7 +88,7 @@ func (s *Server) process() *process {
 
 func (s *Server) logPath() string { return filepath.Join(s.Dir, "redis.log") }
 
-// Log returns all that the server has logged. Its end is shown if the test fails.
+// Log returns the server's log. Its end is printed if the test fails.
 func (s *Server) Log() string {
 	text, _ := os.ReadFile(s.logPath())
 	return string(text)

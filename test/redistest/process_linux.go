@@ -8,13 +8,15 @@ import (
 	"syscall"
 )
 
-// endWithParent has the process killed if that of the tests ends without its cleanups, as it does at its time limit.
+// endWithParent has the kernel kill the process if the test process ends without its cleanups, as
+// it does at its time limit.
 func endWithParent(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
 
-// isStopped reports whether the process is stopped by a signal, and whether that can be known.
+// isStopped reports whether a signal has stopped the process. known is false if that cannot be
+// determined.
 func isStopped(pid int) (stopped, known bool) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	// The state follows the name, which is in parentheses.
+	// The state follows the name, which is in parentheses and may contain spaces.
 	_, state, found := bytes.Cut(stat, []byte(") "))
 	if err != nil || !found {
 		return false, false

@@ -9,24 +9,25 @@ import (
 	"time"
 )
 
-// Sentinel is a master with two replicas, and three Sentinels that watch over them.
+// Sentinel is a master with two replicas, monitored by three Sentinels.
 type Sentinel struct {
-	// MasterName is the name that Sentinels know the master by.
+	// MasterName is the master's name in the Sentinels.
 	MasterName string
 
-	// Servers hold the data; the first one was the first master.
+	// Servers have the data; the first is the initial master.
 	Servers []*Server
 
-	// Sentinels are those that watch.
+	// Sentinels are the Sentinel processes.
 	Sentinels []*Server
 
-	// TLS are the certificates of all; nil if they do not speak TLS.
+	// TLS has the certificates, or is nil without TLS.
 	TLS *TLS
 
 	tb testing.TB
 }
 
-// StartSentinel runs such a set until the end of the test. It returns when the set is in order.
+// StartSentinel runs the servers and Sentinels until the test ends. It returns when all are
+// healthy.
 func StartSentinel(tb testing.TB, opts Options) *Sentinel {
 	tb.Helper()
 	s := &Sentinel{tb: tb, MasterName: "mymaster", TLS: newTLSFor(tb, opts)}
@@ -40,7 +41,8 @@ func StartSentinel(tb testing.TB, opts Options) *Sentinel {
 		s.do(replica, "REPLICAOF", "127.0.0.1", master.Port)
 		s.do(replica, "CONFIG", "REWRITE")
 	}
-	// Sentinels are told of the master only now, since they look for its replicas at once, and then not for a while.
+	// Sentinels get the master only now: they look for its replicas at once and then not for a
+	// while.
 	s.await("the replicas", func() error { return attached(master, 2) })
 	for _, watcher := range s.Sentinels {
 		s.watch(watcher, master, cmp.Or(opts.DownAfter, time.Second))
@@ -49,7 +51,7 @@ func StartSentinel(tb testing.TB, opts Options) *Sentinel {
 	return s
 }
 
-// watch tells a Sentinel what to watch over.
+// watch tells a Sentinel to monitor the master.
 func (s *Sentinel) watch(watcher, master *Server, downAfter time.Duration) {
 	s.tb.Helper()
 	s.do(watcher, "SENTINEL", "MONITOR", s.MasterName, "127.0.0.1", master.Port, 2)
@@ -57,21 +59,22 @@ func (s *Sentinel) watch(watcher, master *Server, downAfter time.Duration) {
 		"down-after-milliseconds", downAfter.Milliseconds(), "failover-timeout", 3000, "parallel-syncs", 2)
 }
 
-// hasten makes a Sentinel do at once what it does once in 1, 2 or 10 s. And if the machine is busy for 2 s, it would not
-// trust its clock for half a minute. No configuration remembers this.
+// hasten makes a Sentinel do at once what it does every 1, 2 or 10 s. It also keeps it from TILT
+// mode, which lasts half a minute if the machine is busy for 2 s. The configuration file does not
+// store this.
 func (s *Server) hasten() error {
 	_, err := s.Do("SENTINEL", "DEBUG", "info-period", 500, "publish-period", 200, "ask-period", 200,
 		"ping-period", 200, "tilt-trigger", 20000, "slave-reconf-timeout", 2000)
 	return err
 }
 
-// Addrs are the addresses of the Sentinels.
+// Addrs returns the addresses of the Sentinels.
 func (s *Sentinel) Addrs() []string { return addrs(s.Sentinels) }
 
-// Master returns the server that the first of the Sentinels that answers calls the master.
+// Master returns the master in the view of the first Sentinel that answers.
 func (s *Sentinel) Master() *Server {
 	s.tb.Helper()
-	err := errors.New("none is live")
+	err := errors.New("no live Sentinel")
 	for _, watcher := range live(s.Sentinels) {
 		var master *Server
 		if master, err = s.master(watcher); err == nil {
@@ -89,48 +92,51 @@ func (s *Sentinel) master(watcher *Server) (*Server, error) {
 	}
 	addr, _ := reply.([]any)
 	if len(addr) != 2 {
-		return nil, fmt.Errorf("the Sentinel on port %d knows no master", watcher.Port)
+		return nil, fmt.Errorf("sentinel on port %d knows no master", watcher.Port)
 	}
 	for _, server := range s.Servers {
 		if addr[1] == strconv.Itoa(server.Port) {
 			return server, nil
 		}
 	}
-	return nil, fmt.Errorf("a master on port %v is unknown", addr[1])
+	return nil, fmt.Errorf("unknown master on port %v", addr[1])
 }
 
-// Failover has the Sentinels choose another master, and returns it once [Sentinel.WaitMaster] does.
+// Failover makes the Sentinels choose another master, and returns it when [Sentinel.WaitMaster]
+// does.
 func (s *Sentinel) Failover() *Server {
 	s.tb.Helper()
 	old := s.Master()
 	s.await("the failover", func() error {
 		watchers := live(s.Sentinels)
 		if len(watchers) == 0 {
-			return stop{errors.New("no Sentinel is live")}
+			return stop{errors.New("no live Sentinel")}
 		}
-		// It is refused until the Sentinel knows of good replicas, and has done with the failover before.
+		// The Sentinel refuses until it knows healthy replicas and has completed the previous
+		// failover.
 		_, err := watchers[0].Do("SENTINEL", "FAILOVER", s.MasterName)
 		return err
 	})
 	return s.WaitMaster(old)
 }
 
-// WaitMaster waits until all live Sentinels name the same master, which is not the old one and knows of its office, and
-// returns it. The old one, if it is live, and the other replica may still have to learn of it: see [Sentinel.WaitOK].
+// WaitMaster waits until all live Sentinels name the same master, which is not old and knows that
+// it is master, and returns it. The old master and the other replica may not know it yet: see
+// [Sentinel.WaitOK].
 func (s *Sentinel) WaitMaster(old *Server) *Server {
 	s.tb.Helper()
 	var master *Server
 	s.await("a new master", func() (err error) {
 		master, err = s.agreed()
 		if err == nil && master == old {
-			err = errors.New("it is still the old one")
+			err = errors.New("still the old master")
 		}
 		return err
 	})
 	return master
 }
 
-// agreed returns the master that all live Sentinels name.
+// agreed returns the master if all live Sentinels name the same one.
 func (s *Sentinel) agreed() (master *Server, err error) {
 	for _, watcher := range live(s.Sentinels) {
 		named, err := s.master(watcher)
@@ -143,7 +149,7 @@ func (s *Sentinel) agreed() (master *Server, err error) {
 		master = named
 	}
 	if master == nil {
-		return nil, errors.New("no Sentinel is live")
+		return nil, errors.New("no live Sentinel")
 	}
 	if !master.Live() {
 		return nil, errors.New("the master is not live")
@@ -151,11 +157,11 @@ func (s *Sentinel) agreed() (master *Server, err error) {
 	return master, role(master, "master")
 }
 
-// WaitOK waits until the set is in order: the live Sentinels know each other, the master and the replicas, and the live
-// replicas have the master's data.
+// WaitOK waits until all is healthy: the live Sentinels know each other, the master and the
+// replicas, and the live replicas have the master's data.
 func (s *Sentinel) WaitOK() {
 	s.tb.Helper()
-	s.await("all to be well", func() error {
+	s.await("all to be healthy", func() error {
 		master, err := s.agreed()
 		if err != nil {
 			return err
@@ -170,7 +176,7 @@ func (s *Sentinel) WaitOK() {
 	})
 }
 
-// knows reports whether a Sentinel finds a number of others and of replicas in order.
+// knows returns an error unless a Sentinel knows n healthy others of a kind.
 func (s *Sentinel) knows(watcher *Server, others, replicas int) error {
 	for command, wanted := range map[string]int{"SENTINELS": others, "REPLICAS": replicas} {
 		reply, err := watcher.Do("SENTINEL", command, s.MasterName)
@@ -187,13 +193,13 @@ func (s *Sentinel) knows(watcher *Server, others, replicas int) error {
 			}
 		}
 		if good < wanted {
-			return fmt.Errorf("the Sentinel on port %d finds %d of %d %s in order: %v", watcher.Port, good, wanted, command, list)
+			return fmt.Errorf("sentinel on port %d knows %d of %d healthy %s: %v", watcher.Port, good, wanted, command, list)
 		}
 	}
 	return nil
 }
 
-// fieldsOf makes a map of a reply of names and values in turn.
+// fieldsOf makes a map from a reply of alternating names and values.
 func fieldsOf(reply any) map[string]string {
 	list, _ := reply.([]any)
 	fields := make(map[string]string, len(list)/2)

@@ -34,7 +34,7 @@ func TestSentinel(t *testing.T) {
 	}
 	begin = time.Now()
 	s.WaitOK()
-	t.Logf("in order in %v", time.Since(begin))
+	t.Logf("healthy in %v", time.Since(begin))
 
 	second.Kill()
 	begin = time.Now()
@@ -46,7 +46,7 @@ func TestSentinel(t *testing.T) {
 	second.Restart()
 	begin = time.Now()
 	s.WaitOK()
-	t.Logf("in order in %v", time.Since(begin))
+	t.Logf("healthy in %v", time.Since(begin))
 	if err := role(second, "slave"); err != nil {
 		t.Error(err)
 	}

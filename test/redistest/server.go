@@ -1,5 +1,6 @@
-// Package redistest starts real Redis servers for tests: a single one, a set that Sentinels watch over, a cluster. They
-// listen on free ports of 127.0.0.1, keep their files in temporary folders, and end with the test.
+// Package redistest starts real Redis servers for tests: a single server, a set with Sentinels, a
+// cluster. They listen on free ports of 127.0.0.1, keep their files in temporary folders, and end
+// with the test.
 package redistest
 
 import (
@@ -14,44 +15,45 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// Options say what the servers are like. The zero value is a server that anybody may use, without TLS and persistence.
+// Options configure the servers. The zero value is a server without a password, TLS and
+// persistence.
 type Options struct {
-	// Password is what the default user must give; empty for none.
+	// Password is the default user's password, or empty for none.
 	Password string
 
-	// ACL are further users, as in "alice on >secret ~session:* +@all".
+	// ACL are more users, such as "alice on >secret ~session:* +@all".
 	ACL []string
 
-	// TLS makes the servers speak nothing but TLS, ClientCert makes them demand a certificate of clients too.
+	// TLS makes the servers accept TLS only; ClientCert makes them require a client certificate.
 	TLS, ClientCert bool
 
-	// AOF makes the servers write all changes to disk before they answer, so that a kill loses nothing. Without it they
-	// forget everything.
+	// AOF makes the servers write every change to disk before they answer, so that a kill loses
+	// nothing. Otherwise a restart loses all data.
 	AOF bool
 
-	// Config are further lines of redis.conf, as in "maxmemory 2mb". Sentinels do not get them.
+	// Config are more lines of redis.conf, such as "maxmemory 2mb". Sentinels do not get them.
 	Config []string
 
-	// SentinelPassword is what clients of Sentinels must give; empty for none.
+	// SentinelPassword is the password for clients of Sentinels, or empty for none.
 	SentinelPassword string
 
-	// DownAfter is how long a silent server is waited for by Sentinels: 1 s if it is 0.
+	// DownAfter is the time until Sentinels consider a silent server down. Default: 1 s.
 	DownAfter time.Duration
 
-	// NodeTimeout is how long a silent node is waited for by a cluster: 1.5 s if it is 0.
+	// NodeTimeout is the time until a cluster considers a silent node down. Default: 1.5 s.
 	NodeTimeout time.Duration
 }
 
-// Server is one redis-server process. Its methods may be called at the same time; those that return no error end the
-// test if they cannot do their work.
+// Server is one redis-server process. It is safe for concurrent use. Methods that return no error
+// end the test if they fail.
 type Server struct {
-	// Port is where it listens on 127.0.0.1, the same for as long as the test runs.
+	// Port is the port on 127.0.0.1. It never changes.
 	Port int
 
 	// Dir is its folder.
 	Dir string
 
-	// TLS are the certificates; nil if it does not speak TLS.
+	// TLS has the certificates, or is nil without TLS.
 	TLS *TLS
 
 	tb      testing.TB
@@ -64,10 +66,10 @@ type Server struct {
 	mu     sync.Mutex
 	proc   *process
 	client *redis.Client
-	own    map[string]bool // local addresses of the client's connections
+	own    map[string]bool // local addresses of the connections of Do
 }
 
-// Start runs one server until the end of the test.
+// Start runs one server until the test ends.
 func Start(tb testing.TB, opts Options) *Server {
 	tb.Helper()
 	s := newServer(tb, standalone, opts, newTLSFor(tb, opts))
@@ -75,11 +77,11 @@ func Start(tb testing.TB, opts Options) *Server {
 	return s
 }
 
-// Addr is where the server listens (host:port).
+// Addr returns the listen address (host:port).
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// Do sends a command, as a user who may do everything, and returns the reply as go-redis gives it for RESP2: string,
-// int64, []any, or nil with [redis.Nil]. Nothing is sent twice.
+// Do sends a command as the user with all permissions, and returns the reply as go-redis does for
+// RESP2: string, int64, []any, or nil with [redis.Nil]. It does not retry.
 func (s *Server) Do(args ...any) (any, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), doTimeout)
 	defer cancel()
@@ -89,7 +91,7 @@ func (s *Server) Do(args ...any) (any, error) {
 	return client.Do(ctx, args...).Result()
 }
 
-// text is Do for commands whose reply is a string.
+// text is Do for commands with a string as reply.
 func (s *Server) text(args ...any) (string, error) {
 	reply, err := s.Do(args...)
 	text, _ := reply.(string)
@@ -98,8 +100,8 @@ func (s *Server) text(args ...any) (string, error) {
 
 const doTimeout = 5 * time.Second
 
-// newClient makes the client of Do. It is made anew with every process, because go-redis answers for a second from its
-// memory of failed connections.
+// newClient makes the client of Do. Each process gets a new one: after connections fail, go-redis
+// fails at once for a second.
 func (s *Server) newClient() *redis.Client {
 	return redis.NewClient(&redis.Options{
 		Addr: s.Addr(), Username: adminUser, Password: adminPassword,
@@ -119,7 +121,7 @@ func (s *Server) newClient() *redis.Client {
 	})
 }
 
-// isOwn reports whether an address is that of a connection of Do.
+// isOwn reports whether an address belongs to a connection of Do.
 func (s *Server) isOwn(addr string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

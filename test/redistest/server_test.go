@@ -14,7 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// must returns the text of a reply, or what fmt makes of another one.
+// must returns a reply as text.
 func must(t *testing.T, s *Server, args ...any) string {
 	t.Helper()
 	reply, err := s.Do(args...)
@@ -24,7 +24,7 @@ func must(t *testing.T, s *Server, args ...any) string {
 	return fmt.Sprint(reply)
 }
 
-// client returns a client that does not try again.
+// client returns a client that does not retry.
 func client(t *testing.T, opts redis.Options) *redis.Client {
 	opts.MaxRetries = -1
 	c := redis.NewClient(&opts)
@@ -51,17 +51,17 @@ func TestStart(t *testing.T) {
 	}
 	s.Restart()
 	if s.Pid() == pid {
-		t.Error("the process is the same")
+		t.Error("the process id has not changed")
 	}
 	if _, err := s.Do("GET", "k"); !errors.Is(err, redis.Nil) {
-		t.Errorf("without AOF, there was data after the kill: %v", err)
+		t.Errorf("data survived a kill without AOF: %v", err)
 	}
 	if !strings.Contains(s.Log(), "Ready to accept connections") {
 		t.Errorf("log: %s", s.Log())
 	}
 }
 
-func TestWhatIsWrittenToTheAOFSurvivesAKill(t *testing.T) {
+func TestAOFSurvivesKill(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Options{AOF: true})
 	for range 3 {
@@ -74,7 +74,7 @@ func TestWhatIsWrittenToTheAOFSurvivesAKill(t *testing.T) {
 	}
 }
 
-func TestPausedServersSayNothing(t *testing.T) {
+func TestPausedServerDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Options{})
 	c := client(t, redis.Options{Addr: s.Addr(), ContextTimeoutEnabled: true})
@@ -90,7 +90,7 @@ func TestPausedServersSayNothing(t *testing.T) {
 		}
 		cancel()
 		if s.Live() {
-			t.Error("it is called live")
+			t.Error("Live reports true")
 		}
 		s.Resume()
 	}
@@ -105,7 +105,7 @@ func TestUsers(t *testing.T) {
 	must(t, s, "SET", "session:1", "v")
 	ctx := t.Context()
 	if err := client(t, redis.Options{Addr: s.Addr()}).Ping(ctx).Err(); err == nil {
-		t.Error("no password is needed")
+		t.Error("no password was required")
 	}
 	if err := client(t, redis.Options{Addr: s.Addr(), Password: `top "secret"`}).Set(ctx, "k", "v", 0).Err(); err != nil {
 		t.Error(err)
@@ -121,7 +121,7 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-func TestDoIsAllowedWhereTheDefaultUserIsOff(t *testing.T) {
+func TestDoWithDefaultUserOff(t *testing.T) {
 	t.Parallel()
 	s := Start(t, Options{ACL: []string{"default off"}})
 	must(t, s, "SET", "k", "v")
@@ -136,7 +136,7 @@ func TestTLS(t *testing.T) {
 		t.Error(err)
 	}
 	if err := ping(t, s, NewTLS(t).Config()); err == nil {
-		t.Error("the server has a certificate of another authority")
+		t.Error("the client accepts another authority's certificate")
 	}
 	if err := ping(t, s, nil); err == nil {
 		t.Error("the server answers without TLS")
@@ -200,7 +200,7 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
-func TestTwoServersTakeDifferentPorts(t *testing.T) {
+func TestPortsDiffer(t *testing.T) {
 	t.Parallel()
 	taken := make(map[int]bool)
 	for range 300 {
@@ -210,13 +210,13 @@ func TestTwoServersTakeDifferentPorts(t *testing.T) {
 		}
 		defer p.release()
 		if taken[p.number] {
-			t.Fatalf("port %d, twice", p.number)
+			t.Fatalf("port %d was given out twice", p.number)
 		}
 		taken[p.number] = true
 	}
 }
 
-func TestAPortThatIsTakenMeanwhileIsGivenUp(t *testing.T) {
+func TestPortInUse(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, standalone, Options{}, nil)
 	if err := s.reservePorts(); err != nil {

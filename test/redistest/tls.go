@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// TLS is a certificate authority with a server and a client that it knows, as paths of PEM files. The server's name is
-// localhost or 127.0.0.1.
+// TLS has a certificate authority and the certificates of a server and a client, as paths of PEM
+// files. The server's names are localhost and 127.0.0.1.
 type TLS struct {
 	CA                    string
 	ServerCert, ServerKey string
@@ -27,10 +27,11 @@ type TLS struct {
 	config *tls.Config
 }
 
-// Config returns what a client needs: the authority, and the certificate of its own.
+// Config returns a client's configuration: the authority and the client's certificate.
 func (t *TLS) Config() *tls.Config { return t.config.Clone() }
 
-// NewTLS makes certificates. A server does so itself; the further ones of a test are those of strangers.
+// NewTLS makes new certificates. Servers make their own; a test needs this for those of another
+// authority.
 func NewTLS(tb testing.TB) *TLS {
 	tb.Helper()
 	t, err := newTLS(tb.TempDir())
@@ -66,7 +67,7 @@ func newTLS(dir string) (*TLS, error) {
 	server := &x509.Certificate{
 		Subject:  pkix.Name{CommonName: "redistest server"},
 		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		// Towards its master, its cluster and the servers that it watches, a server is a client.
+		// Servers are also clients: of their master, their cluster and the servers they monitor.
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	if _, err := certify(server, ca, caKey, t.ServerCert, t.ServerKey); err != nil {
@@ -82,7 +83,7 @@ func newTLS(dir string) (*TLS, error) {
 	return t, t.load()
 }
 
-// load reads the files, as a client would that is told their paths.
+// load reads the files from their paths, as a client would.
 func (t *TLS) load() error {
 	ca, err := os.ReadFile(t.CA)
 	if err != nil {
@@ -99,7 +100,7 @@ func (t *TLS) load() error {
 	return err
 }
 
-// certify makes a key and a certificate for it, signed with the parent's key or, without one, its own.
+// certify makes a key and its certificate, signed by the parent, or self-signed without one.
 func certify(cert, parent *x509.Certificate, parentKey *ecdsa.PrivateKey, certPath, keyPath string) (*ecdsa.PrivateKey, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// stop is an error that no waiting mends.
+// stop is an error that ends waiting.
 type stop struct{ error }
 
-// wait tries until there is no error, and returns the last one when the time is over.
+// wait calls f until it succeeds, and returns its last error at the time limit.
 func wait(timeout time.Duration, try func() error) error {
 	deadline := time.Now().Add(timeout)
 	for pause := time.Millisecond; ; pause = min(2*pause, 20*time.Millisecond) {

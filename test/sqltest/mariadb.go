@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// StartMariaDB runs a MariaDB server until the end of the test. More settings are as in "innodb_flush_log_at_trx_commit=1";
-// without that one, nothing is synced.
+// StartMariaDB runs a MariaDB server until the test ends. settings are such as
+// "innodb_flush_log_at_trx_commit=1"; without that one, nothing is synced to disk.
 func StartMariaDB(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
 	install := harness.Program(tb, "mariadb-install-db")
@@ -36,7 +36,8 @@ func StartMariaDB(tb testing.TB, settings ...string) *Server {
 		},
 		command: func(s *Server) *exec.Cmd {
 			args := []string{
-				// A server that starts removes what others keep in the same folder for temporary files.
+				// At its start, a server deletes the temporary files of other servers in the same
+				// folder.
 				"--no-defaults", "--datadir=" + filepath.Join(s.dir, "data"), "--tmpdir=" + s.dir, "--port=" + strconv.Itoa(s.Port),
 				"--bind-address=127.0.0.1", "--socket=" + filepath.Join(s.dir, "sock"), "--pid-file=" + filepath.Join(s.dir, "pid"),
 				"--init-file=" + filepath.Join(s.dir, "init.sql"), "--innodb-flush-log-at-trx-commit=2",
@@ -54,7 +55,7 @@ func StartMariaDB(tb testing.TB, settings ...string) *Server {
 	})
 }
 
-// mariadbReady waits for the server's greeting. It comes after the init file has been executed.
+// mariadbReady waits for the server's greeting, which comes after the init file was executed.
 func mariadbReady(s *Server) error {
 	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// StartPostgres runs a PostgreSQL server until the end of the test. More settings are as in "fsync=on"; without that one,
-// nothing is synced, since a process that is killed leaves what it has written to the kernel.
+// StartPostgres runs a PostgreSQL server until the test ends. settings are such as "fsync=on";
+// without that one, nothing is synced to disk: what a killed process wrote is still in the kernel.
 func StartPostgres(tb testing.TB, settings ...string) *Server {
 	tb.Helper()
 	initdb := program(tb, "initdb")
@@ -28,7 +28,7 @@ func StartPostgres(tb testing.TB, settings ...string) *Server {
 	})
 }
 
-// StartStandby runs a PostgreSQL server that follows another, and can only be read.
+// StartStandby runs a PostgreSQL server that replicates another and is read-only.
 func StartStandby(tb testing.TB, primary *Server) *Server {
 	tb.Helper()
 	basebackup := program(tb, "pg_basebackup")
@@ -59,7 +59,7 @@ func startPostgres(tb testing.TB, settings []string, prepare func(*Server) error
 	})
 }
 
-// postgresReady begins a connection.
+// postgresReady opens a connection.
 func postgresReady(s *Server) error {
 	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
 	if err != nil {
@@ -67,7 +67,8 @@ func postgresReady(s *Server) error {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	// A start without a password, which is answered by asking for one, or by an error while the server starts.
+	// A startup message without a password. The server asks for one, or returns an error while it
+	// starts.
 	message := "\x00\x03\x00\x00user\x00" + User + "\x00database\x00postgres\x00\x00"
 	length := len(message) + 4
 	if _, err := conn.Write(append([]byte{0, 0, byte(length >> 8), byte(length)}, message...)); err != nil {
@@ -78,12 +79,12 @@ func postgresReady(s *Server) error {
 		return err
 	}
 	if kind[0] != 'R' {
-		return fmt.Errorf("it answers %q", kind[0])
+		return fmt.Errorf("unexpected answer %q", kind[0])
 	}
 	return nil
 }
 
-// program finds a program that Debian keeps outside of PATH.
+// program returns the path of a program that Debian keeps outside of PATH.
 func program(tb testing.TB, name string) string {
 	tb.Helper()
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)

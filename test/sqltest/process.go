@@ -40,8 +40,8 @@ func startProcess(cmd *exec.Cmd) (*process, error) {
 	return p, nil
 }
 
-// starter is a thread that starts all processes and never ends: Linux sends the signal of their parent's death when the
-// thread ends that has started them.
+// starter is a thread that starts all processes and never ends: Linux sends the signal of
+// endWithParent when the thread that started the process ends.
 var starter = sync.OnceValue(func() chan<- func() {
 	work := make(chan func())
 	go func() {
@@ -62,10 +62,10 @@ func (p *process) running() bool {
 	}
 }
 
-// kill kills the process and its children, which PostgreSQL has one of for each connection.
+// kill kills the process and its children: PostgreSQL has one for each connection.
 func (p *process) kill() {
 	if p.running() {
-		_ = p.cmd.Process.Signal(syscall.SIGSTOP) // it starts no more
+		_ = p.cmd.Process.Signal(syscall.SIGSTOP) // so that it starts no more children
 		p.signalChildren(syscall.SIGKILL)
 		_ = p.cmd.Process.Kill()
 	}
@@ -96,7 +96,7 @@ func (p *process) signalChildren(signal syscall.Signal) {
 	}
 }
 
-// as has a command run as another user, if we are root: the servers refuse that.
+// as runs a command as another user if we are root, which the servers refuse to run as.
 func as(cmd *exec.Cmd, name string) error {
 	if os.Getuid() != 0 {
 		return nil
@@ -108,7 +108,7 @@ func as(cmd *exec.Cmd, name string) error {
 	return err
 }
 
-// own gives a folder to whom the server runs as.
+// own makes the server's user the owner of a folder.
 func own(dir, name string) error {
 	if os.Getuid() != 0 {
 		return nil

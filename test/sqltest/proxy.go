@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// Proxy stands between a client and a server, and loses what it is told to.
+// Proxy forwards data between clients and a server, and loses the answers that it is told to lose.
 type Proxy struct {
-	// Addr is where it listens (host:port).
+	// Addr is the listen address (host:port).
 	Addr string
 
 	mu       sync.Mutex
@@ -22,7 +22,7 @@ type Proxy struct {
 	conns map[net.Conn]bool
 }
 
-// StartProxy runs a proxy until the end of the test.
+// StartProxy runs a proxy until the test ends.
 func StartProxy(tb testing.TB, target string) *Proxy {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,29 +43,30 @@ func StartProxy(tb testing.TB, target string) *Proxy {
 	return p
 }
 
-// Lose has the connection break once the server has answered such a request, but before the client gets the answer. After
-// that, then is called, if it is not nil, before the client can know.
+// Lose breaks the connection when the server has answered such a request, before the client gets
+// the answer. It calls then, unless nil, before it breaks the connection.
 func (p *Proxy) Lose(is func(request []byte) bool, then func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loses, p.then = is, then
 }
 
-// Lead has new connections lead to another server. Those that there are stay, as after a failover of a database.
+// Lead makes new connections go to another server. Existing ones stay, as after a failover of a
+// database.
 func (p *Proxy) Lead(target string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.target = target
 }
 
-// Accepted is how many connections there have been.
+// Accepted returns the number of connections so far.
 func (p *Proxy) Accepted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.accepted
 }
 
-// Break ends all connections.
+// Break closes all connections.
 func (p *Proxy) Break() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +75,7 @@ func (p *Proxy) Break() {
 	}
 }
 
-// Lost is how many answers were lost.
+// Lost returns the number of lost answers.
 func (p *Proxy) Lost() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package sqltest starts real PostgreSQL and MariaDB servers for tests. They listen on free ports of 127.0.0.1, keep their
-// files in temporary folders, and end with the test.
+// Package sqltest starts real PostgreSQL and MariaDB servers for tests. They listen on free ports
+// of 127.0.0.1, keep their files in temporary folders, and end with the test.
 package sqltest
 
 import (
@@ -16,16 +16,16 @@ import (
 	"time"
 )
 
-// Who may do everything in the database, and what it is called.
+// The user with all permissions, and the database.
 const (
 	User     = "session"
 	Password = "a-password-to-find"
 	Database = "sessions"
 )
 
-// Server is one server. Its methods may be called at the same time; they end the test if they cannot do their work.
+// Server is one server. It is safe for concurrent use; its methods end the test if they fail.
 type Server struct {
-	// Port is where it listens on 127.0.0.1, the same for as long as the test runs.
+	// Port is the port on 127.0.0.1. It never changes.
 	Port int
 
 	tb   testing.TB
@@ -36,27 +36,27 @@ type Server struct {
 	proc *process
 }
 
-// kind is what differs between servers.
+// kind is what differs between the kinds of servers.
 type kind struct {
 	name string
 
-	// user is whom it runs as if the tests are root's.
+	// user is the user of the process if the tests run as root.
 	user string
 
-	// prepare makes the files, command starts the server.
+	// prepare makes the files; command starts the server.
 	prepare func(s *Server) error
 	command func(s *Server) *exec.Cmd
 
-	// dsn is how a client is told where it is.
+	// dsn returns the data source name for an address.
 	dsn func(addr string) string
 
-	// ready says whether it answers.
+	// ready returns an error unless the server answers.
 	ready func(s *Server) error
 }
 
 func start(tb testing.TB, k kind) *Server {
 	tb.Helper()
-	dir, err := os.MkdirTemp("", "sqltest") // a test's own folder is for root alone
+	dir, err := os.MkdirTemp("", "sqltest") // only root may enter a test's folder
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -86,16 +86,16 @@ func start(tb testing.TB, k kind) *Server {
 	return nil
 }
 
-// Addr is where the server listens (host:port).
+// Addr returns the listen address (host:port).
 func (s *Server) Addr() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port)) }
 
-// DSN names the database in the form of its Go driver.
+// DSN returns the data source name of the database for its Go driver.
 func (s *Server) DSN() string { return s.kind.dsn(s.Addr()) }
 
-// DSNAt is DSN for a proxy in front of the server.
+// DSNAt is DSN with another address, such as a proxy's.
 func (s *Server) DSNAt(addr string) string { return s.kind.dsn(addr) }
 
-// Log returns all that the server has logged.
+// Log returns the server's log.
 func (s *Server) Log() string {
 	text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
 	return string(text)
@@ -138,19 +138,19 @@ func (s *Server) launch() error {
 
 const startTimeout = 30 * time.Second
 
-// Kill ends all processes of the server with SIGKILL.
+// Kill kills all processes of the server with SIGKILL.
 func (s *Server) Kill() {
 	if p := s.process(); p != nil {
 		p.kill()
 	}
 }
 
-// Restart starts the server again, with the same port and files. If it still runs it is killed.
+// Restart starts the server again with the same port and files. It kills processes that still run.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.Kill()
 	var err error
-	for range 5 { // the port may still be in use, or the memory that processes share
+	for range 5 { // the port or the shared memory may still be in use
 		if err = s.launch(); err == nil {
 			return
 		}
@@ -159,11 +159,11 @@ func (s *Server) Restart() {
 	s.tb.Fatal(err)
 }
 
-// Pause stops all processes of the server with SIGSTOP: it keeps its connections, and the kernel even accepts new ones, but it
-// says nothing.
+// Pause stops all processes of the server with SIGSTOP: it keeps its connections, the kernel even
+// accepts new ones, but it does not answer.
 func (s *Server) Pause() { s.process().signalAll(syscall.SIGSTOP) }
 
-// Resume lets them go on.
+// Resume continues the processes after Pause.
 func (s *Server) Resume() { s.process().signalAll(syscall.SIGCONT) }
 
 func (s *Server) process() *process {

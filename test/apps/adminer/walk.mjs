@@ -1,4 +1,4 @@
-// Walks through Adminer. URL is the site, SERVER a MariaDB with the database DATABASE, USER and PASSWORD who may use it.
+// Walks through Adminer. URL is the site, SERVER a MariaDB server, DATABASE its database, USER and PASSWORD the login.
 import assert from 'node:assert/strict';
 import { run, signedCookie } from '../../browser/run.mjs';
 
@@ -29,7 +29,7 @@ const walks = {
     await page.waitForSelector('input[name="auth[username]"]');
     const after = await signedCookie(context);
     assert.notEqual(after.value, value);
-    // Neither the address nor the cookie from before leads back in.
+    // Neither the URL nor the cookie from before the logout gives access.
     for (const cookie of [after.value, value]) {
       await context.clearCookies();
       await context.addCookies([{ name: 'caddy_session', value: cookie, url: site }]);

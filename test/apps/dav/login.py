@@ -1,4 +1,4 @@
-"""The login page of a site whose apps are told by the proxy who the user is."""
+"""The login page of a site whose apps get the user from the proxy."""
 
 import json, os, re
 
@@ -20,7 +20,7 @@ def login():
     if user not in USERS or not check_password_hash(USERS[user], password):
         return "<p>That is not right.</p>" + FORM, 403
     back = request.args.get("next", "/")
-    if not re.fullmatch(r"/(?![/\\])[!-~]*", back):  # anything else may lead to another site
+    if not re.fullmatch(r"/(?![/\\])[!-~]*", back):  # other URLs may lead to another site
         back = "/"
     return redirect(back, 303), {"X-Session-Update": json.dumps({"user": user}), "X-Session-Control": "regenerate"}
 

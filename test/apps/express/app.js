@@ -1,4 +1,4 @@
-// An Express application without express-session: Caddy keeps the session.
+// An Express app without express-session: Caddy keeps the session.
 const express = require('express');
 const app = express();
 app.use(express.urlencoded());
@@ -6,7 +6,7 @@ app.use(express.urlencoded());
 const escapes = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const html = (text) => String(text).replace(/[&<>"']/g, (c) => escapes[c]);
 
-// Node takes no header that holds characters beyond Latin-1, so JSON has to escape them.
+// Node allows only Latin-1 in headers, so JSON must escape all other characters.
 const json = (value) =>
   JSON.stringify(value).replace(/[^ -~]/g, (c) => '\\u' + c.charCodeAt(0).toString(16).padStart(4, '0'));
 

@@ -1,4 +1,4 @@
-"""A Flask application that leaves flask.session alone: Caddy keeps the session."""
+"""A Flask app that does not use flask.session: Caddy keeps the session."""
 
 import json
 
@@ -31,7 +31,7 @@ def page():
 
 @app.post("/")
 def change():
-    # json.dumps escapes what is not ASCII, and line ends with it.
+    # json.dumps escapes line ends and everything that is not ASCII.
     response = redirect(".", 303)
     headers, form = response.headers, request.form
     if "name" in form:

@@ -1,4 +1,4 @@
-// Walks through flaskr, the blog of Flask's tutorial, next to another backend. URL is the site.
+// Walks through flaskr, the blog of Flask's tutorial, beside another backend. URL is the site.
 import assert from 'node:assert/strict';
 import { run, signedCookie } from '../../browser/run.mjs';
 
@@ -106,7 +106,7 @@ const walks = {
     await tab.reload();
     assert.equal(await user(tab), 'nobody');
 
-    // Flask's own cookie would let the copy in for good.
+    // A copy of Flask's own cookie would stay valid.
     await context.addCookies([copy]);
     await tab.goto(site + '/create');
     assert.equal(await tab.textContent('section h1'), 'Log In');
@@ -133,7 +133,7 @@ async function fill(page, form, button, name, password) {
 
 const save = (page) => answer(page, 'Save');
 
-// Returns when the page that answers the form is there.
+// Returns when the page after the form has loaded.
 async function answer(page, button) {
   const loaded = page.waitForEvent('load');
   await page.getByRole('button', { name: button }).click();

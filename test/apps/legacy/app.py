@@ -1,4 +1,4 @@
-"""A Flask application as there are many: it keeps its session in Flask's own cookie, and knows of nothing else."""
+"""A typical Flask app: it keeps its session in Flask's own cookie."""
 
 import os
 from datetime import datetime, timezone
@@ -10,7 +10,7 @@ from markupsafe import Markup
 app = Flask(__name__)
 app.secret_key = os.environ["APP_SECRET"]
 
-# One of each type that Flask's serializer keeps, and JSON does not.
+# One value of each type that Flask's serializer has and JSON lacks.
 TYPES = {
     "tuple": (1, ("two",)),
     "bytes": b"\x00\xff",

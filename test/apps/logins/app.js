@@ -1,4 +1,4 @@
-// Logins with express-session, cookie-session or @fastify/session, as the first argument says. PORT is where it listens.
+// Logins with express-session, cookie-session or @fastify/session: the first argument. It listens on PORT.
 const fs = require('node:fs');
 const { setTimeout: sleep } = require('node:timers/promises');
 
@@ -29,7 +29,7 @@ function express(session, renew) {
   });
   app.post('/logout', async (req, res) => {
     await renew(req);
-    req.session.visits = 0; // as a message would: the cookie is replaced, and not deleted
+    req.session.visits = 0; // like a message, so that the cookie is replaced and not deleted
     res.redirect(303, '/');
   });
   app.get('/slow', async (req, res) => {
@@ -48,7 +48,7 @@ const apps = {
   },
 
   'cookie-session'() {
-    // The count of the visits makes every page write the cookie anew.
+    // The counter makes every page write the cookie again.
     const session = require('cookie-session')({ secret });
     express(session, (req) => (req.session = {}));
   },

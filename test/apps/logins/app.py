@@ -1,4 +1,4 @@
-"""Logins in Flask's own session, which lasts: its cookie is written anew in every response."""
+"""Logins in Flask's own permanent session: every response sets its cookie again."""
 
 import time
 from pathlib import Path
@@ -32,7 +32,7 @@ def login():
 @app.post("/logout")
 def logout():
     session.clear()
-    session["visits"] = 0  # as a message would: the cookie is replaced, and not deleted
+    session["visits"] = 0  # like a message, so that the cookie is replaced and not deleted
     return redirect("/", 303)
 
 

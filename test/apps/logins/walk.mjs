@@ -1,16 +1,16 @@
-// Walks through sites with logins, behind Caddy and, where the app has a session of its own, without it. SITES are the sites, LINES
+// Walks through sites with logins, behind Caddy and, if the app has its own session, without it. SITES are the sites, LINES
 // controls the lines to them: see test/harness/line.go. Every site has regenerate_grace 1s and regenerate_unused 2s.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { launch } from '../../browser/run.mjs';
 
 const { SITES, LINES: control } = process.env;
-const unused = 2000, over = 2500; // an unused id's time, and when that and the grace are over
+const unused = 2000, over = 2500; // regenerate_unused, and a wait that exceeds both
 
-// What a visitor does, and whose pages are seen on the way.
+// What a visitor does; each scenario returns the users of the pages on the way.
 const scenarios = {
   'a double click on "Log in"': async (v) => {
-    return clickTwice(v, 60); // the second click comes later than the login, and before its answer
+    return clickTwice(v, 60); // the second click comes after the login and before its response
   },
 
   'a double click on a slow "Log in"': async (v) => {
@@ -41,7 +41,7 @@ const scenarios = {
     await v.line('/fate', 'POST /login', { is: 'half' });
     await v.click('Log in');
     await v.line('/answered', 'POST /login', { n: 1 });
-    await sleep(100); // the first half is there
+    await sleep(100); // the first half has arrived
     await v.stop();
     await v.line('/fate', 'POST /login', { is: 'lose' });
     const seen = [await v.reload()];
@@ -107,20 +107,20 @@ const expected = {
   'a login beside a slow page': ['ada', 'ada', 'kept'],
 };
 
-// What a slow page has changed in the session itself is kept where Caddy keeps the app's session. An app's own destroy ends it.
+// What a slow page changed in the session is kept if Caddy keeps the app's session, unless the app destroys it.
 const kept = {
   'a logout beside a slow page': (site) => (site.clears ? 'kept' : ''),
   'a login beside a slow page': (site) => (site.keeps ? 'kept' : ''),
 };
 
-// Without Caddy, a slow response that sets the app's cookie may take the browser back to the session that it was asked with.
+// Without Caddy, a slow response that sets the app's cookie may return the browser to the session of its request.
 const takenBack = {
   'a logout beside a slow page': ['nobody', 'ada', 'ada'],
   'a login beside a slow page': ['ada', 'nobody', 'kept'],
 };
 
-// Behind Caddy, a response that calls for a new id is dropped whole when the browser has gone on with another: this one replaces the
-// app's own cookie. (Where ours is a __Host- one that does not call for a new id.)
+// Behind Caddy, a response that replaces the app's own cookie regenerates the id. It is dropped as a whole if the browser already
+// uses another id. (With a __Host- cookie of ours it does not regenerate.)
 const dropped = {
   'a login beside a slow page': ['ada', 'ada', ''],
 };
@@ -129,7 +129,7 @@ async function clickTwice(v, ms) {
   await v.open('/');
   await v.takes(ms);
   let between;
-  await v.line('/fate', 'POST /login', { is: 'hold' }); // until the second click, on a machine that is slow too
+  await v.line('/fate', 'POST /login', { is: 'hold' }); // until the second click, even on a slow machine
   const seen = [await v.replace(async () => {
     await v.click('Log in');
     await Promise.all([sleep(125), v.line('/asked', 'POST /login', { n: 1 }).then(() => (between = -Date.now()))]);
@@ -138,8 +138,8 @@ async function clickTwice(v, ms) {
     between += Date.now();
     await v.line('/fate', 'POST /login', { is: 'deliver' });
   })];
-  // The first login may have reached Caddy. The old id then ends after regenerate_unused, and a login that is under way by then is
-  // dropped. On a machine that is so busy, this was no double click.
+  // The first login may have reached Caddy. The old id then ends after regenerate_unused, and a login that is still running is
+  // dropped. If the machine is that busy, this was not a double click.
   if (between > unused - 500) throw new TooSlow(`the second click came ${between} ms after the first`);
   await sleep(over);
   return [...seen, await v.reload()];
@@ -147,7 +147,7 @@ async function clickTwice(v, ms) {
 
 class TooSlow extends Error {}
 
-// clickNext logs in and asks for a page, which the site sends and which does not come.
+// clickNext logs in and requests a page whose response does not arrive.
 async function clickNext(v) {
   await v.open('/');
   await v.logIn();
@@ -156,7 +156,7 @@ async function clickNext(v) {
   await v.line('/answered', 'GET /next', { n: 1 });
 }
 
-// visitOn goes on after an answer that never came.
+// visitOn continues after a response that never arrived.
 async function visitOn(v) {
   await v.line('/fate', 'GET /next', { is: 'lose' });
   const seen = [await v.open('/')];
@@ -166,7 +166,7 @@ async function visitOn(v) {
   return [...seen, await v.open('/next')];
 }
 
-// A visitor has tabs of one browser, at the other end of a line.
+// A visitor has the tabs of one browser, at the end of a line.
 class Visitor {
   constructor(tabs, address) {
     [this.page, ...this.others] = tabs;
@@ -190,16 +190,16 @@ class Visitor {
     return this.user();
   }
 
-  // asks for a page that is not there soon
+  // requests a slow page
   async begin(path) {
     const end = this.page.goto(this.url + path);
     await this.line('/asked', 'GET /slow', { n: 1 });
-    await sleep(300); // by then the app has it, on a machine that is busy too
+    await sleep(300); // by then the app has the request, even on a busy machine
     return { end };
   }
 
   async reload() {
-    // A navigation that was stopped a moment ago can take this one with it: then it is asked for again.
+    // A navigation that was just stopped can abort this one: then repeat it.
     await this.page.reload().catch((e) => {
       if (!e.message.includes('ERR_ABORTED')) throw e;
       return this.page.reload();
@@ -207,9 +207,9 @@ class Visitor {
     return this.user();
   }
 
-  // whose page it is
+  // returns the user whose page it is
   async user() {
-    // While another page is awaited nothing can be evaluated, but there is the mouse, and the keyboard.
+    // While the browser waits for another page no script runs, but the mouse and the keyboard work.
     const { whose, places } = await this.page.evaluate(() => {
       window.seen = true;
       document.addEventListener('keydown', (e) => e.key === 's' && window.stop());
@@ -217,7 +217,7 @@ class Visitor {
         const { x, y, width, height } = e.getBoundingClientRect();
         return [e.textContent, { x: x + width / 2, y: y + height / 2 }];
       });
-      // calibre-web has a form for the name, or the name in a link.
+      // calibre-web has a form for the user, or the user in a link.
       const username = document.querySelector('#username');
       if (username) {
         username.value = 'admin';
@@ -232,7 +232,7 @@ class Visitor {
     return whose;
   }
 
-  // calibre-web's page moves, but its button has the focus.
+  // calibre-web's page shifts, so its button has the focus.
   click(text) {
     if (!this.places[text]) return this.page.keyboard.press('Enter');
     return this.page.mouse.click(this.places[text].x, this.places[text].y);
@@ -242,17 +242,17 @@ class Visitor {
     return this.page.keyboard.press('s');
   }
 
-  // what a slow page has left in the session
+  // returns what a slow page stored in the session
   slow() {
     return this.page.textContent('#slow');
   }
 
-  // waits for the browser's own page, which says that there is no answer
+  // waits for the browser's error page
   error() {
     return this.page.waitForFunction(() => location.protocol === 'chrome-error:');
   }
 
-  // does what leads to another page, and waits for that one
+  // runs how, which leads to another page, and waits for that page
   async replace(how) {
     await how();
     await this.page.waitForFunction(() => !window.seen && document.readyState === 'complete');
@@ -268,13 +268,13 @@ class Visitor {
     return this.replace(() => this.click('Log out'));
   }
 
-  // has a login take so long
+  // makes a login take ms milliseconds
   async takes(ms) {
     await this.page.evaluate((ms) => (document.querySelector('form').action = `/login?ms=${ms}`), ms);
   }
 }
 
-// A side is a browser that comes to an app in one way, once for each scenario.
+// A side is a browser that reaches an app in one way; it plays every scenario.
 class Side {
   constructor(browser, to) {
     this.browser = browser;
@@ -307,7 +307,7 @@ await Promise.all(JSON.parse(SITES).map(async (s) => {
     if (only && !only.includes(does)) continue;
     const seen = await Promise.all([behind.play(scenario), without && without.play(scenario)]);
     const want = expected[does], wantBehind = [...((replaces && dropped[does]) || want), ...(kept[does] ? [kept[does](s)] : [])];
-    if (kept[does] && Array.isArray(seen[1])) seen[1].pop(); // it is the app's own affair
+    if (kept[does] && Array.isArray(seen[1])) seen[1].pop(); // not checked without Caddy
     let error = '';
     try {
       assert.deepEqual(seen[0], wantBehind);

@@ -1,4 +1,4 @@
-"""Django's admin, with one user. It keeps its data in DIR."""
+"""Django's admin with one user. DIR has its data."""
 
 import os
 

@@ -1,4 +1,4 @@
-// An app with express-session, as its README has it: a session begins with the login.
+// An app with express-session, written as in its README: a session begins with the login.
 const express = require('express');
 const session = require('express-session');
 

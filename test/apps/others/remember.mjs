@@ -1,5 +1,5 @@
-// Logs in to an app with and without "remember me", and closes the browser or waits. URL is the site, LOGIN the path of its form,
-// IDLE how long, in milliseconds, its sessions may be idle (0: as long as they like), OURS whether our proxy is before it.
+// Logs in to an app with and without "remember me", then closes the browser or waits. URL is the site, LOGIN the path of its
+// form, IDLE the idle timeout of its sessions in milliseconds (0: none), OURS whether our proxy is in front of it.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ const restarts = {
       await browser.restart();
       assert.equal(await browser.user(), 'victim');
       assert.equal(await browser.user(), 'victim');
-      assert.ok(['empty', undefined].includes(await browser.cart()), 'what ends with the browser is still there');
+      assert.ok(['empty', undefined].includes(await browser.cart()), 'the session outlived the browser');
     }
     await browser.logOut();
     assert.equal(await browser.user(), 'nobody');
@@ -39,7 +39,7 @@ const waits = {
     await browser.logIn(true);
     await sleep(idle * 1.2);
     assert.equal(await browser.user(), 'victim');
-    assert.ok(['empty', undefined].includes(await browser.cart()), 'what is idle is still there');
+    assert.ok(['empty', undefined].includes(await browser.cart()), 'the session outlived its idle timeout');
     assert.equal(await browser.user(), 'victim');
     await browser.restart();
     assert.equal(await browser.user(), 'victim');

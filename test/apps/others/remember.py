@@ -1,4 +1,4 @@
-"""A Flask app with Flask-Login, whose users may be remembered."""
+"""A Flask app with Flask-Login and its "remember me"."""
 
 import os
 

@@ -1,5 +1,5 @@
 <?php
-// The cookies of WordPress: what wp-login.php and wp_set_auth_cookie() set, and wp_clear_auth_cookie() deletes.
+// The cookies of WordPress: those that wp-login.php and wp_set_auth_cookie() set and wp_clear_auth_cookie() deletes.
 const KEY = 'a key for tests', HASH = '5f4dcc3b5aa765d61d8327deb882cf99', DAY = 24 * 3600;
 
 function auth(string $scheme, string $user, int $end): string {
@@ -31,7 +31,7 @@ switch (strtok($_SERVER['REQUEST_URI'], '?')) {
             form();
             break;
         }
-        // "Remember Me" keeps the login for 14 days, and the cookie for 12 hours more.
+        // "Remember Me" keeps the login for 14 days and the cookie for 12 hours longer.
         $remember = isset($_POST['rememberme']);
         $end = time() + ($remember ? 14 * DAY : 2 * DAY);
         cookies($_POST['log'], $end, $remember ? $end + DAY / 2 : 0);

@@ -1,11 +1,11 @@
 <?php
-// One page of the old kind: no framework, no library, and no session_start().
+// An old-style page: no framework, no library, no session_start().
 $session = json_decode($_SERVER['HTTP_X_SESSION_DATA'], true);
 $messages = json_decode($_SERVER['HTTP_X_SESSION_FLASH'] ?? '[]');
 
 function answer($header, $value)
 {
-    // json_encode escapes what is not ASCII, and line ends with it.
+    // json_encode escapes line ends and everything that is not ASCII.
     header("X-Session-$header: " . json_encode($value, JSON_INVALID_UTF8_SUBSTITUTE | JSON_THROW_ON_ERROR));
 }
 

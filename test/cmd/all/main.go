@@ -1,5 +1,5 @@
-// Command all is the Caddy of the tests of the documentation, and of applications with stores of
-// their own. It is one of its own, so that no other test waits for the drivers to be compiled.
+// Command all is the Caddy of tests of the documentation, and of apps with other stores. It is
+// separate so that no other test waits until the drivers are compiled.
 package main
 
 import (

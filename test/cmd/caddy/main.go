@@ -1,5 +1,5 @@
-// Command caddy is the Caddy that the tests run: the standard one with the usual
-// build of the session handler and some opt-in stores. Users build theirs with xcaddy.
+// Command caddy is the Caddy of most tests: the standard one with the usual build of the session
+// handler and some opt-in stores. Users build theirs with xcaddy.
 package main
 
 import (

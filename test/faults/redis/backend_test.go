@@ -7,17 +7,17 @@ import (
 	"strconv"
 )
 
-// ServeHTTP is the backend. It looks up what a request is for by its number, and notes when it was asked and what it
-// was given.
+// ServeHTTP is the backend. It finds the request by its number, and records when it came and what
+// it was given.
 func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reached := h.now()
 	number, err := strconv.Atoi(r.URL.Query().Get("op"))
 	if err != nil {
-		return // it is for the pace
+		return // a request for the pace
 	}
 	k, session, known := h.kindOf(number)
 	if !known {
-		http.Error(w, "there is no such request", http.StatusTeapot)
+		http.Error(w, "no such request", http.StatusTeapot)
 		return
 	}
 	found := new(data)
@@ -25,7 +25,7 @@ func (h *history) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the session's data: "+err.Error(), http.StatusTeapot)
 		return
 	}
-	// In a session that is not the right one nothing is changed: the checker complains of what was found.
+	// In another session it changes nothing: the checker will report what was found.
 	asked := found.Owner == session || k == create && found.Owner == ""
 	if asked {
 		switch k {

@@ -6,44 +6,47 @@ import (
 	"time"
 )
 
-// rules are what the servers promise, and so what may be asked of a history.
+// rules are the guarantees of the servers, which decide what the checker accepts.
 type rules struct {
-	// mayLose says that the servers may forget what they have answered, as Redis does when a replica takes over that had
-	// not been sent everything. What is lost is then counted, and no failure.
+	// mayLose says that the servers may lose confirmed writes, as Redis does when a replica that
+	// has not received them is promoted. Losses are then counted and are not failures.
 	mayLose bool
 
-	// outdated says that a server that has been replaced may still answer for a moment. What is read there does not count.
+	// outdated says that a replaced server may still answer for a moment. Reads from it do not
+	// count.
 	outdated bool
 
-	// stale is how old what the other proxy has written may look.
+	// stale is how long the other proxy's writes may stay invisible.
 	stale time.Duration
 
-	// patience is what loading and saving may take each.
+	// patience is the time limit for a load and for a commit.
 	patience time.Duration
 }
 
-// report is what the checker found.
+// report is the checker's result.
 type report struct {
-	// problems are what must not be.
+	// problems are violations of the guarantees.
 	problems []string
 
-	// lost are answered changes that are not there in the end, ended the sessions that were not ended by
-	// anyone, risen those that were and are there all the same, and stale the requests that were not shown what had
-	// been there before. Unless the servers may lose, all are problems too.
+	// lost are confirmed changes that are missing in the end; ended are sessions that are gone
+	// though nobody ended them; risen are sessions that are there though they were ended; stale are
+	// requests that did not see earlier changes. Unless mayLose is set, all are problems too.
 	//
-	// vanished are changes that were not answered, were seen, and are not there in the end.
+	// vanished are unconfirmed changes that were seen and are missing in the end.
 	lost, ended, risen, stale, vanished []int
 
-	// drops are the regenerates that gave no cookie, as their session was lost while they were under way.
+	// drops are the regenerates without a cookie because their session was lost meanwhile.
 	drops []int
 
-	// gone are the sessions that are not there in the end, and were ended by nobody. What had been changed in them is not in lost.
+	// gone counts the sessions that are missing in the end though nobody ended them. Their changes
+	// are not in lost.
 	gone int
 
-	// doubtful are the sessions that ended by a regenerate that was answered with 503. The first answer, with the new id, never came.
+	// doubtful counts the sessions that ended by a regenerate whose response was 503: the first
+	// response, with the new id, never arrived.
 	doubtful int
 
-	// load and commit are how long these took at most, and the same without what the machine had to do with it.
+	// load and commit are the longest times; net are the same without the machine's delay.
 	load, commit, netLoad, netCommit time.Duration
 }
 
@@ -51,7 +54,7 @@ func (r *report) problem(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Sprintf(format, args...))
 }
 
-// check judges a history that is over.
+// check checks a finished history.
 func check(h *history, rules rules) *report {
 	r := new(report)
 	bySession := make(map[string][]*op)
@@ -68,9 +71,9 @@ func check(h *history, rules rules) *report {
 	r.pace(h, rules)
 	if !rules.mayLose {
 		for what, numbers := range map[string][]int{
-			"was answered, and its change is lost": r.lost, "found that its session had ended": r.ended,
-			"found a session that had been destroyed": r.risen, "was not shown what had been there before": r.stale,
-			"was seen, and is not there in the end": r.vanished,
+			"was confirmed, but its change is lost": r.lost, "found that its session had ended": r.ended,
+			"found a destroyed session": r.risen, "did not see an earlier change": r.stale,
+			"was seen, but is missing in the end": r.vanished,
 		} {
 			for _, n := range numbers {
 				if o := h.ops[n]; o.kind == final || o.kind.changes() && slices.Contains(r.lost, n) || !rules.outdated {
@@ -86,7 +89,7 @@ func (o *op) String() string {
 	return fmt.Sprintf("%v %d of %s by proxy %d at %v", o.kind, o.number, o.session, o.proxy, o.sent.Round(time.Millisecond))
 }
 
-// answer checks what the client was told.
+// answer checks the response.
 func (r *report) answer(o *op) {
 	switch {
 	case o.err != nil:
@@ -98,14 +101,14 @@ func (r *report) answer(o *op) {
 	switch {
 	case o.cookie && !(gives && o.ok()):
 		r.problem("%v, with status %d, touched the cookie", o, o.status)
-	case gives && o.ok() && !o.cookie && o.kind != regenerate: // for that see dropped
+	case gives && o.ok() && !o.cookie && o.kind != regenerate: // checked by dropped
 		r.problem("%v did not touch the cookie", o)
 	}
 }
 
-// dropped checks that a regenerate without a new id was one whose session the servers lost while it was under way: then the
-// change is dropped, and there is nothing to give a cookie for. Nobody finds such a session again, unless at a server that
-// another proxy has not learned to be outdated.
+// dropped checks that a regenerate without a new id lost its session meanwhile: then its change is
+// dropped and there is no session for a cookie. Later requests must not find the session, except on
+// a server that the other proxy still takes for the master.
 func (r *report) dropped(ops []*op, rules rules) {
 	for _, o := range ops {
 		if o.kind != regenerate || !o.asked || !o.ok() || o.cookie {
@@ -115,14 +118,14 @@ func (r *report) dropped(ops []*op, rules rules) {
 			return later.sent > o.done && (later.proxy == o.proxy || later.kind == final) && later.found != nil && later.found.Owner == o.session
 		})
 		if there || !rules.mayLose {
-			r.problem("%v did not touch the cookie, and its session was not lost", o)
+			r.problem("%v did not touch the cookie, but its session was not lost", o)
 		} else {
 			r.drops = append(r.drops, o.number)
 		}
 	}
 }
 
-// contents checks that what each request was shown was the session's own, with each change once.
+// contents checks that each request saw its own session, with each change applied once.
 func (r *report) contents(ops []*op) {
 	sent := make(map[int]bool)
 	for _, o := range ops {
@@ -133,11 +136,11 @@ func (r *report) contents(ops []*op) {
 			continue
 		}
 		if o.found.Owner != o.session {
-			r.problem("%v was shown the session %s", o, o.found.Owner)
+			r.problem("%v saw the session %s", o, o.found.Owner)
 			continue
 		}
 		if o.found.N != len(o.found.Changes) {
-			r.problem("%v: a count of %d, and %d changes", o, o.found.N, len(o.found.Changes))
+			r.problem("%v: a count of %d, but %d changes", o, o.found.N, len(o.found.Changes))
 		}
 		seen := make(map[int]bool)
 		for _, n := range o.found.Changes {
@@ -145,20 +148,20 @@ func (r *report) contents(ops []*op) {
 			case seen[n]:
 				r.problem("%v: change %d was applied twice", o, n)
 			case !sent[n]:
-				r.problem("%v: change %d is none of this session's", o, n)
+				r.problem("%v: change %d does not belong to this session", o, n)
 			}
 			seen[n] = true
 		}
 	}
 }
 
-// visible is since when a change must be seen, and through which proxy it was made or seen.
+// visible is the time from which a change must be seen, and the proxy that made or saw it.
 type visible struct {
 	at    time.Duration
 	proxy int
 }
 
-// losses compares what was there at some time with what was seen later, and in the end.
+// losses compares what was there at some time with later reads and with the end.
 func (r *report) losses(ops []*op, rules rules) {
 	var last, finals []*op
 	known := make(map[int][]visible)
@@ -212,7 +215,8 @@ func (r *report) losses(ops []*op, rules rules) {
 	}
 }
 
-// lives checks that a session is there from the answer that began it to the request that ends it, and never again.
+// lives checks that a session exists from the response that began it to the request that ends it,
+// and never again.
 func (r *report) lives(ops []*op) {
 	began, ends, ended := never, never, never
 	doubt := false
@@ -255,15 +259,16 @@ func (r *report) lives(ops []*op) {
 
 const never = time.Duration(1<<63 - 1)
 
-// slack is what loading and saving may take beyond the store's own time.
+// slack is what loading and saving may take in addition to the store's time.
 const slack = 100 * time.Millisecond
 
-// pace checks how long loading and saving took: up to the backend, or to the answer without it; and from the backend's
-// answer. What a request took meanwhile that has nothing to do with sessions is the machine's.
+// pace checks the time of loads and commits: from the request to the backend (or to the response,
+// if the backend was not called), and from the backend's response on. The machine's delay is
+// subtracted: how long simultaneous requests without sessions took.
 func (r *report) pace(h *history, rules rules) {
 	for _, o := range h.ops {
 		if o.kind == final {
-			continue // others may be at work by then
+			continue // others may change it by then
 		}
 		load, commit := o.done-o.sent, time.Duration(0)
 		if o.found != nil {
@@ -281,8 +286,8 @@ func (r *report) pace(h *history, rules rules) {
 	}
 }
 
-// delay is what the machine may have delayed a request by: on its way to the store, and on its way back. So it is what the
-// two slowest took together, of those that have nothing to do with sessions and were under way meanwhile, one after the other.
+// delay is how long the machine may have delayed a request, on its way to the store and back: the
+// sum of the two slowest requests without sessions that ran meanwhile, one after the other.
 func (h *history) delay(o *op) time.Duration {
 	var longest, second time.Duration
 	for _, p := range h.paces {

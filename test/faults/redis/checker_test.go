@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// made makes histories. Each request takes 10 ms, and is answered before the next.
+// made builds histories. Each request takes 10 ms and ends before the next one begins.
 type made struct{ h *history }
 
-// add adds a request that was answered. data are what it found; without any, the backend was not asked.
+// add adds an answered request. data is what it found; without data, the backend was not called.
 func (m made) add(k kind, data string) *op {
 	o := m.h.begin(k, "s", 0)
 	at := time.Duration(len(m.h.ops)) * 100 * time.Millisecond
@@ -28,22 +28,22 @@ func (m made) add(k kind, data string) *op {
 	return o
 }
 
-// refused makes a request one that was answered with 503.
+// refused changes a request's response to 503.
 func (o *op) refused() { o.status, o.cookie = 503, false }
 
-// holds are a session's data with these changes.
+// holds returns a session's data with these changes.
 func holds(changes ...int) string {
 	text, _ := json.Marshal(data{"s", len(changes), append([]int{}, changes...)})
 	return string(text)
 }
 
-// TestChecker shows histories to the checker in which something is wrong, and some in which nothing is.
+// TestChecker gives the checker histories with one violation each, and some without.
 func TestChecker(t *testing.T) {
 	const nothing = "{}"
 	for _, test := range []struct {
 		name string
 		tell func(m made)
-		want string // is in the problems; without, there must be none
+		want string // text in the problems; "" means that there must be none
 	}{
 		{"all is well", func(m made) {
 			m.add(change, holds())
@@ -53,12 +53,12 @@ func TestChecker(t *testing.T) {
 			m.add(regenerate, holds(1, 3))
 			m.add(final, holds(1, 3, 5))
 		}, ""},
-		{"an answered change is lost", func(m made) {
+		{"a confirmed change is lost", func(m made) {
 			m.add(change, holds())
 			m.add(change, holds(1))
 			m.add(final, holds(1))
-		}, "change 2 of s by proxy 0 at 300ms was answered, and its change is lost"},
-		{"lost with all its session", func(m made) {
+		}, "change 2 of s by proxy 0 at 300ms was confirmed, but its change is lost"},
+		{"a session is lost", func(m made) {
 			m.add(change, holds())
 			m.add(final, nothing)
 		}, "final read 2 of s by proxy 0 at 300ms found that its session had ended"},
@@ -69,7 +69,7 @@ func TestChecker(t *testing.T) {
 		{"a count is applied twice", func(m made) {
 			m.add(change, holds())
 			m.add(final, `{"owner":"s","n":2,"changes":[1]}`)
-		}, "a count of 2, and 1 changes"},
+		}, "a count of 2, but 1 changes"},
 		{"a refused change is applied twice", func(m made) {
 			m.add(change, holds()).refused()
 			m.add(read, holds(1, 1))
@@ -78,25 +78,25 @@ func TestChecker(t *testing.T) {
 		{"half a change", func(m made) {
 			m.add(change, holds()).refused()
 			m.add(final, `{"owner":"s","n":1,"changes":[]}`)
-		}, "a count of 1, and 0 changes"},
-		{"a change that nobody made", func(m made) { m.add(final, holds(7)) }, "change 7 is none of this session's"},
-		{"another's session", func(m made) { m.add(read, `{"owner":"s2"}`) }, "was shown the session s2"},
+		}, "a count of 1, but 0 changes"},
+		{"a change that nobody made", func(m made) { m.add(final, holds(7)) }, "change 7 does not belong to this session"},
+		{"another's session", func(m made) { m.add(read, `{"owner":"s2"}`) }, "saw the session s2"},
 		{"a read that is late", func(m made) {
 			m.add(change, holds())
 			m.add(read, holds())
 			m.add(final, holds(1))
-		}, "was not shown what had been there before"},
-		{"a change that was seen, and not any more", func(m made) {
+		}, "did not see an earlier change"},
+		{"a change is seen, then not seen", func(m made) {
 			m.add(change, holds()).refused()
 			m.add(read, holds(1))
 			m.add(read, holds())
 			m.add(final, holds(1))
-		}, "was not shown what had been there before"},
-		{"a change that was seen, and is not there in the end", func(m made) {
+		}, "did not see an earlier change"},
+		{"a change that was seen, but is missing in the end", func(m made) {
 			m.add(change, holds()).refused()
 			m.add(read, holds(1))
 			m.add(final, holds())
-		}, "was seen, and is not there in the end"},
+		}, "was seen, but is missing in the end"},
 		{"destroyed", func(m made) {
 			m.add(change, holds())
 			m.add(destroy, holds(1))
@@ -110,10 +110,10 @@ func TestChecker(t *testing.T) {
 			m.add(destroy, holds()).refused()
 			m.add(final, holds())
 		}, ""},
-		{"back from the dead", func(m made) {
+		{"a session revived", func(m made) {
 			m.add(destroy, holds())
 			m.add(read, holds())
-		}, "found a session that had been destroyed"},
+		}, "found a destroyed session"},
 		{"logged out", func(m made) {
 			m.add(read, nothing)
 			m.add(final, holds())
@@ -155,7 +155,7 @@ func TestChecker(t *testing.T) {
 	}
 }
 
-// TestCheckerCounts checks what is no failure where servers may lose.
+// TestCheckerCounts checks that losses are no failures where servers may lose.
 func TestCheckerCounts(t *testing.T) {
 	m := made{newHistory()}
 	m.add(create, "{}")
@@ -170,7 +170,8 @@ func TestCheckerCounts(t *testing.T) {
 	}
 }
 
-// TestCheckerDrops checks that a regenerate needs to give no cookie if the session was lost meanwhile, and only then.
+// TestCheckerDrops checks that a regenerate may return no cookie only if the session was lost
+// meanwhile.
 func TestCheckerDrops(t *testing.T) {
 	for _, test := range []struct {
 		name, end string
@@ -178,8 +179,8 @@ func TestCheckerDrops(t *testing.T) {
 		want      string
 	}{
 		{"lost", "{}", true, ""},
-		{"not lost", holds(1), true, "did not touch the cookie, and its session was not lost"},
-		{"by servers that may not", "{}", false, "did not touch the cookie"},
+		{"not lost", holds(1), true, "did not touch the cookie, but its session was not lost"},
+		{"by servers that may not lose", "{}", false, "did not touch the cookie"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			m := made{newHistory()}

@@ -15,15 +15,15 @@ const (
 	clients  = 64
 	sessions = 16
 
-	// period is how often a client asks for something. Those that share a session do so at the same moment, so that
-	// their changes meet; the sessions take turns, so that the machine is not overrun.
+	// period is how often a client sends a request. Clients of one session send at the same moment,
+	// so that their changes meet; the sessions take turns to limit the load.
 	period = 200 * time.Millisecond
 
-	// full is how many changes a session has when it is replaced by a fresh one.
+	// full is the number of changes after which a session is replaced.
 	full = 200
 )
 
-// session is what its clients know of it.
+// session is what its clients know about a session.
 type session struct {
 	name string
 
@@ -51,7 +51,7 @@ type crowd struct {
 
 	mu     sync.Mutex
 	named  int
-	all    []*session // that have ever been
+	all    []*session // all sessions so far
 	shared [sessions]*session
 
 	stop chan struct{}
@@ -69,7 +69,7 @@ func newCrowd(h *history, proxies ...string) *crowd {
 	return c
 }
 
-// begin makes the sessions and lets the clients loose on them.
+// begin creates the sessions and starts the clients.
 func (c *crowd) begin() error {
 	for i := range c.shared {
 		s := c.newSession()
@@ -109,7 +109,7 @@ func (c *crowd) newSession() *session {
 	return s
 }
 
-// until waits for the next moment that begins a period, with an offset, and reports whether the work goes on.
+// until waits until an offset after the next period begins, and reports whether to go on.
 func (c *crowd) until(every, offset time.Duration) bool {
 	t := time.NewTimer(every - (c.h.now()-offset+every)%every)
 	defer t.Stop()
@@ -121,7 +121,7 @@ func (c *crowd) until(every, offset time.Duration) bool {
 	}
 }
 
-// work is what a client does.
+// work is the loop of a client.
 func (c *crowd) work(i int) {
 	group := i % sessions
 	var own solo
@@ -147,7 +147,7 @@ func (c *crowd) current(group int) *session {
 	return c.shared[group]
 }
 
-// replace begins another session for a group, unless another client has done so.
+// replace begins a new session for a group, unless another client has done so.
 func (c *crowd) replace(group int, name string, proxy int) {
 	if c.current(group).name != name {
 		return
@@ -161,13 +161,13 @@ func (c *crowd) replace(group int, name string, proxy int) {
 	c.shared[group] = s
 }
 
-// solo is a session that one client has for itself, at what comes next in its life.
+// solo is a session with one client, at the next step of its life.
 type solo struct {
 	*session
 	next int
 }
 
-// life is what happens to it. Its cookie is used on after the end.
+// life are the steps of a solo session. The client keeps using its cookie after the end.
 var life = []kind{create, change, read, regenerate, read, change, destroy, read}
 
 func (s *solo) step(c *crowd, proxy int) {
@@ -179,12 +179,12 @@ func (s *solo) step(c *crowd, proxy int) {
 	case o.ok():
 		s.next = (s.next + 1) % len(life)
 	case o.kind == create || o.kind == regenerate:
-		// It may have got another id that nobody knows: nobody asks for this session until all is over.
+		// It may have a new id that nobody knows: do not use this session until the end.
 		s.next = 0
 	}
 }
 
-// do sends a request and notes what becomes of it.
+// do sends a request and records its result.
 func (c *crowd) do(k kind, s *session, proxy int) *op {
 	cookie := s.get()
 	o := c.h.begin(k, s.name, proxy)
@@ -207,7 +207,7 @@ func (c *crowd) do(k kind, s *session, proxy int) *op {
 	return o
 }
 
-// send returns the response when all of it has come.
+// send returns the response when it is complete.
 func (c *crowd) send(proxy int, path, cookie string) (*http.Response, error) {
 	req, err := http.NewRequest(http.MethodGet, c.proxies[proxy]+path, nil)
 	if err != nil {
@@ -225,7 +225,7 @@ func (c *crowd) send(proxy int, path, cookie string) (*http.Response, error) {
 	return resp, err
 }
 
-// keepPace asks a proxy for what has nothing to do with sessions, all the while.
+// keepPace keeps sending requests without sessions to a proxy.
 func (c *crowd) keepPace(proxy int) {
 	for c.until(period/8, 0) {
 		p := pace{proxy: proxy, sent: c.h.now()}
@@ -236,11 +236,12 @@ func (c *crowd) keepPace(proxy int) {
 	}
 }
 
-// readAll reads what has become of all sessions, through all proxies. A server that has just recovered may need more than one request.
+// readAll reads all sessions in the end, through all proxies. It retries, as a server may just have
+// recovered.
 func (c *crowd) readAll() {
 	for _, s := range c.all {
 		if s.get() == "" {
-			continue // its begin was not answered
+			continue // its begin was not confirmed
 		}
 		for proxy := range c.proxies {
 			for range 20 {

@@ -6,8 +6,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// TestCluster moves slots, and has replicas take the place of masters. What a master had answered, and not sent to its replica yet,
-// is lost: it is counted. With wait_replicas nothing may be.
+// TestCluster moves slots and kills masters. What a master confirmed before its replica had it is
+// lost, and counted. With wait_replicas, nothing may be lost.
 func TestCluster(t *testing.T) {
 	t.Parallel()
 	c := redistest.StartCluster(t, redistest.Options{AOF: true})
@@ -26,7 +26,7 @@ func TestCluster(t *testing.T) {
 		r.pauseMaster(first(), c.WaitOK, c.WaitOK)
 		r.finish(rules{mayLose: true, outdated: true})
 	})
-	// Until the old master returns, the new one has no replica, and its sessions cannot be changed.
+	// Until the old master is back, the new one has no replica, and its sessions cannot be changed.
 	t.Run("wait_replicas", func(t *testing.T) {
 		r := startRun(t, store+" wait_replicas 1\n")
 		r.migrate(c, first(), last())

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// info returns what a server says of itself in one section of INFO.
+// info returns a section of INFO.
 func info(t *testing.T, s *redistest.Server, section string) map[string]string {
 	t.Helper()
 	reply, err := s.Do("INFO", section)
@@ -25,7 +25,7 @@ func info(t *testing.T, s *redistest.Server, section string) map[string]string {
 	return fields
 }
 
-// refusals is how many commands a server has answered with a kind of error.
+// refusals returns how often a server has returned an error.
 func refusals(t *testing.T, s *redistest.Server, kind string) int {
 	t.Helper()
 	return number(strings.TrimPrefix(info(t, s, "errorstats")["errorstat_"+kind], "count="))
@@ -45,24 +45,24 @@ func do(t *testing.T, s *redistest.Server, args ...any) any {
 	return reply
 }
 
-// flushScripts has a server forget its scripts.
+// flushScripts makes a server forget its scripts.
 func (r *run) flushScripts(s *redistest.Server) {
 	r.t.Helper()
 	before := refusals(r.t, s, "NOSCRIPT")
 	if info(r.t, s, "memory")["number_of_cached_scripts"] == "0" {
-		r.t.Error("there are no scripts to forget")
+		r.t.Error("the server has no scripts")
 	}
 	r.fault("SCRIPT FLUSH", func() { do(r.t, s, "SCRIPT", "FLUSH") })
 	if refusals(r.t, s, "NOSCRIPT") == before {
-		r.t.Error("no script was missed")
+		r.t.Error("no client missed a script")
 	}
 	if info(r.t, s, "memory")["number_of_cached_scripts"] == "0" {
 		r.t.Error("the scripts were not sent again")
 	}
 }
 
-// killClients has a server close the connections of all clients, again and again: sometimes a change has been
-// made, and its answer is lost.
+// killClients makes a server close all client connections, again and again: sometimes a change is
+// made and its reply is lost.
 func (r *run) killClients(s *redistest.Server) {
 	r.t.Helper()
 	before := number(info(r.t, s, "stats")["total_connections_received"])
@@ -75,11 +75,11 @@ func (r *run) killClients(s *redistest.Server) {
 		}
 	})
 	if after := number(info(r.t, s, "stats")["total_connections_received"]); killed == 0 || after <= before {
-		r.t.Errorf("%d connections were closed, and %d made since", killed, after-before)
+		r.t.Errorf("%d connections were closed, %d opened since", killed, after-before)
 	}
 }
 
-// pauseServer stops the process and lets it go on. It keeps what it is sent meanwhile, and does it afterwards.
+// pauseServer stops and continues the process. It executes then what it has received meanwhile.
 func (r *run) pauseServer(s *redistest.Server) {
 	r.t.Helper()
 	n := r.fault("SIGSTOP", func() {
@@ -88,7 +88,7 @@ func (r *run) pauseServer(s *redistest.Server) {
 		s.Resume()
 	})
 	if n == 0 {
-		r.t.Error("nobody has noticed")
+		r.t.Error("no request was affected")
 	}
 }
 
@@ -102,14 +102,14 @@ func (r *run) killServer(s *redistest.Server) {
 		s.Restart()
 	})
 	if n == 0 {
-		r.t.Error("nobody has noticed")
+		r.t.Error("no request was affected")
 	}
 	if info(r.t, s, "server")["run_id"] == before {
-		r.t.Error("it is the same process")
+		r.t.Error("the process is the same")
 	}
 }
 
-// fillMemory leaves a server no memory for anything new.
+// fillMemory fills a server's memory.
 func (r *run) fillMemory(s *redistest.Server) {
 	r.t.Helper()
 	before := refusals(r.t, s, "OOM")
@@ -119,12 +119,12 @@ func (r *run) fillMemory(s *redistest.Server) {
 		do(r.t, s, "CONFIG", "SET", "maxmemory", "0")
 	})
 	if n == 0 || refusals(r.t, s, "OOM") == before {
-		r.t.Error("nobody has noticed")
+		r.t.Error("no request was affected")
 	}
 }
 
-// killMaster kills a server that others replace, and starts it again when they have. replaced returns when there is
-// another master, and well when the old one has found its place.
+// killMaster kills a server that has replicas, and restarts it after the failover. replaced returns
+// when there is another master, well when the old one has become its replica.
 func (r *run) killMaster(master *redistest.Server, replaced, well func()) {
 	r.t.Helper()
 	n := r.fault("SIGKILL of a master", func() {
@@ -134,12 +134,13 @@ func (r *run) killMaster(master *redistest.Server, replaced, well func()) {
 		well()
 	})
 	if n == 0 {
-		r.t.Error("nobody has noticed")
+		r.t.Error("no request was affected")
 	}
 	r.isReplica(master)
 }
 
-// pauseMaster stops a server that others replace. When it goes on, it still takes itself for the master, and does what it was asked meanwhile.
+// pauseMaster pauses a server that has replicas. When it continues, it still believes to be master
+// and executes what it has received meanwhile.
 func (r *run) pauseMaster(master *redistest.Server, replaced, well func()) {
 	r.t.Helper()
 	n := r.fault("SIGSTOP of a master", func() {
@@ -147,7 +148,7 @@ func (r *run) pauseMaster(master *redistest.Server, replaced, well func()) {
 		replaced()
 	})
 	if n == 0 {
-		r.t.Error("nobody has noticed")
+		r.t.Error("no request was affected")
 	}
 	r.fault("its return", func() {
 		master.Resume()
@@ -163,7 +164,8 @@ func (r *run) isReplica(s *redistest.Server) {
 	}
 }
 
-// migrate moves slots that are in use from one master of a Cluster to another. In each the keys are between the two for a while.
+// migrate moves slots in use from one master of a Cluster to another. For a while, their keys are
+// on either side.
 func (r *run) migrate(c *redistest.Cluster, from, to *redistest.Server) {
 	r.t.Helper()
 	asked := refusals(r.t, from, "ASK")
@@ -178,7 +180,7 @@ func (r *run) migrate(c *redistest.Cluster, from, to *redistest.Server) {
 		}
 		r.pass(2 * period)
 		for _, m := range migrations {
-			m.MoveKeys() // those that came meanwhile went there
+			m.MoveKeys() // keys that were added meanwhile
 			m.Finish()
 		}
 		if len(migrations) == 0 {
@@ -186,11 +188,11 @@ func (r *run) migrate(c *redistest.Cluster, from, to *redistest.Server) {
 		}
 	})
 	if refusals(r.t, from, "ASK") == asked {
-		r.t.Error("nobody has asked for a key that was not there any more")
+		r.t.Error("no request met a key that had moved")
 	}
 }
 
-// slotsInUse are the slots of the sessions that the clients share, as far as a master has them.
+// slotsInUse returns the slots of shared sessions that a master serves.
 func (r *run) slotsInUse(c *redistest.Cluster, master *redistest.Server) map[int]bool {
 	r.t.Helper()
 	slots := make(map[int]bool)
@@ -202,7 +204,7 @@ func (r *run) slotsInUse(c *redistest.Cluster, master *redistest.Server) map[int
 	return slots
 }
 
-// key is where a session is kept, which is found by the id in its cookie.
+// key is a session's key, found by the id in its cookie.
 func key(cookie string) string {
 	_, value, _ := strings.Cut(cookie, "=")
 	id, _, _ := strings.Cut(value, ".")

@@ -5,34 +5,34 @@ import (
 	"time"
 )
 
-// kind is what a request is for.
+// kind is the purpose of a request.
 type kind int
 
 const (
 	create     kind = iota // begins a session
-	change                 // counts, and adds its number to the list, in one change
+	change                 // increments the counter and appends its number to the list, in one change
 	read                   // changes nothing
-	regenerate             // is a change that also asks for a new id
+	regenerate             // a change that also asks for a new id
 	destroy                // ends the session
-	final                  // is a read after all is over
+	final                  // a read after the end of the run
 )
 
 var kinds = []string{"create", "change", "read", "regenerate", "destroy", "final read"}
 
 func (k kind) String() string { return kinds[k] }
 
-// changes reports whether requests of the kind leave their number in the session.
+// changes reports whether requests of this kind add their number to the session.
 func (k kind) changes() bool { return k == change || k == regenerate }
 
-// data is what a session holds: whose it is, how many changes were made to it, and which. That they tell
-// the same is how the checker sees that a change was made as a whole, and once.
+// data is the data of a session: its owner, the number of changes, and the list of changes. The
+// checker compares number and list to see that each change was applied as a whole and once.
 type data struct {
 	Owner   string `json:"owner"`
 	N       int    `json:"n"`
 	Changes []int  `json:"changes"`
 }
 
-// op is a request and what became of it. Times are since the history began.
+// op is a request and its result. Times are since the start of the history.
 type op struct {
 	number  int
 	kind    kind
@@ -41,13 +41,13 @@ type op struct {
 
 	sent time.Duration
 
-	// reached is when the backend was asked, and answered when its answer left; asked says that the answer asked
-	// for a change, and found is what the session held. found is nil if the backend was not asked.
+	// reached is when the backend got the request, answered when it responded. asked says that the
+	// response had a change. found is the session's data, or nil if the backend was not called.
 	reached, answered time.Duration
 	asked             bool
 	found             *data
 
-	// done is when the answer came, cookie whether one was set with it, err what else went wrong.
+	// done is when the response arrived, cookie whether it set one, err any other failure.
 	done   time.Duration
 	status int
 	cookie bool
@@ -56,7 +56,7 @@ type op struct {
 
 func (o *op) ok() bool { return o.status == 200 }
 
-// history is all that was done in one run.
+// history is everything that happened in one run.
 type history struct {
 	began time.Time
 
@@ -66,14 +66,14 @@ type history struct {
 	faults []fault
 }
 
-// pace is how long a request took that has nothing to do with sessions. It went through the same proxy, at the same
-// time, to the same backend: what it had to wait, the machine is to blame for.
+// pace is the duration of a request without a session, through the same proxy at the same time to
+// the same backend: it measures the delay of the machine.
 type pace struct {
 	proxy      int
 	sent, done time.Duration
 }
 
-// fault is something that was done to the servers. end is when they should be well again.
+// fault is something done to the servers. end is when they should be healthy again.
 type fault struct {
 	name       string
 	begin, end time.Duration
@@ -83,7 +83,7 @@ func newHistory() *history { return &history{began: time.Now()} }
 
 func (h *history) now() time.Duration { return time.Since(h.began) }
 
-// begin notes a request that is about to be sent.
+// begin records a request that is about to be sent.
 func (h *history) begin(k kind, session string, proxy int) *op {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -92,7 +92,7 @@ func (h *history) begin(k kind, session string, proxy int) *op {
 	return o
 }
 
-// update changes what is known of a request.
+// update changes the record of a request.
 func (h *history) update(number int, set func(*op)) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,7 +101,7 @@ func (h *history) update(number int, set func(*op)) {
 	}
 }
 
-// kindOf returns what the backend must know of a request.
+// kindOf returns what the backend must know about a request.
 func (h *history) kindOf(number int) (k kind, session string, known bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -117,7 +117,7 @@ func (h *history) addPace(p pace) {
 	h.paces = append(h.paces, p)
 }
 
-// counts are the answers to what was sent to a proxy in a time.
+// counts are the responses to requests that were sent to a proxy in a period.
 type counts struct {
 	ok, unavailable int
 
@@ -144,7 +144,7 @@ func (h *history) count(proxy int, from, to time.Duration) counts {
 	return c
 }
 
-// during is how many requests that were under way in a time ended with 503.
+// during returns the number of requests in a period that ended with 503.
 func (h *history) during(from, to time.Duration) (unavailable int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -156,7 +156,7 @@ func (h *history) during(from, to time.Duration) (unavailable int) {
 	return unavailable
 }
 
-// when names the fault in which a moment was, or the last one before it.
+// when names the fault at a moment, or the last one before it.
 func (h *history) when(at time.Duration) string {
 	name := "before all faults"
 	for _, f := range h.faults {

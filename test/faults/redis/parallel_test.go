@@ -14,7 +14,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// get asks the echo backend for an update, and returns the session's data as the request found them.
+// get requests an update from the echo backend, and returns the session data that the request
+// found.
 func get(client *http.Client, base, update string) (data []byte, err error) {
 	resp, err := client.Get(base + "/?X-Session-Update=" + url.QueryEscape(update))
 	if err != nil {
@@ -36,7 +37,8 @@ func get(client *http.Client, base, update string) (data []byte, err error) {
 	return nil, fmt.Errorf("the backend got no session header: %q", body)
 }
 
-// TestParallelKeys has 200 requests set a key of their own in one session, all at once, through two proxies.
+// TestParallelKeys sets 200 different keys of one session in 200 concurrent requests through two
+// proxies.
 func TestParallelKeys(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{})
@@ -51,7 +53,7 @@ func TestParallelKeys(t *testing.T) {
 
 func testParallelKeys(t *testing.T, proxies []*harness.Caddy) {
 	const keys = 200
-	client := harness.Client(t) // cookies do not know of ports: it has one for both
+	client := harness.Client(t) // cookies ignore ports: one serves both proxies
 	if _, err := get(client, proxies[0].URL, `{"n":0}`); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func testParallelKeys(t *testing.T, proxies []*harness.Caddy) {
 		})
 	}
 	wg.Wait()
-	// A change that changes nothing is not for the near cache.
+	// A change without effect is not answered from the near cache.
 	for i, proxy := range proxies {
 		data, err := get(client, proxy.URL, `{"last":true}`)
 		if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// TestReload loads other configurations under load. While the options of Redis are the same, so are the connections; when
-// they change, the old ones are closed. No request fails, and none is counted twice.
+// TestReload loads configurations under load. Connections stay while the options of Redis stay;
+// when they change, the old connections are closed. No request fails or is applied twice.
 func TestReload(t *testing.T) {
 	t.Parallel()
 	for _, pipelining := range []string{"on", "off"} {
@@ -28,7 +28,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-// poolSize is the largest number of connections of one configuration.
+// poolSize is the maximum number of connections of one configuration.
 const poolSize = 4
 
 func testReload(t *testing.T, pipelining string) {
@@ -88,7 +88,7 @@ func reload(t *testing.T, caddy *harness.Caddy, config string) {
 	}
 }
 
-// connections are the ids of those that are not the tests' own.
+// connections are the ids of all connections but the test's own.
 func connections(t *testing.T, s *redistest.Server) map[string]bool {
 	t.Helper()
 	ids := make(map[string]bool)
@@ -109,10 +109,10 @@ func await(t *testing.T, what string, done func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	t.Fatalf("waited in vain for %s", what)
+	t.Fatalf("timed out waiting for %s", what)
 }
 
-// numbered gives each request a number of its own, by which the backend is seen to have been asked.
+// numbered gives each request a number, by which the test sees whether the backend got it.
 type numbered struct {
 	http.RoundTripper
 	number string
@@ -124,10 +124,10 @@ func (n *numbered) RoundTrip(r *http.Request) (*http.Response, error) {
 	return n.RoundTripper.RoundTrip(r)
 }
 
-// countUntil has clients count in sessions of their own until the function is called that it returns.
+// countUntil runs clients that count in their own sessions until the returned function is called.
 //
-// Any Caddy closes some of the connections that come in at the moment of a reload, before it has read a request: what has not
-// reached the backend does not count.
+// Any Caddy closes some connections that arrive at the moment of a reload, before it reads a
+// request: a request that did not reach the backend does not count.
 func countUntil(t *testing.T, base string, reached *sync.Map) (stop func()) {
 	var stopped atomic.Bool
 	var wg sync.WaitGroup

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// run is a time in which the clients work and things happen to the servers.
+// run is a period in which clients work while faults happen to the servers.
 type run struct {
 	t       *testing.T
 	h       *history
@@ -25,8 +25,8 @@ type run struct {
 // storeTimeout is the default.
 const storeTimeout = time.Second
 
-// startRun starts two proxies and lets the clients loose. store is the store's line in the Caddyfile with its options, up to
-// the brace that closes it.
+// startRun starts two proxies and the clients. store is the store's line of the Caddyfile with its
+// options, without the closing brace.
 func startRun(t *testing.T, store string) *run {
 	t.Helper()
 	r := &run{t: t, h: newHistory()}
@@ -44,7 +44,8 @@ func startRun(t *testing.T, store string) *run {
 	return r
 }
 
-// startProxies starts two that share their sessions. The first pipelines, the second does not.
+// startProxies starts two proxies that share their sessions. The first pipelines, the second does
+// not.
 func startProxies(t *testing.T, backend, store string) []*harness.Caddy {
 	t.Helper()
 	return []*harness.Caddy{
@@ -53,7 +54,7 @@ func startProxies(t *testing.T, backend, store string) []*harness.Caddy {
 	}
 }
 
-// site is a Caddyfile. Below /pace it has nothing to do with sessions.
+// site returns a Caddyfile. Paths below /pace have no session.
 func site(backend, store string) string {
 	return fmt.Sprintf(`http://$ADDR {
 	handle /pace {
@@ -73,11 +74,11 @@ func site(backend, store string) string {
 `, backend, store)
 }
 
-// mend is how long the proxies may take to be well again once the servers are.
+// mend is how long the proxies may need to recover after the servers have.
 const mend = 2 * time.Second
 
-// fault does something to the servers, and returns when the proxies have got over it. It returns how many requests
-// ended with 503 meanwhile. What it does returns when the servers are well.
+// fault runs something that disturbs the servers until they are healthy, and returns when the
+// proxies have recovered. It returns the number of requests that ended with 503 meanwhile.
 func (r *run) fault(name string, do func()) (unavailable int) {
 	r.t.Helper()
 	f := fault{name: name, begin: r.h.now()}
@@ -86,15 +87,15 @@ func (r *run) fault(name string, do func()) (unavailable int) {
 	r.h.faults = append(r.h.faults, f)
 	mended := r.calm(f.end)
 	unavailable = r.h.during(f.begin, f.end+mended)
-	r.t.Logf("%5.1fs %s: lasted %v, well again after %v, 503s: %d", f.begin.Seconds(), name,
+	r.t.Logf("%5.1fs %s: lasted %v, recovered after %v, 503s: %d", f.begin.Seconds(), name,
 		(f.end - f.begin).Round(time.Millisecond), mended.Round(time.Millisecond), unavailable)
 	if mended > mend+r.delay(f.end) {
-		r.t.Errorf("%s: the proxies needed %v to be well again", name, mended)
+		r.t.Errorf("%s: the proxies needed %v to recover", name, mended)
 	}
 	return unavailable
 }
 
-// delay is what the machine has delayed requests by since a time.
+// delay is the longest delay by the machine since a time.
 func (r *run) delay(from time.Duration) (longest time.Duration) {
 	r.h.mu.Lock()
 	defer r.h.mu.Unlock()
@@ -104,7 +105,8 @@ func (r *run) delay(from time.Duration) (longest time.Duration) {
 	return longest
 }
 
-// calm waits until all has been well for a while, and returns how long it was not, from a time on.
+// calm waits until all requests succeed for a while, and returns how long after the given time the
+// last failure was.
 func (r *run) calm(from time.Duration) (mended time.Duration) {
 	r.t.Helper()
 	pause := harness.Lasting(700*time.Millisecond, 300*time.Millisecond)
@@ -128,25 +130,25 @@ func (r *run) calm(from time.Duration) (mended time.Duration) {
 				r.t.Logf("proxy %d, since %v: %d answers, the first at %v, 503s: %d, the last at %v; its log ends with:\n%s", proxy, from,
 					c.ok, c.firstOK, c.unavailable, c.lastUnavailable, log[max(0, len(log)-4000):])
 			}
-			r.t.Fatal("the proxies do not get well again")
+			r.t.Fatal("the proxies do not recover")
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
 }
 
-// finish ends the work, reads all sessions, and reports what the checker says.
+// finish ends the work, reads all sessions, and reports the checker's result.
 func (r *run) finish(rules rules) *report {
 	r.t.Helper()
 	r.crowd.end()
 	r.release()
 	worked := r.h.now()
 	rules.patience = storeTimeout
-	time.Sleep(storeTimeout + 100*time.Millisecond) // the grace of what was regenerated is over then
+	time.Sleep(storeTimeout + 100*time.Millisecond) // the grace of regenerated sessions is over then
 	r.crowd.readAll()
 	found := check(r.h, rules)
 	for i, problem := range found.problems {
 		if i == 20 {
-			r.t.Errorf("and %d problems more", len(found.problems)-i)
+			r.t.Errorf("and %d more problems", len(found.problems)-i)
 			break
 		}
 		r.t.Error(problem)
@@ -160,14 +162,14 @@ func (r *run) finish(rules rules) *report {
 	}
 	r.t.Logf("%v; %d requests %v, 503s: %d, conflicts with the other proxy: %d and %d", worked.Round(100*time.Millisecond),
 		len(r.h.ops), kindsOf, unavailable, r.conflicts(0), r.conflicts(1))
-	r.t.Logf("lost: %d changes, and %d sessions (which %d requests did not find); sessions in doubt: %d; shown after their end: %d times; "+
-		"stale: %d times; refused changes seen and gone: %d; sessions lost while they were given a new id: %d", len(found.lost), found.gone,
+	r.t.Logf("lost: %d changes and %d sessions (%d requests did not find them); doubtful sessions: %d; seen after their end: %d times; "+
+		"stale: %d times; refused changes seen and gone: %d; sessions lost during a regenerate: %d", len(found.lost), found.gone,
 		len(found.ended), found.doubtful, len(found.risen), len(found.stale), len(found.vanished), len(found.drops))
 	for name, n := range r.lostIn(found) {
-		r.t.Logf("%d of those changes were answered %s", n, name)
+		r.t.Logf("%d of those changes were confirmed %s", n, name)
 	}
 	round := func(d time.Duration) time.Duration { return d.Round(time.Millisecond) }
-	r.t.Logf("at most, load %v, commit %v; without what the machine delays, %v and %v", round(found.load), round(found.commit),
+	r.t.Logf("longest load %v, commit %v; without the machine's delay %v and %v", round(found.load), round(found.commit),
 		round(found.netLoad), round(found.netCommit))
 	if r.conflicts(0)+r.conflicts(1) == 0 {
 		r.t.Error("the changes of the two proxies never met")
@@ -175,7 +177,7 @@ func (r *run) finish(rules rules) *report {
 	return found
 }
 
-// lostIn counts the lost changes by the fault in which they were answered.
+// lostIn counts the lost changes by the fault in which they were confirmed.
 func (r *run) lostIn(found *report) map[string]int {
 	lost := make(map[string]int)
 	for _, n := range found.lost {
@@ -186,7 +188,7 @@ func (r *run) lostIn(found *report) map[string]int {
 
 var conflictLine = regexp.MustCompile(`(?m)^caddy_session_commits_total\{outcome="conflict_retried"\} (\S+)`)
 
-// conflicts is how many changes a proxy made onto what the other had saved meanwhile.
+// conflicts returns how many changes of a proxy had to be merged with the other's.
 func (r *run) conflicts(proxy int) int {
 	r.t.Helper()
 	resp, err := http.Get("http://" + r.proxies[proxy].Admin + "/metrics")

@@ -6,8 +6,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// TestSentinel has other servers take the master's place. What the master had answered, and not sent to them yet,
-// is lost: it is counted. With wait_replicas nothing may be.
+// TestSentinel replaces the master. What it confirmed before its replicas had it is lost, and
+// counted. With wait_replicas, nothing may be lost.
 func TestSentinel(t *testing.T) {
 	t.Parallel()
 	s := redistest.StartSentinel(t, redistest.Options{AOF: true})
@@ -20,7 +20,7 @@ func TestSentinel(t *testing.T) {
 		r.fault("failover", func() {
 			master := s.Master()
 			if s.Failover() == master {
-				r.t.Error("the master is the same")
+				r.t.Error("the master has not changed")
 			}
 			s.WaitOK()
 		})
@@ -46,9 +46,9 @@ func TestSentinel(t *testing.T) {
 		pause(r)
 		r.finish(rules{outdated: true})
 	})
-	// A failover that an operator asks for while the old master is well needs both replicas: between the moment when one of
-	// them takes over and the moment when the old master learns of it, the old one still answers, and
-	// the other one still confirms.
+	// A failover that an operator starts while the old master is healthy needs both replicas:
+	// between the promotion of one and the moment when the old master learns of it, the old one
+	// still answers and the other one still acknowledges.
 	t.Run("wait_replicas 2", func(t *testing.T) {
 		r := startRun(t, store+" wait_replicas 2\n")
 		failover(r)

@@ -7,13 +7,14 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// pausedFor is how long a server is stopped.
+// pausedFor is how long a server is paused.
 const pausedFor = 3 * time.Second
 
-// pass lets time pass in which something is wrong.
+// pass waits while a fault lasts.
 func (r *run) pass(d time.Duration) { time.Sleep(d) }
 
-// TestOneServer is one server that has on disk what it answers. It must lose nothing.
+// TestOneServer runs one server that syncs every write to disk before it answers. It must lose
+// nothing.
 func TestOneServer(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t, redistest.Options{AOF: true, Config: []string{"maxmemory-policy noeviction"}})
@@ -26,7 +27,8 @@ func TestOneServer(t *testing.T) {
 		r.fillMemory(s)
 		r.finish(rules{})
 	})
-	// What one proxy has copied may be a second older than what the other has written. Its own clients must not see that.
+	// A proxy's copy may be a second older than the other proxy's writes, but not older than its
+	// own clients' writes.
 	t.Run("near cache", func(t *testing.T) {
 		r := startRun(t, "store redis "+s.Addr()+" {\n near_cache")
 		r.killClients(s)
@@ -35,5 +37,5 @@ func TestOneServer(t *testing.T) {
 	})
 }
 
-// maxStaleness is what near_cache promises.
+// maxStaleness is the guarantee of near_cache.
 const maxStaleness = time.Second

@@ -1,5 +1,5 @@
-// Package faulty is a session store in memory that fails when a test says so. Files in a folder
-// tell it what to do: see [Control].
+// Package faulty is a session store in memory that fails when a test wants it to. Files in a folder
+// control it: see [Control].
 package faulty
 
 import (
@@ -22,7 +22,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module is store faulty <dir>.
+// Module is the store faulty <dir>.
 type Module struct {
 	Dir string `json:"dir,omitempty"`
 }
@@ -56,21 +56,21 @@ const (
 	Touch  = "touch"
 )
 
-// What an operation can be told to do.
+// The orders for an operation.
 const (
 	Fail    = "fail"    // return an error at once
-	Hang    = "hang"    // wait until the context ends
-	Wait    = "wait"    // wait until the order is withdrawn, then go on
-	Damaged = "damaged" // only for Get: return a record that cannot be read
-	Lost    = "lost"    // do it, and return an error all the same
+	Hang    = "hang"    // wait until the context ends, then fail
+	Wait    = "wait"    // wait until the order is withdrawn, then continue
+	Damaged = "damaged" // Get only: return a record that cannot be read
+	Lost    = "lost"    // do it, then return an error
 )
 
-// Control is a folder by which a test controls a store in another process.
+// Control is the folder by which a test controls a store in another process.
 type Control string
 
 func (c Control) order(op string) string { return filepath.Join(string(c), op+".order") }
 
-// Tell orders what an operation does from now on; an empty order withdraws the last.
+// Tell sets the order for an operation; "" withdraws it.
 func (c Control) Tell(op, order string) error {
 	if order == "" {
 		return os.Remove(c.order(op))
@@ -82,7 +82,7 @@ func (c Control) Tell(op, order string) error {
 	return os.Rename(temp, c.order(op))
 }
 
-// Calls returns the operations that were begun, in their order.
+// Calls returns all operations so far, in order.
 func (c Control) Calls() []string {
 	text, _ := os.ReadFile(filepath.Join(string(c), "calls"))
 	return strings.Fields(string(text))
@@ -96,7 +96,7 @@ type store struct {
 
 var errFaulty = errors.New("told to fail")
 
-// obey notes the call and does what was ordered.
+// obey records the call and follows the order.
 func (s *store) obey(ctx context.Context, op string) (order string, err error) {
 	s.mu.Lock()
 	f, err := os.OpenFile(filepath.Join(string(s.control), "calls"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)

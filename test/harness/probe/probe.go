@@ -1,4 +1,4 @@
-// Package probe is a handler that logs in which way a response is written through it.
+// Package probe is a handler that logs how a response is written through it.
 package probe
 
 import (

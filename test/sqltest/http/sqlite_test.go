@@ -1,4 +1,4 @@
-// Package http_test tests an SQL store from outside: real requests through a real Caddy.
+// Package http_test tests an SQL store with real requests through a real Caddy.
 package http_test
 
 import (
@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { harness.MainOf(m, "./test/sqltest/cmd/caddy") }
 
-// get asks the echo backend for a change, and returns what the backend was told.
+// get sends a change through the echo backend and returns the headers that the backend got.
 func get(client *http.Client, base, update string) (string, error) {
 	resp, err := client.Get(base + "/?X-Session-Update=" + url.QueryEscape(update))
 	if err != nil {
@@ -32,13 +32,14 @@ func get(client *http.Client, base, update string) (string, error) {
 	return string(body), err
 }
 
-// TestSQLite changes a session from many requests at once, has Caddy killed, and finds all of it in the file.
+// TestSQLite changes a session with concurrent requests, kills Caddy, and finds all changes in the
+// file.
 func TestSQLite(t *testing.T) {
 	site := fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tsecret 0123456789abcdef-a-secret\n\t\tstore_timeout 10s\n"+
 		"\t\tstore sql sqlite $DIR/sessions.db {\n\t\t\tcreate_table on\n\t\t}\n\t}\n\treverse_proxy %s\n}\n", harness.Backend(t, harness.Echo))
 	caddy := harness.Start(t, site)
 	if _, err := os.Stat(filepath.Join(caddy.Dir, "sessions.db")); err == nil {
-		t.Error("there is a file before there is a session")
+		t.Error("the file exists before the first session")
 	}
 	client := harness.Client(t)
 	if _, err := get(client, caddy.URL, `{"first":1}`); err != nil {
@@ -75,7 +76,8 @@ func TestSQLite(t *testing.T) {
 	}
 }
 
-// TestSQLLogsToThePresentLog is the test of that name in test/faults, for the store that is not built in there.
+// TestSQLLogsToThePresentLog is the test of the same name in test/faults, for a store that is not
+// built in there.
 func TestSQLLogsToThePresentLog(t *testing.T) {
 	const says = "the database is out of reach"
 	config := func(log string) string {
@@ -100,10 +102,10 @@ func TestSQLLogsToThePresentLog(t *testing.T) {
 	for end := time.Now().Add(10 * time.Second); !logged("two.log"); time.Sleep(20 * time.Millisecond) {
 		_, _ = get(client, caddy.URL, `{"more":1}`)
 		if time.Now().After(end) {
-			t.Fatal("the present log has nothing")
+			t.Fatal("the present log lacks the warning")
 		}
 	}
 	if logged("one.log") {
-		t.Error("the former log has it")
+		t.Error("the former log has the warning")
 	}
 }

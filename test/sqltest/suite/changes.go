@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// change sets a field.
+// change sets a field of a session.
 func change(t testing.TB, text string) *sessionstore.Change {
 	edit, err := sessionstore.ParseEdit(text)
 	if err != nil {
@@ -19,7 +19,7 @@ func change(t testing.TB, text string) *sessionstore.Change {
 	return &sessionstore.Change{Edits: []sessionstore.Edit{edit}}
 }
 
-// changeThrough makes a session and changes n of its fields at the same time, through one manager and the other.
+// changeThrough creates a session and changes n fields concurrently, through two managers.
 func changeThrough(t testing.TB, ctx context.Context, managers []*sessionstore.Manager, n int) {
 	t.Helper()
 	here := sessionstore.Scope{}

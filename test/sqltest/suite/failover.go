@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/sqltest"
 )
 
-// Failover has a database become read-only without dropping its connections, while new ones lead to another. Demote makes the first
-// read-only, DSNAt names the database at an address, for a user whom that binds.
+// Failover makes a database read-only without closing its connections, while new ones go to
+// another. demote makes the first one read-only; DSNAt is for a user whom that affects.
 func Failover(t *testing.T, d *sql.Driver, first, second *sqltest.Server, dsnAt func(addr string) string, demote func()) {
 	ctx := t.Context()
 	open := func(addr string) *sql.Store {
@@ -34,11 +34,12 @@ func Failover(t *testing.T, d *sql.Driver, first, second *sqltest.Server, dsnAt 
 	s, waits := open(p.Addr), open(late.Addr)
 	demote()
 
-	// New connections lead elsewhere: no change fails.
+	// New connections go to the second server: no change fails.
 	p.Lead(second.Addr())
 	changes(t, s)
 
-	// They still lead to the server that may only be read: changes fail without waiting, and do not connect anew each time.
+	// New connections still go to the read-only server: changes fail at once, without a new
+	// connection each time.
 	before, start := late.Accepted(), time.Now()
 	for i := range 50 {
 		_, err := waits.CompareAndSet(ctx, fmt.Sprint("k", i), nil, []byte("v"), time.Hour)
@@ -48,23 +49,23 @@ func Failover(t *testing.T, d *sql.Driver, first, second *sqltest.Server, dsnAt 
 		want(t, waits, "nothing", "")
 	}
 	took, made := time.Since(start), late.Accepted()-before
-	t.Logf("50 changes that fail took %v and %d connections", took, made)
+	t.Logf("50 failing changes took %v and %d connections", took, made)
 	if made > 2*(1+int(took/time.Second)) {
-		t.Errorf("50 changes that fail took %v and %d connections", took, made)
+		t.Errorf("50 failing changes took %v and %d connections", took, made)
 	}
 	late.Lead(second.Addr())
 	for end := time.Now().Add(patience); save(t, waits, "late", "v", time.Hour) != nil; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("it has not recovered")
+			t.Fatal("the store has not recovered")
 		}
 	}
 	changes(t, waits)
 }
 
-// connections is how many a store has.
+// connections is the size of a store's pool.
 const connections = 8
 
-// warm makes all connections of a store.
+// warm opens all connections of a store.
 func warm(t *testing.T, s *sql.Store) {
 	var all sync.WaitGroup
 	for i := range 4 * connections {
@@ -73,7 +74,7 @@ func warm(t *testing.T, s *sql.Store) {
 	all.Wait()
 }
 
-// changes all succeed.
+// changes makes changes that must all succeed.
 func changes(t *testing.T, s *sql.Store) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -91,7 +92,7 @@ func changes(t *testing.T, s *sql.Store) {
 	all.Wait()
 }
 
-// balancer has a load balancer without servers, which accepts, and hangs up.
+// balancer is a load balancer without servers, which accepts connections and closes them.
 func (db *database) balancer(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

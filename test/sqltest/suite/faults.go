@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/sqltest"
 )
 
-// wrongPassword is told to the operator without the password.
+// wrongPassword checks that the operator is told, without the password.
 func (db *database) wrongPassword(t *testing.T) {
 	var told atomic.Value
 	dsn := strings.Replace(db.dsn, sqltest.Password, "wrong-one-to-find", 1)
@@ -29,12 +29,12 @@ func (db *database) wrongPassword(t *testing.T) {
 		}
 		discreet(t, err.Error())
 		if told.Load() == nil && !strings.Contains(err.Error(), sqltest.User) {
-			t.Errorf("it does not say why: %v", err)
+			t.Errorf("the error does not say why: %v", err)
 		}
 		t.Log(err)
 	}
 	if told.Load() == nil {
-		t.Fatal("nothing was told")
+		t.Fatal("OnState was not called")
 	}
 	discreet(t, told.Load().(string))
 	t.Log(told.Load())
@@ -45,7 +45,7 @@ func (db *database) wrongPassword(t *testing.T) {
 	}
 }
 
-// lostAnswers has a statement executed whose answer does not come.
+// lostAnswers executes statements whose answer is lost.
 func (db *database) lostAnswers(t *testing.T) {
 	p := sqltest.StartProxy(t, db.server.Addr())
 	s := db.openAt(t, db.server.DSNAt(p.Addr), patient(sql.Options{CreateTable: true, KeyPrefix: "lost:", PoolSize: 1}))
@@ -59,7 +59,7 @@ func (db *database) lostAnswers(t *testing.T) {
 		_, err := s.CompareAndSet(ctx, key, old, []byte(value), time.Hour)
 		return err
 	}
-	// The statements are prepared, so that each is sent in one piece.
+	// Prepare the statements, so that each is sent in one packet.
 	for _, key := range []string{"warm1", "warm2"} {
 		if err := errors.Join(set(s, key, nil, "a"), set(s, key, []byte("a"), "b")); err != nil {
 			t.Fatal(err)
@@ -79,7 +79,7 @@ func (db *database) lostAnswers(t *testing.T) {
 	}
 	want(t, s, "k", "saved-once")
 
-	// Another has saved since: nobody can know whose change is in there.
+	// Another process saved over it: nobody knows whether our change was included.
 	p.Lose(holds("saved-and-gone"), func() {
 		if err := set(other, "k", []byte("saved-and-gone"), "another"); err != nil {
 			t.Error(err)
@@ -90,7 +90,7 @@ func (db *database) lostAnswers(t *testing.T) {
 	}
 	want(t, s, "k", "another")
 
-	// So with one that was created and deleted since.
+	// Likewise for a record that was created and then deleted.
 	p.Lose(holds("created-and-gone"), func() {
 		if _, err := other.CompareAndDelete(ctx, "new", []byte("created-and-gone")); err != nil {
 			t.Error(err)
@@ -103,22 +103,22 @@ func (db *database) lostAnswers(t *testing.T) {
 		t.Errorf("a creation that was undone: %v", err)
 	}
 
-	p.Lose(holds("another"), nil) // what it expects
+	p.Lose(holds("another"), nil) // the expected value
 	if _, err := s.CompareAndDelete(ctx, "k", []byte("another")); err != nil {
 		t.Error("deleting: ", err)
 	}
 	want(t, s, "k", "")
 	if n := p.Lost(); n != 5 {
-		t.Errorf("%d answers were lost", n)
+		t.Errorf("%d answers lost", n)
 	}
 
-	// A conflict that is answered is none the less one, after other answers were lost.
+	// A conflict that is answered stays a conflict after earlier answers were lost.
 	if err := set(s, "new", []byte("no"), "x"); !errors.Is(err, sessionstore.ErrConflict) {
 		t.Error(err)
 	}
 }
 
-// brokenConnections has the server end them while they are not used.
+// brokenConnections closes idle connections.
 func (db *database) brokenConnections(t *testing.T) {
 	p := sqltest.StartProxy(t, db.server.Addr())
 	s := db.openAt(t, db.server.DSNAt(p.Addr), patient(sql.Options{CreateTable: true, KeyPrefix: "broken:"}))
@@ -137,7 +137,7 @@ func (db *database) brokenConnections(t *testing.T) {
 	}
 }
 
-// killed has a server killed again and again under changes: what was answered is there.
+// killed kills a server again and again during changes: every confirmed change is kept.
 func (db *database) killed(t *testing.T) {
 	s := db.use(t, sql.Options{CreateTable: true, KeyPrefix: "killed:"})
 	const workers = 4
@@ -173,7 +173,7 @@ func (db *database) killed(t *testing.T) {
 	var before [workers]int64
 	for range 2 {
 		time.Sleep(300 * time.Millisecond)
-		for w := range workers { // each has changed something since the last time
+		for w := range workers { // each worker has made a change since the last kill
 			for end := time.Now().Add(patience); answered[w].Load() == before[w] && time.Now().Before(end); {
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -189,7 +189,7 @@ func (db *database) killed(t *testing.T) {
 			var n int64
 			e, err := other.Get(t.Context(), key)
 			if _, scanErr := fmt.Sscanf(string(e.Value), key+" is %d", &n); err != nil || scanErr != nil || n < before[w] {
-				t.Errorf("there is %q, %v, after %d was answered", e.Value, err, before[w])
+				t.Errorf("got %q, %v after %d was confirmed", e.Value, err, before[w])
 			}
 		}
 	}
@@ -199,11 +199,11 @@ func (db *database) killed(t *testing.T) {
 	close(stop)
 	all.Wait()
 	if answered[0].Load() == last {
-		t.Error("it has not recovered")
+		t.Error("the store has not recovered")
 	}
 }
 
-// hanging has a server that says nothing: after a few timeouts, nobody waits.
+// hanging pauses a server: after a few timeouts, requests fail at once.
 func (db *database) hanging(t *testing.T) {
 	var states atomic.Int64
 	s := db.use(t, sql.Options{CreateTable: true, Timeout: 150 * time.Millisecond, DialTimeout: 150 * time.Millisecond, OnState: func(string, error) { states.Add(1) }})
@@ -220,11 +220,11 @@ func (db *database) hanging(t *testing.T) {
 	db.server.Resume()
 	db.back(t, s)
 	if n := states.Load(); n != 2 {
-		t.Errorf("the state has changed %d times", n)
+		t.Errorf("the state changed %d times", n)
 	}
 }
 
-// dead has a server that is not there.
+// dead stops a server.
 func (db *database) dead(t *testing.T) {
 	var states atomic.Int64
 	s := db.use(t, sql.Options{CreateTable: true, OnState: func(_ string, err error) {
@@ -249,11 +249,11 @@ func (db *database) dead(t *testing.T) {
 	db.back(t, s)
 	db.back(t, fresh)
 	if n := states.Load(); n != 2 {
-		t.Errorf("the state has changed %d times", n)
+		t.Errorf("the state changed %d times", n)
 	}
 }
 
-// cheap checks that a database that is out of reach costs next to nothing.
+// cheap checks that requests to an unavailable database fail fast.
 func (db *database) cheap(t *testing.T, s *sql.Store) {
 	t.Helper()
 	const n = 1000
@@ -268,7 +268,7 @@ func (db *database) cheap(t *testing.T, s *sql.Store) {
 	each := time.Since(start) / n
 	t.Logf("%v each", each)
 	if each > 2*time.Millisecond {
-		t.Errorf("out of reach costs %v", each)
+		t.Errorf("each failing request took %v", each)
 	}
 }
 
@@ -282,7 +282,7 @@ func (db *database) back(t *testing.T, s *sql.Store) {
 			return
 		}
 		if time.Since(start) > 5*time.Second {
-			t.Fatalf("it is not back: %v", err)
+			t.Fatalf("not back: %v", err)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

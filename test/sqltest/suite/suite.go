@@ -1,4 +1,4 @@
-// Package suite is what the stores of all SQL databases must do beyond the suite of all stores.
+// Package suite tests what the SQL stores must do beyond the suite of all stores.
 package suite
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/sqltest"
 )
 
-// database is what the tests of all databases work with.
+// database is the database under test.
 type database struct {
 	driver *sql.Driver
 	dsn    string
@@ -22,12 +22,12 @@ type database struct {
 	// server is nil for SQLite.
 	server *sqltest.Server
 
-	// admin is a client without a store.
+	// admin is a client that does not use a store.
 	admin *stdsql.DB
 }
 
-// Run runs all tests of a database. The server is nil for SQLite, where the dsn is a path. The database's driver of database/sql
-// is registered as name.
+// Run runs all tests of a database. server is nil for SQLite, where the dsn is a path. name is the
+// database's driver in database/sql.
 func Run(t *testing.T, d *sql.Driver, name, dsn string, server *sqltest.Server) {
 	newDatabase(t, d, name, dsn, server).test(t)
 }
@@ -45,19 +45,19 @@ func newDatabase(t testing.TB, d *sql.Driver, name, dsn string, server *sqltest.
 	return &database{d, dsn, server, admin}
 }
 
-// test runs all tests of a database. Those that kill it come last.
+// test runs all tests. Those that kill the server come last.
 func (db *database) test(t *testing.T) {
 	t.Run("together", func(t *testing.T) {
 		t.Run("suite", func(t *testing.T) { t.Parallel(); db.suite(t) })
 		for name, test := range map[string]func(*testing.T){
-			"tables":            db.tables,
-			"table names":       db.tableNames,
-			"made by many":      db.madeByMany,
-			"made anew":         db.madeAnew,
-			"sweeping":          db.sweeping,
-			"fifty keys":        db.fiftyKeys,
-			"records by others": db.wholeValues,
-			"create or expire":  db.createAgainstCreate,
+			"tables":              db.tables,
+			"table names":         db.tableNames,
+			"concurrent creation": db.madeByMany,
+			"dropped table":       db.madeAnew,
+			"sweeping":            db.sweeping,
+			"fifty keys":          db.fiftyKeys,
+			"whole values":        db.wholeValues,
+			"create or expire":    db.createAgainstCreate,
 		} {
 			t.Run(name, func(t *testing.T) { t.Parallel(); test(t) })
 		}
@@ -75,10 +75,10 @@ func (db *database) test(t *testing.T) {
 	}
 }
 
-// last numbers the stores: each has keys of its own.
+// last numbers the stores: each has its own keys.
 var last atomic.Int64
 
-// suite runs the store suite. All stores share a table, and each has a prefix of its own.
+// suite runs the store suite. All stores share a table; each has its own prefix.
 func (db *database) suite(t *testing.T) {
 	open := func(t *testing.T, prefix string) sessionstore.Store {
 		return &store{db.open(t, patient(sql.Options{CreateTable: true, KeyPrefix: prefix, PoolSize: 4})), prefix}
@@ -98,16 +98,16 @@ type store struct {
 	prefix string
 }
 
-// patience is what a busy machine may take for what is not about time.
+// patience is a timeout for operations that are not about time, on a busy machine.
 const patience = 10 * time.Second
 
-// patient are options with such timeouts.
+// patient returns options with such timeouts.
 func patient(o sql.Options) sql.Options {
 	o.DialTimeout, o.Timeout = patience, patience
 	return o
 }
 
-// open opens a store; whoever asks closes it.
+// open opens a store; the caller closes it.
 func (db *database) open(t testing.TB, opts sql.Options) *sql.Store {
 	t.Helper()
 	return db.openAt(t, db.dsn, opts)
@@ -122,7 +122,7 @@ func (db *database) openAt(t testing.TB, dsn string, opts sql.Options) *sql.Stor
 	return s
 }
 
-// use opens a store until the end of the test.
+// use opens a store until the test ends.
 func (db *database) use(t testing.TB, opts sql.Options) *sql.Store {
 	t.Helper()
 	s := db.open(t, opts)
@@ -130,7 +130,7 @@ func (db *database) use(t testing.TB, opts sql.Options) *sql.Store {
 	return s
 }
 
-// exec runs a statement as a client that knows nothing of stores.
+// exec runs a statement without a store.
 func (db *database) exec(t testing.TB, text string) {
 	t.Helper()
 	if _, err := db.admin.ExecContext(t.Context(), text); err != nil {
@@ -138,7 +138,7 @@ func (db *database) exec(t testing.TB, text string) {
 	}
 }
 
-// count returns how many rows are in a table, expired or not.
+// count returns the number of rows in a table, including expired ones.
 func (db *database) count(t testing.TB, table string) (n int) {
 	t.Helper()
 	if err := db.admin.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {

@@ -18,16 +18,16 @@ func save(t testing.TB, s sessionstore.Store, key, value string, ttl time.Durati
 	return err
 }
 
-// want checks a record; the empty string stands for none.
+// want checks a record; "" means that there must be none.
 func want(t testing.TB, s sessionstore.Store, key, value string) {
 	t.Helper()
 	e, err := s.Get(t.Context(), key)
 	if err != nil || string(e.Value) != value {
-		t.Errorf("there is %q, %v; want %q", e.Value, err, value)
+		t.Errorf("got %q, %v; want %q", e.Value, err, value)
 	}
 }
 
-// The types of columns, as the database calls them.
+// The database's names of column types.
 func (db *database) types() (key, value, expires string) {
 	switch db.driver.Name {
 	case "postgres":
@@ -39,7 +39,7 @@ func (db *database) types() (key, value, expires string) {
 	}
 }
 
-// tables are such as are there already.
+// tables uses existing tables.
 func (db *database) tables(t *testing.T) {
 	key, value, expires := db.types()
 	quoted := "\"key\""
@@ -75,12 +75,12 @@ func (db *database) tables(t *testing.T) {
 		}
 		t.Logf("%s: %v", test.name, err)
 		if test.columns != "" && db.count(t, table) != 0 {
-			t.Errorf("%s: something was written", test.name)
+			t.Errorf("%s: a row was written", test.name)
 		}
 	}
 }
 
-// tableNames are no way to inject anything.
+// tableNames checks that table names cannot inject SQL.
 func (db *database) tableNames(t *testing.T) {
 	for _, name := range []string{
 		"a b", "a;b", `a"b`, "a`b", "a'b", "1a", "é", "a.b.c", ".a", "a.", "a--", "a\x00", strings.Repeat("a", 56), "{key}", "?", "$1",
@@ -98,7 +98,7 @@ func (db *database) tableNames(t *testing.T) {
 	}
 	if db.server == nil {
 		if sql.Check(db.driver, db.dsn, sql.Options{Table: "main.a"}) == nil {
-			t.Error("SQLite has no schemas")
+			t.Error("a schema is accepted, SQLite has none")
 		}
 		return
 	}
@@ -113,7 +113,7 @@ func (db *database) tableNames(t *testing.T) {
 	}
 }
 
-// madeByMany has many processes miss the table at the same time.
+// madeByMany has many processes create the missing table at the same time.
 func (db *database) madeByMany(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
@@ -127,7 +127,7 @@ func (db *database) madeByMany(t *testing.T) {
 	all.Wait()
 }
 
-// madeAnew has somebody drop the table.
+// madeAnew drops the table.
 func (db *database) madeAnew(t *testing.T) {
 	s := db.use(t, patient(sql.Options{Table: "anew", CreateTable: true}))
 	for range 2 {
@@ -135,14 +135,14 @@ func (db *database) madeAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 		db.exec(t, "DROP TABLE anew")
-		for range 2 { // the first finds out
+		for range 2 { // the first one notices
 			_, _ = s.Get(t.Context(), "k")
 		}
 	}
 	want(t, s, "k", "")
 }
 
-// wholeValues compares values that begin as ours, and are others.
+// wholeValues compares values that only begin the same.
 func (db *database) wholeValues(t *testing.T) {
 	s := db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "whole:"}))
 	ctx := t.Context()
@@ -152,7 +152,7 @@ func (db *database) wholeValues(t *testing.T) {
 	if err := save(t, s, "k", string(record(1, "data")), time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	// The version decides, so that what has been written need not be sent again.
+	// The version decides, so that the old value need not be sent again.
 	if _, err := s.CompareAndSet(ctx, "k", record(1, "other data"), record(2, "data"), time.Hour); err != nil {
 		t.Error(err)
 	}
@@ -160,7 +160,7 @@ func (db *database) wholeValues(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := s.CompareAndSet(ctx, "k", record(2, "")[:17], record(3, "data"), time.Hour); !errors.Is(err, sessionstore.ErrConflict) {
-		t.Error("a version alone was taken for a record: ", err)
+		t.Error("a version alone was accepted as the record: ", err)
 	}
 	want(t, s, "k", string(record(2, "data")))
 }

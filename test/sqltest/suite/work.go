@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
-// sweeping deletes what has expired, and nothing else.
+// sweeping deletes expired records and no others.
 func (db *database) sweeping(t *testing.T) {
 	var stores []*sql.Store
 	for range 2 {
@@ -37,13 +37,13 @@ func (db *database) sweeping(t *testing.T) {
 	all.Wait()
 	for end := time.Now().Add(10 * time.Second); db.count(t, "swept") != n/50; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("there are %d rows", db.count(t, "swept"))
+			t.Fatalf("got %d rows", db.count(t, "swept"))
 		}
 	}
 	want(t, stores[0], "k50", "v")
 }
 
-// fiftyKeys has changes that set different keys meet in two processes.
+// fiftyKeys sets different keys from two processes at the same time.
 func (db *database) fiftyKeys(t *testing.T) {
 	ctx := t.Context()
 	var managers []*sessionstore.Manager
@@ -54,7 +54,7 @@ func (db *database) fiftyKeys(t *testing.T) {
 	changeThrough(t, ctx, managers, 50)
 }
 
-// createAgainstCreate has many create records under keys whose records expire under way.
+// createAgainstCreate creates records concurrently under keys whose records expire meanwhile.
 func (db *database) createAgainstCreate(t *testing.T) {
 	s, other := db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "expire:"})), db.use(t, patient(sql.Options{CreateTable: true, KeyPrefix: "expire:", SweepInterval: 20 * time.Millisecond}))
 	const ttl = 20 * time.Millisecond
@@ -83,12 +83,12 @@ func (db *database) createAgainstCreate(t *testing.T) {
 	}
 }
 
-// discreet checks that an error, or a log, tells no secret.
+// discreet checks that an error or a log contains no secret.
 func discreet(t testing.TB, text string, secrets ...string) {
 	t.Helper()
 	for _, secret := range append(secrets, "to-find") {
 		if strings.Contains(text, secret) {
-			t.Errorf("tells too much: %s", text)
+			t.Errorf("contains a secret: %s", text)
 		}
 	}
 }

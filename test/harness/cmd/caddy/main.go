@@ -1,5 +1,5 @@
-// Command caddy is the Caddy of those tests that make the store fail, or look at what a response
-// writer outside of the session handler sees.
+// Command caddy is the Caddy of tests that make the store fail or look at the response writer
+// outside of the session handler.
 package main
 
 import (

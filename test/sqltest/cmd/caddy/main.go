@@ -1,5 +1,5 @@
-// Command caddy is the Caddy of the tests of the SQL stores. It is one of its own, so that no other test waits for SQLite to be
-// compiled.
+// Command caddy is the Caddy of the tests of the SQL stores. It is one of its own, so that no other
+// test waits for SQLite to be compiled.
 package main
 
 import (
