@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Builds a Caddy with the session handler out of this checkout, and runs the example.
+# Builds a Caddy with the session handler from this checkout, and runs the example.
 set -euo pipefail
 
 usage() {
 	cat <<'END'
 Usage:
   ./xcaddy.sh build [options]   build bin/caddy
-  ./xcaddy.sh run   [options]   build it and run Caddyfile.example
+  ./xcaddy.sh run   [options]   build it, and run Caddyfile.example
 
-The build has the standard Caddy, and the session handler with its usual stores and frameworks. Options:
+The build has standard Caddy and the session handler with its usual stores and frameworks. Options:
 
-  --with <package>  add an opt-in package of this checkout, or any other Caddy
-                    module (<package>@<version>); may be repeated
+  --with <package>  add an opt-in package of this checkout, or another Caddy module
+                    (<package>@<version>); may be repeated
   --all             add all opt-in packages of this checkout
-  --verbose         show what xcaddy and go do
+  --verbose         show the output of xcaddy and go
 END
 }
 
@@ -27,15 +27,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 check_go() {
 	local wanted have
 	wanted=$(sed -n 's/^go //p' go.mod)
-	command -v go >/dev/null || die "Go is not installed; version $wanted or newer is needed"
-	# A Go that can fetch a newer one does so here, or says why it cannot.
+	command -v go >/dev/null || die "Go is not installed: install Go $wanted or newer"
+	# A Go that can download a newer one does so here, or reports why it cannot.
 	have=$(go env GOVERSION) || die "Go $wanted or newer is needed"
 	have=${have#go}
 	[ "$(printf '%s\n' "$wanted" "${have%% *}" | sort -V | head -n 1)" = "$wanted" ] ||
-		die "Go $wanted or newer is needed; this is $have"
+		die "Go $wanted or newer is needed, not $have"
 }
 
-# opt_in lists the packages that a usual build does not have.
+# opt_in lists the packages that the usual build lacks.
 opt_in() {
 	local all always
 	all=$(go list ./caddymodule/... ./frameworks/...)
@@ -53,7 +53,7 @@ build() {
 		--all) all=true ;;
 		--verbose | -v) verbose=true ;;
 		--with)
-			[ $# -gt 1 ] || die "--with needs the path of a package"
+			[ $# -gt 1 ] || die "--with needs a package path"
 			with+="$2"$'\n'
 			shift
 			;;
@@ -69,21 +69,21 @@ build() {
 	while read -r package; do
 		case $package in
 		"") continue ;;
-		"$module"/*@*) die "$package: the packages of this checkout have no version" ;;
-		"$module"/*) go list "$package" >/dev/null 2>&1 || die "$package: there is no such package here; opt-in packages are:" "$(opt_in)" ;;
+		"$module"/*@*) die "$package: packages of this checkout have no version" ;;
+		"$module"/*) go list "$package" >/dev/null 2>&1 || die "$package: no such package in this checkout; opt-in packages are:" "$(opt_in)" ;;
 		esac
 		flags+=(--with "$package")
 	done <<<"$with"
 
 	local caddy
 	caddy=$(go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2)
-	echo "Building bin/caddy: Caddy $caddy with the session handler; the first time takes some minutes" >&2
+	echo "Building bin/caddy: Caddy $caddy with the session handler (the first time takes some minutes)" >&2
 
-	# What is in this checkout comes from here alone. Without that, go would ask the network whether the module has
-	# versions, and an answer other than "not found" ends the build.
+	# The module comes from this checkout only. Otherwise go asks the network for its versions, and any answer but
+	# "not found" ends the build.
 	local env=("GONOPROXY=$module,$(go env GONOPROXY)" "GOVCS=$module:off,$(go env GOVCS)")
 
-	# xcaddy's own build flags are those of Caddy's releases: -trimpath, no symbols, and the tags
+	# xcaddy's default build flags are those of Caddy's releases: -trimpath, no symbols, and the tags
 	# nobadger,nomysql,nopgx. XCADDY_GO_BUILD_FLAGS replaces them.
 	mkdir -p bin
 	set -- env "${env[@]}" go tool xcaddy build "$caddy" "${flags[@]}" --replace "$module=$PWD" --output bin/caddy
@@ -104,8 +104,8 @@ build)
 run)
 	shift
 	build "$@"
-	echo "See http://localhost:8080; Ctrl+C ends it" >&2
-	# exec keeps the signals Caddy's own; the trap does not run then.
+	echo "Open http://localhost:8080 (Ctrl+C stops it)" >&2
+	# With exec, Caddy gets signals itself. The trap does not run then.
 	rm -f "${log-}"
 	exec bin/caddy run --config Caddyfile.example --adapter caddyfile
 	;;

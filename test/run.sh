@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# Sets up what the tests need, on a bare Debian machine too, and runs all of them. The last line is the total.
+# Installs what the tests need, even on a bare Debian machine, and runs all tests. The last line is the total.
 set -euo pipefail
 
 usage() {
 	cat <<'END'
 Usage:
-  test/run.sh [<package>...]   set up, and run all tests, or those of the packages (./signer/...)
-  test/run.sh setup            set up only, for go test by hand
+  test/run.sh [<package>...]   set up, then run all tests or those of some packages (./signer/...)
+  test/run.sh setup            set up only, to run go test by hand
 
 Environment:
-  FUZZTIME   how long each fuzz target runs (5s); 0 leaves them out
-  CI=true    what is missing fails the tests that need it, instead of skipping them
+  FUZZTIME   how long each fuzz target runs (5s); 0 skips fuzzing
+  CI=true    tests fail, instead of being skipped, if a program that they need is missing
 END
 }
 
@@ -23,9 +23,9 @@ die() {
 	exit 1
 }
 
-# SETUP. Nothing is installed that is there already.
+# SETUP. It does not install what is there already.
 
-# programs are those that the tests start, by the names or paths that they may have, and the Debian packages that bring them.
+# programs are the programs that tests start: their possible names or paths, and their Debian packages.
 programs=(
 	"cc gcc:gcc libc6-dev" # for the race detector
 	"python3:python3"
@@ -35,10 +35,10 @@ programs=(
 	"php-cgi:php-cgi"
 	"/usr/share/adminer/adminer.php:adminer"
 	"/usr/share/dokuwiki/doku.php:dokuwiki"
-	"/usr/lib/php/*/mysqli.so:php-mysql" # one of those that Adminer can do with
+	"/usr/lib/php/*/mysqli.so:php-mysql" # one of Adminer's drivers
 	"redis-server:redis-server"
 	"memcached:memcached"
-	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql" # Debian keeps it out of PATH
+	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql" # not in PATH on Debian
 	"mariadb-install-db:mariadb-server"
 	"chromium chromium-browser google-chrome:chromium"
 	"lighttpd /usr/sbin/lighttpd:lighttpd"
@@ -58,11 +58,11 @@ have_one() {
 	return 1
 }
 
-# need_root says how to become root, for what is missing.
+# need_root finds a way to install what is missing as root.
 need_root() {
-	command -v apt-get >/dev/null || die "missing: $*" "this machine has no apt-get: install that in its own way"
+	command -v apt-get >/dev/null || die "missing: $*" "this machine has no apt-get: install them in another way"
 	[ "$(id -u)" != 0 ] || return 0
-	command -v sudo >/dev/null || die "missing: $*" "install that, or run this as root or where there is sudo"
+	command -v sudo >/dev/null || die "missing: $*" "install them, or run this script as root or with sudo"
 	root=(sudo)
 }
 root=()
@@ -73,7 +73,7 @@ apt_update() {
 }
 updated=false
 
-# start_no_services has Debian start none of the services that it installs: the tests start servers of their own.
+# start_no_services keeps Debian from starting installed services: the tests start their own servers.
 start_no_services() {
 	[ ! -e "$policy" ] || return 0
 	printf '#!/bin/sh\nexit 101\n' >"$tmp/policy"
@@ -101,7 +101,7 @@ setup_programs() {
 			packages+=("${names[@]}")
 		fi
 	done
-	# Debian splits off what python3 -m venv needs.
+	# On Debian, python3 -m venv needs a package of its own.
 	if ! python3 -c 'import ensurepip, venv' 2>/dev/null; then packages+=(python3-venv); fi
 	if [ ${#packages[@]} -gt 0 ]; then install "${packages[@]}"; fi
 }
@@ -114,20 +114,20 @@ setup_go() {
 	wanted=$(sed -n 's/^go //p' go.mod)
 	series=$(cut -d. -f1,2 <<<"$wanted")
 	if ! command -v go >/dev/null; then
-		# Debian's golang-go is older than this on most machines; backports may have the series itself.
+		# golang-go is too old on most Debian machines; backports may have the right series.
 		need_root "Go $wanted or newer"
 		apt_update
 		if apt-cache show "golang-$series-go" >/dev/null 2>&1; then
 			install "golang-$series-go"
 			PATH=/usr/lib/go-$series/bin:$PATH
 		else
-			die "Go is missing, and this Debian does not have Go $series: install Go $wanted or newer by hand, and put it into PATH"
+			die "Go is missing, and this Debian has no Go $series: install Go $wanted or newer by hand and add it to PATH"
 		fi
 	fi
-	# A Go that can fetch a newer one does so here, or says why it cannot.
+	# A Go that can download a newer one does so here, or reports why it cannot.
 	have=$(go env GOVERSION) || die "Go $wanted or newer is needed"
 	have=${have#go}
-	at_least "${have%% *}" "$wanted" || die "Go $wanted or newer is needed; this is $have"
+	at_least "${have%% *}" "$wanted" || die "Go $wanted or newer is needed, not $have"
 }
 
 # venv makes a virtual environment with the packages of a file.
@@ -142,8 +142,8 @@ venv() {
 	fi
 }
 
-# setup_python makes test/.venv with the packages of test/requirements.txt, and an environment in test/.venvs for each file in
-# test/requirements. One more, with a version of Flask-Session, is Debian's own.
+# setup_python makes test/.venv with the packages of test/requirements.txt, and an environment in test/.venvs for each file
+# in test/requirements. Another version of Flask-Session comes from Debian.
 setup_python() {
 	local file
 	venv "$PWD/test/.venv" test/requirements.txt
@@ -159,14 +159,14 @@ debian_modules="flask_session redis pymongo pylibmc memcache flask_sqlalchemy ps
 debian_python=(python3-flask-session python3-redis python3-pymongo python3-pylibmc python3-memcache python3-flask-sqlalchemy
 	python3-psycopg2 gunicorn)
 
-# setup_sources unpacks the sources of test/sources.txt, as they were published, into test/.sources.
+# setup_sources unpacks the published sources of test/sources.txt into test/.sources.
 setup_sources() {
 	local archive
 	if ! cmp -s test/sources.txt test/.sources/installed.txt; then
 		say "fetching the sources of test/sources.txt"
 		rm -rf test/.sources
 		mkdir -p test/.sources
-		# pip builds their metadata to be sure of the versions: with the flit_core of the environment, and no other.
+		# pip builds their metadata to check the versions, with the environment's flit_core.
 		test/.venv/bin/pip download --quiet --no-deps --no-build-isolation --no-binary :all: --dest "$tmp/sources" -r test/sources.txt >"$tmp/pip" 2>&1 ||
 			die "fetching sources:" "$(cat "$tmp/pip")"
 		for archive in "$tmp"/sources/*.tar.gz; do
@@ -176,7 +176,7 @@ setup_sources() {
 	fi
 }
 
-# setup_node makes test/node_modules of test/package-lock.json.
+# setup_node makes test/node_modules from test/package-lock.json.
 setup_node() {
 	if ! cmp -s test/package-lock.json test/node_modules/installed.json; then
 		say "installing the Node.js packages of test/package-lock.json"
@@ -186,10 +186,10 @@ setup_node() {
 	fi
 }
 
-# TESTS. Each step adds to these.
+# TESTS. Each step adds to these numbers.
 passed=0 failed=0 skipped=0
 
-# check runs a command that is a test of its own. What it prints is shown if it fails.
+# check runs a command that counts as one test. It shows the command's output only if it fails.
 check() {
 	local name=$1
 	shift
@@ -212,22 +212,22 @@ formatted() {
 	}
 }
 
-# go_test runs the tests and reads what go test -json says: a line for each package, and the output of what fails.
+# go_test runs the tests. It prints a line for each package, and the output of failed tests.
 go_test() {
 	local status=0 p f s
 	echo 0 1 0 >"$tmp/totals"
 	go test -race -vet=off -count=1 -json -timeout 20m "$@" 2>&1 | tee test/out/test.json | "$SESSION_TEST_PYTHON" test/totals.py "$tmp/totals" || status=$?
 	read -r p f s <"$tmp/totals"
 	if [ $((p + f + s)) = 0 ]; then say "no test ran"; fi
-	# What go test itself fails by, and no test, counts too; and so does a run of nothing.
+	# A failure of go test itself counts too, and so does a run without tests.
 	if [ $((p + f + s)) = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then f=1; fi
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
-# ferretdb runs a command of go on the module of test/ferretdb.
+# ferretdb runs a go command in the module test/ferretdb.
 ferretdb() { (cd test/ferretdb && GOFLAGS="$GOFLAGS -tags=ferretdb_no_postgresql" go "$@" .); }
 
-# fuzz_one fuzzes a target. Go now and then reports the end of the time itself as a failure: nothing was found then.
+# fuzz_one fuzzes a target. Go sometimes reports the end of the time as a failure: then nothing was found.
 fuzz_one() {
 	local out
 	if out=$(go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$FUZZTIME" -timeout 10m "$1" 2>&1); then return 0; fi
@@ -235,11 +235,11 @@ fuzz_one() {
 	! grep -q 'Failing input' <<<"$out" && grep -qx ' *context deadline exceeded' <<<"$out"
 }
 
-# fuzz runs each fuzz target for a while, without the race detector: the tests above have shown it the seeds, and it is slow.
+# fuzz runs each fuzz target for a time, without the slow race detector: the tests above have run the seeds with it.
 fuzz() {
 	local package target
 	check "listing the fuzz targets" go test -race -vet=off -list '^Fuzz' "$@"
-	# The names come before the line with the package that they are in.
+	# The names precede the line with their package.
 	awk '/^Fuzz/ { names[n++] = $1 } /^ok/ { for (i = 0; i < n; i++) print $2, names[i]; n = 0 }' "$tmp/check" >"$tmp/targets"
 	while read -r package target; do
 		check "$target, fuzzed for $FUZZTIME" fuzz_one "$package" "$target"
@@ -276,21 +276,21 @@ setup
 [ $# -gt 0 ] || set -- ./...
 mkdir -p test/out
 
-# The tags of Caddy's own releases leave out databases that nothing here uses.
+# The build tags of Caddy's releases leave out databases that nothing here uses.
 export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
 
-# How often the tests of frameworks/flask compare random sessions, for each of their rows.
+# How many random sessions the tests of frameworks/flask compare in each row.
 export SESSION_TEST_ROUNDS=${SESSION_TEST_ROUNDS:-100}
 
 check "gofmt" formatted
 check "go vet" go vet -race "$@"
 
 if [ "$*" = ./... ]; then
-	# Built once here, and not by every package that starts a Caddy.
+	# Build Caddy once, not in each package that starts it.
 	check "building Caddy" go build -race -o "$tmp/caddy" ./test/cmd/caddy
 	if [ -x "$tmp/caddy" ]; then export SESSION_TEST_CADDY=$tmp/caddy; fi
 
-	# The tests' MongoDB server is a module of its own, which ./... leaves out.
+	# The tests' MongoDB server is a separate module, which ./... does not include.
 	check "go vet of test/ferretdb" ferretdb vet
 	check "building FerretDB" ferretdb build -o "$tmp/ferretdb"
 	if [ -x "$tmp/ferretdb" ]; then export SESSION_TEST_FERRETDB=$tmp/ferretdb; fi

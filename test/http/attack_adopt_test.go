@@ -27,7 +27,8 @@ var adoptSite = newSite("www.adopt", `
 		reverse_proxy $BACKEND
 	}`)
 
-// appCookie is what an app with a secret sets, age ago, for a session with a user.
+// appCookie returns the cookie that an app with this secret set some time ago for a session with a
+// user.
 func appCookie(t *testing.T, secret, user string, age time.Duration) string {
 	t.Helper()
 	signer, err := securecookie.NewSigner(secret)
@@ -41,7 +42,7 @@ func appCookie(t *testing.T, secret, user string, age time.Duration) string {
 	return "session=" + signer.Seal(payload, time.Now().Add(-age))
 }
 
-// appSees fails the test if the app that gets a request takes the user for another.
+// appSees fails the test if the app that gets the request sees another user.
 func (r *reply) appSees(user string) *reply {
 	r.t.Helper()
 	value, named := strings.CutPrefix(r.given("Cookie"), "session=")
@@ -57,7 +58,7 @@ func (r *reply) appSees(user string) *reply {
 	return r
 }
 
-// wrongCookies are cookies of the app's session that are none of this visitor's.
+// wrongCookies are cookies of the app's session that are not this visitor's.
 func wrongCookies(t *testing.T) map[string]string {
 	t.Helper()
 	own := appCookie(t, appSecret, "mallory", 0)
@@ -68,12 +69,11 @@ func wrongCookies(t *testing.T) map[string]string {
 		"of an earlier response":  appCookie(t, appSecret, "mallory", 2*time.Minute),
 		"without its signature":   own[:strings.LastIndexByte(own, '.')],
 		"with another payload":    strings.Replace(appCookie(t, appSecret, "ada", 0), "session=e", "session=f", 1),
-		"of nothing but dots":     "session=..",
+		"dots only":               "session=..",
 	}
 }
 
-// The app takes its cookie from the client for the word of the proxy: whatever the client sends
-// under its name, the app must not get.
+// The app trusts its cookie, so it must never get one that the client sent, in any form.
 func TestAttackAdoptedCookieFromTheClient(t *testing.T) {
 	t.Parallel()
 	b := adoptSite.browser(t)
@@ -82,7 +82,7 @@ func TestAttackAdoptedCookieFromTheClient(t *testing.T) {
 	sent := wrongCookies(t)
 	stolen := appCookie(t, appSecret, "mallory", 0)
 	sent["of another user"] = stolen
-	sent["of another user, in other letters"] = strings.ToUpper(stolen[:1]) + stolen[1:]
+	sent["of another user, in upper case"] = strings.ToUpper(stolen[:1]) + stolen[1:]
 	sent["of another user, in blanks"] = " " + strings.Replace(stolen, "=", " = ", 1)
 	sent["of another user, without a name"] = "=" + stolen
 	sent["of another user, twice"] = stolen + ";" + stolen
@@ -98,9 +98,9 @@ func TestAttackAdoptedCookieFromTheClient(t *testing.T) {
 	}
 }
 
-// What does not come from the app, or not in answer to this request, is no session: nothing of the
-// response is forwarded, and nothing has changed. A cache behind the proxy that answers with the
-// cookie of another user is one way to get there.
+// A Set-Cookie that the app did not make for this response is not a session: the response is
+// refused and nothing changes. It may come from a cache behind the proxy, with another user's
+// cookie.
 func TestAttackAdoptedCookieFromElsewhere(t *testing.T) {
 	t.Parallel()
 	for name, cookie := range wrongCookies(t) {
@@ -110,20 +110,20 @@ func TestAttackAdoptedCookieFromElsewhere(t *testing.T) {
 			for _, client := range []*browser{b, b.bare()} {
 				r := client.get(ask("/", append(setCookies(cookie+"; Path=/"), "update", `{"x":1}`, "Etag", `"x"`)...)).want(http.StatusBadGateway).keeps().hides()
 				if len(r.body) > 0 || r.Header["Etag"] != nil || r.Header["Set-Cookie"] != nil {
-					t.Errorf("of a refused response, the client got %v %.100q", r.Header, r.body)
+					t.Errorf("from a refused response, the client got %v %.100q", r.Header, r.body)
 				}
 			}
 			b.look().holds(`{"user":"ada"}`).appSees("ada")
 		})
 	}
-	// An app may be slow, and its clock a little behind.
+	// An app may be slow, and its clock slightly behind.
 	b := adoptSite.browser(t)
 	b.sets("/", []string{appCookie(t, appSecret, "ada", 30*time.Second)})
 	b.look().holds(`{"user":"ada"}`)
 }
 
-// A token of Connection would have the proxy remove the cookie that it has made: the app would not
-// know the user any more.
+// A Connection token would have the proxy remove the cookie that it made, and the app would not see
+// the user.
 func TestAttackConnectionAdoptedCookie(t *testing.T) {
 	t.Parallel()
 	b := adoptSite.browser(t)
@@ -133,7 +133,7 @@ func TestAttackConnectionAdoptedCookie(t *testing.T) {
 	}
 }
 
-// Set-Cookie counts in the head of a final response only. Elsewhere it neither reaches the client
+// Only Set-Cookie in the head of a final response counts. Elsewhere it reaches neither the client
 // nor the session.
 func TestAttackAdoptedSmuggledSetCookie(t *testing.T) {
 	t.Parallel()

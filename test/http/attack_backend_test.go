@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// survives fails the test if a response of the backend's is not refused as invalid, soon and
-// without a trace.
+// survives fails the test unless the backend's response is refused as invalid, in a short time,
+// with no part forwarded.
 func survives(b *browser, h any) {
 	b.t.Helper()
 	before := b.look().given("X-Session-Data")
@@ -20,7 +20,7 @@ func survives(b *browser, h any) {
 		b.t.Errorf("status %d", r.StatusCode)
 	}
 	if len(r.body) > 0 || r.Header["Etag"] != nil {
-		b.t.Errorf("of a refused response, the client got %v %.100q", r.Header, r.body)
+		b.t.Errorf("from a refused response, the client got %v %.100q", r.Header, r.body)
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		b.t.Errorf("it took %s", took)
@@ -28,7 +28,7 @@ func survives(b *browser, h any) {
 	b.look().holds(before)
 }
 
-// manyLines makes the head of a response with a header often.
+// manyLines returns a response head with a header many times.
 func manyLines(n int, line string) string {
 	return "HTTP/1.1 200 OK\r\nEtag: \"x\"\r\n" + strings.Repeat(line+"\r\n", n) + "Content-Length: 6\r\n\r\nSECRET"
 }
@@ -77,7 +77,7 @@ func TestAttackHostileResponse(t *testing.T) {
 	}
 }
 
-// What is large but allowed is done in reasonable time.
+// Large but valid changes are applied in reasonable time.
 func TestAttackSlowChanges(t *testing.T) {
 	t.Parallel()
 	keys := make(map[string]int)
@@ -105,7 +105,7 @@ func TestAttackSlowChanges(t *testing.T) {
 	}
 }
 
-// FastCGI takes bytes in headers that HTTP does not.
+// FastCGI allows bytes in headers that HTTP does not.
 func TestAttackFastCGIBytes(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -140,7 +140,7 @@ func TestAttackFastCGIBytes(t *testing.T) {
 			b := fcgiSite.browser(t)
 			b.change("update", `{"before":1}`)
 			fcgi := b.via(fcgiHandler(func(map[string]string) string { return test.out }))
-			// A broken response may break the connection: that is for Caddy to decide.
+			// A broken response may break the connection: Caddy decides that.
 			r, err := fcgi.try(fcgi.request(http.MethodGet, "/raw", nil))
 			if err == nil {
 				if test.status != 0 && r.StatusCode != test.status {
@@ -169,7 +169,7 @@ func TestAttackFastCGIBytes(t *testing.T) {
 	}
 }
 
-// A public response with our cookie in it would give everybody one session.
+// A cacheable response with our cookie would give everybody one session.
 func TestAttackCacheableResponse(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -202,7 +202,7 @@ func TestAttackCacheableResponse(t *testing.T) {
 	check("not permanent", r)
 	check("destroyed", with("control", "destroy").expires())
 
-	// Without our cookie, it is the backend's business, but for Vary.
+	// Without our cookie only Vary changes.
 	r = with().keeps()
 	if got := r.Header["Cache-Control"]; len(got) != 2 || r.Header["Cdn-Cache-Control"] == nil || r.Header["Surrogate-Control"] == nil {
 		t.Errorf("without a cookie: %v", r.Header)
@@ -216,8 +216,8 @@ func TestAttackCacheableResponse(t *testing.T) {
 	}
 }
 
-// What header adds when the response begins is applied by whichever directive stands inside:
-// session must be the outer one.
+// A header that is set when the response begins is set by the inner handler first: session must be
+// the outer one.
 func TestNoStoreAndADeferredHeader(t *testing.T) {
 	t.Parallel()
 	for s, want := range map[*site]string{deferredOutside: "public, max-age=60", deferredInside: "no-store"} {

@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-session/caddy-session/signer"
 )
 
-// sign signs as the handler does with a key.
+// sign signs as the handler does with this key.
 func sign(t *testing.T, key, salt, value string) string {
 	t.Helper()
 	s, err := signer.New(signer.Options{Keys: [][]byte{[]byte(key)}, Salt: salt})
@@ -17,10 +17,10 @@ func sign(t *testing.T, key, salt, value string) string {
 	return s.Sign(value)
 }
 
-// unknownID has the form of an id, and no store knows it.
+// unknownID is a well-formed id that no store knows.
 var unknownID = strings.Repeat("A", 43)
 
-// anonymous fails the test if a Cookie header leads to a session, or brings a cookie.
+// anonymous fails the test if a Cookie header leads to a session, or if the response sets a cookie.
 func anonymous(b *browser, cookie string) {
 	b.t.Helper()
 	b.holding(cookie).look().holds("{}").keeps()
@@ -85,7 +85,7 @@ func TestAttackForgedCookie(t *testing.T) {
 			t.Parallel()
 			b := plain.browser(t)
 			anonymous(b, "caddy_session="+value)
-			// What it does not lead to it cannot change or end, and is not adopted.
+			// It cannot change or end the session either, and the id is not adopted.
 			if c := b.holding("caddy_session="+value).change("update", `{"x":1}`).issues(); strings.HasPrefix(value, strings.Split(c.Value, ".")[0]) {
 				t.Error("the id was adopted")
 			}
@@ -107,7 +107,7 @@ func TestAttackReplayedCookie(t *testing.T) {
 	second := b.cookies()
 	eventually(t, "the old id is unknown", func() bool { return !b.holding(first).look().info().exists })
 	anonymous(b, first)
-	b.holding(first).change("control", "destroy").expires() // of what is gone
+	b.holding(first).change("control", "destroy").expires() // a session that has ended
 	b.look().holds(`{"a":1}`)
 	b.change("control", "destroy")
 	anonymous(b, first)
@@ -122,7 +122,7 @@ func TestAttackReplayedCookie(t *testing.T) {
 	anonymous(b, third)
 }
 
-// Another site of the same domain puts cookies of our name before ours.
+// Another site of the same domain sets cookies with our cookie's name, which come first.
 func TestAttackTossedCookies(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -155,11 +155,11 @@ func TestAttackTossedCookies(t *testing.T) {
 			b.holding(ours + "; " + before).look().holds(`{"a":1}`)
 		})
 	}
-	// Spaces around ours do no harm.
+	// Spaces around our cookie do no harm.
 	b.holding("x=1;   caddy_session=" + value + "  ;y=2").look().holds(`{"a":1}`)
 }
 
-// ended returns the cookie of a session that was.
+// ended returns the cookie of a session that has ended.
 func ended(t *testing.T) string {
 	t.Helper()
 	b := plain.browser(t)
@@ -169,8 +169,8 @@ func ended(t *testing.T) string {
 	return cookie
 }
 
-// The backend names no session: not by any spelling of our cookie's name that a browser would send
-// back to us.
+// A backend cannot set our cookie, under any spelling of its name that a browser would send back to
+// us.
 func TestAttackBackendSetsOurCookie(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -186,7 +186,7 @@ func TestAttackBackendSetsOurCookie(t *testing.T) {
 			pairs = append(pairs, "Set-Cookie", "a=1; Path=/", "Set-Cookie", cookie, "Set-Cookie", "b=caddy_session=2")
 			r := b.change(pairs...)
 			if got := r.Header["Set-Cookie"]; len(got) != 2 || got[0] != "a=1; Path=/" || got[1] != "b=caddy_session=2" {
-				t.Errorf("of %.30q, the client got %.100q", cookie, got)
+				t.Errorf("from %.30q, the client got %.100q", cookie, got)
 			}
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// wire is a UDP path to a server, on which somebody records what the client sends, and keeps what
-// the server sends back as long as it is held.
+// wire is a UDP path to a server. It records what the client sends, and holds the server's packets
+// back while it is held.
 type wire struct {
 	client, server net.PacketConn
 	to             net.Addr
@@ -70,7 +70,7 @@ func (w *wire) carry(in net.PacketConn, use func([]byte, net.Addr)) {
 	}
 }
 
-// release lets the server's answers through.
+// release lets the server's packets through.
 func (w *wire) release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -80,7 +80,7 @@ func (w *wire) release() {
 	}
 }
 
-// replay sends what was recorded before the release again, from another address.
+// replay sends the packets that were recorded before the release again, from another address.
 func (w *wire) replay(t *testing.T) {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -111,7 +111,7 @@ func (c *ticket) Put(key string, state *tls.ClientSessionState) {
 	}
 }
 
-// Whoever has recorded what a client sent before the end of its handshake can send it again.
+// Whoever records a client's packets before the end of the handshake can replay them.
 func TestAttackReplayedEarlyData(t *testing.T) {
 	t.Parallel()
 	_, b, config := secure(t, `
@@ -148,7 +148,7 @@ func TestAttackReplayedEarlyData(t *testing.T) {
 		return r
 	}
 
-	// A first connection gets what the next one needs to send early.
+	// The first connection gets the session ticket with which the next one can send early data.
 	config = config.Clone()
 	cache := &ticket{tls.NewLRUClientSessionCache(1), make(chan struct{}, 1)}
 	config.ClientSessionCache = cache
@@ -160,7 +160,7 @@ func TestAttackReplayedEarlyData(t *testing.T) {
 	select {
 	case <-cache.put:
 	case <-time.After(patience):
-		t.Fatal("the server gives no session ticket")
+		t.Fatal("the server sent no session ticket")
 	}
 	_ = first.Close()
 
@@ -191,7 +191,7 @@ func TestAttackReplayedEarlyData(t *testing.T) {
 		streams[text] = stream
 	}
 	before := times(mine)
-	eventually(t, "early data that is done before the handshake", func() bool { return times(alone) > 0 })
+	eventually(t, "early data is executed before the handshake", func() bool { return times(alone) > 0 })
 	wire.release()
 	for text, want := range map[string]int{alone: http.StatusOK, mine: http.StatusTooEarly, post: http.StatusTooEarly} {
 		resp, err := streams[text].ReadResponse()
@@ -201,13 +201,13 @@ func TestAttackReplayedEarlyData(t *testing.T) {
 		_ = resp.Body.Close()
 	}
 	if !conn.ConnectionState().Used0RTT {
-		t.Fatal("it was no early data")
+		t.Fatal("the request was not early data")
 	}
 	if times(mine) != before || times(post) != 0 {
-		t.Error("a request of early data has reached the backend")
+		t.Error("a request in early data reached the backend")
 	}
 
-	// After the handshake the same requests are done, as browsers repeat them.
+	// After the handshake the same requests succeed, as browsers repeat them.
 	for _, text := range []string{mine, post} {
 		method, path, _ := strings.Cut(text, " ")
 		resp, err := client.RoundTrip(request(method, path))
@@ -219,12 +219,12 @@ func TestAttackReplayedEarlyData(t *testing.T) {
 	_ = conn.CloseWithError(0, "")
 
 	count := times(alone)
-	eventually(t, "a replay that is done", func() bool {
+	eventually(t, "a replay is executed", func() bool {
 		wire.replay(t)
 		time.Sleep(200 * time.Millisecond)
 		return times(alone) > count
 	})
-	time.Sleep(200 * time.Millisecond) // for what came beside it
+	time.Sleep(200 * time.Millisecond) // for requests that arrived with it
 	if times(mine) != before+1 || times(post) != 1 {
 		t.Errorf("replays have reached the backend: %v", asked)
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// An id that the store does not know is never adopted, not even one that is signed.
-func TestAttackFixationByAnUnknownID(t *testing.T) {
+// An id that the store does not know is never adopted, even if it is signed.
+func TestAttackFixationWithUnknownID(t *testing.T) {
 	t.Parallel()
 	planted := "caddy_session=" + sign(t, secret, "caddy-session", unknownID)
 	b := plain.browser(t)
@@ -22,8 +22,8 @@ func TestAttackFixationByAnUnknownID(t *testing.T) {
 	}
 }
 
-// The attacker plants an id of a session of their own, and the victim logs in with it.
-func TestAttackFixationByALiveID(t *testing.T) {
+// The attacker plants the id of their own session, and the victim logs in with it.
+func TestAttackFixationWithLiveID(t *testing.T) {
 	t.Parallel()
 	for name, login := range map[string][]string{
 		"regenerate": {"control", "regenerate", "update", `{"user":"victim"}`},
@@ -36,7 +36,7 @@ func TestAttackFixationByALiveID(t *testing.T) {
 			attacker := rawSite.browser(t)
 			attacker.change("update", `{"cart":1}`).issues()
 			planted := attacker.cookies()
-			// These are under way when the victim logs in.
+			// Requests that run when the victim logs in.
 			slow := []*held{
 				attacker.hold(), attacker.hold("update", `{"x":1}`), attacker.hold("control", "regenerate"), attacker.hold("X-Theme", "dark"),
 				attacker.hold("X-Login", "attacker"),
@@ -45,7 +45,7 @@ func TestAttackFixationByALiveID(t *testing.T) {
 			victim := rawSite.browser(t).holding(planted)
 			c := victim.change(login...).issues()
 			if "caddy_session="+c.Value == planted {
-				t.Fatal("the victim keeps the planted id")
+				t.Fatal("the victim has the planted id")
 			}
 			now := victim.at(victim.base)
 			now.header = http.Header{"Cookie": {"caddy_session=" + c.Value}}
@@ -58,10 +58,10 @@ func TestAttackFixationByALiveID(t *testing.T) {
 				if got := r.given("X-Session-Data"); strings.Contains(got, "victim") {
 					t.Errorf("the attacker sees %s", got)
 				}
-				// The planted session is gone, and who has none may begin one.
+				// The planted session is gone. A visitor without a session may begin one.
 				if c := r.cookie(); c != nil && c.MaxAge >= 0 {
 					if got := attacker.holding("caddy_session=" + c.Value).look().given("X-Session-Data"); strings.Contains(got, "victim") || strings.Contains(got, "cart") {
-						t.Errorf("the attacker gets a cookie, and sees %s", got)
+						t.Errorf("the attacker gets a cookie and sees %s", got)
 					}
 				}
 			}
@@ -80,9 +80,9 @@ func TestAttackFixationByALiveID(t *testing.T) {
 	}
 }
 
-// A request that is under way for longer than its id lives goes on with the successor, and brings
-// nothing back by the old id.
-func TestAttackReviveByASlowRequest(t *testing.T) {
+// A request that runs longer than its id is valid continues with the successor and does not revive
+// the old id.
+func TestAttackReviveWithSlowRequest(t *testing.T) {
 	t.Parallel()
 	b := grace.browser(t)
 	b.change("update", `{"a":1}`)
@@ -98,15 +98,14 @@ func TestAttackReviveByASlowRequest(t *testing.T) {
 	b.holding(old).look().holds("{}").keeps()
 }
 
-// A session comes back neither by what was under way at its logout nor by anything that is sent
-// later.
+// A logout is final: neither requests that ran during it nor later ones bring the session back.
 func TestAttackReviveAfterLogout(t *testing.T) {
 	t.Parallel()
 	b := rawSite.browser(t)
 	b.change("update", `{"user":"zoe"}`, "flash", `"x"`)
 	old := b.cookies()
 	var slow []*held
-	for range 2 { // by the old id, and by the new one
+	for range 2 { // with the old id, and with the new one
 		for _, pairs := range [][]string{
 			{"update", `{"x":1}`}, {"control", "regenerate", "update", `{"x":1}`}, {"X-Login", "zoe"}, {"flash", `"y"`}, {"control", "permanent=?0"},
 			{"control", "flash-seen"}, {"update", `[{"op":"replace","path":"","value":{"user":"zoe"}}]`},
@@ -127,7 +126,7 @@ func TestAttackReviveAfterLogout(t *testing.T) {
 		b.holding(cookie).change("control", "regenerate").keeps()
 		anonymous(b, cookie)
 		if c := b.holding(cookie).change("update", `{"new":1}`).issues(); strings.Contains(cookie, c.Value) {
-			t.Error("the ended session's id is used again")
+			t.Error("the id of the ended session is reused")
 		}
 		anonymous(b, cookie)
 	}

@@ -17,11 +17,12 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// separators are what a header's name may hold beside letters and digits (RFC 9110, section 5.6.2).
+// separators are the characters that a header's name may have apart from letters and digits (RFC
+// 9110, section 5.6.2).
 const separators = "!#$%&'*+-.^_`|~"
 
-// folded returns the spellings that a server which folds names reads as this one: each separator in
-// all places, and one beside another.
+// folded returns names that a server which folds header names takes for this one: with each
+// separator in all places, and with two different ones.
 func folded(name string) (spellings []string) {
 	for _, c := range separators {
 		spellings = append(spellings, strings.ReplaceAll(name, "-", string(c)), strings.Replace(strings.ToLower(name), "-", string(c), 1))
@@ -29,10 +30,10 @@ func folded(name string) (spellings []string) {
 	return spellings
 }
 
-// cgi is a program that says in which environment it runs.
+// cgi is a program that prints its environment.
 const cgi = "#!/bin/sh\nprintf 'Content-Type: text/plain\\r\\n\\r\\n'\nenv\n"
 
-// putFile writes a file, which may be run, and the folders that it is in.
+// putFile writes an executable file and its folders.
 func putFile(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -43,7 +44,7 @@ func putFile(t *testing.T, path, text string) {
 	}
 }
 
-// lighttpd runs lighttpd with a CGI program as /cgi-bin/env until the end of the test.
+// lighttpd runs lighttpd with a CGI program at /cgi-bin/env until the test ends.
 func lighttpd(t *testing.T, options ...string) string {
 	t.Helper()
 	dir, addr := t.TempDir(), harness.FreeAddr(t)
@@ -61,7 +62,7 @@ $HTTP["url"] =~ "^/cgi-bin/" { cgi.assign = ("" => "") }
 	return addr
 }
 
-// busybox runs the httpd of BusyBox with the same.
+// busybox runs BusyBox httpd with the same program.
 func busybox(t *testing.T, _ ...string) string {
 	t.Helper()
 	dir, addr := t.TempDir(), harness.FreeAddr(t)
@@ -70,7 +71,7 @@ func busybox(t *testing.T, _ ...string) string {
 	return addr
 }
 
-// TestAttackFoldedNames sends what CGI servers fold to the names of our headers.
+// TestAttackFoldedNames sends names that CGI servers fold to the names of our headers.
 func TestAttackFoldedNames(t *testing.T) {
 	t.Parallel()
 	for name, server := range map[string]func(*testing.T, ...string) string{"lighttpd": lighttpd, "busybox httpd": busybox} {
@@ -114,7 +115,7 @@ http://$ADDR {
 						t.Errorf("after %s the app got %q", spelling, got)
 					}
 					if strings.Contains(got, "HTTP_X_SESSION_SHOP") || strings.Contains(got, "HTTP_X_SHOP") {
-						t.Errorf("after %s the app got something of a session that is not there: %q", spelling, got)
+						t.Errorf("after %s the app got data of a session that does not exist: %q", spelling, got)
 					}
 				}
 			}
@@ -125,8 +126,8 @@ http://$ADDR {
 	}
 }
 
-// TestAttackFoldedNamesOverHTTP3 sends the same by all versions of HTTP, and looks at what an HTTP
-// backend gets.
+// TestAttackFoldedNamesOverHTTP3 sends the same names over all versions of HTTP, and checks what an
+// HTTP backend gets.
 func TestAttackFoldedNamesOverHTTP3(t *testing.T) {
 	t.Parallel()
 	c, b, _ := secure(t, `
@@ -168,7 +169,7 @@ func TestAttackFoldedNamesOverHTTP3(t *testing.T) {
 			}
 			checkClean(got, `{"user":"zoe"}`)
 			sent := got.sent()
-			// Over HTTP/3, Caddy passes no trailers on.
+			// Over HTTP/3, Caddy does not forward trailers.
 			if got.given("X-User") != "zoe" || sent.Body != "body" || version != "HTTP/3.0" && sent.Trailer.Get("X-Checksum") != "abc" {
 				t.Errorf("%s: the backend got %v, %q and %v", version, sent.Header, sent.Body, sent.Trailer)
 			}

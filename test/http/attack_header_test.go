@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/http2"
 )
 
-// spellings returns a header's name as some server on the way may read it as that header.
+// spellings returns forms of a header's name that some server may read as that header.
 func spellings(name string) []string {
 	mixed := []byte(name)
 	for i, c := range mixed {
@@ -31,7 +31,7 @@ func spellings(name string) []string {
 	}
 }
 
-// ours are the headers that no client may send; injected also where a field goes into it.
+// ours are the headers that a client must not send; injected are those that are injected.
 var (
 	ours     = []string{"X-Session-Data", "X-Session-Info", "X-Session-Flash", "X-Session-Update", "X-Session-Control"}
 	injected = append([]string{"X-User", "X-Label"}, ours...)
@@ -72,7 +72,7 @@ var (
 	reverse_proxy $BACKEND`)
 )
 
-// rawSent sends a request byte for byte, and returns what the backend got.
+// rawSent sends a raw request and returns what the backend got.
 func rawSent(b *browser, request string) *reply {
 	b.t.Helper()
 	text := b.raw(request)
@@ -88,10 +88,10 @@ func rawSent(b *browser, request string) *reply {
 	return &reply{t: b.t, Response: resp, body: body}
 }
 
-// forgery is a value that is never in a session.
+// forgery is a value that no session has.
 const forgery = "FORGED"
 
-// checkClean fails the test if the backend got a forgery, or was not given these data.
+// checkClean fails the test if the backend got a forgery, or not these data.
 func checkClean(r *reply, data string) {
 	r.t.Helper()
 	if r.StatusCode != http.StatusOK {
@@ -167,7 +167,7 @@ func TestAttackForgedTrailers(t *testing.T) {
 	}
 }
 
-// A client's Connection header makes a proxy remove headers on the way to the backend.
+// A client's Connection header makes a proxy remove the named headers from the request.
 func TestAttackConnectionTokens(t *testing.T) {
 	t.Parallel()
 	b := guarded.browser(t)
@@ -189,14 +189,14 @@ func TestAttackConnectionTokens(t *testing.T) {
 			check("CONNECTION: close," + token + ";q=1, " + token + "\r\n")
 		}
 	}
-	// What else the client names is still hop by hop.
+	// Other headers that the client names are still hop-by-hop.
 	r := rawSent(b, "GET / HTTP/1.1\r\nHost: guarded.test\r\nX-Other: 1\r\nConnection: close, X-Other, X-Session-Data\r\n\r\n")
 	if r.sent().Header["X-Other"] != nil {
-		t.Error("Connection does not work any more")
+		t.Error("Connection no longer works")
 	}
 }
 
-// The paths that the directive's matcher leaves out are cleaned all the same.
+// Requests outside of the directive's matcher are cleaned, too.
 func TestAttackForgedHeadersBesideTheMatcher(t *testing.T) {
 	t.Parallel()
 	for _, s := range []*site{matched, matchedBlock} {
@@ -216,8 +216,8 @@ func TestAttackForgedHeadersBesideTheMatcher(t *testing.T) {
 				}
 			}
 		}
-		// There the backend gets no cookie of ours, and nothing that it says about a session
-		// reaches the client.
+		// There the backend does not get our cookie, and its session headers do not reach the
+		// client.
 		r := b.holding("a=1; caddy_session=x.y; b=2").get(ask("/other", "update", `{"a":1}`, "control", "destroy", "flash", `"x"`, "Set-Cookie", "caddy_session=evil")).
 			want(http.StatusOK).keeps().hides()
 		if r.Header["Vary"] != nil {
@@ -229,7 +229,7 @@ func TestAttackForgedHeadersBesideTheMatcher(t *testing.T) {
 	}
 }
 
-// Caddy drops names with _ and . on its own, unless it is told to expect them.
+// Caddy drops names with _ and . itself, unless it is configured to accept them.
 func TestAttackExpectedUnderscoreHeaders(t *testing.T) {
 	t.Parallel()
 	under, dots := []string{"X_Other"}, []string{"X.Other"}
@@ -309,7 +309,7 @@ func TestAttackForgedHeadersOverHTTP2(t *testing.T) {
 	}
 }
 
-// Nothing of ours passes in trailers or 1xx responses, also where a matcher leaves the request out.
+// None of our headers passes in trailers or 1xx responses, even outside of the matcher.
 func TestAttackCookiesInTrailers(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*site{"session": rawSite, "beside the matcher": rawBeside} {
@@ -346,7 +346,7 @@ var rawSite = newSite("raw", `
 		flush_interval -1
 	}`)
 
-// rawGet sends a request and returns the response byte for byte.
+// rawGet sends a request and returns the raw response.
 func (b *browser) rawGet(path string) string {
 	b.t.Helper()
 	head := "GET " + path + " HTTP/1.1\r\nHost: " + strings.TrimPrefix(b.base, "http://") + "\r\nConnection: close\r\nTE: trailers\r\n"
@@ -356,8 +356,8 @@ func (b *browser) rawGet(path string) string {
 	return b.raw(head + "\r\n")
 }
 
-// No response header of ours reaches a client: in 1xx responses, the final head and trailers,
-// however it is spelled.
+// None of our response headers reaches a client, in 1xx responses, the final head or trailers, in
+// any spelling.
 func TestAttackResponseHeadersReachTheClient(t *testing.T) {
 	t.Parallel()
 	var misspelt strings.Builder

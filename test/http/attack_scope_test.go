@@ -7,7 +7,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// startHosts runs a Caddy that takes every host.
+// startHosts runs a Caddy for every host.
 func startHosts(t *testing.T, text string) *browser {
 	t.Helper()
 	c := harness.StartWith(t, func(c *harness.Caddy) string {
@@ -55,14 +55,14 @@ http:// {
 			for _, name := range others.other {
 				r := host(name).with("Cookie", cookie).get("/")
 				if r.StatusCode == 400 {
-					continue // Caddy does not take such a name
+					continue // Caddy rejects such a name
 				}
 				if got := r.given("X-Session-Data"); got != "{}" {
-					t.Errorf("%s is taken for %s", name, owner)
+					t.Errorf("%s gets the session of %s", name, owner)
 					continue
 				}
 				r.keeps()
-				// It cannot be ended or changed from there either.
+				// It cannot end or change the session from there either.
 				host(name).with("Cookie", cookie).change("control", "destroy").expires()
 				if c := host(name).with("Cookie", cookie).change("update", `{"evil":1}`).issues(); "caddy_session="+c.Value == cookie {
 					t.Errorf("%s adopts the id", name)

@@ -29,8 +29,7 @@ var (
 	reverse_proxy $BACKEND`)
 )
 
-// answerTrace is a backend that answers TRACE as RFC 9110, section 9.3.8, says, also where it is
-// spelled otherwise.
+// answerTrace is a backend that answers TRACE as in RFC 9110, section 9.3.8, in any spelling.
 func answerTrace(w http.ResponseWriter, r *http.Request) {
 	if !strings.EqualFold(r.Method, http.MethodTrace) {
 		echo(w, r)
@@ -40,8 +39,8 @@ func answerTrace(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(r.Header)
 }
 
-// TestAttackTrace shows that a script cannot read what is in the session by having a backend send
-// the request back.
+// TestAttackTrace: a script must not read the session's data by letting a backend return the
+// request.
 func TestAttackTrace(t *testing.T) {
 	t.Parallel()
 	b := traced.browser(t).via(answerTrace)

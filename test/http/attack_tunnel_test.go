@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// asgiApp answers with the headers that it got, and sends back what a WebSocket sends.
+// asgiApp answers with its request's headers, and echoes WebSocket messages.
 const asgiApp = `
 async def app(scope, receive, send):
     if scope["type"] == "websocket":
@@ -33,7 +33,7 @@ async def app(scope, receive, send):
         await send({"type": "http.response.body", "body": b"HTTP/%s\n" % scope["http_version"].encode() + body})
 `
 
-// hypercorn runs Hypercorn until the end of the test, and returns its address.
+// hypercorn runs Hypercorn until the test ends, and returns its address.
 func hypercorn(t *testing.T, options ...string) string {
 	t.Helper()
 	python := filepath.Join(harness.Root(), "test", ".venvs", "hypercorn", "bin", "python")
@@ -50,7 +50,7 @@ func hypercorn(t *testing.T, options ...string) string {
 	return addr
 }
 
-// tunnel asks for HTTP/2 in clear text on a connection of its own.
+// tunnel requests an upgrade to HTTP/2 in clear text on a new connection.
 func tunnel(t *testing.T, addr, path, headers string) (net.Conn, *bufio.Reader, *http.Response) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -70,7 +70,7 @@ func tunnel(t *testing.T, addr, path, headers string) (net.Conn, *bufio.Reader, 
 	return conn, in, resp
 }
 
-// throughTunnel sends a second request, over HTTP/2, and returns the body of its response.
+// throughTunnel sends a second request over HTTP/2, and returns the body of the response.
 func throughTunnel(t *testing.T, conn io.Writer, in io.Reader, header ...string) string {
 	t.Helper()
 	var block bytes.Buffer
@@ -86,7 +86,7 @@ func throughTunnel(t *testing.T, conn io.Writer, in io.Reader, header ...string)
 	for {
 		frame, err := framer.ReadFrame()
 		if err != nil {
-			t.Fatalf("the tunnel ends with %v, after %q", err, body.String())
+			t.Fatalf("the tunnel ended with %v after %q", err, body.String())
 		}
 		if data, ok := frame.(*http2.DataFrame); ok && data.StreamID == 3 {
 			body.Write(data.Data())
@@ -97,7 +97,7 @@ func throughTunnel(t *testing.T, conn io.Writer, in io.Reader, header ...string)
 	}
 }
 
-// Inside a connection that a backend takes over as HTTP/2, nobody cleans anything.
+// Inside a connection that a backend takes over as HTTP/2, no request would be cleaned.
 func TestAttackTunnel(t *testing.T) {
 	t.Parallel()
 	backend := hypercorn(t)
@@ -146,8 +146,7 @@ http://$ADDR {
 			body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 			got := strings.ToLower(string(body))
 			if strings.Contains(headers, "websocket") {
-				// It is no handshake: what comes of it is not our business, but for the other
-				// protocol.
+				// Not a valid handshake: the result is not checked, except that it is not HTTP/2.
 				if resp.StatusCode == http.StatusSwitchingProtocols {
 					t.Errorf("%s: %q opens a tunnel", path, headers)
 				}
@@ -169,10 +168,10 @@ http://$ADDR {
 			t.Errorf("%s: WebSocket: status %d, %v", path, resp.StatusCode, resp.Header)
 			continue
 		}
-		_, _ = conn.Write([]byte("\x81\x85\x00\x00\x00\x00hello")) // a text of five bytes, masked with zeros
+		_, _ = conn.Write([]byte("\x81\x85\x00\x00\x00\x00hello")) // a text frame of five bytes, masked with zeros
 		got := make([]byte, 7)
 		if _, err := io.ReadFull(in, got); err != nil || string(got) != "\x81\x05hello" {
-			t.Errorf("%s: the socket sends %q back, %v", path, got, err)
+			t.Errorf("%s: the socket echoed %q, %v", path, got, err)
 		}
 	}
 }

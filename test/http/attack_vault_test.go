@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// What a client sends under a name of the vault does not reach the backend, with a session or
-// without, however it is spelled, and its neighbours stay byte for byte.
+// Cookies that a client sends under a name of the vault do not reach the backend, with or without a
+// session, in any spelling. Other cookies stay byte for byte.
 func TestAttackVaultedNameFromTheClient(t *testing.T) {
 	t.Parallel()
 	b := vaultSite.browser(t)
@@ -44,7 +44,7 @@ func TestAttackVaultedNameFromTheClient(t *testing.T) {
 		b.holding(session+"; "+sent).carries("/", want)
 		b.holding(sent+"; "+session).carries("/", want)
 	}
-	// In several lines, in a sub-folder of the site, without a session that exists.
+	// In several lines, in a subfolder of the site, with a session that does not exist.
 	r := b.bare().request(http.MethodGet, "/x", nil)
 	r.Header["Cookie"] = []string{"a=1", "sid=x", "b=2; sid=y"}
 	if got := b.bare().send(r).want(http.StatusOK).sent().Header["Cookie"]; strings.Join(got, "|") != "a=1|b=2" {
@@ -52,7 +52,7 @@ func TestAttackVaultedNameFromTheClient(t *testing.T) {
 	}
 }
 
-// A token of Connection would have the proxy remove the cookies that it has put there.
+// A Connection token would have the proxy remove the cookies that it added.
 func TestAttackConnectionCookie(t *testing.T) {
 	t.Parallel()
 	b := vaultSite.browser(t)
@@ -65,8 +65,8 @@ func TestAttackConnectionCookie(t *testing.T) {
 	}
 }
 
-// The attacker plants a session of their own; the victim logs in to an app that knows nothing of
-// us, and gives out another cookie at the login.
+// The attacker plants their own session; the victim logs in to an app that does not know our
+// headers and sets another cookie at the login.
 func TestAttackVaultFixation(t *testing.T) {
 	t.Parallel()
 	attacker := vaultSite.browser(t)
@@ -77,7 +77,7 @@ func TestAttackVaultFixation(t *testing.T) {
 	victim := vaultSite.browser(t)
 	c := victim.holding(planted).sets("/login", []string{"sid=victim; Path=/"}).issues()
 	if "caddy_session="+c.Value == planted {
-		t.Fatal("the victim keeps the planted id")
+		t.Fatal("the victim has the planted id")
 	}
 	for _, s := range slow {
 		if got := s.release().keeps().given("Cookie"); strings.Contains(got, "victim") {
@@ -91,8 +91,8 @@ func TestAttackVaultFixation(t *testing.T) {
 	attacker.holding(planted).carries("/", "").keeps()
 }
 
-// A login that adds a cookie, where the app had set another before: the one whose session was
-// planted must not get it.
+// A login adds a cookie after the app has set another one: the attacker whose session was planted
+// must not get it.
 func TestAttackVaultFixationByAdding(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -116,7 +116,7 @@ func TestAttackVaultFixationByAdding(t *testing.T) {
 			r := victim.get(ask("/login", append(setCookies(tt.sets...), "status", tt.status, "Location", "/")...))
 			now := "caddy_session=" + r.issues().Value
 			if now == planted {
-				t.Fatal("the victim keeps the planted id")
+				t.Fatal("the victim has the planted id")
 			}
 			attacker.holding(planted).carries("/app/x", "app_lang=en").keeps()
 			victim = vaultSite.browser(t).holding(now)
@@ -128,9 +128,9 @@ func TestAttackVaultFixationByAdding(t *testing.T) {
 	}
 }
 
-// An app that sets its session's cookie anew in every response, as Laravel and Rails do, costs no
-// more over TLS than one that sets the same.
-func TestAVaultedCookieThatChangesInEveryAnswer(t *testing.T) {
+// An app that sets its session cookie to a new value in every response, like Laravel and Rails,
+// costs no more over TLS than one that does not.
+func TestVaultedCookieThatAlwaysChanges(t *testing.T) {
 	t.Parallel()
 	const pages = 20
 	operations := func(t *testing.T, config string, value func(n int) string) (perPage float64, newIDs int) {
@@ -144,7 +144,7 @@ func TestAVaultedCookieThatChangesInEveryAnswer(t *testing.T) {
 			w.Header().Add("Set-Cookie", "laravel_session="+value(n)+"; Path=/; Max-Age=7200; HttpOnly; SameSite=Lax")
 			echo(w, r)
 		})
-		eventually(t, "the certificate", func() bool {
+		eventually(t, "the certificate is there", func() bool {
 			r, err := b.try(b.request(http.MethodGet, "/", nil))
 			return err == nil && r.StatusCode == http.StatusOK
 		})
@@ -171,13 +171,13 @@ func TestAVaultedCookieThatChangesInEveryAnswer(t *testing.T) {
 	if anew > same || same == 0 || none+some > 0 {
 		t.Errorf("operations for a page: %v with a cookie that changes, %v with one that stays; new ids: %d and %d", anew, same, some, none)
 	}
-	// Where somebody could plant the id, each page gets a new one.
+	// If somebody could plant the id, each page gets a new one.
 	if _, all := operations(t, strings.Replace(config, "vault *", "vault *\n\t\tcookie {\n\t\t\tname s\n\t\t}", 1), changing); all != pages {
 		t.Errorf("%d of %d pages have a new id", all, pages)
 	}
 }
 
-// A backend that sets too much: nothing of the response is forwarded, and nothing has changed.
+// A backend that sets too much: the response is refused and nothing changes.
 func TestAttackVaultTooMuch(t *testing.T) {
 	t.Parallel()
 	lines := func(n, size int, attributes string) (list []string) {
@@ -205,7 +205,7 @@ func TestAttackVaultTooMuch(t *testing.T) {
 			for _, client := range []*browser{b, b.bare()} {
 				r := client.via(answer).get("/").want(http.StatusBadGateway).keeps().hides()
 				if len(r.body) > 0 || r.Header["Etag"] != nil || r.Header["Set-Cookie"] != nil {
-					t.Errorf("of a refused response, the client got %v %.100q", r.Header, r.body)
+					t.Errorf("from a refused response, the client got %v %.100q", r.Header, r.body)
 				}
 			}
 			b.carries("/", "sid=before").holds("{}")
@@ -213,7 +213,7 @@ func TestAttackVaultTooMuch(t *testing.T) {
 	}
 }
 
-// Set-Cookie counts in the head of a final response only. Elsewhere it neither reaches the client
+// Only Set-Cookie in the head of a final response counts. Elsewhere it reaches neither the client
 // nor the vault.
 func TestAttackVaultSmuggledSetCookie(t *testing.T) {
 	t.Parallel()
@@ -243,8 +243,7 @@ func TestAttackVaultSmuggledSetCookie(t *testing.T) {
 	b.holding(session).carries("/", "sid=before; app_x=1")
 }
 
-// Logging out of an app that has no logout: destroy drops its cookies, also for requests that are
-// under way.
+// A logout for an app without one: destroy deletes its cookies, also for running requests.
 func TestVaultLogout(t *testing.T) {
 	t.Parallel()
 	b := vaultSite.browser(t)
@@ -260,8 +259,7 @@ func TestVaultLogout(t *testing.T) {
 	b.carries("/", "").keeps()
 }
 
-// Users that each have a cookie of their own, under load and while configurations change, only ever
-// send their own.
+// Users with a cookie each send only their own, under load and while configurations change.
 func TestAttackVaultsMixed(t *testing.T) {
 	t.Parallel()
 	const users = 64
@@ -269,7 +267,7 @@ func TestAttackVaultsMixed(t *testing.T) {
 	if testing.Short() {
 		length = time.Second
 	}
-	// The app tells the user whom it takes them for, and gives out another cookie now and then.
+	// The app shows the user's name, and sometimes sets a new cookie.
 	app := harness.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		user, name := r.URL.Query().Get("user"), ""
 		if c, err := r.Cookie("sid"); err == nil {
@@ -298,13 +296,13 @@ func TestAttackVaultsMixed(t *testing.T) {
 				}
 				resp, err := client.Get(url)
 				if err != nil {
-					continue // a connection that a reload has closed
+					continue // a reload closed the connection
 				}
 				body, err := io.ReadAll(resp.Body)
 				_ = resp.Body.Close()
 				got := string(body)
 				if err != nil || resp.StatusCode != http.StatusOK || got != last {
-					t.Errorf("%s is taken for %q, status %d", user, got, resp.StatusCode)
+					t.Errorf("%s is logged in as %q, status %d", user, got, resp.StatusCode)
 					return
 				}
 				last = user
@@ -319,7 +317,7 @@ func TestAttackVaultsMixed(t *testing.T) {
 		}
 	}
 	wg.Wait()
-	if asked.Load() < users*5 { // on a machine that is busy with other tests, too
+	if asked.Load() < users*5 { // even on a machine that is busy with other tests
 		t.Errorf("%d requests only", asked.Load())
 	}
 }

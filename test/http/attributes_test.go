@@ -29,11 +29,11 @@ http://$ADDR {
 `)
 }
 
-// settled looks until the proxy has saved, off the path of a response, that it has set the cookie,
-// and checks that it sets it no more.
+// settled waits until the proxy has saved that it set the cookie, which it does after the response,
+// and checks that it does not set it again.
 func (b *browser) settled() {
 	b.t.Helper()
-	eventually(b.t, "the cookie is set no more", func() bool { return b.look().cookie() == nil })
+	eventually(b.t, "the cookie is not set again", func() bool { return b.look().cookie() == nil })
 	b.look().keeps()
 }
 
@@ -64,9 +64,9 @@ func TestReloadThatChangesTheCookieReachesWhoHasOne(t *testing.T) {
 	renamed := old.change("control", "regenerate").issues().Value
 
 	reload("same_site strict\nhttp_only off")
-	visit(t, c).look().keeps() // nobody has no cookie to set
+	visit(t, c).look().keeps() // a visitor without a session has no cookie
 
-	// A request that changes nothing.
+	// A request without a change.
 	r := looking.look().holds(`{"a":1}`)
 	if got := r.issues(); got.Value != value || got.SameSite != http.SameSiteStrictMode || got.HttpOnly || got.Path != "/" || got.MaxAge < 744*3600-60 {
 		t.Errorf("Set-Cookie %s", got)
@@ -76,13 +76,13 @@ func TestReloadThatChangesTheCookieReachesWhoHasOne(t *testing.T) {
 	}
 	looking.settled()
 
-	// One that changes something: both are saved at once.
+	// A request with a change: both are saved at once.
 	if got := changing.change("update", `{"b":1}`).issues(); got.SameSite != http.SameSiteStrictMode {
 		t.Errorf("Set-Cookie %s", got)
 	}
 	changing.look().holds(`{"a":1,"b":1}`).keeps()
 
-	// Parallel ones.
+	// Parallel requests.
 	var wg sync.WaitGroup
 	for i := range 10 {
 		wg.Go(func() {
@@ -102,15 +102,15 @@ func TestReloadThatChangesTheCookieReachesWhoHasOne(t *testing.T) {
 		}
 	}
 
-	// An id that has a successor gets none; the successor does.
+	// An id with a successor gets no cookie; the successor does.
 	old.look().holds(`{"a":1}`).keeps()
 	old.holding("caddy_session=" + renamed).look().issues()
 
-	// A store that does not save this is no error of the request: the next one tries again.
+	// If the store fails to save it, the request succeeds and the next one tries again.
 	tell(t, control, faulty.Set, faulty.Fail)
 	refused.look().holds(`{"a":1}`).issues()
 	refused.look().holds(`{"a":1}`).issues()
-	// Both saves have failed before the store is mended: they come after the answers.
+	// Wait until both saves have failed: they come after the responses.
 	for end := time.Now().Add(5 * time.Second); strings.Count(c.Log(), "session not touched") < 2; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the failures are not logged")
@@ -120,7 +120,7 @@ func TestReloadThatChangesTheCookieReachesWhoHasOne(t *testing.T) {
 	refused.look().issues()
 	refused.settled()
 
-	// The cookie for a domain is a second one beside the first; both lead to the session.
+	// The cookie for a domain is a second one; both lead to the session.
 	reload("domain attributes.test")
 	lines := looking.look().holds(`{"a":1}`).Header["Set-Cookie"]
 	if len(lines) != 1 || !strings.Contains(lines[0], "; Domain=attributes.test; ") || !strings.HasSuffix(lines[0], "; HttpOnly; SameSite=Lax") {
@@ -128,7 +128,7 @@ func TestReloadThatChangesTheCookieReachesWhoHasOne(t *testing.T) {
 	}
 	looking.settled()
 
-	// What is no attribute changes nothing.
+	// An option that is not an attribute changes nothing.
 	reload("domain attributes.test\npermanent off")
 	looking.look().keeps()
 }

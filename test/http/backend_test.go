@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// handlerHeader names the handler that answers a request: see browser.via.
+// handlerHeader names the handler for a request: see browser.via.
 const handlerHeader = "Test-Handler"
 
 var (
@@ -24,7 +24,7 @@ var (
 	lastToken atomic.Int64
 )
 
-// register makes h known to the backends and returns its token.
+// register adds a handler to the backends and returns its token.
 func register(t *testing.T, h any) string {
 	token := strconv.FormatInt(lastToken.Add(1), 10)
 	handlers.Store(token, h)
@@ -32,7 +32,7 @@ func register(t *testing.T, h any) string {
 	return token
 }
 
-// dispatch is what the backends run.
+// dispatch is the handler of the backends.
 func dispatch(w http.ResponseWriter, r *http.Request) {
 	if h, ok := handlers.Load(r.Header.Get(handlerHeader)); ok {
 		h.(http.HandlerFunc)(w, r)
@@ -44,7 +44,7 @@ func dispatch(w http.ResponseWriter, r *http.Request) {
 // backend is the address of an HTTP backend.
 var backend = sync.OnceValue(func() string { return harness.Backend(shared, dispatch) })
 
-// fcgiBackend is the address of the same behind FastCGI.
+// fcgiBackend is the address of the same backend with FastCGI.
 var fcgiBackend = sync.OnceValue(func() string {
 	l := listen()
 	go func() { _ = fcgi.Serve(l, http.HandlerFunc(dispatch)) }()
@@ -60,19 +60,19 @@ func listen() net.Listener {
 	return l
 }
 
-// request is what the backend says about the request that it was given.
+// request is the request in the view of the backend.
 type request struct {
 	Method, Path, Host, Body string
 	Header, Trailer          http.Header
 }
 
-// short names the headers that tests ask for most often.
+// short are short names of common headers.
 var short = map[string]string{
 	"update": "X-Session-Update", "flash": "X-Session-Flash", "control": "X-Session-Control",
 }
 
-// echo answers with those headers that the query asks for, with the status that it asks for, and
-// with a description of the request.
+// echo responds with the headers and the status in the query, and describes the request in the
+// body.
 func echo(w http.ResponseWriter, r *http.Request) {
 	status := answer(w.Header(), r)
 	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
@@ -86,7 +86,7 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// answer puts the headers into h that the query asks for, and returns the status.
+// answer sets the headers in the query and returns the status.
 func answer(h http.Header, r *http.Request) int {
 	status := http.StatusOK
 	for name, values := range r.URL.Query() {
@@ -102,7 +102,7 @@ func answer(h http.Header, r *http.Request) int {
 	return status
 }
 
-// ask makes the path of a request that echo answers with these headers.
+// ask returns the path of a request to which echo responds with these headers.
 func ask(path string, pairs ...string) string {
 	query := url.Values{}
 	for i := 0; i < len(pairs); i += 2 {
@@ -114,8 +114,7 @@ func ask(path string, pairs ...string) string {
 	return path + "?" + query.Encode()
 }
 
-// rawBackend is the address of a backend that sends what a test says, byte for byte: a
-// handler of the type rawHandler.
+// rawBackend is the address of a backend that sends raw bytes: its handlers are of type rawHandler.
 var rawBackend = sync.OnceValue(func() string {
 	l := listen()
 	go func() {

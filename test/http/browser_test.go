@@ -17,27 +17,27 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// browser is a client of one site.
+// browser is an HTTP client of one site.
 type browser struct {
 	t      *testing.T
 	client *http.Client
 	base   string
 	addr   string
 
-	// header goes with every request.
+	// header is sent with every request.
 	header http.Header
 }
 
-// patience bounds everything that a test waits for.
+// patience is the time limit for everything that a test waits for.
 const patience = 20 * time.Second
 
-// browser returns a client with a cookie jar of its own.
+// browser returns a client with its own cookie jar.
 func (s *site) browser(t *testing.T) *browser {
 	t.Helper()
 	return newBrowser(t, caddy().Addr, "http://"+s.host)
 }
 
-// visit returns a client of a Caddy of the test's own.
+// visit returns a client of a test's own Caddy.
 func visit(t *testing.T, c *harness.Caddy) *browser {
 	t.Helper()
 	return newBrowser(t, c.Addr, c.URL)
@@ -57,7 +57,7 @@ func newBrowser(t *testing.T, addr, base string) *browser {
 	}}
 }
 
-// with returns the same browser with one header more on each request.
+// with returns the same browser with one more request header.
 func (b *browser) with(name, value string) *browser {
 	clone := *b
 	clone.header = b.header.Clone()
@@ -65,7 +65,7 @@ func (b *browser) with(name, value string) *browser {
 	return &clone
 }
 
-// via returns the same browser, answered by h in place of echo.
+// via returns the same browser with h as the backend in place of echo.
 func (b *browser) via(h any) *browser {
 	if f, ok := h.(func(http.ResponseWriter, *http.Request)); ok {
 		h = http.HandlerFunc(f)
@@ -73,7 +73,7 @@ func (b *browser) via(h any) *browser {
 	return b.with(handlerHeader, register(b.t, h))
 }
 
-// at returns the same browser at another host.
+// at returns the same browser for another host.
 func (b *browser) at(base string) *browser {
 	clone := *b
 	clone.base = base
@@ -89,7 +89,7 @@ func (b *browser) bare() *browser {
 	return &clone
 }
 
-// holding returns a client of the same site that sends this Cookie header and keeps no cookies.
+// holding returns a client of the same site that sends this Cookie header and stores no cookies.
 func (b *browser) holding(cookie string) *browser { return b.bare().with("Cookie", cookie) }
 
 func (b *browser) request(method, path string, body io.Reader) *http.Request {
@@ -107,7 +107,7 @@ func (b *browser) request(method, path string, body io.Reader) *http.Request {
 	return r
 }
 
-// open sends a request and returns when the head of the response is there.
+// open sends a request and returns when the response's head has arrived.
 func (b *browser) open(r *http.Request) *reply {
 	b.t.Helper()
 	reply, err := b.try(r)
@@ -117,7 +117,7 @@ func (b *browser) open(r *http.Request) *reply {
 	return reply
 }
 
-// try sends a request and returns when the head of the response is there, or what went wrong.
+// try is open that returns an error.
 func (b *browser) try(r *http.Request) (*reply, error) {
 	resp, err := b.client.Do(r)
 	if err != nil {
@@ -142,7 +142,7 @@ func (b *browser) send(r *http.Request) *reply {
 	return reply
 }
 
-// attempt is send for other goroutines than the test's: it returns nil if it has failed the test.
+// attempt is send for other goroutines: it returns nil after it has failed the test.
 func (b *browser) attempt(r *http.Request) *reply {
 	b.t.Helper()
 	reply, err := b.try(r)
@@ -162,7 +162,7 @@ func (b *browser) get(path string) *reply {
 	return b.send(b.request(http.MethodGet, path, nil))
 }
 
-// ask sends a request that echo answers with these headers.
+// ask sends a request to which echo responds with these headers.
 func (b *browser) ask(pairs ...string) *reply {
 	b.t.Helper()
 	path := ask("/", pairs...)
@@ -176,16 +176,16 @@ func (b *browser) ask(pairs ...string) *reply {
 	}).get("/long")
 }
 
-// maxPath is less than what Caddy takes as the headers of a request.
+// maxPath is below Caddy's limit for request headers.
 const maxPath = 8 << 10
 
-// change has the backend change the session, and fails the test if it is refused.
+// change makes the backend change the session, and fails the test if the change is refused.
 func (b *browser) change(pairs ...string) *reply {
 	b.t.Helper()
 	return b.ask(pairs...).want(http.StatusOK)
 }
 
-// look returns what the backend is told now.
+// look returns what the backend gets now.
 func (b *browser) look() *reply {
 	b.t.Helper()
 	return b.get("/").want(http.StatusOK)
@@ -211,7 +211,7 @@ type reply struct {
 	body []byte
 }
 
-// want fails the test if the status is another.
+// want fails the test unless the status is as expected.
 func (r *reply) want(status int) *reply {
 	r.t.Helper()
 	if r.StatusCode != status {
@@ -220,7 +220,7 @@ func (r *reply) want(status int) *reply {
 	return r
 }
 
-// sent returns the request as the backend saw it.
+// sent returns the request in the view of the backend.
 func (r *reply) sent() request {
 	r.t.Helper()
 	var sent request
@@ -230,7 +230,7 @@ func (r *reply) sent() request {
 	return sent
 }
 
-// given returns the one value of a header that the backend saw.
+// given returns the single value of a header that the backend got.
 func (r *reply) given(name string) string {
 	r.t.Helper()
 	values := r.sent().Header.Values(name)
@@ -240,7 +240,7 @@ func (r *reply) given(name string) string {
 	return strings.Join(values, "")
 }
 
-// holds fails the test if the backend was not given these data.
+// holds fails the test unless the backend got these data.
 func (r *reply) holds(data string) *reply {
 	r.t.Helper()
 	if got := r.given("X-Session-Data"); got != data {
@@ -249,14 +249,14 @@ func (r *reply) holds(data string) *reply {
 	return r
 }
 
-// flashes fails the test if the backend was not given these messages.
+// flashes fails the test unless the backend got these messages.
 func (r *reply) flashes(want string) *reply {
 	r.t.Helper()
 	if got := r.given("X-Session-Flash"); got != want {
 		r.t.Fatalf("X-Session-Flash: %s, want %s", got, want)
 	}
 	if _, present := r.sent().Header["X-Session-Flash"]; present != (want != "") {
-		r.t.Fatal("X-Session-Flash is there without messages")
+		r.t.Fatal("X-Session-Flash without messages")
 	}
 	return r
 }
@@ -300,8 +300,8 @@ func parseInfo(t *testing.T, text string) (i info) {
 	return i
 }
 
-// cookie returns our Set-Cookie, by its name with TLS or without, or nil, and fails the test if
-// there are more.
+// cookie returns our Set-Cookie, by its name with or without TLS, or nil. It fails the test if
+// there are several.
 func (r *reply) cookie() *http.Cookie {
 	r.t.Helper()
 	plain, host := r.cookieNamed("caddy_session"), r.cookieNamed("__Host-caddy_session")
@@ -328,7 +328,7 @@ func (r *reply) cookieNamed(name string) (found *http.Cookie) {
 	return found
 }
 
-// issues fails the test if the response does not set our cookie.
+// issues fails the test unless the response sets our cookie.
 func (r *reply) issues() *http.Cookie {
 	r.t.Helper()
 	c := r.cookie()
@@ -338,25 +338,25 @@ func (r *reply) issues() *http.Cookie {
 	return c
 }
 
-// keeps fails the test if the response says anything about our cookie.
+// keeps fails the test if the response sets or deletes our cookie.
 func (r *reply) keeps() *reply {
 	r.t.Helper()
 	if c := r.cookie(); c != nil {
-		r.t.Fatalf("a Set-Cookie that was not called for: %s", c)
+		r.t.Fatalf("unexpected Set-Cookie: %s", c)
 	}
 	return r
 }
 
-// expires fails the test if the response does not take our cookie back.
+// expires fails the test unless the response deletes our cookie.
 func (r *reply) expires() *reply {
 	r.t.Helper()
 	if c := r.cookie(); c == nil || c.MaxAge >= 0 || c.Value != "" {
-		r.t.Fatalf("the cookie is not taken back: %q", r.Header["Set-Cookie"])
+		r.t.Fatalf("the cookie is not deleted: %q", r.Header["Set-Cookie"])
 	}
 	return r
 }
 
-// hides fails the test if a header of ours is in the response.
+// hides fails the test if the response has a header of ours.
 func (r *reply) hides() *reply {
 	r.t.Helper()
 	for _, h := range []http.Header{r.Header, r.Trailer} {
@@ -369,24 +369,23 @@ func (r *reply) hides() *reply {
 	return r
 }
 
-// eventually polls until ok, and fails the test if it does not come.
+// eventually polls until ok, and fails the test at the time limit.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatal("waited in vain: " + what)
+			t.Fatal("timed out waiting until " + what)
 		}
 	}
 }
 
-// awaitLog waits until the shared Caddy's log holds the text: its lines come through a pipe, often
-// after the response.
+// awaitLog waits until the shared Caddy logs a text, which may come after the response.
 func awaitLog(t *testing.T, what, text string) {
 	t.Helper()
 	eventually(t, "the log has "+what, func() bool { return strings.Contains(caddy().Log(), text) })
 }
 
-// raw sends a text to the site and returns what comes back until the connection is closed.
+// raw sends raw bytes to the site and returns the response until the connection is closed.
 func (b *browser) raw(text string) string {
 	b.t.Helper()
 	conn, err := net.Dial("tcp", b.addr)

@@ -12,8 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// nodeApp answers in the ways in which Node apps set our headers. SNIPPET is what the documentation
-// shows.
+// nodeApp sets our headers as Node apps may. SNIPPET is the code from the documentation.
 const nodeApp = `
 const app = require('express')();
 app.get('/latin', (req, res) => {
@@ -37,8 +36,8 @@ app.get('/', (req, res) => res.end(req.get('X-Session-Data')));
 app.listen(process.argv[2], '127.0.0.1');
 `
 
-// Node sends the characters up to U+00FF as a byte each, and refuses others; the documentation says
-// how they are sent.
+// Node sends characters up to U+00FF as one byte each and refuses others. The documentation says
+// how to send them.
 func TestWhatNodeSends(t *testing.T) {
 	t.Parallel()
 	snippet := docs.Between(t, "```js\nconst ascii = ", "```")
@@ -49,7 +48,7 @@ func TestWhatNodeSends(t *testing.T) {
 	harness.Serve(t, "node", addr, cmd)
 
 	if got := newBrowser(t, addr, "http://x").get("/latin").Header.Get("X-Session-Update"); got != "{\"user\":\"Zo\xeb\"}" {
-		t.Fatalf("alone, Node sends %q: this shows nothing", got)
+		t.Fatalf("without the proxy Node sends %q: the test is void", got)
 	}
 	c := start(t, globals()+`
 http://$ADDR {
@@ -67,10 +66,10 @@ http://$ADDR {
 		b := visit(t, c)
 		b.get(path).want(http.StatusOK).hides().issues()
 		if got := string(b.get("/").body); got != want {
-			t.Errorf("%s: the app is given %s", path, got)
+			t.Errorf("%s: the app gets %s", path, got)
 		}
 	}
 	if got := string(visit(t, c).get("/refused").want(http.StatusOK).keeps().body); got != "ERR_INVALID_CHAR" {
-		t.Errorf("of other characters, Node says %s", got)
+		t.Errorf("for other characters, Node reports %s", got)
 	}
 }

@@ -31,7 +31,7 @@ func TestTwoNames(t *testing.T) {
 	r = b.change("update", `{"a":1}`, "X-Session-Shop-Update", `{"a":2}`, "X-Session-Shop-Flash", `"x"`).hides()
 	main, shop := r.issues(), r.cookieNamed("caddy_session_shop")
 	if shop == nil || shop.Value == main.Value {
-		t.Fatal("not a cookie each")
+		t.Fatal("want two cookies")
 	}
 	r = b.look().holds(`{"a":1}`)
 	if r.given("X-Session-Shop-Data") != `{"a":2}` || r.given("X-Session-Shop-Flash") != `[["message","x"]]` || r.given("Cookie") != "" {
@@ -40,12 +40,12 @@ func TestTwoNames(t *testing.T) {
 	if got := string(b.get("/page").body); got != "1 true 2 true" {
 		t.Errorf("placeholders: %s", got)
 	}
-	// One cookie is not good for the other.
+	// One handler's cookie is not valid for the other.
 	r = b.holding("caddy_session=" + shop.Value + "; caddy_session_shop=" + main.Value).look()
 	if r.given("X-Session-Data") != "{}" || r.given("X-Session-Shop-Data") != "{}" {
 		t.Error("the cookies can be swapped")
 	}
-	// One is refused: nothing of the response is forwarded, whichever it is.
+	// If one change is refused, nothing of the response is forwarded, whichever it is.
 	for _, pairs := range [][]string{{"update", "{"}, {"X-Session-Shop-Update", "{"}} {
 		b.ask(append(pairs, "Etag", `"x"`)...).want(http.StatusBadGateway).hides().keeps()
 		if c := b.ask(pairs...).cookieNamed("caddy_session_shop"); c != nil {
@@ -54,10 +54,10 @@ func TestTwoNames(t *testing.T) {
 	}
 	r = b.change("X-Session-Shop-Control", "destroy").keeps()
 	if c := r.cookieNamed("caddy_session_shop"); c == nil || c.MaxAge >= 0 {
-		t.Error("the shop's cookie is not taken back")
+		t.Error("the shop's cookie is not deleted")
 	}
 	if r := b.look().holds(`{"a":1}`); r.given("X-Session-Shop-Data") != "{}" {
-		t.Error("the shop's session goes on")
+		t.Error("the shop's session still exists")
 	}
 }
 
@@ -95,7 +95,7 @@ func TestHandlersThatMeet(t *testing.T) {
 			t.Parallel()
 			r := s.browser(t).ask("update", `{"a":1}`).want(http.StatusInternalServerError).hides()
 			if len(r.Cookies()) > 0 {
-				t.Error("a cookie all the same")
+				t.Error("an unexpected cookie")
 			}
 		})
 	}
@@ -125,8 +125,7 @@ var disjoint = newSite("disjoint", `
 	}
 	reverse_proxy $BACKEND`)
 
-// Handlers that do not meet in a request may have the same headers: what one of them has set is not
-// for the others to clean.
+// Handlers that never serve one request may share headers: one does not clean what the other set.
 func TestDisjointMatchers(t *testing.T) {
 	t.Parallel()
 	b := disjoint.browser(t)
@@ -179,7 +178,7 @@ func TestNestedRoutes(t *testing.T) {
 	if r := b.get("/api").holds(`{"a":1}`); r.sent().Path != "/rewritten" {
 		t.Errorf("path %s", r.sent().Path)
 	}
-	// Where no session directive is, nothing is done.
+	// Without a session directive, nothing happens.
 	if r := b.get("/elsewhere"); r.sent().Header["X-Session-Data"] != nil || r.Header["Vary"] != nil {
 		t.Error("a session outside of its route")
 	}
@@ -303,7 +302,7 @@ func TestResponseHandlers(t *testing.T) {
 			b := responses.browser(t)
 			b.change("update", increment)
 			ours := b.cookies()
-			// Without Content-Length, which Caddy would keep for another body.
+			// No Content-Length: Caddy would keep it for another body.
 			r := b.via(func(w http.ResponseWriter, r *http.Request) {
 				w.WriteHeader(answer(w.Header(), r))
 				_ = http.NewResponseController(w).Flush()
@@ -316,8 +315,8 @@ func TestResponseHandlers(t *testing.T) {
 	}
 }
 
-// An error of the next handler goes on unchanged, but our headers stay here: also a cookie in our
-// cookie's name.
+// An error of the next handler is returned unchanged, but our headers do not pass, nor does a
+// cookie with our cookie's name.
 func TestForwardAuth(t *testing.T) {
 	t.Parallel()
 	b := responses.browser(t)
@@ -326,10 +325,10 @@ func TestForwardAuth(t *testing.T) {
 	if r.given("X-Role") != "admin" {
 		t.Errorf("X-Role %q", r.given("X-Role"))
 	}
-	// What says yes is not what answers.
+	// An auth response that allows the request is not the response.
 	r.holds(`{"user":"zoe"}`)
 	b.look().holds(`{"user":"zoe"}`)
-	// What says no is.
+	// One that denies it is.
 	r = b.get(ask("/auth", "auth", ask("/", "status", "403", "update", `{"denied":1}`))).want(http.StatusForbidden).hides()
 	r.holds(`{"user":"zoe"}`)
 	b.look().holds(`{"user":"zoe","denied":1}`)
@@ -355,8 +354,7 @@ var errorSession = newSite("errorsession", `
 		reverse_proxy $BACKEND
 	}`)
 
-// A session of the error routes' own finds the client's session, though the cookie was taken
-// before.
+// A session of the error routes finds the client's session, although the cookie was removed before.
 func TestSessionInErrorRoutes(t *testing.T) {
 	t.Parallel()
 	b := errorSession.browser(t)
@@ -366,7 +364,7 @@ func TestSessionInErrorRoutes(t *testing.T) {
 		t.Errorf("the backend got %+v", r.sent())
 	}
 	b.look().holds(`{"a":1,"b":1}`)
-	// A refused change, and an error page that is refused too.
+	// A refused change, and an error page whose change is refused too.
 	r = b.ask("update", `{`)
 	r.want(http.StatusBadGateway).hides().keeps()
 	b.bare().get(ask("/dead", "update", `{"c":1}`)).want(http.StatusOK).hides().issues()

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// An app's sessions whose key_prefix, use_signer or secret is another here than the app's are
-// nobody's. The log says so, once, and until a session has been found.
+// If key_prefix, use_signer or secret differ from the app's, its sessions are not found. The log
+// says so, once, and only until a session is found.
 func TestWrongSettingsOfFlaskSession(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -38,19 +38,19 @@ func TestWrongSettingsOfFlaskSession(t *testing.T) {
 				visit(t, wrong).holding("session=" + test.cookie).look().holds("{}")
 			}
 			if log := wrong.Log(); strings.Count(log, test.want) != 1 || strings.Contains(log, bare) {
-				t.Errorf("it says %d times %q:\n%s", strings.Count(log, test.want), test.want, log)
+				t.Errorf("logged %d times %q:\n%s", strings.Count(log, test.want), test.want, log)
 			}
 			right := at(test.right)
 			visit(t, right).holding("session=" + test.cookie).look().holds(`{"uid":"x"}`)
 			visit(t, right).holding("session=" + strings.Repeat("x", 43)).look().holds("{}")
 			if strings.Contains(right.Log(), "a cookie of the app's name is no session here") {
-				t.Error("it doubts what is right")
+				t.Error("logged with the right settings")
 			}
 		})
 	}
 }
 
-// So are those of an app that keeps them in its cookie, where secret is not the app's.
+// The same for apps that keep sessions in the cookie, with a wrong secret.
 func TestWrongSecretOfFlask(t *testing.T) {
 	t.Parallel()
 	const want = "set secret to the app's SECRET_KEY"
@@ -60,7 +60,7 @@ func TestWrongSecretOfFlask(t *testing.T) {
 			visit(t, c).holding("session=" + cookie).look()
 		}
 		if log := c.Log(); strings.Count(log, want) != warns || strings.Contains(log, flaskCookie[:20]) {
-			t.Errorf("it says %d times %q:\n%s", strings.Count(log, want), want, log)
+			t.Errorf("logged %d times %q:\n%s", strings.Count(log, want), want, log)
 		}
 	}
 }

@@ -111,7 +111,7 @@ http://$ADDR {
 		t.Errorf("status %d", r.StatusCode)
 	}
 	php5().holds(`{"user":"Zo\u00eb","n":2}`)
-	// PHP's own session beside ours.
+	// PHP's own session, beside ours.
 	r := b.get("/index.php?session=1").keeps()
 	if len(r.Cookies()) != 1 || r.Cookies()[0].Name != "php" {
 		t.Errorf("cookies %v", r.Cookies())

@@ -27,7 +27,7 @@ var filesSite = newSite("files", `
 		}
 	}`)
 
-// Files go out by ReadFrom, which is how net/http comes to sendfile.
+// Files are sent with ReadFrom, by which net/http uses sendfile.
 func TestFileServer(t *testing.T) {
 	t.Parallel()
 	b := filesSite.browser(t)
@@ -45,15 +45,15 @@ func TestFileServer(t *testing.T) {
 	r := b.get("/big.bin").want(http.StatusOK).hides()
 	r.issues()
 	if !bytes.Equal(r.body, content) {
-		t.Error("the file does not arrive as it is")
+		t.Error("the file is not sent unchanged")
 	}
 	probed := fmt.Sprintf(`"path":"/big.bin","read_from":%d,"written":0}`, len(content))
-	awaitLog(t, "that the file went out by ReadFrom", probed)
+	awaitLog(t, "that ReadFrom sends the file", probed)
 	b.look().holds(`{"n":1}`)
 
 	r = b.with("Range", "bytes=1000-1999").get("/big.bin").want(http.StatusPartialContent).keeps()
 	if !bytes.Equal(r.body, content[1000:2000]) {
-		t.Error("the range is another")
+		t.Error("wrong range")
 	}
 	b.with("If-None-Match", r.Header.Get("Etag")).get("/big.bin").want(http.StatusNotModified).hides().keeps()
 	b.send(b.request(http.MethodHead, "/big.bin", nil)).want(http.StatusOK).hides()
@@ -100,14 +100,14 @@ var (
 	}`)
 )
 
-// page makes a template in the folder that /page/ serves.
+// page puts a template into the folder of /page/.
 func page(t *testing.T, name, text string) {
 	t.Helper()
 	dir := filepath.Join(caddy().Dir, "templates")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// Other tests may be reading the page: it is there as a whole at any time.
+	// A rename, because other tests may be reading the page.
 	whole := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(whole, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -163,11 +163,11 @@ func testHTTPInclude(t *testing.T, b *browser) {
 	b.look().holds(`{"a":1,"b":2}`)
 	awaitLog(t, "the refusals", "it would need a cookie, and none can be set here")
 
-	// Both of them change the session.
+	// Both change the session.
 	b.get(ask("/page/include.txt", "inner", ask("/inner", "update", `{"c":3}`), "outer", `{"d":4}`)).want(http.StatusOK).keeps().hides()
 	b.look().holds(`{"a":1,"b":2,"c":3,"d":4}`)
 
-	// An included page that includes.
+	// An included page that includes another.
 	twice := ask("/page/include.txt", "inner", ask("/page/include.txt", "inner", "/inner", "outer", `{}`), "outer", `{}`)
 	b.get(twice).want(http.StatusOK).holds(`{"a":1,"b":2,"c":3,"d":4}`).keeps()
 }
@@ -191,7 +191,7 @@ var templatesTwo = newSite("templatestwo", `
 		reverse_proxy $BACKEND
 	}`)
 
-// An included page has both sessions, as the page has that includes it.
+// An included page has both sessions, like the page that includes it.
 func TestHTTPIncludeWithTwoNames(t *testing.T) {
 	t.Parallel()
 	include(t)
@@ -203,7 +203,7 @@ func TestHTTPIncludeWithTwoNames(t *testing.T) {
 	check := func(r *reply, data, shop string) {
 		t.Helper()
 		if got := [2]string{r.given("X-Session-Data"), r.given("X-Session-Shop-Data")}; got != [2]string{data, shop} {
-			t.Errorf("the included page is given %q, want %q", got, [2]string{data, shop})
+			t.Errorf("the included page got %q, want %q", got, [2]string{data, shop})
 		}
 	}
 	b.change("update", `{"a":1}`)
@@ -216,7 +216,7 @@ func TestHTTPIncludeWithTwoNames(t *testing.T) {
 	check(including(), "{}", `{"b":4}`)
 }
 
-// What marks a sub-request of templates gets a client nowhere.
+// The mark of sub-requests in templates gives a client no power.
 func TestAttackForgedInclude(t *testing.T) {
 	t.Parallel()
 	include(t)
@@ -224,7 +224,7 @@ func TestAttackForgedInclude(t *testing.T) {
 	victim.change("update", `{"secret":1}`)
 	info := victim.look().given("X-Session-Info")
 
-	// What the handler sends on is no way to learn the mark.
+	// The mark must not leak in forwarded requests.
 	if got := victim.look().sent().Header; got["Proxy-Connection"] != nil || got["Caddy-Templates-Include"] != nil {
 		t.Errorf("the backend got %v", got)
 	}
@@ -240,10 +240,10 @@ func TestAttackForgedInclude(t *testing.T) {
 			e.get(ask("/outside/include.txt", "inner", "/")).want(http.StatusOK).holds("{}")
 		}
 	}
-	// A page without a session that includes one with: the client's cookie names it.
+	// A page without a session includes one with a session: the client's cookie identifies it.
 	victim.get(ask("/outside/include.txt", "inner", "/")).want(http.StatusOK).holds(`{"secret":1}`)
 
-	// The header does not make a client's own request one without a cookie.
+	// The header does not make a client's own request a sub-request.
 	forged := templatesMatched.browser(t).with("Caddy-Templates-Include", "1")
 	forged.change("update", `{"a":1}`).issues()
 	forged.look().holds(`{"a":1}`)
@@ -308,9 +308,9 @@ func TestEncode(t *testing.T) {
 				t.Errorf("%d bytes", len(r.body))
 			}
 			b.look().holds(`{"a":1}`)
-			if test.want == "gzip" { // the client's transport unpacks
+			if test.want == "gzip" { // the client's transport decompresses
 				if r := b.via(text).get(ask(test.path, "update", `{"b":1}`)).want(http.StatusOK); string(r.body) != body {
-					t.Error("the body is another")
+					t.Error("wrong body")
 				}
 			}
 
@@ -320,7 +320,7 @@ func TestEncode(t *testing.T) {
 			}
 			r = packed.send(packed.request(http.MethodHead, ask(test.path, "update", `{"h":1}`), nil)).want(http.StatusOK).hides()
 			if !strings.Contains(b.look().given("X-Session-Data"), `"h":1`) {
-				t.Error("HEAD is not committed")
+				t.Error("HEAD does not commit")
 			}
 		})
 	}

@@ -11,20 +11,20 @@ func TestFlash(t *testing.T) {
 	b := plain.browser(t)
 	b.change("flash", `["info","a"]`, "flash", `"b", ["error","c"]`).issues()
 	b.look().flashes(`[["info","a"],["message","b"],["error","c"]]`).holds("{}").keeps()
-	b.look().flashes(`[["info","a"],["message","b"],["error","c"]]`) // reading removes nothing
+	b.look().flashes(`[["info","a"],["message","b"],["error","c"]]`) // reading deletes nothing
 	b.change("control", `flash-seen=("info" "error")`).keeps()
 	b.look().flashes(`[["message","b"]]`)
 	b.change("control", `flash-seen=()`).keeps() // of no category
 	b.look().flashes(`[["message","b"]]`)
 	b.change("control", "flash-seen=?0")
 	b.look().flashes(`[["message","b"]]`)
-	b.change("control", "flash-seen", "flash", `"new"`).keeps() // only those that the request was given
+	b.change("control", "flash-seen", "flash", `"new"`).keeps() // only those that the request got
 	b.look().flashes(`[["message","new"]]`)
-	b.change("control", "flash-seen").expires() // nothing is left
+	b.change("control", "flash-seen").expires() // nothing remains
 	b.look().flashes("").holds("{}")
 }
 
-// Of two equal messages, one was given to the request and one came later.
+// Of two equal messages, the request got one, and one came later.
 func TestFlashSeenRemovesOnlyWhatWasGiven(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -34,7 +34,7 @@ func TestFlashSeenRemovesOnlyWhatWasGiven(t *testing.T) {
 	slow.release().keeps()
 	b.look().flashes(`[["message","x"]]`)
 
-	// Both of two requests are given the same message; it is removed once.
+	// Two requests get the same message; it is deleted once.
 	one, two := b.hold("control", "flash-seen"), b.hold("control", "flash-seen")
 	one.release()
 	two.release()
@@ -48,7 +48,7 @@ func TestFlashLimitDropsTheOldest(t *testing.T) {
 		prefix := fmt.Sprintf(`["m","%d`, i)
 		return prefix + strings.Repeat("x", size-len(prefix)-len(`"]`)) + `"]`
 	}
-	// 2 brackets, 4 messages and 3 commas make 4000.
+	// 2 brackets, 4 messages and 3 commas make 4000 bytes.
 	sizes := []int{1000, 1000, 1000, 995}
 	var kept []string
 	for i, size := range sizes {
@@ -57,7 +57,7 @@ func TestFlashLimitDropsTheOldest(t *testing.T) {
 	}
 	b.look().flashes("[" + strings.Join(kept, ",") + "]")
 	if n := len("[" + strings.Join(kept, ",") + "]"); n != 4000 {
-		t.Fatalf("the test is wrong: %d", n)
+		t.Fatalf("the test itself is wrong: %d", n)
 	}
 	b.change("flash", `"y"`)
 	b.look().flashes("[" + strings.Join(kept[1:], ",") + `,["message","y"]]`)
@@ -66,7 +66,7 @@ func TestFlashLimitDropsTheOldest(t *testing.T) {
 	b.look().flashes("[" + full + "]")
 }
 
-// Messages stay with the session when its id changes.
+// Messages stay when the session's id changes.
 func TestFlashSurvivesRegenerate(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -91,8 +91,8 @@ func TestDestroyWithMessage(t *testing.T) {
 	}
 	b.holding(old).look().holds("{}").flashes("")
 
-	// Nothing comes of what brings nothing.
+	// Without content, no new session begins.
 	b.change("control", "destroy", "update", `{"a":null}`).expires()
-	b.change("control", "destroy", "update", `{"b":1}`).issues() // anonymous: begins one
+	b.change("control", "destroy", "update", `{"b":1}`).issues() // anonymous: begins a session
 	b.look().holds(`{"b":1}`)
 }

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// free reports whether nobody has the file locked.
+// free reports whether no process has the file locked.
 func free(t *testing.T, path string) bool {
 	t.Helper()
 	f, err := os.Open(path)

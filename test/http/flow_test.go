@@ -37,7 +37,7 @@ func TestPlainFlow(t *testing.T) {
 	created.hides().holds("{}")
 	cookie := created.issues()
 	if !regexp.MustCompile(`^[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}$`).MatchString(cookie.Value) {
-		t.Errorf("cookie value of a strange form: %d characters", len(cookie.Value))
+		t.Errorf("unexpected form of the cookie's value: %d characters", len(cookie.Value))
 	}
 	if cookie.Path != "/" || !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Secure || cookie.Domain != "" {
 		t.Errorf("cookie attributes: %+v", cookie)
@@ -67,7 +67,7 @@ func TestPlainFlow(t *testing.T) {
 		t.Errorf("X-Session-Info: %q", read.given("X-Session-Info"))
 	}
 	if strings.Contains(cookie.Value, i.ref) {
-		t.Error("the ref is part of the cookie")
+		t.Error("the cookie contains the ref")
 	}
 
 	b.change("update", `{"user":null,"cart":["a"]}`).keeps()
@@ -114,26 +114,26 @@ func TestUnchangedIsNotAnnounced(t *testing.T) {
 	b.change("update", `{"a":1}`).issues()
 	b.change("update", `{"a":1}`).keeps()
 	b.change("update", `[{"op":"test","path":"/a","value":1.0}]`).keeps()
-	b.change("control", "permanent").keeps() // it is already
+	b.change("control", "permanent").keeps() // it is permanent already
 	b.look().holds(`{"a":1}`)
 }
 
-// What the spec calls one change: in order, all of it or nothing.
+// The specification's "one change": in order, all or nothing.
 func TestSeveralValues(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		pairs []string
 		data  string
 	}{
-		"several in a line":     {[]string{"update", `{"a":1}, {"a":2,"b":3} ,[{"op":"remove","path":"/b"}]`}, `{"a":2}`},
-		"several lines":         {[]string{"update", `{"a":1}`, "update", `[{"op":"increment","path":"/a","value":0.5}]`}, `{"a":1.5}`},
-		"merge keeps null":      {[]string{"update", `{"l":[{"a":null}]}`}, `{"l":[{"a":null}]}`},
-		"digits":                {[]string{"update", `{"a":123456789012345678901234567890.10,"e":1E400}`}, `{"a":123456789012345678901234567890.10,"e":1E400}`},
-		"escapes":               {[]string{"update", `{"a":"\u00e9\ud83d\ude00\/<&>"}`}, `{"a":"\u00e9\ud83d\ude00/<&>"}`},
-		"raw UTF-8":             {[]string{"update", `{"é":"😀"}`}, `{"\u00e9":"\ud83d\ude00"}`},
-		"increment from none":   {[]string{"update", `[{"op":"increment","path":"/n","value":-2}]`}, `{"n":-2}`},
-		"replace the whole":     {[]string{"update", `{"x":1},[{"op":"replace","path":"","value":{"y":2}}]`}, `{"y":2}`},
-		"control lines combine": {[]string{"update", `{"a":1}`, "control", "permanent", "control", "permanent=?0, idle-timeout=60"}, `{"a":1}`},
+		"several in a line":         {[]string{"update", `{"a":1}, {"a":2,"b":3} ,[{"op":"remove","path":"/b"}]`}, `{"a":2}`},
+		"several lines":             {[]string{"update", `{"a":1}`, "update", `[{"op":"increment","path":"/a","value":0.5}]`}, `{"a":1.5}`},
+		"merge keeps null":          {[]string{"update", `{"l":[{"a":null}]}`}, `{"l":[{"a":null}]}`},
+		"digits":                    {[]string{"update", `{"a":123456789012345678901234567890.10,"e":1E400}`}, `{"a":123456789012345678901234567890.10,"e":1E400}`},
+		"escapes":                   {[]string{"update", `{"a":"\u00e9\ud83d\ude00\/<&>"}`}, `{"a":"\u00e9\ud83d\ude00/<&>"}`},
+		"raw UTF-8":                 {[]string{"update", `{"é":"😀"}`}, `{"\u00e9":"\ud83d\ude00"}`},
+		"increment a missing field": {[]string{"update", `[{"op":"increment","path":"/n","value":-2}]`}, `{"n":-2}`},
+		"replace the whole":         {[]string{"update", `{"x":1},[{"op":"replace","path":"","value":{"y":2}}]`}, `{"y":2}`},
+		"control lines combine":     {[]string{"update", `{"a":1}`, "control", "permanent", "control", "permanent=?0, idle-timeout=60"}, `{"a":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +142,7 @@ func TestSeveralValues(t *testing.T) {
 			b.look().holds(test.data)
 			if name == "control lines combine" {
 				if cookie.MaxAge != 0 {
-					t.Errorf("the last control does not count: Max-Age %d", cookie.MaxAge)
+					t.Errorf("the last control was not applied: Max-Age %d", cookie.MaxAge)
 				}
 				if left := time.Until(b.look().info().expires); left > time.Minute {
 					t.Errorf("expires in %s", left)
@@ -152,7 +152,7 @@ func TestSeveralValues(t *testing.T) {
 	}
 }
 
-func TestNeighboursOfTheCookie(t *testing.T) {
+func TestOtherCookiesStay(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
 	b.change("update", `{"a":1}`)
@@ -172,7 +172,7 @@ func TestNeighboursOfTheCookie(t *testing.T) {
 	}
 }
 
-// HTTP/1.0, as health checks and old clients speak it.
+// HTTP/1.0, as health checks and old clients use it.
 func TestHTTP10(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -204,7 +204,7 @@ func TestPassThrough(t *testing.T) {
 		t.Error("the Cookie header was changed")
 	}
 
-	// The backend names the session that its change goes to.
+	// The backend names the session to change.
 	other := pass.browser(t)
 	other.change("update", `{"b":1}`).issues()
 	r := b.change("Set-Cookie", other.cookies()+"; Path=/", "update", `{"c":2}`)
@@ -215,11 +215,11 @@ func TestPassThrough(t *testing.T) {
 	b.holding(ours).look().holds(`{"a":1}`)
 }
 
-// With pass_through, a backend that signs the cookie itself must have the last word: two cookies of
-// one name, and the browser keeps the second.
+// With pass_through, the cookie of a backend that signs it itself must be the only one: of two
+// cookies with one name, the browser keeps the second.
 func TestPassThroughSetsNoSecondCookie(t *testing.T) {
 	t.Parallel()
-	t.Run("while the client's cookie is of an older key", func(t *testing.T) {
+	t.Run("with a client's cookie of an older key", func(t *testing.T) {
 		t.Parallel()
 		old := passOld.browser(t)
 		old.change("update", `{"a":1}`)
@@ -229,7 +229,7 @@ func TestPassThroughSetsNoSecondCookie(t *testing.T) {
 		for _, pairs := range [][]string{{}, {"update", `{"c":1}`}} {
 			r := b.holding(old.cookies()).ask(append([]string{"Set-Cookie", mine + "; Path=/"}, pairs...)...).want(http.StatusOK)
 			if got := len(r.Cookies()); got != 1 {
-				t.Errorf("%v: %d cookies are set", pairs, got)
+				t.Errorf("%v: %d cookies set", pairs, got)
 			}
 		}
 	})
@@ -237,7 +237,7 @@ func TestPassThroughSetsNoSecondCookie(t *testing.T) {
 		t.Parallel()
 		r := pass.browser(t).change("Set-Cookie", "caddy_session=app; Path=/", "update", `{"c":1}`)
 		if got := len(r.Cookies()); got != 1 {
-			t.Errorf("%d cookies are set", got)
+			t.Errorf("%d cookies set", got)
 		}
 	})
 }
@@ -304,21 +304,21 @@ func TestForwardInjectCapture(t *testing.T) {
 		t.Error("captured headers reach the client")
 	}
 	first := r.issues().Value
-	// Whatever the order in which captures and updates are made, both are there.
+	// Captures and updates are both applied, in any order.
 	r = b.look()
 	r.holds(`{"user":{"name":"zo\u00eb"},"cart":[null,{"p":2}]}`)
 	if r.given("X-User") != "zo%C3%AB" || r.given("X-Cart") != `[1,{"p":2},3]` {
 		t.Errorf("injected: %q, %q", r.given("X-User"), r.given("X-Cart"))
 	}
 	if again := b.change("X-Login", "max").issues().Value; again == first {
-		t.Error("a captured login does not regenerate")
+		t.Error("a captured login did not regenerate")
 	}
 	b.change("X-Login", "max").keeps()
 	b.change("update", `{"user":{"name":"a\r\nX-Evil: 1\u0000\u007f"}}`).issues()
 	if got := b.look().given("X-User"); got != "a%0D%0AX-Evil: 1%00%7F" {
 		t.Errorf("X-User: %q", got)
 	}
-	b.change("X-Login", "").issues() // an empty one removes the field
+	b.change("X-Login", "").issues() // an empty header removes the field
 	if _, there := b.look().sent().Header["X-User"]; there {
 		t.Error("X-User without a field")
 	}
@@ -375,7 +375,7 @@ func TestUpdatesOff(t *testing.T) {
 		many = append(many, "update", `{"a":1}`)
 	}
 	b.change(many...).keeps().hides()
-	awaitLog(t, "what is ignored", "ignored: updates off")
+	awaitLog(t, "ignored updates", "ignored: updates off")
 	if got := strings.Count(caddy().Log(), "ignored: updates off"); got != 1 {
 		t.Errorf("logged %d times", got)
 	}

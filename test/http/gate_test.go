@@ -55,20 +55,20 @@ var (
 	reverse_proxy $BACKEND`)
 )
 
-// sentTo fails the test if the response does not send the browser there.
+// sentTo fails the test unless the response redirects the browser there.
 func (r *reply) sentTo(location string) *reply {
 	r.t.Helper()
 	r.want(http.StatusFound).keeps()
 	if got := r.Header.Get("Location"); got != location {
-		r.t.Fatalf("sent to %q, want %q", got, location)
+		r.t.Fatalf("redirected to %q, want %q", got, location)
 	}
 	if r.Header.Get("Cache-Control") != "no-store" || r.Header.Get("Vary") != "Cookie" {
-		r.t.Errorf("a cache may keep it: %v", r.Header)
+		r.t.Errorf("the redirect is cacheable: %v", r.Header)
 	}
 	return r
 }
 
-// A visitor logs in, comes back to what was asked for, and logs out.
+// A visitor logs in, returns to the requested page, and logs out.
 func TestGate(t *testing.T) {
 	t.Parallel()
 	b := gateSite.browser(t)
@@ -86,7 +86,7 @@ func TestGate(t *testing.T) {
 		}
 	}
 	if asked.Load() != 0 {
-		t.Error("the backend was asked")
+		t.Error("the backend was called")
 	}
 	u, err := url.Parse(r.Header.Get("Location"))
 	if err != nil {
@@ -106,7 +106,7 @@ func TestGate(t *testing.T) {
 	b.with("X-Session-Data", `{"user":"zoe"}`).get("/").sentTo("/login?next=%2F")
 }
 
-// rawLocation sends a request with this target and returns where its response sends the browser.
+// rawLocation sends a request with this raw target and returns the Location of the response.
 func rawLocation(b *browser, target string) (status, location string) {
 	b.t.Helper()
 	text := b.raw("GET " + target + " HTTP/1.1\r\nHost: " + strings.TrimPrefix(b.base, "http://") + "\r\nConnection: close\r\n\r\n")
@@ -123,7 +123,7 @@ func rawLocation(b *browser, target string) (status, location string) {
 	return status, location
 }
 
-// No target makes the gate send anybody to another host, nor give the login page a way there.
+// No request target makes the gate redirect to another host, nor gives the login page a URL on one.
 func TestAttackOpenRedirect(t *testing.T) {
 	t.Parallel()
 	b := gateSite.browser(t)
@@ -174,7 +174,7 @@ func TestAttackOpenRedirect(t *testing.T) {
 	}
 }
 
-// The way back is what the browser asked for, whatever became of it on the way to the gate.
+// The way back is what the browser requested, whatever handlers have rewritten.
 func TestGateWithinARoute(t *testing.T) {
 	t.Parallel()
 	b := innerGate.browser(t)
@@ -182,7 +182,7 @@ func TestGateWithinARoute(t *testing.T) {
 		t.Helper()
 		r := b.get(path).want(http.StatusFound)
 		if got := r.Header.Get("Location"); got != want {
-			t.Errorf("%s: sent to %q, want %q", path, got, want)
+			t.Errorf("%s: redirected to %q, want %q", path, got, want)
 		}
 	}
 	location("/app/a?b", "/app/login?from=gate&back=%2Fapp%2Fa%3Fb")
@@ -194,7 +194,7 @@ func TestGateWithinARoute(t *testing.T) {
 			t.Errorf("%s: the backend got %s", path, got.Path)
 		}
 	}
-	// Before the session's handler has seen a request there is nothing to decide by.
+	// Before the session's handler has run, the gate cannot decide.
 	b.get("/other").want(http.StatusInternalServerError)
 	b.get(ask("/app/static/in", "X-Session-Shop-Update", `{"user":{"id":0}}`)).want(http.StatusOK)
 	if got := b.get("/app/x").want(http.StatusOK).sent(); got.Path != "/rewritten" || got.Method != http.MethodPost {
@@ -207,10 +207,10 @@ func TestGateToAnotherSite(t *testing.T) {
 	b := matchedGate.browser(t)
 	b.get("/app/a?b").sentTo("https://login.example.com/in?next=%2Fapp%2Fa%3Fb")
 	b.get("/app//evil.example").sentTo("https://login.example.com/in?next=%2Fapp%2F%2Fevil.example")
-	b.get("/in").want(http.StatusInternalServerError) // beside the session's matcher
+	b.get("/in").want(http.StatusInternalServerError) // outside of the session's matcher
 }
 
-// Nobody is asked to log in because a store is out of reach, and nobody passes.
+// During an outage of the store, nobody is asked to log in and nobody passes.
 func TestGateDuringAnOutage(t *testing.T) {
 	t.Parallel()
 	control, b := outageGate.control(t), outageGate.browser(t)

@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// haproxy runs HAProxy, which answers by itself, until the end of the test.
+// haproxy runs HAProxy, which responds itself, until the test ends.
 func haproxy(t *testing.T, options ...string) string {
 	t.Helper()
 	addr, config := harness.FreeAddr(t), filepath.Join(t.TempDir(), "haproxy.cfg")
@@ -36,7 +36,7 @@ frontend all
 	return addr
 }
 
-// apache runs Apache, which answers 403, until the end of the test.
+// apache runs Apache, which responds with 403, until the test ends.
 func apache(t *testing.T, options ...string) string {
 	t.Helper()
 	addr, dir := harness.FreeAddr(t), t.TempDir()
@@ -60,7 +60,7 @@ LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
 	return addr
 }
 
-// nodeHTTP runs a server of Node's own until the end of the test.
+// nodeHTTP runs a plain Node server until the test ends.
 func nodeHTTP(t *testing.T, options ...string) string {
 	t.Helper()
 	addr := harness.FreeAddr(t)
@@ -70,22 +70,22 @@ func nodeHTTP(t *testing.T, options ...string) string {
 	return addr
 }
 
-// wsgiScript is a file with a WSGI app.
+// wsgiScript writes a WSGI app to a file.
 func wsgiScript(t *testing.T) string {
 	script := filepath.Join(t.TempDir(), "growing.py")
 	putFile(t, script, growingApp)
 	return script
 }
 
-// configFile is a file with a line of configuration.
+// configFile writes a line of configuration to a file.
 func configFile(t *testing.T, line string) string {
 	path := filepath.Join(t.TempDir(), "config.toml")
 	putFile(t, path, line+"\n")
 	return path
 }
 
-// limited are the servers of the documentation's table: with their defaults, and with headers of
-// 20,000 bytes allowed.
+// limited are the servers in the documentation's table: with defaults, and configured for headers
+// of 20,000 bytes.
 var limited = map[string]func(t *testing.T, raised bool) string{
 	"uWSGI": func(t *testing.T, raised bool) string {
 		return uwsgi(t, wsgiScript(t), when(raised, "--buffer-size", "32768")...)
@@ -126,14 +126,14 @@ func when(raised bool, options ...string) []string {
 
 var limitRow = regexp.MustCompile(`(?m)^\| (\S+) \| (\d+) \| (\d+|100 headers) \| .* \|$`)
 
-// TestHeaderLimitsOfServers measures what the documentation says that servers take, and that what
-// it names raises it.
+// TestHeaderLimitsOfServers measures the limits that the documentation gives for servers, and
+// checks that its settings raise them.
 func TestHeaderLimitsOfServers(t *testing.T) {
 	t.Parallel()
 	table := docs.Between(t, "| server | one header | all headers |", "\n\n")
 	rows := limitRow.FindAllStringSubmatch(table, -1)
 	if len(rows) != len(limited) {
-		t.Fatalf("the documentation's table has %d rows, not %d", len(rows), len(limited))
+		t.Fatalf("the table in the docs has %d rows, want %d", len(rows), len(limited))
 	}
 	for _, row := range rows {
 		t.Run(row[1], func(t *testing.T) {
@@ -146,29 +146,29 @@ func TestHeaderLimitsOfServers(t *testing.T) {
 			compare(t, "all headers", all, row[3])
 			const raised = 20_000
 			if one < raised && !taken(t, limited[row[1]](t, true), oneHeader(raised)) {
-				t.Errorf("what the documentation names allows no header of %d bytes", raised)
+				t.Errorf("the documented setting does not allow a header of %d bytes", raised)
 			}
 		})
 	}
 }
 
-// compare compares a size with what the documentation says. A part of what a server takes in all is
-// for the rest of the request.
+// compare compares a size with the documentation. The rest of the request counts in the limit for
+// all headers.
 func compare(t *testing.T, what string, size int, says string) {
 	t.Helper()
 	limit, err := strconv.Atoi(says)
 	if err != nil {
-		limit = mostHeaders // it counts lines
+		limit = mostHeaders // a limit on the number of lines
 	}
 	if size < limit-limit/16 || size > limit+limit/128 {
-		t.Errorf("%s: %d bytes, and the documentation says %s", what, size, says)
+		t.Errorf("%s: %d bytes, docs say %s", what, size, says)
 	}
 }
 
-// mostHeaders is more than any server here takes by default, where it does not count lines.
+// mostHeaders exceeds the default of every server that limits bytes.
 const mostHeaders = 90_000
 
-// largest returns the largest size that is taken.
+// largest returns the largest accepted size.
 func largest(taken func(int) bool) int {
 	low, high := 0, mostHeaders+1
 	for high-low > 1 {
@@ -181,13 +181,13 @@ func largest(taken func(int) bool) int {
 	return low
 }
 
-// oneHeader makes a header line of n bytes.
+// oneHeader returns a header line of n bytes.
 func oneHeader(n int) string {
 	const name, end = "X-Session-Data: ", "\r\n"
 	return name + strings.Repeat("x", max(0, n-len(name)-len(end))) + end
 }
 
-// manyHeaders makes header lines of n bytes together.
+// manyHeaders returns header lines of n bytes in total.
 func manyHeaders(n int) string {
 	var b strings.Builder
 	for i := 0; n > 0; i++ {
@@ -199,13 +199,13 @@ func manyHeaders(n int) string {
 	return b.String()
 }
 
-// taken reports whether a server answers as it does to a request without these headers.
+// taken reports whether a server responds as it does without these headers.
 func taken(t *testing.T, addr, headers string) bool {
 	t.Helper()
 	return statusFor(t, addr, headers) == statusFor(t, addr, "")
 }
 
-// statusFor returns the status of the answer, or 0 if there is none.
+// statusFor returns the status of the response, or 0 without one.
 func statusFor(t *testing.T, addr, headers string) int {
 	t.Helper()
 	conn, err := net.DialTimeout("tcp", addr, patience)
@@ -214,7 +214,7 @@ func statusFor(t *testing.T, addr, headers string) int {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(patience))
-	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"+headers+"\r\n") // it may answer before the end
+	_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"+headers+"\r\n") // it may respond before the end
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0

@@ -15,7 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// A cookie of Flask 3.1.3, a cookie and a record of Flask-Session, all of an app with this secret.
+// A cookie of Flask 3.1.3, a cookie and a record of Flask-Session, all from an app with this
+// secret.
 const (
 	appSecret    = "correct horse battery staple"
 	flaskCookie  = "eyJuYW1lIjoiWm9cdTAwZWIiLCJ1c2VyX2lkIjo0Mn0.ZVPxAA.YIYQuv4CPMbC6h5AcaJwgLjECCE"
@@ -24,7 +25,7 @@ const (
 	withMessages = `{"_permanent":false,"_flashes":[["info","hi"]],"a":"` + "\x1b" + `"}`
 )
 
-// signed is a cookie of ours.
+// signed returns a cookie of ours.
 func signed(t *testing.T, key string) string {
 	t.Helper()
 	s, err := signer.New(signer.Options{Keys: [][]byte{[]byte(key)}, Salt: "caddy-session"})
@@ -70,7 +71,7 @@ func TestInspect(t *testing.T) {
 		"a pickle":                   {[]string{"--dialect", "flask_session"}, pickled + "\n", []string{"serialization: pickle, protocol 4", "permanent: true", `data: {"uid":"bmakan"}`}, false},
 		"a truncated pickle":         {[]string{"--dialect", "flask_session"}, pickled[:40], []string{"problem: the stored record cannot be read: the pickle is truncated"}, true},
 		"a file of cachelib's":       {[]string{"--dialect", "flask_session"}, file, []string{"expires at 2096-10-02", `data: {"uid":"bmakan"}`}, false},
-		"JSON that is none":          {[]string{"--dialect", "flask_session"}, withMessages, []string{"problem: "}, true},
+		"invalid JSON":               {[]string{"--dialect", "flask_session"}, withMessages, []string{"problem: "}, true},
 		"JSON with messages":         {[]string{"--dialect", "flask_session"}, strings.ReplaceAll(withMessages, "\x1b", ""), []string{`messages: [["info","hi"]]`, "permanent: false"}, false},
 		"a record of ours":           {nil, string(native), []string{"state: live", "created: ", "idle timeout: 1h0m0s", `data: {"a":1}`}, false},
 		"a lasting record of ours":   {nil, string(lasting), []string{"kept for lasting cookies: 336h0m0s", "second cookie: set; the browser has sent it: true"}, false},
@@ -101,12 +102,12 @@ func TestInspect(t *testing.T) {
 			}
 			for _, want := range test.want {
 				if !strings.Contains(string(out), want) {
-					t.Errorf("it does not say %q", want)
+					t.Errorf("output lacks %q", want)
 				}
 			}
 			for _, never := range []string{appSecret, "another secret", "fe8977c2", "the-token", "\x1b"} {
 				if bytes.Contains(out, []byte(never)) {
-					t.Errorf("it says %q", never)
+					t.Errorf("output has %q", never)
 				}
 			}
 			if t.Failed() {

@@ -37,13 +37,13 @@ func TestKeyRotation(t *testing.T) {
 	old := b.change("update", `{"a":1}`).issues()
 	rotated := b.holding("caddy_session=" + old.Value).at("http://" + keyBoth.host)
 
-	// The new key alone does not know it; both do, and sign it anew with the next response,
-	// whatever that is.
+	// The new key alone does not know the cookie; with both keys it is valid and is signed again by
+	// the next response, whatever that is.
 	b.holding(b.cookies()).at("http://" + keyNew.host).look().holds("{}").keeps()
 	c := rotated.look().holds(`{"a":1}`).issues()
 	id := func(value string) string { id, _, _ := strings.Cut(value, "."); return id }
 	if c.Value == old.Value || id(c.Value) != id(old.Value) || c.MaxAge < old.MaxAge-60 || c.MaxAge > old.MaxAge {
-		t.Errorf("signed anew: %d, was %d", c.MaxAge, old.MaxAge)
+		t.Errorf("signed again: %d, was %d", c.MaxAge, old.MaxAge)
 	}
 	if r := rotated.look(); r.Header.Get("Cache-Control") != "no-store" {
 		t.Error("not no-store")
@@ -54,25 +54,25 @@ func TestKeyRotation(t *testing.T) {
 	rotated.ask("update", "{").want(http.StatusBadGateway).keeps()
 	b.holding("caddy_session=" + c.Value).at("http://" + keyNew.host).look().holds(`{"a":1}`).keeps()
 	b.holding("caddy_session=" + c.Value).at("http://" + keyBoth.host).look().holds(`{"a":1}`).keeps()
-	b.holding("caddy_session=" + c.Value).look().holds("{}") // the old key alone
+	b.holding("caddy_session=" + c.Value).look().holds("{}") // with the old key only
 
 	// With other reasons for a cookie, it is still one cookie.
 	if c := rotated.change("control", "permanent=?0").issues(); c.MaxAge != 0 || id(c.Value) != id(old.Value) {
 		t.Errorf("not permanent: Max-Age %d", c.MaxAge)
 	}
 	if c := rotated.look().issues(); c.MaxAge != 0 {
-		t.Error("signed anew, it is permanent again")
+		t.Error("a cookie that was signed again is permanent")
 	}
 	fresh := rotated.change("control", "regenerate").issues()
 	if id(fresh.Value) == id(old.Value) {
 		t.Error("not regenerated")
 	}
-	rotated.look().holds(`{"a":1}`).keeps() // the former id gets none
+	rotated.look().holds(`{"a":1}`).keeps() // the old id gets no cookie
 	b.holding("caddy_session="+fresh.Value).at("http://"+keyBoth.host).change("control", "destroy").expires()
 	rotated.look().holds("{}").keeps() // nothing to sign
 }
 
-// A request whose session was destroyed meanwhile gets no cookie, signed anew or not.
+// A request whose session was destroyed meanwhile gets no cookie.
 func TestKeyRotationOfADestroyedSession(t *testing.T) {
 	t.Parallel()
 	b := keyOld.browser(t)
@@ -83,10 +83,10 @@ func TestKeyRotationOfADestroyedSession(t *testing.T) {
 	slow.release().keeps()
 }
 
-// keyFile is where Caddy's file storage keeps the key that nobody configured.
+// keyFile is where Caddy's file storage has the generated key.
 func keyFile(storage string) string { return filepath.Join(storage, "session", "secret.key") }
 
-// storageKey reads the key that was made in Caddy's storage.
+// storageKey reads the generated key from Caddy's storage.
 func storageKey(t *testing.T, dir string) *signer.Signer {
 	t.Helper()
 	key, err := os.ReadFile(keyFile(dir))
@@ -100,8 +100,7 @@ func storageKey(t *testing.T, dir string) *signer.Signer {
 	return s
 }
 
-// Two processes that share Caddy's storage make one key, though both need it first at the same
-// moment.
+// Two processes with one Caddy storage make one key, even if both first need it at the same moment.
 func TestGeneratedKeyIsShared(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -114,7 +113,7 @@ http://$ADDR {
 }`
 	caddies := []*harness.Caddy{start(t, config), start(t, config), start(t, config)}
 	if _, err := os.Stat(filepath.Dir(keyFile(dir))); err == nil {
-		t.Error("a key before anybody needed one")
+		t.Error("a key exists before it is needed")
 	}
 	cookies := make([]string, 0, len(caddies))
 	var mu sync.Mutex
@@ -123,7 +122,7 @@ http://$ADDR {
 		b := visit(t, c)
 		b.look().keeps()
 		all.Go(func() {
-			for range 10 { // a process that waits for the other's lock may give up once
+			for range 10 { // a process that waits for the other's lock may fail once
 				r := b.attempt(b.request(http.MethodGet, ask("/", "update", `{"a":1}`), nil))
 				if r == nil {
 					return
@@ -144,17 +143,16 @@ http://$ADDR {
 	}
 	for _, c := range cookies {
 		if _, _, ok := s.Verify(c); !ok {
-			t.Error("a cookie that was signed with another key")
+			t.Error("a cookie was signed with another key")
 		}
 	}
 	if info, err := os.Stat(keyFile(dir)); err != nil || info.Mode().Perm()&0o077 != 0 {
-		t.Errorf("others can read the key: %v", info.Mode())
+		t.Errorf("other users can read the key: %v", info.Mode())
 	}
 }
 
-// Another process is making the key at this moment: that is worth waiting for, and no reason for an
-// error.
-func TestKeyThatIsBeingMade(t *testing.T) {
+// While another process makes the key, requests wait and do not fail.
+func TestKeyInCreation(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := start(t, globals("storage file_system "+dir)+"http://$ADDR {\n\tsession {\n\t\tstore memory\n\t}\n\treverse_proxy $BACKEND\n}\n")
@@ -178,8 +176,8 @@ func TestKeyThatIsBeingMade(t *testing.T) {
 	}
 }
 
-// Requests that wait for a key that does not come wait at the same time, not one after the other.
-func TestKeyOutOfReachIsNoQueue(t *testing.T) {
+// Requests that wait for a missing key wait at the same time, not one after the other.
+func TestRequestsWaitForKeyInParallel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	c := start(t, globals("storage file_system "+dir)+"http://$ADDR {\n\tsession {\n\t\tstore memory\n\t\tstore_timeout 500ms\n\t}\n\treverse_proxy $BACKEND\n}\n")
@@ -205,7 +203,7 @@ func TestKeyOutOfReachIsNoQueue(t *testing.T) {
 	_ = storage.Unlock(t.Context(), "session/secret.key")
 }
 
-// The default: bolt, and a key of its own. Both are there after a restart.
+// The defaults, bolt and a generated key, survive a restart.
 func TestDefaultsSurviveARestart(t *testing.T) {
 	t.Parallel()
 	c := start(t, "http://$ADDR {\n\tsession\n\treverse_proxy $BACKEND\n}")
@@ -218,9 +216,9 @@ func TestDefaultsSurviveARestart(t *testing.T) {
 	b.look().holds(`{"a":1}`).flashes(`[["message","x"]]`).keeps()
 }
 
-// A stream needs the store no more once its head is out: a reload gives the file back though the
-// stream goes on.
-func TestAStreamHoldsNoStore(t *testing.T) {
+// A stream does not need the store after its head: a reload releases the file while the stream
+// continues.
+func TestStreamReleasesStore(t *testing.T) {
 	t.Parallel()
 	c := start(t, "http://$ADDR {\n\tsession\n\treverse_proxy $BACKEND {\n\t\tflush_interval -1\n\t}\n}")
 	b := visit(t, c)
@@ -234,7 +232,7 @@ func TestAStreamHoldsNoStore(t *testing.T) {
 	r.issues()
 	file := filepath.Join(c.Dir, "data", "caddy", "session", "sessions.db")
 	if free(t, file) {
-		t.Fatal("nobody holds the session file")
+		t.Fatal("the session file is not locked")
 	}
 	if err := c.Reload(expand("http://$ADDR {\n\treverse_proxy $BACKEND\n}")); err != nil {
 		t.Fatal(err)

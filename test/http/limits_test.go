@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// refuses fails the test if the change is not refused, if anything of the backend's response gets
-// through, or if the session is not what it was.
+// refuses fails the test unless the change is refused, nothing of the backend's response is
+// forwarded, and the session is unchanged.
 func (b *browser) refuses(status int, pairs ...string) {
 	b.t.Helper()
 	before := b.look().given("X-Session-Data")
@@ -39,7 +39,7 @@ func operations(n int) string {
 	return "[" + strings.TrimSuffix(strings.Repeat(`{"op":"increment","path":"/n","value":1},`, n), ",") + "]"
 }
 
-// text makes an object whose ASCII JSON is that many bytes long.
+// text returns an object with ASCII JSON of this length.
 func text(size int) string { return `{"a":"` + strings.Repeat("x", size-len(`{"a":""}`)) + `"}` }
 
 func TestLimits(t *testing.T) {
@@ -68,7 +68,7 @@ func TestLimits(t *testing.T) {
 		"digits":         {[]string{"update", `[{"op":"increment","path":"/n","value":` + digits + `}]`}, []string{"update", `[{"op":"increment","path":"/n","value":` + digits + `0}]`}},
 		"exponent":       {[]string{"update", `[{"op":"increment","path":"/n","value":1e32}]`}, []string{"update", `[{"op":"increment","path":"/n","value":1e33}]`}},
 		"small exponent": {[]string{"update", `[{"op":"increment","path":"/n","value":1e-32}]`}, []string{"update", `[{"op":"increment","path":"/n","value":1e-33}]`}},
-		"on the way": {
+		"in an intermediate step": {
 			[]string{"update", fmt.Sprintf(`{"a":"%s"},[{"op":"copy","from":"/a","path":"/b"},{"op":"remove","path":"/a"}]`, strings.Repeat("x", 3900))},
 			[]string{"update", fmt.Sprintf(`{"a":"%s"},[{"op":"copy","from":"/a","path":"/b"},{"op":"copy","from":"/a","path":"/c"},{"op":"remove","path":"/a"},{"op":"remove","path":"/b"}]`, strings.Repeat("x", 3900))},
 		},
@@ -76,7 +76,7 @@ func TestLimits(t *testing.T) {
 		"idle timeout": {[]string{"update", `{"a":1}`, "control", "idle-timeout=1"}, []string{"update", `{"a":1}`, "control", "idle-timeout=0"}},
 		"long idle timeout": {
 			[]string{"update", `{"a":1}`, "control", "idle-timeout=999999999999999"},
-			[]string{"update", `{"a":1}`, "control", "idle-timeout=1000000000000000"}, // more than RFC 9651 allows
+			[]string{"update", `{"a":1}`, "control", "idle-timeout=1000000000000000"}, // exceeds RFC 9651
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// Not valid: nothing changes, whichever of the headers it is in.
+// Invalid changes: nothing changes, whichever header is invalid.
 func TestInvalidChanges(t *testing.T) {
 	t.Parallel()
 	bad := [][]string{

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// growingApp fills its session, in the data or in cookies of its own, and ends it.
+// growingApp fills its session, as data or in cookies, and ends it.
 const growingApp = `
 import json
 from urllib.parse import parse_qs
@@ -29,7 +29,7 @@ def application(environ, start_response):
     return [json.dumps({name: environ.get("HTTP_" + name, "") for name in ("X_SESSION_DATA", "X_SESSION_INFO", "COOKIE")}).encode()]
 `
 
-// uwsgi runs a WSGI app in uWSGI, with its defaults but for the options.
+// uwsgi runs a WSGI app in uWSGI with these options.
 func uwsgi(t *testing.T, script string, options ...string) string {
 	t.Helper()
 	addr := harness.FreeAddr(t)
@@ -38,7 +38,7 @@ func uwsgi(t *testing.T, script string, options ...string) string {
 	return addr
 }
 
-// gunicorn runs a WSGI app in gunicorn, with its defaults but for the options.
+// gunicorn runs a WSGI app in gunicorn with these options.
 func gunicorn(t *testing.T, script string, options ...string) string {
 	t.Helper()
 	addr := harness.FreeAddr(t)
@@ -49,8 +49,8 @@ func gunicorn(t *testing.T, script string, options ...string) string {
 	return addr
 }
 
-// nginx runs nginx until the end of the test. In its configuration, $ADDR and $DIR stand for what
-// they do in Caddy's.
+// nginx runs nginx until the test ends. In its configuration, $ADDR and $DIR mean what they do in a
+// Caddyfile.
 func nginx(t *testing.T, server string) string {
 	t.Helper()
 	addr, dir := harness.FreeAddr(t), t.TempDir()
@@ -78,7 +78,7 @@ http {
 	return addr
 }
 
-// behindNginx runs a WSGI app in gunicorn, and nginx before it.
+// behindNginx runs a WSGI app in gunicorn behind nginx.
 func behindNginx(t *testing.T, script string, _ ...string) string {
 	t.Helper()
 	return nginx(t, `
@@ -87,7 +87,7 @@ func behindNginx(t *testing.T, script string, _ ...string) string {
 		location / { proxy_pass http://`+gunicorn(t, script)+`; }`)
 }
 
-// chromium is what Chromium sends with every request.
+// chromium are the headers of Chromium's requests.
 var chromium = [][2]string{
 	{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7"},
 	{"Accept-Encoding", "gzip, deflate, br, zstd"}, {"Accept-Language", "en-US,en;q=0.9"}, {"Cache-Control", "max-age=0"},
@@ -97,15 +97,15 @@ var chromium = [][2]string{
 	{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"},
 }
 
-// Fault: a session grows beyond what the backend's server takes, and its user can neither see a
+// Fault: a session exceeds the header limit of the backend's server, and its user can neither see a
 // page nor log out.
 func TestNobodyIsLockedIn(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		server func(*testing.T, string, ...string) string
 		grow   string
-		ours   int // bytes of our headers, at least
-		status int // of what the server does with them
+		ours   int // least size of our headers, in bytes
+		status int // the server's status for them
 	}{
 		"uwsgi, data":         {uwsgi, "data=3300", 3300, http.StatusBadGateway},
 		"uwsgi, more data":    {uwsgi, "data=3900", 3900, http.StatusBadGateway},
@@ -151,15 +151,15 @@ http://$ADDR {
 			}
 			page("/?" + tt.grow)
 			if strings.Contains(c.Log(), line) {
-				t.Error("a request that was answered is in the log")
+				t.Error("a successful request is in the log")
 			}
 
-			// Without max_headers, there is no way out, but the log says why.
+			// Without max_headers the user is locked in, but the log says why.
 			for _, path := range []string{"/", "/?logout"} {
 				b.get(path).want(tt.status).keeps()
 			}
 			if !c.WaitLog(line) {
-				t.Fatal("the log does not say why")
+				t.Fatal("the log lacks the reason")
 			}
 			for entry := range strings.Lines(c.Log()) {
 				if !strings.Contains(entry, line) {
@@ -172,17 +172,17 @@ http://$ADDR {
 					t.Fatal(err)
 				}
 				if said.Status != tt.status || said.Session_headers < tt.ours || said.Session_headers > tt.ours+500 || said.All_headers < said.Session_headers+600 {
-					t.Errorf("the log says %+v", said)
+					t.Errorf("the log has %+v", said)
 				}
 			}
 
-			// With it, the app works without the data, and is told so.
+			// With max_headers, the app works without the data and learns that it is missing.
 			got := page("/bounded")
 			if got.X_SESSION_DATA != "{}" || !strings.HasSuffix(got.X_SESSION_INFO, ", too-large") || got.COOKIE != "" {
-				t.Errorf("with max_headers the app is given %+v", got)
+				t.Errorf("with max_headers the app gets %+v", got)
 			}
 			if !c.WaitLog("the session's headers are more than max_headers") {
-				t.Error("the log does not say that the data were left out")
+				t.Error("the log does not say that the data was left out")
 			}
 			b.get("/bounded?logout=1").want(http.StatusOK).expires()
 			if got := page("/"); got.X_SESSION_INFO != "exists=?0" {

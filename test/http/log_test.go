@@ -17,8 +17,8 @@ import (
 // canary is part of all session data in these tests.
 const canary = "CaNaRy"
 
-// respondWith is a handler that answers with these headers, without their being in the URL, which
-// Caddy logs.
+// respondWith is a handler that responds with these headers. They are not in the URL, which Caddy
+// logs.
 func respondWith(pairs ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		for i := 0; i < len(pairs); i += 2 {
@@ -70,7 +70,7 @@ func startLogged(t *testing.T, options ...string) (*harness.Caddy, *browser, fau
 	return c, visit(t, c), faulty.Control(dir)
 }
 
-// checkQuiet fails the test if a line of the log holds data of a session, a cookie or an id.
+// checkQuiet fails the test if a log line has session data, a cookie or an id.
 func checkQuiet(t *testing.T, c *harness.Caddy, cookies ...string) {
 	t.Helper()
 	words := []string{canary}
@@ -83,11 +83,11 @@ func checkQuiet(t *testing.T, c *harness.Caddy, cookies ...string) {
 		words = append(words, value, id, signature)
 	}
 	for _, line := range leaks(c.Log(), words) {
-		t.Errorf("the log holds what it must not: %.1500s", line)
+		t.Errorf("the log has a secret: %.1500s", line)
 	}
 }
 
-// accessLogged returns the session_ref fields of the access log, "" where there is none.
+// accessLogged returns the session_ref fields of the access log, "" for missing ones.
 func accessLogged(c *harness.Caddy) (refs []string) {
 	for line := range strings.Lines(c.Log()) {
 		var entry struct {
@@ -169,7 +169,7 @@ func TestLog(t *testing.T) {
 			c.Stop()
 			checkQuiet(t, c, cookies...)
 			if log := c.Log(); !strings.Contains(log, "session change refused") || !strings.Contains(log, "X-Session-Update, line 1") {
-				t.Error("refusals are not logged with their header")
+				t.Error("refusals are logged without their header")
 			}
 		})
 	}
@@ -188,7 +188,8 @@ func TestAccessLog(t *testing.T) {
 	c.Stop()
 	got := accessLogged(c)
 	want := []string{"", one, one, two, two, "", ""}
-	// What a refused commit and a destroyed session log is open; never another session's ref.
+	// The ref for a refused commit and a destroyed session is not specified, but is never another
+	// session's.
 	if len(got) != len(want) {
 		t.Fatalf("%d lines, want %d", len(got), len(want))
 	}
@@ -200,7 +201,7 @@ func TestAccessLog(t *testing.T) {
 	checkQuiet(t, c)
 }
 
-// hangUp breaks off a download.
+// hangUp aborts a download.
 func hangUp(t *testing.T, b *browser) {
 	t.Helper()
 	b.via(respondWith("update", `{"name":"`+canary+`"}`)).get("/").want(http.StatusOK)
@@ -217,11 +218,10 @@ func hangUp(t *testing.T, b *browser) {
 		t.Fatal(err)
 	}
 	cancel()
-	waits(t, "the backend hears that the client has gone", gone)
+	waits(t, "the backend notices that the client has gone", gone)
 }
 
-// What the documentation says against the warnings of Caddy's reverse_proxy and FastCGI works, at
-// every level.
+// The documentation's filter against warnings of reverse_proxy and FastCGI works at every level.
 func TestLogWithTheFilterOfTheDocumentation(t *testing.T) {
 	t.Parallel()
 	c, b, _ := startLogged(t, quietly(t))
@@ -232,18 +232,18 @@ func TestLogWithTheFilterOfTheDocumentation(t *testing.T) {
 	log := c.Log()
 	for _, warning := range []string{"aborting with incomplete response", "discarding upstream response bytes", "upstream roundtrip"} {
 		if !strings.Contains(log, warning) {
-			t.Errorf("Caddy does not log %q any more", warning)
+			t.Errorf("Caddy no longer logs %q", warning)
 		}
 	}
 	checkQuiet(t, c)
 	for line := range strings.Lines(log) {
 		if strings.Contains(line, canary) {
-			t.Fatalf("a DEBUG line holds session data: %.3000s", line)
+			t.Fatalf("a DEBUG line has session data: %.3000s", line)
 		}
 	}
 }
 
-// abort has the backend break off in its body.
+// abort makes the backend abort in the body.
 func abort(b *browser) {
 	b.t.Helper()
 	broken := b.via(func(w http.ResponseWriter, r *http.Request) {
@@ -256,7 +256,7 @@ func abort(b *browser) {
 	_, _ = io.ReadAll(r.Body)
 }
 
-// surplus has a FastCGI backend send more than it announced.
+// surplus makes a FastCGI backend send more than it announced.
 func surplus(b *browser) {
 	b.t.Helper()
 	b.via(fcgiHandler(func(map[string]string) string {

@@ -1,8 +1,7 @@
-// Package http_test tests the session handler from outside: real requests through a real Caddy
-// process.
+// Package http_test tests the session handler with real requests through a real Caddy process.
 //
-// Most tests share one Caddy with many sites, each with options of its own (see newSite); what
-// needs other global options, its log or its end to itself starts a process of its own.
+// Most tests share one Caddy with many sites, each with its own options (see newSite). Tests that
+// need other global options, their own log or a restart start their own process.
 package http_test
 
 import (
@@ -18,13 +17,13 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// Caddy takes WebSockets over HTTP/2 only with this.
+	// required by Caddy for WebSockets over HTTP/2
 	_ = os.Setenv("GODEBUG", "http2xconnect=1")
 	harness.MainWith(m, func() bool {
 		quiet := true
 		if started {
 			for _, line := range leaks(caddy().Log(), issued()) {
-				fmt.Println("--- FAIL: the shared Caddy's log holds a session's cookie or id:", line)
+				fmt.Println("--- FAIL: the shared Caddy's log has a session's cookie or id:", line)
 				quiet = false
 			}
 		}
@@ -32,7 +31,7 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// shared owns what all tests use.
+// shared owns what all tests share.
 var shared = new(harness.Shared)
 
 // site is a host of the shared Caddy.
@@ -40,8 +39,8 @@ type site struct{ host string }
 
 var siteBlocks []string
 
-// newSite adds a site to the shared Caddy, from the initialisation of a variable. In the text, what
-// expand knows is replaced.
+// newSite adds a site to the shared Caddy, as the initial value of a variable. expand replaces
+// placeholders in the text.
 func newSite(name, block string) *site {
 	s := &site{host: name + ".test"}
 	siteBlocks = append(siteBlocks, "http://"+s.host+" {\n"+block+"\n}\n")
@@ -59,13 +58,13 @@ var caddy = sync.OnceValue(func() *harness.Caddy {
 	})
 })
 
-// globals makes a block of global options.
+// globals returns a block of global options.
 func globals(options ...string) string {
 	return "{\n\tadmin $ADMIN\n\tauto_https off\n\tskip_install_trust\n\tgrace_period 1ms\n\t" +
 		strings.Join(options, "\n\t") + "\n}\n"
 }
 
-// expand puts the addresses of the backends into a Caddyfile.
+// expand puts the backends' addresses into a Caddyfile.
 func expand(text string) string {
 	return strings.NewReplacer("$BACKEND", backend(), "$FCGI", fcgiBackend(), "$RAWFCGI", rawFCGI(), "$RAW", rawBackend(),
 		"$DEAD", "127.0.0.1:1", "$SECRET", secret, "$OLDSECRET", oldSecret).Replace(text)
@@ -76,13 +75,13 @@ const (
 	oldSecret = "fedcba9876543210-the-older-key"
 )
 
-// start runs a Caddy of the test's own.
+// start runs a Caddy for one test.
 func start(t *testing.T, caddyfile string) *harness.Caddy {
 	t.Helper()
 	return harness.Start(t, expand(caddyfile))
 }
 
-// secrets are the cookies that any test was given.
+// secrets are all cookies that tests have received.
 var secrets sync.Map
 
 func issued() (all []string) {
@@ -93,7 +92,7 @@ func issued() (all []string) {
 	return all
 }
 
-// leaks returns the lines of a log at any level above DEBUG that hold one of the texts.
+// leaks returns the log lines above DEBUG that have one of the texts.
 func leaks(log string, texts []string) (lines []string) {
 	for line := range strings.Lines(log) {
 		var entry struct{ Level string }

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness/faulty"
 )
 
-// scrape returns what the admin API says about our metrics.
+// scrape returns our metrics from the admin API.
 func scrape(t *testing.T, c *harness.Caddy) (text string, values map[string]float64) {
 	t.Helper()
 	resp, err := http.Get("http://" + c.Admin + "/metrics")
@@ -97,13 +97,13 @@ http://$ADDR {
 		text, got := scrape(t, c)
 		total := float64(n)
 		for name, want := range map[string]float64{
-			`caddy_session_requests_total{outcome="anonymous"}`:   2 + 1 + total, // the forged ones have no cookie of the shop's
+			`caddy_session_requests_total{outcome="anonymous"}`:   2 + 1 + total, // forged ones have no cookie of the shop
 			`caddy_session_requests_total{outcome="hit"}`:         4*total - 2 + 3*total - 1,
 			`caddy_session_requests_total{outcome="forged"}`:      total,
 			`caddy_session_requests_total{outcome="expired"}`:     0,
 			`caddy_session_requests_total{outcome="canceled"}`:    0,
 			`caddy_session_requests_total{outcome="unavailable"}`: total,
-			`caddy_session_commits_total{outcome="saved"}`:        2*total - (total - 1) + total, // the shop's first only
+			`caddy_session_commits_total{outcome="saved"}`:        2*total - (total - 1) + total, // only the shop's first
 			`caddy_session_commits_total{outcome="none"}`:         (total - 1) + 2*total + 2*total,
 			`caddy_session_commits_total{outcome="refused"}`:      total,
 			`caddy_session_commits_total{outcome="failed"}`:       total,
@@ -122,7 +122,7 @@ http://$ADDR {
 			}
 		}
 		for _, line := range leaks(text, append(issued(), refs...)) {
-			t.Errorf("a label holds what belongs to one session or client: %s", line)
+			t.Errorf("a label identifies a session or client: %s", line)
 		}
 		if n < configurations {
 			if err := c.Reload(expand(config(n))); err != nil {
@@ -131,7 +131,7 @@ http://$ADDR {
 		}
 	}
 
-	// A configuration without sessions shows nothing, and what comes after it goes on where it was.
+	// A configuration without sessions shows no metrics; the next one continues to count.
 	_, before := scrape(t, c)
 	if err := c.Reload("http://$ADDR {\n\trespond ok\n}\n"); err != nil {
 		t.Fatal(err)

@@ -44,14 +44,14 @@ func TestCookieOptions(t *testing.T) {
 	if got := b.get("/app/").given("X-My-Data"); got != `{"a":1}` {
 		t.Errorf("data %s", got)
 	}
-	// The default prefix is somebody else's now.
+	// Nothing uses the default prefix now.
 	if r := b.get(ask("/app/", "update", `{"b":1}`)).keeps(); r.Header.Get("X-Session-Update") == "" {
-		t.Error("a header that is not ours was taken")
+		t.Error("a header with another prefix was applied")
 	}
 	if c := b.get(ask("/app/", "X-My-Control", "permanent")).cookieNamed("sid"); c == nil || c.MaxAge < 744*3600-60 {
 		t.Errorf("permanent: %v", c)
 	}
-	// What takes the cookie back must name the same cookie.
+	// The cookie that deletes ours must have the same attributes.
 	r = b.get(ask("/app/", "X-My-Control", "destroy"))
 	if lines := r.Header["Set-Cookie"]; len(lines) != 1 || lines[0] != "sid=; Path=/app; Domain=options.test; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; SameSite=Strict" {
 		t.Errorf("Set-Cookie %q", lines)
@@ -73,7 +73,7 @@ func TestSecureBehindAProxy(t *testing.T) {
 				"http\nhttps": trusted, "https\nhttp": false, "http\nhttps, http": trusted,
 			} {
 				b := b.bare()
-				for proto := range strings.SplitSeq(protos, "\n") { // a line each
+				for proto := range strings.SplitSeq(protos, "\n") { // one header line each
 					b = b.with("X-Forwarded-Proto", proto)
 				}
 				if c := b.change("update", `{"a":1}`).issues(); c.Secure != secure || strings.HasPrefix(c.Name, "__Host-") != secure {
@@ -99,7 +99,7 @@ func TestHTTP3(t *testing.T) {
 	t.Cleanup(func() { _ = transport.Close() })
 	b.client.Transport = transport
 	var r *reply
-	eventually(t, "HTTP/3", func() bool {
+	eventually(t, "HTTP/3 works", func() bool {
 		var err error
 		r, err = b.try(b.request(http.MethodGet, ask("/", "update", `{"a":1}`), nil))
 		return err == nil
@@ -130,7 +130,7 @@ func TestHTTP3(t *testing.T) {
 	b.change("control", "destroy").expires()
 }
 
-// The inner handler refuses, so that the outer one has nothing to save.
+// The inner handler refuses, so the outer one must save nothing.
 func TestTwoNamesChangeTogether(t *testing.T) {
 	t.Parallel()
 	for _, pairs := range [][]string{
@@ -140,7 +140,7 @@ func TestTwoNamesChangeTogether(t *testing.T) {
 		b.change("update", `{"a":1}`, "X-Session-Shop-Update", `{"a":1}`)
 		b.ask(pairs...).want(http.StatusBadGateway).keeps().hides()
 		if r := b.look().holds(`{"a":1}`); r.given("X-Session-Shop-Data") != `{"a":1}` {
-			t.Errorf("%q: half of it has happened: %s", pairs, r.given("X-Session-Shop-Data"))
+			t.Errorf("%q: half of it was applied: %s", pairs, r.given("X-Session-Shop-Data"))
 		}
 	}
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// TestWhatPlaceholdersOpen shows what the documentation warns of: what a session's values do where
-// they choose a file, a host or a redirect, and what Caddy itself keeps of secrets and cookies.
+// TestWhatPlaceholdersOpen shows what the documentation warns of: what values of a session can do
+// where they choose a file, a host or a redirect, and where Caddy itself stores secrets and
+// cookies.
 func TestWhatPlaceholdersOpen(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -117,8 +118,8 @@ http://$ADDR {
 		}
 	}
 
-	// A secret as text, or by {$…}, is in the configuration that the admin API shows, and in the
-	// copy that Caddy keeps of it.
+	// A secret as text, or from {$…}, is in the configuration that the admin API returns, and in
+	// Caddy's autosaved copy.
 	resp, err := http.Get("http://" + c.Admin + "/config/")
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +142,7 @@ http://$ADDR {
 		}
 	}
 
-	// With log_credentials, who reads the log has cookies that work.
+	// With log_credentials, the log contains valid cookies.
 	b := visit(t, c)
 	b.change("update", `{"user":"zoe"}`)
 	b.look().holds(`{"user":"zoe"}`)

@@ -21,13 +21,13 @@ func serveRaw(conn net.Conn) {
 	}
 }
 
-// rawText is a rawHandler that sends a text and closes the connection.
+// rawText returns a rawHandler that sends a text and closes the connection.
 func rawText(text string) rawHandler {
 	return func(conn net.Conn, _ *http.Request) { _, _ = io.WriteString(conn, text) }
 }
 
-// rawFCGI is the address of a FastCGI responder that sends what a test says, byte for byte: a
-// handler of the type fcgiHandler.
+// rawFCGI is the address of a FastCGI responder that sends raw bytes: its handlers are of type
+// fcgiHandler.
 var rawFCGI = sync.OnceValue(func() string {
 	l := listen()
 	go func() {
@@ -45,7 +45,7 @@ var rawFCGI = sync.OnceValue(func() string {
 // fcgiHandler returns the bytes of a response on stdout.
 type fcgiHandler func(params map[string]string) string
 
-// The record types of FastCGI that a responder needs.
+// The FastCGI record types of a responder.
 const (
 	fcgiEndRequest = 3
 	fcgiParams     = 4

@@ -29,14 +29,14 @@ http://$ADDR {
 }`, redisPassword, server.Addr(), options))
 }
 
-// quietly is the log of the documentation's filter, so that all that it holds is to be free of
-// secrets, at every level.
+// quietly configures a log with the documentation's filter, so that it must have no secrets at any
+// level.
 func quietly(t *testing.T) string {
 	t.Helper()
 	return "log {\n level DEBUG\n format filter {" + docs.Between(t, "\t\tformat filter {", "\t\t}") + "}\n}"
 }
 
-// Two proxies share sessions in Redis; Redis is down when they start, goes and comes back.
+// Two proxies share sessions in Redis, which is down at the start, goes down again, and comes back.
 func TestRedis(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{AOF: true, Password: redisPassword})
@@ -54,10 +54,10 @@ func TestRedis(t *testing.T) {
 	}
 
 	server.Restart()
-	eventually(t, "sessions are saved", func() bool {
+	eventually(t, "sessions can be saved", func() bool {
 		return one.via(respondWith("update", value)).get("/").StatusCode == http.StatusOK
 	})
-	// The other proxy has its own connections, and maybe its own pause.
+	// The other proxy has its own connections, and may be in its own pause.
 	second := two.holding(one.cookies())
 	eventually(t, "the other proxy reads", func() bool { return second.look().StatusCode == http.StatusOK && second.look().info().exists })
 	second.look().holds(value)
@@ -78,7 +78,7 @@ func TestRedis(t *testing.T) {
 
 	server.Restart()
 	back := time.Now()
-	eventually(t, "sessions are read again", func() bool {
+	eventually(t, "sessions can be read again", func() bool {
 		return one.get("/").StatusCode == http.StatusOK && second.look().info().exists
 	})
 	if took := time.Since(back); took > 3*time.Second {
@@ -95,7 +95,7 @@ func TestRedis(t *testing.T) {
 		for line := range strings.Lines(c.Log()) {
 			for _, word := range []string{canary, id, signature, redisPassword} {
 				if strings.Contains(line, word) {
-					t.Errorf("%s: the log holds what it must not: %.1500s", name, line)
+					t.Errorf("%s: the log has a secret: %.1500s", name, line)
 				}
 			}
 		}
@@ -112,7 +112,7 @@ func validate(t *testing.T, c *harness.Caddy) {
 	}
 }
 
-// An outage under traffic does not fill the log.
+// An outage under load does not flood the log.
 func TestLogOfAnOutage(t *testing.T) {
 	t.Parallel()
 	const failures = 500
@@ -130,8 +130,8 @@ func TestLogOfAnOutage(t *testing.T) {
 			var mu sync.Mutex
 			statuses := make(map[int]int)
 			began := time.Now()
-			// Five seconds, or as long as a machine that has much else to do needs for the requests
-			// that the lines are compared with.
+			// Five seconds, or longer on a busy machine, until enough requests have failed to
+			// compare with the lines.
 			enough := func() bool {
 				mu.Lock()
 				defer mu.Unlock()
@@ -161,12 +161,12 @@ func TestLogOfAnOutage(t *testing.T) {
 			ours, caddys := 0, 0
 			for line := range strings.Lines(c.Log()[before:]) {
 				if strings.Contains(line, `"logger":"http.log.error"`) {
-					caddys++ // Caddy logs each error that any handler returns
+					caddys++ // Caddy logs each error of a handler
 				} else {
 					ours++
 				}
 			}
-			t.Logf("answers by status: %v; %d lines in the log, and %d of Caddy's own", statuses, ours, caddys)
+			t.Logf("responses by status: %v; %d lines in the log, %d of Caddy's own", statuses, ours, caddys)
 			if statuses[http.StatusServiceUnavailable] < failures {
 				t.Errorf("only %d requests failed", statuses[http.StatusServiceUnavailable])
 			}

@@ -42,8 +42,8 @@ var withErrors = newSite("witherrors", `
 		respond "sorry: {err.status_code} [{http.session.error}] update=[{http.request.header.X-Session-Data}] info=[{http.request.header.X-Session-Info}] cookie=[{http.request.header.Cookie}]"
 	}`)
 
-// checkErrorPage fails the test if the response is not the error page, or holds anything of the
-// backend's.
+// checkErrorPage fails the test unless the response is the error page, without any of the backend's
+// headers.
 func checkErrorPage(r *reply, status int, reason string) {
 	r.t.Helper()
 	r.want(status).keeps()
@@ -57,11 +57,11 @@ func checkErrorPage(r *reply, status int, reason string) {
 	}
 	body := string(r.body)
 	if !strings.Contains(body, reason) || !strings.HasSuffix(body, "update=[] info=[] cookie=[]") || strings.Contains(body, "SECRET") {
-		r.t.Errorf("the error page says %q, not %q", body, reason)
+		r.t.Errorf("the error page is %q, want %q", body, reason)
 	}
 }
 
-// refusedHeaders begin a response that asks for something impossible.
+// refusedHeaders is the head of a response with an invalid change.
 func refusedHeaders(w http.ResponseWriter) {
 	w.Header().Set("Etag", `"x"`)
 	w.Header().Set("X-Backend", "SECRET")
@@ -69,7 +69,7 @@ func refusedHeaders(w http.ResponseWriter) {
 	w.Header().Set("Trailer", "X-Later")
 }
 
-// Nothing of the backend's response is forwarded, however it goes on.
+// Nothing of the backend's response is forwarded, however it continues.
 func TestRefusedCommit(t *testing.T) {
 	t.Parallel()
 	endless := func(w http.ResponseWriter, r *http.Request, flush bool) {
@@ -147,7 +147,7 @@ func TestRefusedCommit(t *testing.T) {
 	}
 }
 
-// Headers and then nothing: the client gets its error at the backend's next byte.
+// Only a head: the client gets its error when the backend sends the next byte.
 func TestRefusedCommitOfASilentBackend(t *testing.T) {
 	t.Parallel()
 	b := withErrors.browser(t)
@@ -162,7 +162,7 @@ func TestRefusedCommitOfASilentBackend(t *testing.T) {
 	r := silent.request(http.MethodGet, "/flushed", nil)
 	done := make(chan *reply, 1)
 	go func() { done <- silent.attempt(r) }()
-	waits(t, "the head", sent)
+	waits(t, "the head is sent", sent)
 	close(speak)
 	select {
 	case r := <-done:
@@ -190,7 +190,7 @@ func TestBackendDown(t *testing.T) {
 	b.look().holds(`{"a":1}`)
 }
 
-// A backend that breaks off in the body, after the head: what it asked for was done.
+// A backend that aborts in the body: the change in the head was applied.
 func TestBackendAbortsMidBody(t *testing.T) {
 	t.Parallel()
 	b := flushed.browser(t)
@@ -209,7 +209,7 @@ func TestBackendAbortsMidBody(t *testing.T) {
 	b.look().holds(`{"a":1,"b":2}`)
 }
 
-// A backend that breaks off before the head is an error like any other.
+// A backend that aborts before the head is an error like any other.
 func TestBackendAbortsBeforeTheHead(t *testing.T) {
 	t.Parallel()
 	b := withErrors.browser(t)
@@ -223,7 +223,7 @@ func TestBackendAbortsBeforeTheHead(t *testing.T) {
 
 var slowStore = faultySite("slowstore", "secret $SECRET\n store_timeout 15s")
 
-// The client hangs up while the change is being saved.
+// The client hangs up during the save.
 func TestHangUpDuringTheSave(t *testing.T) {
 	t.Parallel()
 	control, b := slowStore.control(t), slowStore.browser(t)
@@ -244,13 +244,13 @@ func TestHangUpDuringTheSave(t *testing.T) {
 		_, _ = b.client.Do(r)
 		close(done)
 	}()
-	eventually(t, "the save begins", func() bool {
+	eventually(t, "the save has begun", func() bool {
 		calls := control.Calls()
 		return len(calls) > sets && calls[len(calls)-1] == faulty.Set
 	})
 	cancel()
 	waits(t, "the client has gone", done)
-	waits(t, "the backend hears of it", gone)
+	waits(t, "the backend notices it", gone)
 	b.look().holds(`{"a":1}`)
 	tell(t, control, faulty.Set, "")
 	eventually(t, "the change is saved", func() bool { return b.look().given("X-Session-Data") == `{"a":2}` })

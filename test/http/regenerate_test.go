@@ -20,8 +20,8 @@ func TestRegenerate(t *testing.T) {
 		t.Errorf("the cookie after: %v", second.MaxAge)
 	}
 
-	// Who comes with the old id is shown what was there before, and may change it. It gets a cookie
-	// only by a new id of its own.
+	// A request with the old id sees what was there before, and may change it. It gets a cookie
+	// only if it asks for a new id itself.
 	former := b.holding(old)
 	for range 3 {
 		if r := former.look().holds(`{"a":1}`).keeps(); r.info().ref != before.ref {
@@ -49,8 +49,8 @@ func TestRegenerate(t *testing.T) {
 	b.look().holds(`{"a":1,"login":1}`)
 }
 
-// A logout by the old id expires its cookie, and does not reach who has the new one.
-func TestDestroyByTheOldID(t *testing.T) {
+// A logout with the old id deletes its cookie, and does not affect the new id.
+func TestDestroyWithOldID(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
 	b.change("update", `{"a":1}`)
@@ -59,22 +59,22 @@ func TestDestroyByTheOldID(t *testing.T) {
 	b.holding(old).change("control", "destroy").expires()
 	b.holding(old).look().holds("{}")
 	b.look().holds(`{"a":1,"login":1}`)
-	// Beside a message, it begins another session.
+	// With a message, it begins another session.
 	old = b.cookies()
 	b.change("control", "regenerate")
 	c := b.holding(old).change("control", "destroy", "update", `{"b":1}`).issues()
 	b.holding("caddy_session=" + c.Value).look().holds(`{"b":1}`)
 	b.look().holds(`{"a":1,"login":1}`)
-	// One by the new id ends the old one too.
+	// A logout with the new id ends the old one, too.
 	old = b.cookies()
 	b.change("control", "regenerate")
 	b.change("control", "destroy").expires()
 	b.holding(old).look().holds("{}").keeps()
 }
 
-// A request that had loaded the old id goes on with the new record, unless it calls for a new id
+// A request that loaded the old id continues with the new record, unless it asks for a new id
 // itself.
-func TestRegenerateWhileOthersAreUnderWay(t *testing.T) {
+func TestRegenerateDuringOtherRequests(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
 	b.change("update", `{"a":1}`)
@@ -90,8 +90,8 @@ func TestRegenerateWhileOthersAreUnderWay(t *testing.T) {
 	b.look().holds("{}")
 }
 
-// TestParallelRegenerate: each gets a session of its own, so that whichever answer the browser sees
-// last shows its login. That of the double click on "Log in".
+// TestParallelRegenerate: each response has its own session, so whichever the browser sees last
+// shows its login, as after a double click on "Log in".
 func TestParallelRegenerate(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -120,13 +120,13 @@ func TestParallelRegenerate(t *testing.T) {
 		}
 		c := r.cookie()
 		if c == nil {
-			t.Fatal("a login is answered without a cookie")
+			t.Fatal("a login got no cookie")
 		}
 		b.holding("caddy_session=" + c.Value).look().holds(fmt.Sprintf(`{"a":1,"k%d":1}`, i))
 	}
 }
 
-func TestRegenerateManyTimesWhileARequestIsUnderWay(t *testing.T) {
+func TestRegenerateManyTimesDuringARequest(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
 	b.change("update", `{"a":1}`)
@@ -149,7 +149,7 @@ var grace = newSite("grace", `
 	}
 	reverse_proxy $BACKEND`)
 
-// TestAnUnusedIDEndsTheOldOne some time later.
+// TestAnUnusedIDEndsTheOldOne after a time.
 func TestAnUnusedIDEndsTheOldOne(t *testing.T) {
 	t.Parallel()
 	b := grace.browser(t)
@@ -159,14 +159,14 @@ func TestAnUnusedIDEndsTheOldOne(t *testing.T) {
 	began := time.Now()
 	b.change("control", "regenerate")
 	former.look().holds(`{"a":1}`)
-	// Asking again and again, and changing, does not prolong it.
+	// Repeated requests and changes do not prolong it.
 	eventually(t, "the old id is unknown", func() bool {
 		return former.change("update", `{"b":1}`).cookie() != nil || !former.look().info().exists
 	})
 	if took := time.Since(began); took < 400*time.Millisecond {
 		t.Errorf("it took %s", took)
 	}
-	slow.release().keeps() // it was under way
+	slow.release().keeps() // it was running
 	b.look().holds(`{"a":1,"slow":1}`)
 }
 
@@ -184,7 +184,7 @@ func TestRegenerateOn(t *testing.T) {
 	b.look().holds(`{"a":2,"user":{"name":"y","id":7.0},"b":1}`)
 }
 
-func TestDestroyedWhileUnderWay(t *testing.T) {
+func TestDestroyedDuringARequest(t *testing.T) {
 	t.Parallel()
 	for _, pairs := range [][]string{
 		{"update", `{"b":1}`}, {"flash", `"x"`}, {"control", "regenerate"}, {"control", "regenerate", "update", `{"b":1}`},
@@ -204,7 +204,7 @@ func TestDestroyedWhileUnderWay(t *testing.T) {
 			}
 		})
 	}
-	t.Run("destroying what is gone", func(t *testing.T) {
+	t.Run("destroying a session that is gone", func(t *testing.T) {
 		t.Parallel()
 		b := plain.browser(t)
 		b.change("update", `{"a":1}`)
@@ -216,7 +216,7 @@ func TestDestroyedWhileUnderWay(t *testing.T) {
 	})
 }
 
-// A session that was emptied has ended, but a request under way may still fill it.
+// An emptied session has ended, but a running request may fill it again.
 func TestEmptiedAndFilled(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -225,11 +225,11 @@ func TestEmptiedAndFilled(t *testing.T) {
 	fill, nothing := b.hold("update", `{"b":1}`), b.hold("update", `{"zzz":null}`)
 	b.change("update", `{"a":null}`).expires()
 	b.look().holds("{}")
-	b.holding(old).look().holds("{}").keeps() // for a new request it is not there
+	b.holding(old).look().holds("{}").keeps() // for a new request it does not exist
 	nothing.release()
 	b.look().holds("{}")
 	if c := fill.release().issues(); "caddy_session="+c.Value != old {
-		t.Error("filled, it has another id")
+		t.Error("the refilled session has another id")
 	}
 	b.look().holds(`{"b":1}`)
 }
@@ -253,7 +253,7 @@ func TestPermanent(t *testing.T) {
 	}
 }
 
-// Parallel requests that change different keys keep all of them, and counters count right.
+// Parallel requests with different keys keep all of them, and counters are right.
 func TestParallelChanges(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// held is a request that the backend has and does not answer yet.
+// held is a request that the backend has received and not answered.
 type held struct {
 	t       *testing.T
 	entered chan *http.Request
@@ -17,7 +17,7 @@ type held struct {
 }
 
 // hold sends a request that waits in the backend until release, and is then answered by echo with
-// these headers. When hold returns, the backend has it.
+// these headers. It returns when the backend has it.
 func (b *browser) hold(pairs ...string) *held {
 	b.t.Helper()
 	h := &held{t: b.t, entered: make(chan *http.Request, 1), leave: make(chan struct{}), done: make(chan *reply, 1)}
@@ -39,7 +39,7 @@ func (b *browser) hold(pairs ...string) *held {
 
 func (h *held) let() { h.once.Do(func() { close(h.leave) }) }
 
-// release lets the backend answer, and returns the response.
+// release makes the backend respond, and returns the response.
 func (h *held) release() *reply {
 	h.t.Helper()
 	h.let()

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness/faulty"
 )
 
-// faultySite adds a site whose store is told to fail in the folder of the site's name.
+// faultySite adds a site with a store that the folder of the site's name controls.
 func faultySite(name, options string) *site {
 	return newSite(name, fmt.Sprintf(`
 	session {
@@ -27,7 +27,7 @@ func faultySite(name, options string) *site {
 	}`, name, options))
 }
 
-// control returns what controls the store of a faultySite.
+// control returns the control of a faultySite's store.
 func (s *site) control(t *testing.T) faulty.Control {
 	t.Helper()
 	dir := filepath.Join(caddy().Dir, strings.TrimSuffix(s.host, ".test"))
@@ -65,7 +65,7 @@ func TestStoreOutOfReach(t *testing.T) {
 	var asked atomic.Int32
 	r := b.via(func(http.ResponseWriter, *http.Request) { asked.Add(1) }).get("/").want(http.StatusServiceUnavailable).keeps()
 	if asked.Load() != 0 {
-		t.Error("the backend was asked")
+		t.Error("the backend was called")
 	}
 	if r.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
@@ -73,15 +73,15 @@ func TestStoreOutOfReach(t *testing.T) {
 	if !strings.HasPrefix(string(r.body), "503 session store unavailable") {
 		t.Errorf("error page: %s", r.body)
 	}
-	// Without a cookie, and with one that does not verify, the store is not asked.
+	// Without a cookie, or with one that does not verify, the store is not asked.
 	b.bare().look().holds("{}").keeps()
 	b.holding("caddy_session=" + strings.Repeat("x", 43) + "." + strings.Repeat("y", 43)).look().holds("{}").keeps()
-	// A new session cannot be saved: that is a refused commit, of which the backend knows.
+	// A new session cannot be saved: the commit is refused, after the backend was called.
 	r = b.bare().ask("update", `{"a":1}`, "Etag", `"x"`).want(http.StatusServiceUnavailable).keeps().hides()
 	if r.Header["Retry-After"] != nil || r.Header["Etag"] != nil {
 		t.Errorf("refused: %v", r.Header)
 	}
-	// An invalid change is the backend's fault all the same.
+	// An invalid change is the backend's error nevertheless.
 	b.bare().ask("update", `{`).want(http.StatusBadGateway).keeps()
 
 	for _, op := range []string{faulty.Get, faulty.Set, faulty.Delete, faulty.Touch} {
@@ -121,7 +121,7 @@ func TestStoreHangs(t *testing.T) {
 		began := time.Now()
 		b.ask("update", `{"a":2}`).want(http.StatusServiceUnavailable).keeps()
 		if took := time.Since(began); took < 140*time.Millisecond || took > 5*time.Second {
-			t.Errorf("%s: the answer took %s", op, took)
+			t.Errorf("%s: the response took %s", op, took)
 		}
 		tell(t, control, op, "")
 	}
@@ -138,7 +138,7 @@ func TestStoreOutOfReachAnonymous(t *testing.T) {
 		t.Errorf("X-Session-Info: %q", got)
 	}
 	if r.Header["Retry-After"] != nil {
-		t.Error("Retry-After though the backend was asked")
+		t.Error("Retry-After although the backend was called")
 	}
 	for _, pairs := range [][]string{
 		{"update", `{"a":2}`}, {"flash", `"x"`}, {"control", "regenerate"}, {"control", "destroy"}, {"control", "flash-seen"}, {"control", "permanent"},
@@ -147,7 +147,7 @@ func TestStoreOutOfReachAnonymous(t *testing.T) {
 			t.Errorf("%v: Retry-After", pairs)
 		}
 	}
-	// Who has no cookie is anonymous for certain, and can begin a session.
+	// A visitor without a cookie is known to be anonymous and can begin a session.
 	if got := b.bare().look().given("X-Session-Info"); got != "exists=?0" {
 		t.Errorf("without a cookie: %q", got)
 	}
@@ -168,8 +168,8 @@ var (
 	reverse_proxy $BACKEND`)
 )
 
-// The store is out of reach: the cookie stays as it is, even one that is due to be signed anew.
-// (Signed anew without its record, it would lose what only the record knows: that it is permanent.)
+// During an outage the cookie stays as it is, even if a former key signed it. (A new cookie without
+// the record would not be permanent.)
 func TestStoreOutOfReachLeavesAStaleCookie(t *testing.T) {
 	t.Parallel()
 	control, b := rotatedOut.control(t), rotatedOut.browser(t)
@@ -179,11 +179,11 @@ func TestStoreOutOfReachLeavesAStaleCookie(t *testing.T) {
 	after.look().holds("{}").keeps()
 	tell(t, control, faulty.Get, "")
 	if c := after.look().holds(`{"a":1}`).issues(); c.MaxAge == 0 {
-		t.Error("signed anew, it is permanent no more")
+		t.Error("the new cookie is not permanent")
 	}
 }
 
-// A record that cannot be read is an error, is logged by its ref, and is not overwritten.
+// An unreadable record is an error, is logged with its ref, and is not overwritten.
 func TestDamagedRecord(t *testing.T) {
 	t.Parallel()
 	control, b := damaged.control(t), damaged.browser(t)
@@ -237,13 +237,13 @@ func TestReadsOfTheStore(t *testing.T) {
 		}
 	}
 	want("anonymous", calls(func() { b.look() }))
-	want("a change to none", calls(func() { b.change("update", `{"a":1}`).issues() }), "set")
+	want("a change to no session", calls(func() { b.change("update", `{"a":1}`).issues() }), "set")
 	want("a read", calls(func() { b.look() }), "get")
 	want("a change", calls(func() { b.change("update", `{"a":2}`) }), "get", "set")
-	want("an unchanged result", calls(func() { b.change("update", `{"a":2}`) }), "get", "get") // is it still what it was?
+	want("an unchanged result", calls(func() { b.change("update", `{"a":2}`) }), "get", "get") // has it changed meanwhile?
 	want("an invalid change", calls(func() { b.ask("update", `{`) }), "get")
 
-	// Of the cookies that verify, at most sixteen are looked up.
+	// At most sixteen valid cookies are looked up.
 	var gone []string
 	for range 17 {
 		g := counting.browser(t)
@@ -263,8 +263,7 @@ func TestReadsOfTheStore(t *testing.T) {
 	}
 }
 
-// The key is kept in Caddy's storage. One that is there and cannot be used is no reason to make
-// another.
+// The generated key is in Caddy's storage. If it cannot be used, no other is made.
 func TestDamagedKeyIsKept(t *testing.T) {
 	t.Parallel()
 	c := start(t, `
@@ -282,7 +281,7 @@ http://$ADDR {
 		t.Fatal(err)
 	}
 	b := visit(t, c)
-	b.look().holds("{}") // nobody needs the key yet
+	b.look().holds("{}") // no request needs the key yet
 	b.ask("update", `{"a":1}`).want(http.StatusServiceUnavailable).keeps()
 	b.holding("caddy_session=x.y").get("/").want(http.StatusServiceUnavailable).keeps()
 	if text, err := os.ReadFile(key); err != nil || string(text) != "short\n" {

@@ -22,13 +22,13 @@ var flushed = newSite("flushed", `
 		flush_interval -1
 	}`)
 
-// waits returns when c is closed, and fails the test if that takes too long.
+// waits returns when c is closed, and fails the test at the time limit.
 func waits(t *testing.T, what string, c <-chan struct{}) {
 	t.Helper()
 	select {
 	case <-c:
 	case <-time.After(patience):
-		t.Fatal("waited in vain: " + what)
+		t.Fatal("timed out waiting until " + what)
 	}
 }
 
@@ -52,7 +52,7 @@ func TestServerSentEvents(t *testing.T) {
 	if line, err := events.ReadString('\n'); err != nil || line != "data: 1\n" {
 		t.Fatalf("first event %q, %v", line, err)
 	}
-	// The change was saved before the first byte, and others are not kept waiting by the stream.
+	// The change was saved before the first byte, and the stream does not block other requests.
 	b.look().holds(`{"a":1,"streaming":true}`)
 	b.change("update", `{"a":2}`)
 	close(more)
@@ -63,12 +63,12 @@ func TestServerSentEvents(t *testing.T) {
 	b.change("control", "destroy").expires()
 	close(end)
 	if _, err := io.ReadAll(events); err != nil {
-		t.Fatalf("the stream does not end well: %v", err)
+		t.Fatalf("the stream ended with an error: %v", err)
 	}
 	b.look().holds("{}")
 }
 
-// The head alone, before any byte of the body, is the first byte of the response.
+// A flushed head begins the response before the body.
 func TestFlushedHeadCommits(t *testing.T) {
 	t.Parallel()
 	b := flushed.browser(t)
@@ -87,7 +87,7 @@ func TestFlushedHeadCommits(t *testing.T) {
 	}
 }
 
-// A body of many flushed pieces arrives whole.
+// A body of many flushed pieces arrives complete.
 func TestManyFlushes(t *testing.T) {
 	t.Parallel()
 	r := flushed.browser(t).via(func(w http.ResponseWriter, r *http.Request) {
@@ -103,7 +103,7 @@ func TestManyFlushes(t *testing.T) {
 	}
 }
 
-// tracing returns a request that notes the 1xx responses.
+// tracing returns a request that records the 1xx responses.
 func tracing(r *http.Request, seen func(code int, header http.Header)) *http.Request {
 	return r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
 		Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
@@ -153,7 +153,7 @@ func TestEarlyHints(t *testing.T) {
 	})
 	done := make(chan *reply, 1)
 	go func() { done <- early.attempt(r) }()
-	waits(t, "103", hinted)
+	waits(t, "the 103 arrives", hinted)
 	// No commit: neither an update, nor a destroy, nor a login.
 	b.look().holds("{}").flashes("")
 	if !b.look().info().exists {
@@ -170,7 +170,7 @@ func TestEarlyHints(t *testing.T) {
 	}
 }
 
-// Only the proxy names a session: not in a 1xx response either.
+// Only the proxy names a session, in 1xx responses too.
 func TestEarlyHintsCannotSetOurCookie(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t).via(func(w http.ResponseWriter, r *http.Request) {
@@ -240,9 +240,9 @@ var deleting = newSite("deleting", `
 	}
 	reverse_proxy $BACKEND`)
 
-// Handlers outside may take headers away once the head is out, so that their number says nothing
-// about trailers.
-func TestAttackTrailerInThePlaceOfADeletedHeader(t *testing.T) {
+// Outer handlers may delete headers after the head was sent, so the number of headers does not tell
+// which are trailers.
+func TestAttackTrailerAfterDeletedHeader(t *testing.T) {
 	t.Parallel()
 	for name, s := range map[string]*site{"header directive": deleting, "two sessions": twoNames} {
 		for _, announced := range []bool{true, false} {
@@ -317,7 +317,7 @@ func TestEveryStatusCommits(t *testing.T) {
 				t.Errorf("status %s", got)
 			}
 			if r.Header.Get("Etag") != `"x"` {
-				t.Error("the backend's headers do not pass")
+				t.Error("the backend's headers are missing")
 			}
 			b.look().holds(`{"a":1}`)
 			b.send(b.request(test.method, ask("/", "status", test.status, "control", "destroy"), nil)).hides().expires()
@@ -359,7 +359,7 @@ var empty = newSite("empty", `
 		reverse_proxy @root $BACKEND
 	}`)
 
-// A handler that writes nothing at all makes an empty 200.
+// A handler that writes nothing makes an empty response with status 200.
 func TestHandlersWithoutBackend(t *testing.T) {
 	t.Parallel()
 	b := empty.browser(t)
@@ -381,7 +381,7 @@ func TestHandlersWithoutBackend(t *testing.T) {
 	b.look().holds(`{"n":4}`)
 }
 
-// The client may go as soon as it has hung up on its own: what the backend has answered is saved.
+// The client hangs up after the head: the backend's change is saved.
 func TestHangUpAfterTheHead(t *testing.T) {
 	t.Parallel()
 	b := flushed.browser(t)
@@ -397,6 +397,6 @@ func TestHangUpAfterTheHead(t *testing.T) {
 	r := stream.open(stream.request(http.MethodGet, "/", nil).WithContext(ctx))
 	cancel()
 	_ = r.Body.Close()
-	waits(t, "the backend hears that the client has gone", gone)
+	waits(t, "the backend notices that the client has gone", gone)
 	b.look().holds(`{"a":2}`)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// proxies are two Caddys with their sessions in one Redis.
+// proxies are two Caddys that share their sessions in one Redis.
 type proxies [2]struct{ addr, base string }
 
 func twoProxies(t *testing.T) (p proxies) {
@@ -35,7 +35,7 @@ http://$ADDR {
 	return p
 }
 
-// visitor is one browser: its jar serves both proxies, as if they had one name.
+// visitor is one browser: both proxies share its jar, as if they had one host name.
 type visitor [2]*browser
 
 func (p proxies) visitor(t *testing.T) (v visitor) {
@@ -57,8 +57,7 @@ func (v visitor) plant(cookie *http.Cookie) {
 	v[0].client.Jar.SetCookies(u, []*http.Cookie{cookie})
 }
 
-// is fails the test if the app, by either proxy, is told of another user than this one, or of any
-// if that is empty.
+// is fails the test unless the app, behind either proxy, sees this user, or no user if it is "".
 func (v visitor) is(user string) {
 	v[0].t.Helper()
 	for _, b := range v {
@@ -70,11 +69,11 @@ func isUser(r *reply, user string) {
 	r.t.Helper()
 	told := r.given("X-Session-Data") + " " + r.given("Cookie")
 	if anyone := strings.Contains(told, "user") || strings.Contains(told, "auth="); anyone != (user != "") || !strings.Contains(told, user) {
-		r.t.Fatalf("the app is told %q, want the user %q", told, user)
+		r.t.Fatalf("the app sees %q, want the user %q", told, user)
 	}
 }
 
-// logins are what an app's answer to a login may have.
+// logins are the headers of an app's response to a login.
 var logins = map[string]func(user string) []string{
 	"asked for": func(user string) []string {
 		return []string{"control", "regenerate", "update", `{"user":"` + user + `"}`}
@@ -86,7 +85,7 @@ var logins = map[string]func(user string) []string{
 	},
 }
 
-// TestSuccession shows from outside what takes a new id to go wrong. C1 and the like are in
+// TestSuccession runs attacks and faults against the change of ids. C1 etc. are in
 // sessionstore/counterexamples_test.go.
 func TestSuccession(t *testing.T) {
 	t.Parallel()
@@ -131,8 +130,7 @@ func TestSuccession(t *testing.T) {
 	}
 }
 
-// takeover: the attacker has planted an id, and logs in with it while the victim's login is under
-// way.
+// takeover: the attacker has planted an id and logs in with it while the victim's login is running.
 func (p proxies) takeover(t *testing.T, login func(user string) []string, used bool) {
 	attacker, victim := p.visitor(t), p.visitor(t)
 	planted := attacker[0].change("update", `{"cart":1}`).issues()
@@ -148,22 +146,21 @@ func (p proxies) takeover(t *testing.T, login func(user string) []string, used b
 	c := under.release().cookie()
 	attacker.is("attacker")
 	if used {
-		// The planted session is over, the login with it, and the next one succeeds.
+		// The planted session ends, this login fails, and the next one succeeds.
 		if c != nil {
-			t.Fatalf("a login in a session that is over is given a cookie")
+			t.Fatalf("a login in an ended session got a cookie")
 		}
 		victim.is("")
 		victim[1].change(login("victim")...)
 	} else if c == nil {
-		t.Fatal("the victim's login is answered without a cookie")
+		t.Fatal("the victim's login got no cookie")
 	}
 	victim.is("victim")
 	attacker.is("attacker")
 	attacker.holding("caddy_session=" + planted.Value).is("")
 }
 
-// doubleClick: both logins are under way at once, and the browser keeps the cookie of the answer
-// that comes last.
+// doubleClick: two logins run at once, and the browser keeps the cookie of the last response.
 func (p proxies) doubleClick(t *testing.T, login func(user string) []string) {
 	for last := range 2 {
 		v := p.visitor(t)
@@ -172,7 +169,7 @@ func (p proxies) doubleClick(t *testing.T, login func(user string) []string) {
 		other := clicks[1-last].release().issues()
 		kept := clicks[last].release().issues()
 		if v[0].cookies() != "caddy_session="+kept.Value || other.Value == kept.Value || other.Value == old.Value {
-			t.Fatal("each login has an id of its own, and the browser keeps the last")
+			t.Fatal("each login has its own id, and the browser keeps the last")
 		}
 		v.is("zoe")
 		v.holding("caddy_session=" + old.Value).is("")
@@ -180,8 +177,7 @@ func (p proxies) doubleClick(t *testing.T, login func(user string) []string) {
 	}
 }
 
-// longerPath: the browser sends a cookie with a longer path first, so the planted one comes before
-// ours for ever.
+// longerPath: a cookie with a longer path comes first, so the planted one always precedes ours.
 func (p proxies) longerPath(t *testing.T, login func(user string) []string) {
 	attacker, victim := p.visitor(t), p.visitor(t)
 	planted := attacker[0].change("update", `{"cart":1}`).issues()
@@ -199,7 +195,7 @@ func (p proxies) longerPath(t *testing.T, login func(user string) []string) {
 		attacker.is("")
 	}
 	if sent := victim[0].client.Jar.Cookies(app(victim[0]).Request.URL); len(sent) != 2 || sent[0].Value != planted.Value || sent[1].Value != c.Value {
-		t.Fatal("the planted cookie is not sent first")
+		t.Fatal("the browser does not send the planted cookie first")
 	}
 	victim.is("victim")
 	app(victim[1], "control", "destroy").expires()
@@ -207,8 +203,8 @@ func (p proxies) longerPath(t *testing.T, login func(user string) []string) {
 	victim.holding("caddy_session=" + c.Value).is("")
 }
 
-// oldCookie: no answer to the old id has a cookie, as it could arrive after that of the new id. The
-// request asks for one, and the key that has signed its cookie is no longer the first.
+// oldCookie: no response to the old id has a cookie, as it could arrive after the new id's. The
+// request asks for a cookie, and a former key signed its own.
 func (p proxies) oldCookie(t *testing.T, pairs []string) {
 	v := p.visitor(t)
 	c := v[0].change("update", `{"a":1}`).issues()
@@ -217,10 +213,10 @@ func (p proxies) oldCookie(t *testing.T, pairs []string) {
 	v.plant(c)
 	old := v.holding(v[0].cookies())
 	if renewed := old[1].look().issues(); !strings.HasPrefix(renewed.Value, id) {
-		t.Fatal("without a successor, its cookie is not signed anew")
+		t.Fatal("without a successor, the cookie is not signed again")
 	}
 
-	// The answer to the login is slow. Those of all other requests come after it.
+	// The response to the login is slow: all other responses arrive before it.
 	under := [2]*held{v[0].hold(pairs...), v[1].hold(pairs...)}
 	login := old[0].change("control", "regenerate", "update", `{"user":"zoe"}`).issues()
 	later := [2]*held{v[0].hold(pairs...), v[1].hold(pairs...)}
@@ -240,8 +236,8 @@ func (p proxies) oldCookie(t *testing.T, pairs []string) {
 	old.is("")
 }
 
-// thousandRequests come by the old id, at both proxies, while the user logs in and uses the new
-// one. From the moment that this is answered, each that is sent is anonymous.
+// thousandRequests use the old id with both proxies while the user logs in and uses the new id.
+// Every request that is sent after the first response to the new id must be anonymous.
 func (p proxies) thousandRequests(t *testing.T) {
 	const workers, enough = 20, 1000
 	v := p.visitor(t)
@@ -262,7 +258,7 @@ func (p proxies) thousandRequests(t *testing.T) {
 				var told request
 				r := b.attempt(b.request(http.MethodGet, "/", nil))
 				if r == nil || json.Unmarshal(r.body, &told) != nil {
-					t.Error("a request by the old id fails")
+					t.Error("a request with the old id fails")
 					return
 				}
 				data := told.Header.Get("X-Session-Data")
@@ -272,7 +268,7 @@ func (p proxies) thousandRequests(t *testing.T) {
 					before.Add(1)
 				}
 				if data != "{}" && (over || data != `{"cart":1}`) {
-					t.Errorf("the old id shows %s, with the new one used: %t", data, over)
+					t.Errorf("the old id sees %s; new id used: %t", data, over)
 				}
 			}
 		})
@@ -285,8 +281,8 @@ func (p proxies) thousandRequests(t *testing.T) {
 	v.is("zoe")
 }
 
-// emptying: a logout by an app that removes all its fields is under way when the session gets a new
-// id, and that answer is lost.
+// emptying: an app logs out by deleting all fields while the session gets a new id, and the
+// response with the new id is lost.
 func (p proxies) emptying(t *testing.T) {
 	v := p.visitor(t)
 	v[0].change("update", `{"user":"zoe"}`)
@@ -298,8 +294,8 @@ func (p proxies) emptying(t *testing.T) {
 	v.holding("caddy_session=" + lost.Value).is("")
 }
 
-// logoutBesideASlowResponse: the slow response calls for a new id, and comes after the logout's and
-// before the browser has used the id that it was given there.
+// logoutBesideASlowResponse: the slow response asks for a new id, and arrives after the logout's
+// response, before the browser has used the id from there.
 func (p proxies) logoutBesideASlowResponse(t *testing.T, login, logout, slow []string) {
 	v := p.visitor(t)
 	v[0].change(login...)

@@ -37,14 +37,14 @@ func TestIdleTimeout(t *testing.T) {
 	old := b.cookies()
 	time.Sleep(idle + 50*time.Millisecond)
 	b.holding(old).look().holds("{}").keeps()
-	// An id that is not there is not adopted.
+	// An unknown id is not adopted.
 	if c := b.holding(old).change("update", `{"b":1}`).issues(); "caddy_session="+c.Value == old {
-		t.Error("the expired session's id is used again")
+		t.Error("the id of the expired session is reused")
 	}
 }
 
-// keepUsing uses the session for that long and fails the test if it idles out, unless the machine
-// was so slow that it had to.
+// keepUsing uses the session for this time and fails the test if it expires, unless the machine was
+// so slow that it had to.
 func keepUsing(t *testing.T, b *browser, d, allowed time.Duration) {
 	t.Helper()
 	last := time.Now()
@@ -54,7 +54,7 @@ func keepUsing(t *testing.T, b *browser, d, allowed time.Duration) {
 			if gap >= allowed/2 {
 				t.Skipf("the machine is too slow: %s between two requests", gap)
 			}
-			t.Fatalf("idled out %s after the last request", gap)
+			t.Fatalf("expired %s after the last request", gap)
 		}
 		last = time.Now()
 	}
@@ -67,7 +67,7 @@ func TestTouchKeepsAlive(t *testing.T) {
 	keepUsing(t, b, 2*idle, idle)
 }
 
-// A request under way keeps its session from idling out, without changing it.
+// A running request keeps its session from expiring, without a change.
 func TestSlowRequestKeepsAlive(t *testing.T) {
 	t.Parallel()
 	b := idleSite.browser(t)
@@ -97,32 +97,32 @@ func TestAbsoluteTimeout(t *testing.T) {
 		t.Errorf("Max-Age %d", c.MaxAge)
 	}
 	after := time.Now()
-	b = b.holding(b.cookies()) // a browser would not send it for so long
+	b = b.holding(b.cookies()) // a browser would not send it for this long
 	i := b.look().info()
 	if left := i.expires.Sub(i.created); left > absolute {
 		t.Errorf("expires %s after its creation", left)
 	}
 	slow := b.hold("update", `{"slow":1}`)
-	eventually(t, "the session ends", func() bool { return !b.look().keeps().info().exists })
+	eventually(t, "the session has ended", func() bool { return !b.look().keeps().info().exists })
 	if lived := time.Since(before); lived < absolute {
 		t.Errorf("lived at most %s", lived)
 	}
 	if lived := time.Since(after); lived > absolute+10*time.Second {
 		t.Errorf("lived at least %s", lived)
 	}
-	// What was under way cannot bring it back.
+	// A running request cannot bring it back.
 	slow.release().keeps()
 	b.look().holds("{}")
 }
 
-// Regenerating does not restart it.
+// A new id does not restart it.
 func TestRegenerateDoesNotProlong(t *testing.T) {
 	t.Parallel()
 	b := absoluteSite.browser(t)
 	b.change("update", `{"a":1}`)
 	began := time.Now()
 	for time.Since(began) < absolute+100*time.Millisecond {
-		// The jar forgets the cookie with its Max-Age, so it is carried by hand.
+		// The jar drops the cookie after its Max-Age, so the test sends it itself.
 		c := b.holding(b.cookies()).change("control", "regenerate").cookie()
 		if c == nil {
 			break
@@ -133,7 +133,7 @@ func TestRegenerateDoesNotProlong(t *testing.T) {
 		b.client.Jar.SetCookies(b.request("GET", "/", nil).URL, []*http.Cookie{{Name: c.Name, Value: c.Value, Path: "/"}})
 		time.Sleep(20 * time.Millisecond)
 	}
-	eventually(t, "the session ends", func() bool { return !b.holding(b.cookies()).look().info().exists })
+	eventually(t, "the session has ended", func() bool { return !b.holding(b.cookies()).look().info().exists })
 	if lived := time.Since(began); lived > absolute+10*time.Second {
 		t.Errorf("lived %s", lived)
 	}

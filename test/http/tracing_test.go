@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// collector receives spans as an OpenTelemetry collector does.
+// collector receives spans like an OpenTelemetry collector.
 type collector struct {
 	t     *testing.T
 	mu    sync.Mutex
@@ -24,9 +24,9 @@ type collector struct {
 func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil || r.URL.Path != "/v1/traces" {
-		return // what goes there is not for us
+		return // requests for others
 	}
-	var data tracepb.TracesData // what it looks like in a request to a collector too
+	var data tracepb.TracesData // sent to a collector, too
 	if err := proto.Unmarshal(body, &data); err != nil {
 		c.t.Errorf("spans: %v", err)
 	}
@@ -40,7 +40,7 @@ func (c *collector) receive(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/x-protobuf")
 }
 
-// named returns the spans of that name that have come so far.
+// named returns the spans with this name so far.
 func (c *collector) named(name string) (found []*tracepb.Span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -52,8 +52,8 @@ func (c *collector) named(name string) (found []*tracepb.Span) {
 	return found
 }
 
-// TestTracing shows that a request's span has the operations of the store below it, where Caddy
-// traces and only there.
+// TestTracing checks that the spans of store operations are below the request's span, if Caddy
+// traces, and that there are none otherwise.
 func TestTracing(t *testing.T) {
 	received := &collector{t: t}
 	for name, value := range map[string]string{
@@ -90,10 +90,10 @@ http://$ADDR {
 	b.get(ask("/traced", "update", `{"a":2}`)).want(http.StatusOK)
 	ref := b.look().holds(`{"a":2}`).info().ref
 
-	eventually(t, "the spans have come", func() bool {
+	eventually(t, "the spans have arrived", func() bool {
 		return len(received.named("traced")) > 0 && len(received.named("session get")) > 0 && len(received.named("session set")) > 0
 	})
-	c.Stop() // sends the rest
+	c.Stop() // flushes the spans
 	requests := received.named("traced")
 	if len(requests) != 1 {
 		t.Fatalf("%d spans of requests, want 1", len(requests))

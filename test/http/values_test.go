@@ -84,7 +84,7 @@ func TestTypedValues(t *testing.T) {
 			if r.given("X-Known") != "false" {
 				t.Errorf("X-Known: %q", r.given("X-Known"))
 			}
-			// A login that fails is nobody's, whatever its headers say.
+			// A failed login has no user, whatever its headers say.
 			r = b.get(ask(path, "status", "401", "X-User", `{"name":"max"}`, "X-Mail", "m@example.com", "X-Failed", "max")).want(http.StatusUnauthorized)
 			if r.Header["X-User"] != nil || r.Header["X-Mail"] != nil || r.Header["X-Failed"] != nil {
 				t.Errorf("the client got %v", r.Header)
@@ -96,7 +96,7 @@ func TestTypedValues(t *testing.T) {
 			if r.Header["X-User"] != nil || r.Header["X-Mail"] != nil || r.issues().Value == before {
 				t.Errorf("the client got %v", r.Header)
 			}
-			// 303 is a status for the user, and not for the mail.
+			// 303 is a status for the user and not for the mail.
 			r = b.get(path).want(http.StatusOK).absent("X-Label", "X-Evil")
 			name := "Zo%C3%AB, 100%25%0D%0AX-Evil: 1"
 			if r.given("X-Remote-User") != name || r.given("X-Roles") != `["a","\u00e9"]` || r.given("X-Id") != "7.50" || r.given("X-Known") != "true" {
@@ -108,7 +108,7 @@ func TestTypedValues(t *testing.T) {
 			if got, want := b.get(path).given("X-Label"), "7.50/"+name+" <zoe@example.com>"; got != want {
 				t.Errorf("X-Label: %q, want %q", got, want)
 			}
-			// Half a change is none.
+			// An invalid list is refused as a whole.
 			for _, bad := range []string{"zoe", `{"name":`, `{"a":1},{"b":2}`, `{"a":1,"a":2}`} {
 				r := b.get(ask(path, "X-User", bad, "update", `{"failed":"again"}`)).want(http.StatusBadGateway).keeps()
 				if body := string(r.body); !strings.HasPrefix(body, "sorry: X-User: invalid change") || !strings.HasSuffix(body, "user=[] known=[]") || strings.Contains(body, bad) {
@@ -124,14 +124,14 @@ func TestTypedValues(t *testing.T) {
 	}
 }
 
-// The status that counts is the one that the client gets.
+// The status that the client gets is the one that counts.
 func TestCaptureByTheFinalStatus(t *testing.T) {
 	t.Parallel()
 	b := values.browser(t)
 	b.get(ask("/", "status", "418", "X-User", `{"name":"zoe"}`)).want(http.StatusTeapot).keeps()
 	b.get(ask("/mapped", "status", "418", "X-User", `{"name":"zoe"}`)).want(http.StatusOK).issues()
 	b.look().holds(`{"user":{"name":"zoe"}}`)
-	// Early hints are not it: what they say is of no response.
+	// Headers of early hints do not count.
 	b.via(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-User", `{"name":"early"}`)
 		w.WriteHeader(http.StatusEarlyHints)

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// varnish runs Varnish with its default rules before a backend, until the end of the test.
+// varnish runs Varnish with its default rules in front of a backend until the test ends.
 func varnish(t *testing.T, backend string, options ...string) string {
 	t.Helper()
 	addr := harness.FreeAddr(t)
@@ -23,7 +23,7 @@ func varnish(t *testing.T, backend string, options ...string) string {
 	return addr
 }
 
-// loginApp is an app that any cache may keep, and how often it was asked for each path.
+// loginApp is an app with cacheable pages. It counts the requests for each path.
 type loginApp struct{ hits sync.Map }
 
 func (a *loginApp) count(path string) int64 {
@@ -50,19 +50,19 @@ func (a *loginApp) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, "the page of "+r.Header.Get("X-Session-Data"))
 }
 
-// Attack: a cache between Caddy and the app gives a stranger the answer to somebody's login. It is
-// Varnish, as it comes.
+// Attack: a cache between Caddy and the app gives a stranger the response to somebody's login. The
+// cache is Varnish with its defaults.
 func TestAttackReplayedByVarnish(t *testing.T) {
 	t.Parallel()
 	app := new(loginApp)
 	cache := varnish(t, harness.Backend(t, app.ServeHTTP))
 
-	// Alone, Varnish replays all of it, at first with the age that it also gives what is new.
+	// Without Caddy, Varnish repeats the whole response; a new one also has an Age.
 	alone := newBrowser(t, cache, "http://x")
 	for i := range 3 {
 		r := alone.get("/alone/login?as=ada").want(http.StatusOK)
 		if r.Header.Get("X-Session-Update") != `{"user":"ada"}` || app.count("/alone/login") != 1 {
-			t.Fatalf("request %d: %v, and the app was asked %d times", i, r.Header, app.count("/alone/login"))
+			t.Fatalf("request %d: %v; the app got %d requests", i, r.Header, app.count("/alone/login"))
 		}
 		t.Logf("Age: %s, X-Varnish: %s", r.Header.Get("Age"), r.Header.Get("X-Varnish"))
 	}
@@ -90,7 +90,7 @@ http://$ADDR {
 	ada := visit(t, c)
 	ada.get("/login?as=ada").want(http.StatusOK).hides().issues()
 	if strings.Contains(c.Log(), warning) {
-		t.Error("the first answer is taken for one from a cache")
+		t.Error("the first response is treated as cached")
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodGet} {
 		stranger := visit(t, c)
@@ -100,13 +100,13 @@ http://$ADDR {
 		}
 	}
 	if got := app.count("/login"); got != 1 {
-		t.Errorf("the app was asked %d times: this shows nothing", got)
+		t.Errorf("the app got %d requests: the test is void", got)
 	}
 	if !c.WaitLog(warning) {
-		t.Error("the log does not say it")
+		t.Error("the log lacks the warning")
 	}
 
-	// Of many that wait for one answer, one has asked for it.
+	// Of many requests that wait for one response, one has caused it.
 	var issued atomic.Int64
 	var all sync.WaitGroup
 	for range 8 {
@@ -119,23 +119,23 @@ http://$ADDR {
 	}
 	all.Wait()
 	if app.count("/slow/login") != 1 || issued.Load() != 1 {
-		t.Errorf("the app was asked %d times, and %d visitors are logged in", app.count("/slow/login"), issued.Load())
+		t.Errorf("the app got %d requests, and %d visitors are logged in", app.count("/slow/login"), issued.Load())
 	}
 
-	// Answers to unsafe methods always count, and so does what Varnish passes on.
+	// Responses to unsafe methods always count, and so do those that Varnish passes.
 	eve := visit(t, c)
 	eve.send(eve.request(http.MethodPost, "/login?as=eve", nil)).want(http.StatusOK).issues()
 	page := func(b *browser, path string) string { return string(b.get(path).want(http.StatusOK).body) }
 
-	// A cache that is told nothing has one page for all; that is the app's to prevent.
+	// A cache without instructions has one page for all users; the app must prevent that.
 	if page(ada, "/page") != page(eve, "/page") || app.count("/page") != 1 {
-		t.Error("Varnish keeps users apart by itself")
+		t.Error("Varnish separates users by itself")
 	}
 	for _, tt := range []struct {
 		path string
-		hits int64 // after each user has come twice
+		hits int64 // after two requests of each user
 	}{
-		{"/mark/page", 4 + 1}, // those with a session go to the app, all others share a page
+		{"/mark/page", 4 + 1}, // requests with a session go to the app, all others share a page
 		{"/vary/page", 2 + 1},
 	} {
 		for range 2 {
@@ -147,11 +147,11 @@ http://$ADDR {
 			}
 		}
 		if got := app.count(tt.path); got != tt.hits {
-			t.Errorf("%s: the app was asked %d times", tt.path, got)
+			t.Errorf("%s: the app got %d requests", tt.path, got)
 		}
 	}
 	ada.get("/mark/login?as=ada2").want(http.StatusOK).issues()
 	if got := page(ada, "/mark/page"); !strings.Contains(got, `"user":"ada2"`) {
-		t.Errorf("with a mark, a login by GET leads to %s", got)
+		t.Errorf("with a mark, a login with GET shows %s", got)
 	}
 }

@@ -39,7 +39,7 @@ var vaultSite = newSite("www.vault", `
 		reverse_proxy $BACKEND
 	}`)
 
-// setCookies are pairs for ask, of Set-Cookie lines.
+// setCookies are pairs for ask, made from Set-Cookie lines.
 func setCookies(lines ...string) (pairs []string) {
 	for _, line := range lines {
 		pairs = append(pairs, "Set-Cookie", line)
@@ -47,8 +47,8 @@ func setCookies(lines ...string) (pairs []string) {
 	return pairs
 }
 
-// sets has the backend set cookies in answer to a path, and checks which of the lines reach the
-// client beside our own.
+// sets makes the backend set cookies in the response to a path, and checks which lines reach the
+// client apart from our own.
 func (b *browser) sets(path string, lines []string, reach ...string) *reply {
 	b.t.Helper()
 	r := b.get(ask(path, setCookies(lines...)...)).want(http.StatusOK).hides()
@@ -64,7 +64,7 @@ func (b *browser) sets(path string, lines []string, reach ...string) *reply {
 	return r
 }
 
-// carries checks the Cookie header that the backend gets with a path.
+// carries checks the Cookie header that the backend gets for a path.
 func (b *browser) carries(path, want string) *reply {
 	b.t.Helper()
 	r := b.get(path).want(http.StatusOK)
@@ -83,7 +83,7 @@ func TestVault(t *testing.T) {
 		t.Errorf("the session's cookie: %s", c)
 	}
 	b.carries("/", "sid=1; app_a=3; other=2; app=4").holds("{}").keeps()
-	// A cache may keep a response without a Set-Cookie, but not one that had one.
+	// A response without Set-Cookie is cacheable, but not one that had one.
 	r = b.sets("/?Cache-Control=public", []string{"app_a=; Max-Age=0; Path=/", "app_b=5"}).keeps()
 	if got := r.Header["Cache-Control"]; len(got) != 1 || got[0] != "no-store" {
 		t.Errorf("Cache-Control: %s", got)
@@ -95,7 +95,7 @@ func TestVault(t *testing.T) {
 	b.carries("/", "app_b=5; other=2; app=4")
 	b.sets("/", []string{"app_b=x; Max-Age=-1"}).expires()
 	if r := b.carries("/", "other=2; app=4"); r.info().exists {
-		t.Error("an empty session goes on")
+		t.Error("an empty session still exists")
 	}
 	b.sets("/", []string{"sid=x; Max-Age=0"}).keeps()
 }
@@ -115,9 +115,9 @@ func TestVaultPaths(t *testing.T) {
 	b.carries("/a/b/c/d?x=/y", "sid=deep; sid=default; sid=root")
 	b.carries("/a/bx", "sid=default; sid=root")
 	b.carries("/b", "sid=root")
-	b.sets("/b", []string{"sid=new; Path=/"}).issues() // another value: another id
+	b.sets("/b", []string{"sid=new; Path=/"}).issues() // another value: a new id
 	b.carries("/a/b", "sid=default; sid=new")
-	// It is the path that the browser knows, whatever handlers make of it, and not decoded.
+	// The browser's path counts, not decoded, whatever handlers make of it.
 	b.sets("/stripped/x/y", []string{"app_s=1"})
 	if r := b.carries("/stripped/x/z", "app_s=1; sid=new"); r.sent().Path != "/x/z" {
 		t.Errorf("the backend got %s", r.sent().Path)
@@ -126,8 +126,7 @@ func TestVaultPaths(t *testing.T) {
 	b.carries("/stripped/%78/z", "sid=new")
 }
 
-// A cookie goes to no other path, no other host and no other scheme than a browser would send it
-// to.
+// A cookie goes only to the paths, hosts and schemes to which a browser would send it.
 func TestAttackVaultElsewhere(t *testing.T) {
 	t.Parallel()
 	b := behindAProxy(t)
@@ -137,7 +136,7 @@ func TestAttackVaultElsewhere(t *testing.T) {
 	sibling.carries("/p", "app_domain=3")
 	b.carries("/p", "app_path=2; app_host=1; app_domain=3")
 
-	// Secure: a trusted proxy says how the client came.
+	// Secure: a trusted proxy says how the client connected.
 	secure := b.with("X-Forwarded-Proto", "https")
 	secure.sets("/", []string{"app_secure=6; Secure", "__Host-app=7; Secure; Path=/"}, "__Host-app=7; Secure; Path=/")
 	b.sets("/", []string{"app_insecure=8; Secure", "app_secure=9"})
@@ -146,7 +145,7 @@ func TestAttackVaultElsewhere(t *testing.T) {
 }
 
 // behindAProxy returns a client of two hosts that share their sessions, behind a proxy that is
-// trusted to say how the client came.
+// trusted to say how the client connected.
 func behindAProxy(t *testing.T) *browser {
 	t.Helper()
 	c := harness.StartWith(t, func(c *harness.Caddy) string {
@@ -158,11 +157,11 @@ func behindAProxy(t *testing.T) *browser {
 	return newBrowser(t, c.Addr, "http://www.vaultshared.test")
 }
 
-// What another site makes a browser send is held to SameSite, where the browser tells.
+// Requests that another site causes obey SameSite, if the browser tells.
 func TestVaultSameSite(t *testing.T) {
 	t.Parallel()
 	b := behindAProxy(t)
-	b.change("update", `{"a":1}`) // so that the client takes the cookie
+	b.change("update", `{"a":1}`) // so that the client accepts the cookie
 	b = b.with("X-Forwarded-Proto", "https")
 	b.sets("/", []string{"app_n=1; SameSite=None; Secure", "app_l=2; SameSite=Lax", "app_s=3; SameSite=Strict", "app_d=4"})
 	elsewhere := b.with("Sec-Fetch-Site", "cross-site")
@@ -199,7 +198,7 @@ func TestVaultParallelResponses(t *testing.T) {
 	}
 	slices.Sort(want)
 	if !slices.Equal(got, want) {
-		t.Errorf("%d cookies are left: %q", len(got), got)
+		t.Errorf("%d cookies remain: %q", len(got), got)
 	}
 }
 
@@ -215,11 +214,11 @@ func TestVaultLargeValues(t *testing.T) {
 	}
 	for i := range 4 {
 		if got := large(fmt.Sprintf("app_%d", i)); strings.Contains(got, "xxx") {
-			t.Fatal("it reaches the client")
+			t.Fatal("the cookie reaches the client")
 		}
 	}
 	b.carries("/app_2/", "app_2="+value)
-	// A browser would not keep it, and does not get it.
+	// A browser would not store it, and does not get it.
 	if got := large("app_44"); got != "" {
 		t.Errorf("the client got %.100q", got)
 	}
@@ -244,7 +243,7 @@ func TestVaultBehindFastCGI(t *testing.T) {
 	b := vaultSite.browser(t)
 	b.sets("/fcgi/x", []string{"sid=1; Path=/", "other=2; Path=/"}, "other=2; Path=/").issues()
 	b.carries("/fcgi/x", "sid=1; other=2")
-	// FastCGI joins what stands in several lines with commas: there is one.
+	// FastCGI joins several lines with commas: there is only one.
 	r := b.request(http.MethodGet, "/fcgi/x", nil)
 	r.Header["Cookie"] = []string{b.cookies(), "a=1", "b=2"}
 	b.client.Jar = nil
@@ -274,7 +273,7 @@ var vaultErrors = newSite("vaulterrors", `
 		}
 	}`)
 
-// A handler of the error routes gets nothing of the vault, unless it has a session of its own.
+// A handler of the error routes gets nothing from the vault, unless it has its own session.
 func TestVaultInErrorRoutes(t *testing.T) {
 	t.Parallel()
 	b := vaultErrors.browser(t)
@@ -310,7 +309,7 @@ var vaultMatched = newSite("vaultmatched", `
 	}
 	reverse_proxy $BACKEND`)
 
-// Everything belongs into the vault but our own cookie.
+// The vault takes every cookie but ours.
 func TestVaultOfAll(t *testing.T) {
 	t.Parallel()
 	b := vaultAll.browser(t)
@@ -328,8 +327,8 @@ var vaultAll = newSite("vaultall", `
 	}
 	reverse_proxy $BACKEND`)
 
-// Two handlers: what the outer has put into the request is not taken for the client's by the inner,
-// nor by what cleans the requests that the inner does not see.
+// Two handlers: the cookies that the outer one added are not taken for the client's by the inner
+// one, nor by the cleaning of requests that the inner one does not handle.
 func TestTwoVaults(t *testing.T) {
 	t.Parallel()
 	b := vaultTwice.browser(t)
@@ -361,7 +360,7 @@ func TestVaultInTemplates(t *testing.T) {
 		t.Helper()
 		return b.get(ask("/page/include.txt", "inner", ask("/inner/x", pairs...), "outer", "{}"))
 	}
-	// An include can set no cookie, as without us: neither in a browser nor in a vault.
+	// As without us, an include cannot set a cookie, neither in the browser nor in the vault.
 	including(setCookies("sid=1")...).want(http.StatusOK).keeps()
 	b.sets("/", []string{"sid=1; Path=/", "app_inner=2; Path=/inner", "app_page=3; Path=/page", "other=4; Path=/"}, "other=4; Path=/")
 	if got := including().want(http.StatusOK).given("Cookie"); got != "app_inner=2; sid=1; other=4" {
@@ -371,7 +370,7 @@ func TestVaultInTemplates(t *testing.T) {
 	b.carries("/", "sid=1; other=4")
 }
 
-// An include is as secure as the page around it, though it comes through no connection.
+// An include is as secure as its page, though it comes through no connection.
 func TestVaultInSecureTemplates(t *testing.T) {
 	t.Parallel()
 	c := harness.StartWith(t, func(c *harness.Caddy) string {
@@ -393,7 +392,7 @@ func TestVaultInSecureTemplates(t *testing.T) {
 	b := newBrowser(t, c.Addr, "https://www.vaultsecure.test")
 	transport := b.client.Transport.(*http.Transport)
 	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
-	eventually(t, "the certificate", func() bool {
+	eventually(t, "the certificate is there", func() bool {
 		r, err := b.try(b.request(http.MethodGet, "/", nil))
 		return err == nil && r.StatusCode == http.StatusOK
 	})

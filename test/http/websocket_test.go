@@ -16,8 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// switchTo answers a WebSocket handshake with the headers that the query asks for, and then sends
-// back what it gets.
+// switchTo answers a WebSocket handshake with the headers in the query, and then echoes.
 func switchTo(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") != "websocket" {
 		http.Error(w, "no handshake", http.StatusBadRequest)
@@ -46,7 +45,7 @@ type socket struct {
 	in *bufio.Reader
 }
 
-// upgrade sends a WebSocket handshake and returns the answer with its connection.
+// upgrade sends a WebSocket handshake and returns the response with its connection.
 func (b *browser) upgrade(pairs ...string) (*reply, *socket) {
 	b.t.Helper()
 	b = b.via(switchTo)
@@ -82,7 +81,7 @@ func (b *browser) upgrade(pairs ...string) (*reply, *socket) {
 	return &reply{t: b.t, Response: resp}, &socket{b.t, conn, in}
 }
 
-// echoes fails the test if the connection does not send a text back.
+// echoes fails the test unless the connection echoes a text.
 func (s *socket) echoes(text string) {
 	s.t.Helper()
 	if _, err := io.WriteString(s, text); err != nil {
@@ -90,7 +89,7 @@ func (s *socket) echoes(text string) {
 	}
 	got := make([]byte, len(text))
 	if _, err := io.ReadFull(s.in, got); err != nil || string(got) != text {
-		s.t.Fatalf("the socket sends %q back, %v", got, err)
+		s.t.Fatalf("the socket echoed %q, %v", got, err)
 	}
 }
 
@@ -110,12 +109,12 @@ func TestWebSocket(t *testing.T) {
 	r, s2 := b.upgrade("update", `{"b":1}`)
 	r.want(http.StatusSwitchingProtocols).hides().keeps()
 	if r.Header.Get("X-Data") != `{"a":1}` {
-		t.Errorf("the backend was given %q", r.Header.Get("X-Data"))
+		t.Errorf("the backend got %q", r.Header.Get("X-Data"))
 	}
 	b.look().holds(`{"a":1,"b":1}`)
 	b.change("control", "destroy")
 	s.echoes("the session has ended")
-	s2.echoes("and the sockets go on")
+	s2.echoes("the sockets still work")
 	b.look().holds("{}")
 }
 
@@ -136,7 +135,7 @@ func TestWebSocketRefused(t *testing.T) {
 
 var tlsOptions = strings.Replace(globals(), "auto_https off", "auto_https disable_redirects", 1)
 
-// secure starts a Caddy with TLS, and returns a client that does not look at the certificate.
+// secure starts a Caddy with TLS, and returns a client that does not check the certificate.
 func secure(t *testing.T, site string) (*harness.Caddy, *browser, *tls.Config) {
 	t.Helper()
 	c := start(t, tlsOptions+"https://$ADDR {\n\ttls internal\n"+site+"\n}\n")
@@ -144,7 +143,7 @@ func secure(t *testing.T, site string) (*harness.Caddy, *browser, *tls.Config) {
 	b := visit(t, c)
 	config := &tls.Config{InsecureSkipVerify: true}
 	b.client.Transport = &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true}
-	eventually(t, "the certificate", func() bool {
+	eventually(t, "the certificate is there", func() bool {
 		conn, err := tls.Dial("tcp", c.Addr, config)
 		if err == nil {
 			_ = conn.Close()
@@ -207,7 +206,7 @@ func TestTLS(t *testing.T) {
 	r, in := connect("update", `{"b":2}`, "control", "regenerate")
 	r.want(http.StatusOK).hides()
 	if r.Header.Get("X-Data") != `{"a":1}` {
-		t.Errorf("the backend was given %q", r.Header.Get("X-Data"))
+		t.Errorf("the backend got %q", r.Header.Get("X-Data"))
 	}
 	if c := r.cookieNamed("__Host-session"); c == nil {
 		t.Error("no cookie")
@@ -220,7 +219,7 @@ func TestTLS(t *testing.T) {
 	}
 	got := make([]byte, 5)
 	if _, err := io.ReadFull(r.Body, got); err != nil || string(got) != "hello" {
-		t.Fatalf("the socket sends %q back, %v", got, err)
+		t.Fatalf("the socket echoed %q, %v", got, err)
 	}
 	r, _ = connect("update", `{`)
 	r.want(http.StatusBadGateway).hides()
