@@ -81,7 +81,7 @@ func TestAttackVaultFixation(t *testing.T) {
 	}
 	for _, s := range slow {
 		if got := s.release().keeps().given("Cookie"); strings.Contains(got, "victim") {
-			t.Errorf("a request under way is given %s", got)
+			t.Errorf("a running request got %s", got)
 		}
 	}
 	attacker.holding(planted).carries("/", "sid=attacker").keeps()

@@ -28,7 +28,7 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 }
 
 const (
-	// minID is the shortest id that is taken for one, in characters: the default of
+	// minID is the shortest value that is accepted as an id, in characters: the default of
 	// SESSION_ID_LENGTH is 32 bytes, but an app may set fewer.
 	minID = 8
 
