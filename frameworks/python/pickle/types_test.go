@@ -66,7 +66,7 @@ def text(v):
     if isinstance(v, (bytes, str)) or not hasattr(v, "__dict__") or type(v).__repr__ is not object.__repr__: return repr(v)
     return repr(sorted((k, text(x)) for k, x in vars(v).items()))
 def content(v):
-    # Compare with the value after pickling: pickle itself may change it.
+    # Values are equal if Python pickles them alike.
     return pickle.dumps(v, 5)
 if sys.argv[1] == "make":
     json.dump([[n, p, base64.b64encode(b).decode()] for n, p, b in pickles()], sys.stdout)
