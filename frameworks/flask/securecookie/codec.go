@@ -164,10 +164,11 @@ func unpack(payload []byte) ([]byte, error) {
 	if !compressed {
 		return text, nil
 	}
-	r, err := zlib.NewReader(bytes.NewReader(text))
+	r, err := decompress(text)
 	if err != nil {
 		return nil, fmt.Errorf("payload is not zlib")
 	}
+	defer readers.Put(r)
 	text, err = io.ReadAll(io.LimitReader(r, sessionstore.MaxRecord+1))
 	switch {
 	case err != nil:
@@ -176,6 +177,17 @@ func unpack(payload []byte) ([]byte, error) {
 		return nil, fmt.Errorf("payload is larger than %d bytes", sessionstore.MaxRecord)
 	}
 	return text, nil
+}
+
+// readers are used again: a new one takes 40 KB and two thirds of the time of reading a cookie
+// (go test -bench CompressedCookie ./frameworks/flask/securecookie).
+var readers sync.Pool
+
+func decompress(text []byte) (io.Reader, error) {
+	if r, ok := readers.Get().(io.Reader); ok {
+		return r, r.(zlib.Resetter).Reset(bytes.NewReader(text), nil)
+	}
+	return zlib.NewReader(bytes.NewReader(text))
 }
 
 // Interface guard

@@ -216,3 +216,19 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkCompressedCookie is what a read costs of a session that Flask has compressed.
+func BenchmarkCompressedCookie(b *testing.B) {
+	codec := securecookie.Codec{}
+	payload, err := codec.Encode(&sessionstore.Record{Data: []byte(`{"text":"` + strings.Repeat("x", 2000) + `"}`)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		var rec sessionstore.Record
+		if err := codec.Decode(payload, &rec); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
