@@ -37,7 +37,7 @@ const (
 )
 
 // ErrOpen means that nothing was sent. Its text says why the server was out of reach.
-var ErrOpen = errors.New("the server has been out of reach, and is tried again soon")
+var ErrOpen = errors.New("the server is unreachable; the next attempt follows soon")
 
 // New returns a breaker whose circuit is closed. A server that has not answered within slow counts
 // as hanging; a request that had less time says nothing about it. onChange is called when the

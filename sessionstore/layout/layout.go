@@ -1,6 +1,6 @@
-// Package layout says in plain data how another program keeps its records in a store, so that the
-// store can share them with it in place: in which columns, under which flags, with which expiry.
-// What a record holds and under which key it is, a codec says: the keys that a store is asked for
+// Package layout describes, as plain data, how another program keeps its records in a store:
+// columns, flags, expiry. A store with a layout shares these records in place. A layout does not
+// say what a record or a key looks like. That is the codec's job, and the keys that a store gets
 // are complete, with the program's own prefix.
 package layout
 
@@ -11,74 +11,75 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Layout is how a program keeps its records in one store. Each type of this package is for the
-// store that has its name; a store that is kept elsewhere has a type of its own.
+// Layout describes how a program keeps its records in one kind of store. Each type of this package
+// is for the store of the same name. A store in another module has a layout type of its own.
 type Layout interface {
-	// Store is the name of the store, as the configuration has it.
+	// Store returns the name of the store in the configuration.
 	Store() string
 }
 
-// Redis is a string for each record, which expires. One without an expiry is a record too.
+// Redis: each record is a string with an expiry. A string without one is a record too.
 type Redis struct{}
 
-// Memcached is an item for each record, which expires.
+// Memcached: each record is an item with an expiry.
 type Memcached struct {
-	// Plain are the flags that the items of the program's client may have without meaning anything:
-	// the value is the record. New items have none.
+	// Plain are the flags of the program's client that do not change the value: the value is the
+	// record. New items have no flags.
 	Plain uint32
 
-	// Zlib is the flag of an item whose value the client has compressed.
+	// Zlib is the flag of an item whose value is zlib-compressed.
 	Zlib uint32
 }
 
-// MongoDB is a document for each record.
+// MongoDB: each record is a document.
 type MongoDB struct {
-	// Database is the program's own default. Empty: it has none.
+	// Database is the program's default database. Empty: it has none.
 	Database string
 
-	// Key, Value and Expires are the fields. If Key is not "_id", nothing need keep two documents
-	// from having the same: the one that the server finds first is the record. Value is binary data
-	// of the generic kind, Expires a date.
+	// Key, Value and Expires are the names of the fields. Value is generic binary data, Expires a
+	// date. If Key is not "_id", two documents may have the same key: the first one that the server
+	// finds is the record.
 	Key, Value, Expires string
 }
 
-// SQL is a row for each record.
+// SQL: each record is a row.
 type SQL struct {
-	// Key, Value and Expires are the columns: text with a unique index, binary data, and a time. A
-	// row without a time is not there.
+	// Key, Value and Expires are the names of the columns: text with a unique index, binary data,
+	// and a time. A row without a time is ignored.
 	Key, Value, Expires string
 
-	// ID is a further column, of numbers that may have to be taken from a sequence. Empty: there is
-	// none.
+	// ID is the name of a further, numeric column, which may need a sequence. Empty: there is none.
 	ID string
 
-	// Naive says that the times are in UTC, in a type without a time zone.
+	// Naive says that times are in UTC, in a type without a time zone.
 	Naive bool
 
-	// Create are the statements that make the table as the program would, by the names of
-	// databases. In them {table} stands for its name, and {key}, {value} and {expires} for those of
-	// the columns. Where there are none, the table is the program's to make.
+	// Create are the statements that create the table as the program would, by database name.
+	// {table} stands for the table's name, {key}, {value} and {expires} for those of the columns. A
+	// database without statements needs a table that the program created.
 	Create map[string][]string
 }
 
-// File is a folder in a form of the program's own.
+// File: records are files in a folder, in a format of the program's own.
 type File struct {
-	// Format names the form, with all that Open goes by: two with the same name share what is open.
+	// Format is the name of the format with everything that Open depends on: two layouts with the
+	// same Format share an open folder.
 	Format string
 
 	// Open opens a folder. It does no I/O.
 	Open func(Folder) FolderStore
 }
 
-// Folder is a folder to open.
+// Folder describes a folder to open.
 type Folder struct {
 	Dir string
 
-	// Endless is what the time to live is said to be of a record that does not expire.
+	// Endless is the time to live that is reported for a record without an expiry.
 	Endless time.Duration
 
-	// OnError is told that the folder is out of reach, and nil when it is there again. OnEvict is
-	// told that as many records that were still valid had to make room. Neither may block.
+	// OnError is called with the error when the folder becomes unusable, and with nil when it is
+	// usable again. OnEvict is called with the number of live records that were evicted to make
+	// room. Neither may block.
 	OnError func(error)
 	OnEvict func(n int)
 }
@@ -87,8 +88,8 @@ type Folder struct {
 type FolderStore interface {
 	sessionstore.Store
 
-	// Set sets the mode of files and how many records there may be, 0 for any number, for what is
-	// written from then on.
+	// Set sets the mode of files, and the maximum number of records (0: no maximum). Both apply to
+	// later writes.
 	Set(mode fs.FileMode, threshold int)
 }
 

@@ -13,11 +13,11 @@ import (
 )
 
 var (
-	errKind       = fmt.Errorf("%w: memcached: the app's client has stored what is neither bytes nor text", sessionstore.ErrRecord)
-	errCompressed = fmt.Errorf("%w: memcached: what the app's client has compressed is damaged", sessionstore.ErrRecord)
+	errKind       = fmt.Errorf("%w: memcached: the item's flags say that it is neither bytes nor text", sessionstore.ErrRecord)
+	errCompressed = fmt.Errorf("%w: memcached: the compressed item is corrupt", sessionstore.ErrRecord)
 )
 
-// unpack returns the record in an item of another program.
+// unpack returns the record in another program's item.
 func unpack(l *layout.Memcached, item *memcache.Item) ([]byte, error) {
 	switch {
 	case item.Flags&^(l.Zlib|l.Plain) != 0:
@@ -43,7 +43,7 @@ func unpack(l *layout.Memcached, item *memcache.Item) ([]byte, error) {
 	}
 }
 
-// pack is the reverse of unpack: the item stays of the kind that it is. What is new is bytes.
+// pack is the reverse of unpack. The item keeps its flags; a new item has none.
 func pack(l *layout.Memcached, item *memcache.Item, value []byte) {
 	item.Value = value
 	if item.Flags&l.Zlib == 0 {
@@ -51,7 +51,7 @@ func pack(l *layout.Memcached, item *memcache.Item, value []byte) {
 	}
 	var b bytes.Buffer
 	z := zlib.NewWriter(&b)
-	_, _ = z.Write(value) // a buffer takes everything
+	_, _ = z.Write(value) // a buffer returns no errors
 	_ = z.Close()
 	item.Value = b.Bytes()
 }

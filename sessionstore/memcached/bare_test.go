@@ -23,14 +23,14 @@ import (
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
 )
 
-// python has the flags of the clients that Python programs have.
+// python has the flags of the clients for Python.
 var python = &layout.Memcached{Plain: 16, Zlib: 8}
 
-// longest is above all that the suite asks for.
+// longest is longer than any time to live in the suite.
 const longest = 500 * 24 * time.Hour
 
-// told is a bare store whose entries get the time to live that the server tells, in a protocol that the store's client does not
-// speak.
+// told is a bare store that returns the time to live that the server reports for each entry. The
+// store's own client does not speak the protocol that this needs.
 type told struct {
 	store
 	t    *testing.T
@@ -63,7 +63,8 @@ func (s told) CompareAndDelete(ctx context.Context, key string, old []byte) (ses
 	return s.tell(key, e, err)
 }
 
-// left asks the server how long it will keep an item: 0 if there is none, and below 0 if for ever.
+// left asks the server for the remaining time of an item: 0 if there is none, negative if it never
+// expires.
 func left(t *testing.T, addr, key string) time.Duration {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -107,7 +108,7 @@ func deflate(value string) []byte {
 	return b.Bytes()
 }
 
-// bare returns a store that shares the records of an app, and a client such as the app's.
+// bare returns a store that shares an app's records, and a client like the app's.
 func bare(t *testing.T, args ...string) (*memcached.Store, *memcache.Client, string) {
 	server := memcachedtest.Start(t, args...)
 	direct := memcache.New(server.Addr)
@@ -115,8 +116,8 @@ func bare(t *testing.T, args ...string) (*memcached.Store, *memcache.Client, str
 	return open(t, memcached.Options{Addrs: []string{server.Addr}, Timeout: 5 * time.Second, Layout: python, Lifetime: 31 * 24 * time.Hour}), direct, server.Addr
 }
 
-// TestKinds has items with the flags that those clients set: none for bytes, 16 for text, 8 for what is compressed.
-func TestKinds(t *testing.T) {
+// The flags of those clients: none for bytes, 16 for text, 8 for a compressed value.
+func TestItemFlags(t *testing.T) {
 	t.Parallel()
 	s, direct, _ := bare(t)
 	const one, two = "\x82\xaa_permanent\xc3\xa3uid\xa6bmakan", "\x81\xaa_permanent\xc3"
@@ -163,7 +164,7 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// TestExpiry looks at what the server was told: from 30 days on it takes seconds for a point in time.
+// Memcached reads an expiration beyond 30 days as a Unix time.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	s, direct, addr := bare(t)
@@ -178,7 +179,7 @@ func TestExpiry(t *testing.T) {
 			t.Fatal(err)
 		}
 		is("new")
-		for _, expiration := range []int32{0, 10} { // the app's own may be for ever
+		for _, expiration := range []int32{0, 10} { // the app's own items may have no expiry
 			if err := direct.Set(&memcache.Item{Key: "session:a", Value: []byte("one"), Expiration: expiration}); err != nil {
 				t.Fatal(err)
 			}
@@ -197,7 +198,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// refused checks that nothing can be done with what is under a key, and that it stays as it is.
+// refused checks that every operation on an item fails and that the item stays as it is.
 func refused(t *testing.T, s *memcached.Store, direct *memcache.Client, item *memcache.Item) {
 	t.Helper()
 	if err := direct.Set(item); err != nil {
@@ -218,8 +219,9 @@ func refused(t *testing.T, s *memcached.Store, direct *memcache.Client, item *me
 	}
 }
 
-// TestOtherKinds has items that no such client stores as bytes.
-func TestOtherKinds(t *testing.T) {
+// Items whose flags say that they are no bytes, and items that are not compressed as their flags
+// say.
+func TestUnreadableItems(t *testing.T) {
 	t.Parallel()
 	s, direct, _ := bare(t)
 	short := deflate("one")
@@ -234,8 +236,9 @@ func TestOtherKinds(t *testing.T) {
 	}
 }
 
-// TestBombs has items as large as a server takes, and one that is, once inflated. Neither comes into memory.
-func TestBombs(t *testing.T) {
+// Items of the maximum size, and an item that is larger once it is decompressed. Neither may be
+// read into memory.
+func TestDecompressionBomb(t *testing.T) {
 	s, direct, _ := bare(t, "-I", "64m", "-m", "256")
 	const size = 50 << 20
 	zeros := strings.Repeat("\x00", size)

@@ -11,31 +11,32 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// maxItem is the size of the largest item that is read.
+// maxItem is the maximum size of an item that is read, in bytes.
 const maxItem = deadlineLen + sessionstore.MaxValue
 
-var errTooLarge = fmt.Errorf("%w: memcached: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
+var errTooLarge = fmt.Errorf("%w: memcached: the record is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
 
-// bounded is a connection that fails where an item begins that is larger than any of ours: the client reads what another
-// program has put there as a whole, and a server may be set to take a GiB.
+// bounded is a connection that fails at the start of an item larger than any of ours. The client
+// reads items as a whole, and a server may allow items of up to 1 GiB, which other programs may
+// have written.
 type bounded struct {
 	net.Conn
 
-	// line is what has come of the first line of a reply. Then there is no more to look at.
+	// line is the start of the first line of a reply. begun says that the line is complete.
 	line  []byte
 	begun bool
 
-	// answered says that something has ever come.
+	// answered says that the server has sent anything on this connection.
 	answered bool
 }
 
-// hungUpError says that the server has accepted a connection and ended it without a word, as a load balancer without servers does. What
-// was sent may have been executed all the same.
+// hungUpError says that the server accepted the connection and closed it without a reply, as a load
+// balancer without servers does. The command may have run all the same.
 type hungUpError struct{ error }
 
 func (e hungUpError) Unwrap() error { return e.error }
 
-// ended is the error of a connection.
+// ended converts an error of the connection.
 func (c *bounded) ended(err error) error {
 	var network net.Error
 	if err == nil || c.answered || errors.As(err, &network) && network.Timeout() {
@@ -52,7 +53,7 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return &bounded{Conn: conn}, nil
 }
 
-// Write implements [net.Conn]. A command is followed by its reply, which is for one key.
+// Write implements [net.Conn]. Each command has one key and so one reply.
 func (c *bounded) Write(p []byte) (int, error) {
 	c.line, c.begun = c.line[:0], false
 	n, err := c.Conn.Write(p)
@@ -75,13 +76,13 @@ func (c *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// itemSize returns the number of bytes that a line announces: "VALUE <key> <flags> <bytes>", and perhaps more. It is 0 for
-// other lines.
+// itemSize returns the size in a line "VALUE <key> <flags> <bytes> …". It is 0 for other lines.
 func itemSize(line []byte) uint64 {
 	fields := bytes.Fields(line)
 	if len(fields) < 4 || string(fields[0]) != "VALUE" {
 		return 0
 	}
-	size, _ := strconv.ParseUint(string(fields[3]), 10, 64) // beyond its range it is the largest
+	// a number out of range becomes the maximum
+	size, _ := strconv.ParseUint(string(fields[3]), 10, 64)
 	return size
 }

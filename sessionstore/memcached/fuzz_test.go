@@ -12,7 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-// FuzzItem reads items as other programs may have left them. What can be read is found again after it was written back.
+// FuzzItem reads items of other programs. A record that can be read can be read again after it was
+// written back.
 func FuzzItem(f *testing.F) {
 	f.Add(uint32(0), []byte("\x80\x04}\x94."))
 	f.Add(uint32(16), []byte("{}"))
@@ -52,7 +53,8 @@ func (c *replies) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// FuzzReply has a server announce items, in pieces of any size. None that is too large is passed on.
+// FuzzReply has a server announce items, in pieces of any size. The connection must not pass on one
+// that is too large.
 func FuzzReply(f *testing.F) {
 	f.Add([]byte("VALUE session:a 0 3 17\r\none\r\nEND\r\n"), 4096)
 	f.Add([]byte("VALUE session:a 0 1048584 17\r\n"), 1)

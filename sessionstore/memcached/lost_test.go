@@ -14,13 +14,13 @@ import (
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
 )
 
-// lossy stands before a server. It passes on everything, but breaks the connection instead of answering a command that it is
-// told to, once the server has executed it.
+// lossy is a proxy for a server. It breaks the connection in place of the reply to a chosen
+// command, which the server has run.
 type lossy struct {
 	net.Listener
 	server string
-	lose   atomic.Pointer[string] // what the command begins with
-	after  func()                 // is called before the connection breaks
+	lose   atomic.Pointer[string] // the beginning of that command
+	after  func()                 // called before the connection breaks
 	lost   atomic.Int32
 }
 
@@ -44,7 +44,7 @@ func newLossy(tb testing.TB, server string) *lossy {
 	return p
 }
 
-// serve relies on commands and replies that come in one piece, as small ones do on the loopback.
+// serve relies on each command and reply arriving in one read, as small ones do on the loopback.
 func (p *lossy) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("tcp", p.server)
@@ -75,8 +75,8 @@ func (p *lossy) serve(client net.Conn) {
 	}
 }
 
-// TestLostReplies loses the reply to a write that has been executed. The next attempt knows its own write; where it cannot know, it
-// does not say that there was a conflict, or the change would be made twice.
+// The reply to a write is lost. The next attempt recognizes its own write. Where it cannot know,
+// the error must not be a conflict: the caller would apply the change again.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
 	server := memcachedtest.Start(t)
@@ -95,8 +95,8 @@ func TestLostReplies(t *testing.T) {
 	touch := func(s *memcached.Store, key string) error { return s.Touch(ctx, key, []byte("one"), time.Minute) }
 	for key, test := range map[string]struct {
 		lose  string
-		old   string           // what is there at first
-		then  func(key string) // between the write and the next attempt
+		old   string           // the record at first
+		then  func(key string) // called between the write and the next attempt
 		call  func(s *memcached.Store, key string) error
 		ok    bool
 		leave string

@@ -1,5 +1,5 @@
-// Package memcached keeps sessions in memcached, on one server or spread over several. What it keeps is as durable as memcached
-// is: a server that is restarted, or whose memory is full, loses sessions.
+// Package memcached stores sessions in memcached, on one server or spread over several. A server
+// loses sessions when it restarts or runs out of memory.
 package memcached
 
 import (
@@ -17,45 +17,49 @@ import (
 )
 
 const (
-	// DefaultTimeout is well below the second that a session's load or commit may take, so that a server that hangs
-	// leaves time for another attempt.
+	// DefaultTimeout is well below the second that loading or committing a session may take, so
+	// that there is time for another attempt after a server that hangs.
 	DefaultTimeout = 400 * time.Millisecond
 
-	// MaxPrefix is the length of the longest prefix: memcached's keys have 250 bytes.
+	// MaxPrefix is the maximum length of a key prefix, in bytes. Keys in memcached have at most
+	// 250.
 	MaxPrefix = 250 - sessionstore.MaxKey
 )
 
-// Options say which servers a [Store] uses, and how.
+// Options selects the servers of a [Store] and configures it.
 type Options struct {
-	// Addrs are "host:port" of the servers; a path that begins with "/" is a Unix socket. At least one. Each session is on one
-	// server, which follows from its key and the addresses, whatever their order; when one comes or goes, the
-	// others keep theirs.
+	// Addrs are the "host:port" addresses of the servers. A path that begins with "/" is a Unix
+	// socket. At least one is required. The key and the set of addresses, in any order, decide
+	// which server has a session. If a server is added or removed, sessions on the others stay
+	// where they are.
 	Addrs []string
 
-	// KeyPrefix comes before every key. It may be empty, and has [MaxPrefix] bytes at most.
+	// KeyPrefix is put before every key. It may be empty and has at most [MaxPrefix] bytes.
 	KeyPrefix string
 
-	// Timeout bounds how long connecting takes, and a reply. Default: 400 ms.
+	// Timeout bounds connecting, and waiting for a reply. Default: 400 ms.
 	Timeout time.Duration
 
-	// PoolSize is the largest number of connections to a server. Default: 10 for each processor.
+	// PoolSize is the maximum number of connections to a server. Default: 10 per CPU.
 	PoolSize int
 
-	// Layout shares the records of another program: they are bare, with the flags that its client gives them. Nil: each begins
-	// with its deadline. With one server only: with several, each client has its own way to choose one.
+	// Layout, if not nil, shares the records of another program: items without our deadline, with
+	// the flags of that program's client. It requires a single server, since each client library
+	// chooses among several in its own way. If Layout is nil, each item begins with its deadline.
 	Layout *layout.Memcached
 
-	// Lifetime is how long a program with a Layout lets a record live after it was saved. Memcached does not say how long it will
-	// still keep what is bare: every entry's time to live is said to be unknown, and this long at most, and memcached
-	// alone decides, to the second, when it has run out.
+	// Lifetime is how long a program with a Layout keeps a record after saving it. It must be at
+	// least a second. Memcached does not report the remaining time of an item without our deadline.
+	// The store then reports this as the longest possible time to live, and memcached alone, to the
+	// second, decides when the record expires.
 	Lifetime time.Duration
 
-	// OnState is called when a server is found to be out of reach, with the error, and when it is back, with nil. It must
-	// not block.
+	// OnState is called with the error when a server becomes unreachable, and with nil when it is
+	// reachable again. It must not block.
 	OnState func(addr string, err error)
 }
 
-// Check returns the error that [Open] would.
+// Check returns the error that [Open] would return for these options.
 func (o Options) Check() error { return o.complete() }
 
 // complete checks the options and sets their defaults.
@@ -66,40 +70,40 @@ func (o *Options) complete() error {
 	case len(o.Addrs) == 0:
 		return errors.New("memcached: no address")
 	case len(o.KeyPrefix) > MaxPrefix:
-		return fmt.Errorf("memcached: key_prefix: it has %d bytes, and may have %d at most", len(o.KeyPrefix), MaxPrefix)
+		return fmt.Errorf("memcached: key_prefix: %d bytes, the maximum is %d", len(o.KeyPrefix), MaxPrefix)
 	case o.Timeout < time.Millisecond:
-		return fmt.Errorf("memcached: timeout %s: it must be a millisecond at least", o.Timeout)
+		return fmt.Errorf("memcached: timeout %s: must be at least 1ms", o.Timeout)
 	case o.Layout != nil && len(o.Addrs) > 1:
-		return errors.New("memcached: an app's records are shared on one server only: which of several has one, its client alone knows")
+		return errors.New("memcached: an app's records can be shared on one server only: with several, each client library chooses in its own way")
 	case o.Layout != nil && o.Lifetime < time.Second:
-		return fmt.Errorf("memcached: lifetime %s: it must be a second at least", o.Lifetime)
+		return fmt.Errorf("memcached: lifetime %s: must be at least 1s", o.Lifetime)
 	case o.PoolSize < 1:
-		return fmt.Errorf("memcached: pool_size %d: it must be greater than 0", o.PoolSize)
+		return fmt.Errorf("memcached: pool_size %d: must be greater than 0", o.PoolSize)
 	}
 	for i := range len(o.KeyPrefix) {
 		if c := o.KeyPrefix[i]; c < '!' || c > '~' {
-			return fmt.Errorf("memcached: key_prefix: %q may hold printable ASCII characters without spaces only", o.KeyPrefix)
+			return fmt.Errorf("memcached: key_prefix: %q: only printable ASCII characters without spaces are allowed", o.KeyPrefix)
 		}
 	}
 	seen := make(map[string]bool)
 	for _, addr := range o.Addrs {
 		if seen[addr] {
-			return fmt.Errorf("memcached: address %s stands there twice", addr)
+			return fmt.Errorf("memcached: address %s is listed twice", addr)
 		}
 		seen[addr] = true
 	}
 	return nil
 }
 
-// Store is a [sessionstore.Store] in memcached. Make one with [Open].
+// Store is a [sessionstore.Store] in memcached. [Open] returns one.
 type Store struct {
 	opts    Options
 	servers []*server
 	working sync.WaitGroup
 }
 
-// Open makes the store. It does no I/O: a server that is out of reach is an error of each operation on its sessions, for as
-// long as it is.
+// Open returns a store. It does no I/O: while a server is unreachable, each operation on its
+// sessions returns an error.
 func Open(opts Options) (*Store, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
@@ -113,37 +117,38 @@ func Open(opts Options) (*Store, error) {
 
 // Get implements [sessionstore.Store].
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
-	return s.do(ctx, key, func(v *visit) (sessionstore.Entry, error) {
-		r, err := v.get()
+	return s.do(ctx, key, func(o *operation) (sessionstore.Entry, error) {
+		r, err := o.get()
 		return r.entry(), err
 	})
 }
 
 // CompareAndSet implements [sessionstore.Store].
 func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
-	return s.do(ctx, key, func(v *visit) (sessionstore.Entry, error) {
-		create := old == nil // if nothing is there, one round trip is enough
+	return s.do(ctx, key, func(o *operation) (sessionstore.Entry, error) {
+		create := old == nil // if nothing is there, add takes a single round trip
 		for {
 			if create {
-				if added, err := v.add(value, ttl); added || err != nil {
+				if added, err := o.add(value, ttl); added || err != nil {
 					return sessionstore.Entry{}, err
 				}
 			}
-			r, err := v.get()
+			r, err := o.get()
 			switch {
 			case err != nil:
 				return sessionstore.Entry{}, err
 			case old == nil && r.item == nil:
-				create = true // what was in the way has gone
+				create = true // the record in the way has gone
 			case r.is(old), old == nil && r.value == nil:
 				create = false
-				if replaced, err := v.replace(r, value, ttl); replaced || err != nil {
+				if replaced, err := o.replace(r, value, ttl); replaced || err != nil {
 					return sessionstore.Entry{}, err
-				} // something has changed at this moment
+				} // the item changed since get: try again
 			case r.is(value):
-				return sessionstore.Entry{}, nil // saved before, and the answer was lost
+				// an earlier attempt saved it, and its reply was lost
+				return sessionstore.Entry{}, nil
 			default:
-				return v.conflict(r)
+				return o.conflict(r)
 			}
 		}
 	})
@@ -151,31 +156,32 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 
 // CompareAndDelete implements [sessionstore.Store].
 func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
-	return s.do(ctx, key, func(v *visit) (sessionstore.Entry, error) {
+	return s.do(ctx, key, func(o *operation) (sessionstore.Entry, error) {
 		for {
-			r, err := v.get()
+			r, err := o.get()
 			switch {
 			case err != nil, r.value == nil:
 				return sessionstore.Entry{}, err
 			case !r.is(old):
-				return v.conflict(r)
+				return o.conflict(r)
 			}
-			if deleted, err := v.delete(r); deleted || err != nil {
+			if deleted, err := o.delete(r); deleted || err != nil {
 				return sessionstore.Entry{}, err
 			}
 		}
 	})
 }
 
-// Touch implements [sessionstore.Store]. Memcached's own touch compares nothing, so the record is written once more.
+// Touch implements [sessionstore.Store]. It writes the record again, because memcached's touch does
+// not compare.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
-	_, err := s.do(ctx, key, func(v *visit) (sessionstore.Entry, error) {
+	_, err := s.do(ctx, key, func(o *operation) (sessionstore.Entry, error) {
 		for {
-			r, err := v.get()
+			r, err := o.get()
 			if err != nil || !r.is(old) {
 				return sessionstore.Entry{}, err
 			}
-			if touched, err := v.replace(r, old, ttl); touched || err != nil {
+			if touched, err := o.replace(r, old, ttl); touched || err != nil {
 				return sessionstore.Entry{}, err
 			}
 		}

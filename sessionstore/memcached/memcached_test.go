@@ -19,7 +19,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/memcachedtest"
 )
 
-// last numbers the stores of the suite: each has keys of its own.
+// last numbers the stores of the suite, so that each has its own keys.
 var last atomic.Int64
 
 type store struct {
@@ -81,9 +81,9 @@ func want(tb testing.TB, s *memcached.Store, key, value string) {
 	}
 }
 
-// TestServers kills one of two servers: its sessions are out of reach, the others' go on, and when it is back so
-// are its keys.
-func TestServers(t *testing.T) {
+// One of two servers is killed: its sessions are unreachable, the others keep working. After a
+// restart its keys work again.
+func TestTwoServers(t *testing.T) {
 	t.Parallel()
 	one, two := memcachedtest.Start(t), memcachedtest.Start(t)
 	var mu sync.Mutex
@@ -109,7 +109,7 @@ func TestServers(t *testing.T) {
 	if len(onTwo) < 25 || len(onOne) < 25 {
 		t.Errorf("%d and %d sessions on the servers", len(onOne), len(onTwo))
 	}
-	// A third takes sessions from both, and the others stay where they are.
+	// A third server takes sessions from both. The other sessions stay where they are.
 	three := memcachedtest.Start(t)
 	wider := open(t, memcached.Options{Addrs: []string{one.Addr, two.Addr, three.Addr}})
 	stay := 0
@@ -144,7 +144,7 @@ func TestServers(t *testing.T) {
 	}
 	two.Restart()
 	back(t, s, onTwo[0])
-	for _, key := range onTwo { // it has forgotten them
+	for _, key := range onTwo { // the restarted server is empty
 		want(t, s, key, "")
 		if e, err := s.CompareAndSet(t.Context(), key, []byte("one"), []byte("two"), time.Hour); err != sessionstore.ErrConflict || e.Found() {
 			t.Fatalf("got %v", err)
@@ -158,7 +158,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-// back waits until a server answers again.
+// back waits until a server replies again.
 func back(t *testing.T, s *memcached.Store, key string) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
@@ -170,7 +170,7 @@ func back(t *testing.T, s *memcached.Store, key string) {
 	}
 }
 
-// TestRestartUnnoticed restarts a server between two requests: the connections that have been kept are broken, and nobody has to know.
+// A server restarts between two requests: the idle connections are broken, and no request fails.
 func TestRestartUnnoticed(t *testing.T) {
 	t.Parallel()
 	server := memcachedtest.Start(t)
@@ -189,8 +189,8 @@ func TestRestartUnnoticed(t *testing.T) {
 	}
 }
 
-// TestHanging has a server that says nothing.
-func TestHanging(t *testing.T) {
+// TestServerHangs uses a server that accepts connections and never replies.
+func TestServerHangs(t *testing.T) {
 	t.Parallel()
 	server := memcachedtest.Start(t)
 	s := open(t, memcached.Options{Addrs: []string{server.Addr}, Timeout: 200 * time.Millisecond})
@@ -210,7 +210,7 @@ func TestHanging(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	}
-	// From now on it costs a timeout for a probe only.
+	// From now on only a probe takes the timeout.
 	start = time.Now()
 	for range 20 {
 		_, _ = s.Get(t.Context(), "key")
@@ -223,7 +223,7 @@ func TestHanging(t *testing.T) {
 	want(t, s, "key", "one")
 }
 
-// TestTooLarge has a server that refuses large items. What is there stays.
+// The server refuses large items. The old item stays.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	server := memcachedtest.Start(t, "-I", "1m")
@@ -240,8 +240,8 @@ func TestTooLarge(t *testing.T) {
 	want(t, s, "new", "")
 }
 
-// TestForeign has items of other programs under our keys. They stay as they are.
-func TestForeign(t *testing.T) {
+// Our keys hold items of other programs, which must not be changed.
+func TestItemsOfOtherPrograms(t *testing.T) {
 	t.Parallel()
 	server := memcachedtest.Start(t)
 	s := open(t, memcached.Options{Addrs: []string{server.Addr}, KeyPrefix: "session:"})
@@ -270,7 +270,7 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestOptions has one on each side of the limits.
+// TestOptions has a case on each side of every limit.
 func TestOptions(t *testing.T) {
 	for name, test := range map[string]struct {
 		o  memcached.Options
@@ -295,8 +295,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestNoServer opens a store of names that cannot be looked up and of ports where nobody listens.
-func TestNoServer(t *testing.T) {
+// Server names that do not resolve, and ports without a listener.
+func TestUnreachableServer(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -313,7 +313,8 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-// A load balancer without servers accepts, and hangs up: that is a server out of reach.
+// A load balancer without servers accepts a connection and closes it: that counts as an unreachable
+// server.
 func TestBalancerWithoutServers(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

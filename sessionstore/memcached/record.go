@@ -12,23 +12,24 @@ import (
 )
 
 const (
-	// ourFlags marks the items that begin with a deadline, in Unix milliseconds. Other programs number their formats from 0.
+	// ourFlags marks items that begin with a deadline in Unix milliseconds. Other programs number
+	// their flags from 0.
 	ourFlags    = 0x43535331
 	deadlineLen = 8
 
-	// Memcached takes more than 30 days for a point in time.
+	// Memcached reads an expiration beyond 30 days as a Unix time.
 	maxRelative = 30 * 24 * 60 * 60
 )
 
-var errForeign = errors.New("under the key is an item of another program, which is left alone")
+var errForeign = errors.New("the key holds an item of another program, which is not changed")
 
-// record is what is there. Its value is nil if nothing is, or only an item that has expired.
+// record is the content of a key. Its value is nil if there is no item, or only an expired one.
 type record struct {
 	item  *memcache.Item
 	value []byte
 	ttl   time.Duration
 
-	// bare says that ttl is the longest that it may be.
+	// bare says that the item has no deadline of ours: ttl is then the longest possible.
 	bare bool
 }
 
@@ -69,7 +70,7 @@ func (o *Options) fill(item *memcache.Item, value []byte, ttl time.Duration) {
 		}
 		item.Flags = ourFlags
 		item.Value = append(binary.BigEndian.AppendUint64(make([]byte, 0, deadlineLen+len(value)), uint64(ms)), value...)
-		seconds++ // memcached's seconds may be almost over: the deadline is what counts
+		seconds++ // memcached's current second may be almost over, and our own deadline is exact
 	}
 	if seconds > maxRelative {
 		seconds = min(now.Unix()+seconds, math.MaxInt32)

@@ -15,12 +15,13 @@ import (
 	"github.com/caddy-session/caddy-session/internal/breaker"
 )
 
-// server is one server: one that is dead costs the others nothing.
+// server is one server. Each has a circuit breaker of its own, so that one that is down does not
+// slow down the others.
 type server struct {
 	addr    string
 	client  *memcache.Client
 	breaker *breaker.Breaker
-	slots   chan struct{} // as many as connections
+	slots   chan struct{} // one per connection
 }
 
 func newServer(addr string, o *Options) *server {
@@ -28,27 +29,28 @@ func newServer(addr string, o *Options) *server {
 	if o.OnState != nil {
 		onChange = func(err error) { o.OnState(addr, err) }
 	}
-	client := memcache.NewFromSelector(only(addr))
+	client := memcache.NewFromSelector(oneAddr(addr))
 	client.DialContext, client.Timeout, client.MaxIdleConns = dial, o.Timeout, o.PoolSize
 	return &server{addr, client, breaker.New(o.Timeout/2, onChange), make(chan struct{}, o.PoolSize)}
 }
 
-// only is the one address of a client. Its name is looked up when it is connected to, and not before.
-type only string
+// oneAddr is the address of a client with one server. Its name is resolved when a connection is
+// made, not before.
+type oneAddr string
 
-func (a only) PickServer(string) (net.Addr, error)  { return a, nil }
-func (a only) Each(each func(net.Addr) error) error { return each(a) }
-func (a only) String() string                       { return string(a) }
+func (a oneAddr) PickServer(string) (net.Addr, error)  { return a, nil }
+func (a oneAddr) Each(each func(net.Addr) error) error { return each(a) }
+func (a oneAddr) String() string                       { return string(a) }
 
-func (a only) Network() string {
+func (a oneAddr) Network() string {
 	if strings.HasPrefix(string(a), "/") {
 		return "unix"
 	}
 	return "tcp"
 }
 
-// server returns the server of a key: the one that scores highest with it, so that a server that comes or goes
-// changes nothing between the others.
+// server returns the server of a key: the one with the highest score for it (rendezvous hashing),
+// so that adding or removing a server moves no key between the others.
 func (s *Store) server(key string) *server {
 	best, most := s.servers[0], uint64(0)
 	if len(s.servers) == 1 {
@@ -62,34 +64,34 @@ func (s *Store) server(key string) *server {
 	return best
 }
 
-// score must stay as it is: with another, all sessions would be on other servers.
+// score must never change: sessions would be looked up on other servers.
 func score(addr, key string) uint64 {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, addr)
 	_, _ = h.Write([]byte{0})
 	_, _ = io.WriteString(h, key)
-	x := h.Sum64() // the last bytes have hardly changed its upper bits
+	x := h.Sum64() // FNV barely spreads the last bytes to the upper bits
 	x = (x ^ x>>33) * 0xff51afd7ed558ccd
 	x = (x ^ x>>33) * 0xc4ceb9fe1a85ec53
 	return x ^ x>>33
 }
 
-// refusedError is what the server says about a command that it has not executed.
+// refusedError is the server's error reply to a command, which has not run.
 type refusedError string
 
-func (e refusedError) Error() string { return "the server refuses: " + string(e) }
+func (e refusedError) Error() string { return "the server refused: " + string(e) }
 
-var errReply = errors.New("an unexpected reply")
+var errReply = errors.New("unexpected reply")
 
-// readable is the client's error, without what it quotes of keys and values.
-func readable(addr string, err error) error {
+// redact returns the client's error without the keys and values that it quotes.
+func redact(addr string, err error) error {
 	var timeout *memcache.ConnectTimeoutError
 	var network net.Error
 	switch {
 	case err == nil:
 		return nil
 	case errors.As(err, &timeout):
-		return &net.OpError{Op: "dial", Net: only(addr).Network(), Addr: only(addr), Err: context.DeadlineExceeded}
+		return &net.OpError{Op: "dial", Net: oneAddr(addr).Network(), Addr: oneAddr(addr), Err: context.DeadlineExceeded}
 	case errors.Is(err, errTooLarge), errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return err
 	}
@@ -102,22 +104,22 @@ func readable(addr string, err error) error {
 	return errReply
 }
 
-// isReply reports whether the server has answered, if only with an error.
+// isReply reports whether the server replied, even if with an error.
 func isReply(err error) bool {
 	var refused refusedError
 	return err == nil || errors.As(err, &refused) || errors.Is(err, errReply) || errors.Is(err, errTooLarge)
 }
 
-// mayHaveRun reports whether a command that ended with this error may have been executed.
+// mayHaveRun reports whether a command that failed with err may have run on the server.
 func mayHaveRun(err error) bool {
 	var refused refusedError
 	return err != nil && !errors.As(err, &refused) && !breaker.IsDial(err) && !errors.Is(err, breaker.ErrOpen)
 }
 
-// passing reports whether the same command may soon succeed.
-func passing(err error) bool { return !isReply(err) && !errors.Is(err, breaker.ErrOpen) }
+// retryable reports whether the same command may soon succeed.
+func retryable(err error) bool { return !isReply(err) && !errors.Is(err, breaker.ErrOpen) }
 
-// send has a command sent, unless the server is known to be out of reach.
+// send runs command, unless the breaker is open.
 func (sv *server) send(command func(*memcache.Client) error) (result error, err error) {
 	probe, err := sv.breaker.Enter()
 	if err != nil {
@@ -131,7 +133,7 @@ func (sv *server) send(command func(*memcache.Client) error) (result error, err 
 	case memcache.ErrMalformedKey:
 		err = fmt.Errorf("%w", refusedError("the key"))
 	default:
-		err = readable(sv.addr, err)
+		err = redact(sv.addr, err)
 	}
 	if errors.As(err, new(hungUpError)) {
 		sv.breaker.Settle(probe, breaker.Unreachable, err)

@@ -8,25 +8,25 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// making is a client on its way.
-type making struct {
+// dialing is the creation of a client that is under way.
+type dialing struct {
 	done chan struct{}
 	err  error
 }
 
-// connect returns the collection, of a client that is made when it is needed: a URI that has to be looked up in the DNS is looked up by
-// that, which knows no context.
+// connect returns the collection. It creates the client on first use, because the driver resolves a
+// mongodb+srv:// URI in DNS at once and without a context.
 func (s *Store) connect(ctx context.Context) (*mongo.Collection, error) {
 	s.mu.Lock()
 	if s.collection != nil {
 		defer s.mu.Unlock()
 		return s.collection, nil
 	}
-	if s.making == nil {
-		s.making = &making{done: make(chan struct{})}
-		go s.makeClient(s.making)
+	if s.dialing == nil {
+		s.dialing = &dialing{done: make(chan struct{})}
+		go s.makeClient(s.dialing)
 	}
-	m := s.making
+	m := s.dialing
 	s.mu.Unlock()
 	select {
 	case <-m.done:
@@ -41,11 +41,11 @@ func (s *Store) connect(ctx context.Context) (*mongo.Collection, error) {
 	return s.collection, nil
 }
 
-// makeClient may outlive the store.
-func (s *Store) makeClient(m *making) {
+// makeClient may run on after the store is closed.
+func (s *Store) makeClient(m *dialing) {
 	client, err := s.newClient()
 	s.mu.Lock()
-	s.making, m.err = nil, err
+	s.dialing, m.err = nil, err
 	closed := s.closed
 	if err == nil && !closed {
 		s.collection = client.Database(s.opts.Database).Collection(s.opts.Collection)
@@ -63,16 +63,17 @@ func (s *Store) newClient() (*mongo.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One more is for the index, which may take minutes.
+	// One more is for creating the index, which may take minutes.
 	return mongo.Connect(options.SetMaxPoolSize(uint64(s.opts.PoolSize) + 1))
 }
 
-// lookupError says that there is no client yet.
+// lookupError says that the client could not be created.
 type lookupError struct{ error }
 
 func (e lookupError) Unwrap() error { return e.error }
 
-// disconnect ends the connections. The server is told which sessions of the driver have ended, if it can be reached soon.
+// disconnect closes the connections. It tells the server which driver sessions have ended, if the
+// server is reachable within [disconnectTimeout].
 func disconnect(client *mongo.Client) error {
 	ctx, cancel := context.WithTimeout(context.Background(), disconnectTimeout)
 	defer cancel()

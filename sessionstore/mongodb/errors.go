@@ -18,20 +18,21 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// The server's codes that say more than that it has refused.
+// The error codes of a server that is not the primary.
 const (
 	codeNotPrimary       = 10107
 	codeNotPrimaryNoRead = 13435
 )
 
-// undecided are codes of commands that were interrupted: by an election, a shutdown or a time limit of the server's. They may have been
-// executed.
+// undecided are the codes of commands that were interrupted by an election, a shutdown or a time
+// limit of the server. They may have been applied.
 var undecided = []int{6, 7, 50, 64, 89, 91, 189, 262, 9001, 11600, 11602, 13436}
 
-// judge says what an error means for the command, and for the server.
+// classify says what an error means for the command and for the breaker.
 //
-// That there was no answer in time says nothing about the server if there was little time, if only because this process is starved.
-func (s *Store) judge(ctx context.Context, err error, start time.Time) (fault, breaker.Verdict) {
+// A timeout says nothing about the server if there was little time, perhaps only because this
+// process was short of CPU.
+func (s *Store) classify(ctx context.Context, err error, start time.Time) (fault, breaker.Verdict) {
 	waited := time.Since(start) >= s.slow()
 	if end, ok := ctx.Deadline(); ok && end.Sub(start) < s.slow() {
 		waited = false
@@ -45,71 +46,72 @@ func (s *Store) judge(ctx context.Context, err error, start time.Time) (fault, b
 	var selection topology.ServerSelectionError
 	var connection topology.ConnectionError
 	var lookup lookupError
-	code, answered := answer(err)
+	code, answered := errorCode(err)
 	switch {
 	case errors.As(err, &selection):
 		return unsent, unreachable(false)
 	case errors.As(err, &lookup):
 		return unsent, unreachable(!mongo.IsTimeout(err))
 	case answered && errors.As(err, &connection):
-		return refused, unreachable(true) // as a wrong password is
+		return refused, unreachable(true) // for example a wrong password
 	case answered && (code == codeNotPrimary || code == codeNotPrimaryNoRead):
-		return passing, breaker.Answers
+		return noPrimary, breaker.Answers
 	case answered && slices.Contains(undecided, code):
-		return lostAnswer, breaker.Answers
+		return lostReply, breaker.Answers
 	case answered:
 		return refused, breaker.Answers
 	case breaker.IsDial(err):
 		return unsent, unreachable(!mongo.IsTimeout(err))
 	case mongo.IsTimeout(err):
-		return lostAnswer, unreachable(false)
+		return lostReply, unreachable(false)
 	default:
-		return lostAnswer, breaker.Nothing
+		return lostReply, breaker.Nothing
 	}
 }
 
-// answer returns the code of an error that the server has answered.
-func answer(err error) (code int, answered bool) {
+// errorCode returns the code of an error that the server replied.
+func errorCode(err error) (code int, answered bool) {
 	var command mongo.CommandError
 	var write mongo.WriteException
 	switch {
 	case errors.As(err, &write) && len(write.WriteErrors) > 0:
 		return write.WriteErrors[0].Code, true
 	case errors.As(err, &write) && write.WriteConcernError != nil:
-		return undecided[0], true // it is written, but not as safely as was asked
+		return undecided[0], true // written, but the write concern is not met
 	case errors.As(err, &command) && !command.HasErrorLabel("NetworkError") && (command.Code != 0 || len(command.Raw) > 0):
 		return int(command.Code), true
 	}
 	return 0, false
 }
 
-// text says what is wrong. What the server says of it is not shown: it quotes the command, with keys and values.
+// text describes an error. It leaves out the server's message, which quotes the command with keys
+// and values.
 func (s *Store) text(err error) string {
 	var selection topology.ServerSelectionError
 	var command mongo.CommandError
 	var write mongo.WriteException
 	var uri uriError
-	switch code, answered := answer(err); {
+	switch code, answered := errorCode(err); {
 	case errors.As(err, &uri):
 		return uri.Error()
 	case errors.As(err, &selection):
 		for _, server := range selection.Desc.Servers {
 			if server.LastError != nil {
-				return fmt.Sprintf("no server can be written to: %s: %s", server.Addr, plain(server.LastError))
+				return fmt.Sprintf("no writable server: %s: %s", server.Addr, plain(server.LastError))
 			}
 		}
-		return "no server can be written to"
+		return "no writable server"
 	case errors.As(err, &write) && len(write.WriteErrors) == 0 && write.WriteConcernError != nil:
-		return fmt.Sprintf("the write concern is not met (%d)", write.WriteConcernError.Code)
+		return fmt.Sprintf("write concern not met (%d)", write.WriteConcernError.Code)
 	case answered && errors.As(err, &command) && command.Name != "":
-		return fmt.Sprintf("the server refuses: %s (%d)", command.Name, code)
+		return fmt.Sprintf("the server refused: %s (%d)", command.Name, code)
 	case answered:
-		return fmt.Sprintf("the server refuses: error %d", code)
+		return fmt.Sprintf("the server refused: error %d", code)
 	}
 	return plain(err)
 }
 
-// plain says what an error is that is no answer of the server's.
+// plain describes an error that is not a reply.
 func plain(err error) string {
 	var number syscall.Errno
 	var timeout net.Error
@@ -118,15 +120,15 @@ func plain(err error) string {
 	case errors.Is(err, context.Canceled):
 		return context.Canceled.Error()
 	case errors.As(err, &dns):
-		return "the server's name is not found"
+		return "server name not found"
 	case errors.As(err, &number):
 		return number.Error()
 	case mongo.IsTimeout(err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
+		return "no reply in time"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return "the connection has broken"
+		return "connection lost"
 	default:
-		return fmt.Sprintf("no connection that works (%T)", innermost(err))
+		return fmt.Sprintf("connection failed (%T)", innermost(err))
 	}
 }
 
@@ -140,17 +142,17 @@ func innermost(err error) error {
 	}
 }
 
-// shown is an error with a text of our own.
-type shown struct {
+// redacted is an error with a text of our own.
+type redacted struct {
 	text  string
 	cause error
 }
 
-func (e shown) Error() string { return e.text }
+func (e redacted) Error() string { return e.text }
 
-func (e shown) Unwrap() error { return e.cause }
+func (e redacted) Unwrap() error { return e.cause }
 
-// cause is the error of the context, if that is why.
+// cause returns the context error behind err, if there is one.
 func cause(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -162,10 +164,10 @@ func cause(ctx context.Context, err error) error {
 	}
 }
 
-// unavailable makes the error of a [sessionstore.Store].
+// unavailable wraps an error for [sessionstore.Store].
 func unavailable(err error) error {
 	return fmt.Errorf("%w: mongodb: %w", sessionstore.ErrUnavailable, err)
 }
 
-// notARecord is the error for what is there and is left alone. The server has answered.
+// notARecord wraps an error about a document that is not a record. The server is reachable.
 func notARecord(err error) error { return fmt.Errorf("mongodb: %w", err) }

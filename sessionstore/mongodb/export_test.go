@@ -2,5 +2,5 @@ package mongodb
 
 import "time"
 
-// SetClock has the store take the time from now.
+// SetClock replaces the clock of the store.
 func (s *Store) SetClock(now func() time.Time) { s.documents.now = now }

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
-// states collects what a store says about its server.
+// states records what a store reports about its server.
 type states struct {
 	mu   sync.Mutex
 	said []string
@@ -29,7 +29,7 @@ func (s *states) on(server string, err error) {
 	s.said = append(s.said, fmt.Sprint(server, " ", err))
 }
 
-// want checks that as much was said, and that the server was gone and back in turn.
+// want checks the number of reports, and that they alternate between unreachable and reachable.
 func (s *states) want(t *testing.T, n int) {
 	t.Helper()
 	s.mu.Lock()
@@ -44,7 +44,7 @@ func (s *states) want(t *testing.T, n int) {
 	}
 }
 
-// cheap checks that a database that is out of reach costs next to nothing.
+// cheap checks that an operation on an unreachable database takes hardly any time.
 func cheap(t *testing.T, s *mongodb.Store) {
 	t.Helper()
 	const n = 1000
@@ -74,7 +74,7 @@ func back(t *testing.T, s *mongodb.Store) {
 	}
 }
 
-// unreachable asks until the store has found out.
+// unreachable runs operations until the store has noticed that the server is down.
 func unreachable(t *testing.T, s *mongodb.Store, timeout time.Duration) {
 	t.Helper()
 	for range 4 {
@@ -90,8 +90,8 @@ func unreachable(t *testing.T, s *mongodb.Store, timeout time.Duration) {
 	}
 }
 
-// TestHanging has a server that says nothing: after a few timeouts, nobody waits.
-func TestHanging(t *testing.T) {
+// The server hangs: after a few timeouts, operations fail at once.
+func TestServerHangs(t *testing.T) {
 	t.Parallel()
 	var states states
 	server := mongotest.Start(t)
@@ -105,8 +105,8 @@ func TestHanging(t *testing.T) {
 	states.want(t, 2)
 }
 
-// TestDead has a server that is killed, and comes back: to a store that knew it, and to one that did not.
-func TestDead(t *testing.T) {
+// A server is killed and restarted, for a store that was connected to it and for one that was not.
+func TestDeadServer(t *testing.T) {
 	t.Parallel()
 	var states states
 	server := mongotest.Start(t)
@@ -127,8 +127,9 @@ func TestDead(t *testing.T) {
 	states.want(t, 2)
 }
 
-// TestKilled has a server killed under changes: what was answered is there, and nothing is ever a conflict with one's own.
-func TestKilled(t *testing.T) {
+// A server is killed during writes: every confirmed write is there, and no writer gets a conflict
+// with itself.
+func TestServerKilledDuringWrites(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
 	opts := mongodb.Options{Collection: "killed"}
@@ -201,7 +202,8 @@ func TestKilled(t *testing.T) {
 	all.Wait()
 }
 
-// TestWrongPassword tells the operator that the password is refused, without the password, and asks no more than it must.
+// The error says that the password is wrong, without containing it, and the breaker limits the
+// attempts.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
 	var states states
@@ -210,7 +212,7 @@ func TestWrongPassword(t *testing.T) {
 	s := open(t, uri, mongodb.Options{DialTimeout: 10 * time.Second, Timeout: 10 * time.Second, OnState: states.on})
 	for range 5 {
 		_, err := s.Get(t.Context(), "key-to-find")
-		if !errors.Is(err, sessionstore.ErrUnavailable) || strings.Contains(err.Error(), "to-find") || !strings.Contains(err.Error(), "refuses") && !strings.Contains(err.Error(), "tried again soon") {
+		if !errors.Is(err, sessionstore.ErrUnavailable) || strings.Contains(err.Error(), "to-find") || !strings.Contains(err.Error(), "refused") && !strings.Contains(err.Error(), "next attempt follows") {
 			t.Error(err)
 		}
 	}
@@ -220,8 +222,8 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// TestNoServer opens a store of names that cannot be looked up and of ports where nobody listens.
-func TestNoServer(t *testing.T) {
+// Server names that do not resolve, and ports without a listener.
+func TestUnreachableServer(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
 	server.Kill()
@@ -239,7 +241,7 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-// TestBalancerWithoutServers is about a load balancer that accepts, and hangs up.
+// A load balancer without servers accepts a connection and closes it.
 func TestBalancerWithoutServers(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// FuzzDocument reads documents of any kind. Each is a record that lives, or none, or an error.
+// FuzzDocument reads arbitrary documents. Each is a live record, no record, or an error.
 func FuzzDocument(f *testing.F) {
 	at := time.UnixMilli(1_700_000_000_000)
 	for _, doc := range []bson.D{
@@ -41,7 +41,7 @@ func FuzzDocument(f *testing.F) {
 	})
 }
 
-// FuzzURI has URIs of which much may be wrong. No error tells the password.
+// FuzzURI opens invalid URIs. No error may contain the password.
 func FuzzURI(f *testing.F) {
 	f.Add("mongodb://", "user:", "", "host/?tls=true")
 	f.Add("mongodb://", "user:", "/", "host:x/")
@@ -51,7 +51,7 @@ func FuzzURI(f *testing.F) {
 	f.Fuzz(func(t *testing.T, scheme, user, password, rest string) {
 		const secret = "password-to-find"
 		if strings.ContainsAny(user, "/?@") || strings.Contains(user+password+rest, "to-find") {
-			return // it is no password, or not the only one
+			return // it is not the password, or not the only one
 		}
 		if err := Check(scheme+user+secret+password+"@"+rest, Options{}); err != nil && strings.Contains(err.Error(), secret) {
 			t.Error(err)

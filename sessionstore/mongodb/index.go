@@ -12,22 +12,23 @@ import (
 )
 
 const (
-	// indexTimeout bounds how long the index takes to be made, in a collection that may be large already.
+	// indexTimeout bounds creating the index. The collection may be large already.
 	indexTimeout = 10 * time.Minute
 
-	// indexPause is between two attempts.
+	// indexPause is the wait between two attempts.
 	indexPause = 5 * time.Second
 )
 
-// indexOnce has the index made, once the server has answered.
+// indexOnce starts creating the index, after the server has replied once.
 func (s *Store) indexOnce() {
 	if s.opts.CreateIndex {
 		s.indexing.Do(func() { s.background.Go(s.index) })
 	}
 }
 
-// index makes the index in the background, until the server has made or refused it. That it is there already is success; one
-// of the same field with other options is refused, and left as it is.
+// index creates the index in the background, until the server has created or refused it. An
+// identical index counts as success. The server refuses an index of the same field with other
+// options; that index stays as it is.
 func (s *Store) index() {
 	for {
 		verdict, err := s.makeIndex()
@@ -63,9 +64,9 @@ func (s *Store) makeIndex() (breaker.Verdict, error) {
 	if err == nil {
 		return breaker.Answers, nil
 	}
-	fault, verdict := s.judge(ctx, err, start)
+	fault, verdict := s.classify(ctx, err, start)
 	if fault != refused {
 		verdict = breaker.Nothing
 	}
-	return verdict, shown{s.text(err), cause(ctx, err)}
+	return verdict, redacted{s.text(err), cause(ctx, err)}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
-// TestIndex asks the server once for an index with which it deletes what has expired. The tests' server has none of that kind, so that a
-// proxy answers in its place.
+// The store asks once for a TTL index. The test server does not support these, so a proxy replies
+// in its place.
 func TestIndex(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
@@ -22,10 +22,10 @@ func TestIndex(t *testing.T) {
 		name   string
 		create bool
 		reply  bson.D
-		says   string // what is reported; "" stands for nothing
+		says   string // the error that is reported; "" means none
 	}{
 		{"made", true, bson.D{{Key: "ok", Value: 1}}, ""},
-		{"refused", true, refusal, "the server refuses: IndexOptionsConflict (85)"},
+		{"refused", true, refusal, "the server refused: IndexOptionsConflict (85)"},
 		{"not asked for", false, refusal, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -14,38 +14,39 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-// fieldID is the field that no two documents of a collection have the same value in.
+// fieldID is the one field that MongoDB keeps unique in every collection.
 const fieldID = "_id"
 
-// own is a collection of ours.
+// own is the layout of our own collections.
 var own = layout.MongoDB{Key: fieldID, Value: "val", Expires: "expiration"}
 
-// documents is how a collection holds records.
+// documents reads and writes the records of a collection.
 type documents struct {
 	layout.MongoDB
 
-	// endless is the life that a document without an end is said to have. If it is 0, such a document is no record.
+	// endless is the time to live that is reported for a document without an expiry. If it is 0,
+	// such a document is not a record.
 	endless time.Duration
 
 	now func() time.Time
 }
 
-// unique reports whether a key has one document at most. Otherwise we take what the server finds first, as the program that the
-// collection belongs to does.
+// unique reports whether a key has at most one document. Otherwise the first document that the
+// server finds is the record, as for the program that owns the collection.
 func (d *documents) unique() bool { return d.Key == fieldID }
 
-// named selects the document of a key, whether it has expired or not.
+// named selects the document of a key, expired or not.
 func (d *documents) named(name string) bson.D { return bson.D{{Key: d.Key, Value: name}} }
 
-// holding selects the document of a key if it lives and holds that value. BSON has no way to compare the beginning
-// of a value alone.
+// holding selects the document of a key if it has not expired and holds that value. It compares the
+// whole value: BSON cannot compare a prefix.
 func (d *documents) holding(name string, value []byte) bson.D {
 	filter := append(d.named(name), bson.E{Key: d.Value, Value: binary(value)})
 	lives := bson.E{Key: d.Expires, Value: bson.D{{Key: "$gt", Value: d.millis()}}}
 	if d.endless == 0 {
 		return append(filter, lives)
 	}
-	// Null also means that there is no such field.
+	// Null also matches a missing field.
 	return append(filter, bson.E{Key: "$or", Value: bson.A{bson.D{lives}, bson.D{{Key: d.Expires, Value: nil}}}})
 }
 
@@ -61,7 +62,7 @@ func (d *documents) read(ctx context.Context, c *mongo.Collection, name string) 
 	return d.entry(doc, d.now())
 }
 
-// create makes the document, or takes over one that has expired. It is not done if one lives there.
+// create inserts the document or overwrites an expired one. It does nothing if there is a live one.
 func (d *documents) create(ctx context.Context, c *mongo.Collection, name string, value []byte, ttl time.Duration) (done bool, err error) {
 	if d.unique() {
 		_, err = c.InsertOne(ctx, append(d.named(name), d.fields(value, ttl)...))
@@ -76,7 +77,7 @@ func (d *documents) create(ctx context.Context, c *mongo.Collection, name string
 	return changed(c.UpdateOne(ctx, expired, set(d.fields(value, ttl)...)))
 }
 
-// upsert gives the document an _id that follows from its key, so that two proxies never make two.
+// upsert inserts a document with an _id derived from its key, so that two proxies never insert two.
 func (d *documents) upsert(ctx context.Context, c *mongo.Collection, name string, value []byte, ttl time.Duration) (done bool, err error) {
 	doc := append(bson.D{{Key: fieldID, Value: objectID(name)}}, d.fields(value, ttl)...)
 	result, err := c.UpdateOne(ctx, d.named(name), bson.D{{Key: "$setOnInsert", Value: doc}}, options.UpdateOne().SetUpsert(true))
@@ -92,8 +93,8 @@ func (d *documents) touch(ctx context.Context, c *mongo.Collection, name string,
 	return err
 }
 
-// delete deletes the document. Where a key may have several it is never done with that: another would be there from then on, and
-// whoever logs out would be logged in.
+// delete deletes the document. If keys are not unique, it never reports done: another document of
+// the same key would become the record, and a user who has logged out would be logged in again.
 func (d *documents) delete(ctx context.Context, c *mongo.Collection, name string, old []byte) (done bool, err error) {
 	result, err := c.DeleteOne(ctx, d.holding(name, old))
 	return err == nil && result.DeletedCount > 0 && d.unique(), err
@@ -105,7 +106,7 @@ func changed(result *mongo.UpdateResult, err error) (bool, error) {
 
 func set(fields ...bson.E) bson.D { return bson.D{{Key: "$set", Value: bson.D(fields)}} }
 
-// fields are what changes when a record is saved.
+// fields returns the fields that a save changes.
 func (d *documents) fields(value []byte, ttl time.Duration) bson.D {
 	return bson.D{{Key: d.Value, Value: binary(value)}, {Key: d.Expires, Value: d.after(ttl)}}
 }
@@ -114,7 +115,7 @@ func binary(value []byte) bson.Binary {
 	return bson.Binary{Subtype: bson.TypeBinaryGeneric, Data: value}
 }
 
-// objectID must stay as it is: proxies of different versions make documents in one collection.
+// objectID must never change: proxies of different versions write to one collection.
 func objectID(name string) (id bson.ObjectID) {
 	sum := sha256.Sum256([]byte(name))
 	copy(id[:], sum[:])

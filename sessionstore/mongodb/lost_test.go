@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
-// holds selects requests with all of the texts.
+// holds matches requests that contain all texts.
 func holds(texts ...string) func([]byte) bool {
 	return func(request []byte) bool {
 		for _, text := range texts {
@@ -27,8 +27,8 @@ func holds(texts ...string) func([]byte) bool {
 	}
 }
 
-// TestLostReplies loses the reply to a write that has been executed. The next attempt knows its own write; where it cannot know, it
-// does not say that there was a conflict, or the change would be made twice.
+// The reply to a write is lost. The next attempt recognizes its own write. Where it cannot know,
+// the error must not be a conflict: the caller would apply the change again.
 func TestLostReplies(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
@@ -60,9 +60,9 @@ func lostReplies(t *testing.T, server *mongotest.Server, opts mongodb.Options) {
 	touch := func(s *mongodb.Store, key string) error { return s.Touch(ctx, key, []byte("one"), time.Minute) }
 	var all sync.WaitGroup
 	for key, test := range map[string]struct {
-		old   string // what is there at first
+		old   string // the record at first
 		call  func(s *mongodb.Store, key string) error
-		then  func(key string) // between the write and the next attempt
+		then  func(key string) // called between the write and the next attempt
 		ok    bool
 		leave string
 	}{
@@ -87,7 +87,7 @@ func lostReplies(t *testing.T, server *mongotest.Server, opts mongodb.Options) {
 			then: func(key string) { save(t, direct, key, nil, []byte("three")) },
 		},
 	} {
-		// After each the driver waits for half a second, so that all are run at once.
+		// After each lost reply the driver waits for half a second, so the cases run in parallel.
 		all.Go(func() {
 			t.Run(key, func(t *testing.T) {
 				if test.old != "" {
@@ -113,9 +113,9 @@ func lostReplies(t *testing.T, server *mongotest.Server, opts mongodb.Options) {
 	all.Wait()
 }
 
-// TestAnswers has the server answer with errors. Those of an election pass; those that leave open what has happened are repeated; the
-// rest is final. None is shown with what the server quotes.
-func TestAnswers(t *testing.T) {
+// The server replies with errors. The store retries during an election, retries a command whose
+// outcome is unknown, and gives up on any other error. No error contains what the server quotes.
+func TestErrorReplies(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
 	p := mongotest.StartProxy(t, server.Addr)
@@ -130,19 +130,19 @@ func TestAnswers(t *testing.T) {
 		name  string
 		times int
 		reply bson.D
-		met   int // how many attempts get it
+		met   int // the number of attempts that get this reply
 		says  string
 	}{
 		{"an election", 3, failed(10107, "RetryableWriteError"), 3, ""},
 		{"a shutdown", 1, failed(11600), 1, ""},
-		{"no end of shutdowns", 9, failed(91), 3, "the server refuses: Name (91)"},
-		{"no right to write", 9, failed(13), 1, "the server refuses: Name (13)"},
-		{"an overloaded server", 9, failed(462, "SystemOverloadedError", "RetryableError"), 1, "the server refuses: Name (462)"},
-		{"a write concern", 9, written("writeConcernError", bson.D{{Key: "code", Value: 64}, {Key: "errmsg", Value: "to-find"}}), 3, "the write concern is not met (64)"},
+		{"no end of shutdowns", 9, failed(91), 3, "the server refused: Name (91)"},
+		{"no right to write", 9, failed(13), 1, "the server refused: Name (13)"},
+		{"an overloaded server", 9, failed(462, "SystemOverloadedError", "RetryableError"), 1, "the server refused: Name (462)"},
+		{"a write concern", 9, written("writeConcernError", bson.D{{Key: "code", Value: 64}, {Key: "errmsg", Value: "to-find"}}), 3, "write concern not met (64)"},
 		{"a document", 9, bson.D{
 			{Key: "ok", Value: 1}, {Key: "n", Value: 0},
 			{Key: "writeErrors", Value: bson.A{bson.D{{Key: "index", Value: 0}, {Key: "code", Value: 121}, {Key: "errmsg", Value: "to-find"}}}},
-		}, 1, "the server refuses: error 121"},
+		}, 1, "the server refused: error 121"},
 	} {
 		key := strings.ReplaceAll(test.name, " ", "-")
 		p.Answer(test.times, holds("update", key), test.reply)
@@ -162,7 +162,7 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestBrokenConnections has them end while they are not used, as a firewall does: nobody has to know.
+// Idle connections break, as through a firewall. No request fails.
 func TestBrokenConnections(t *testing.T) {
 	t.Parallel()
 	p := mongotest.StartProxy(t, mongotest.Start(t).Addr)

@@ -1,9 +1,10 @@
-// Package mongodb keeps sessions in a collection of MongoDB, a document each: {_id, val, expiration}. It needs MongoDB 4.4 or
-// newer, or what is compatible and writes a document as atomically.
+// Package mongodb stores sessions in a MongoDB collection, one document each: {_id, val,
+// expiration}. It needs MongoDB 4.4 or later, or a compatible server with atomic writes of a
+// document.
 //
-// Every operation is one command that is atomic by itself, and so one round trip; only a conflict needs another, to
-// see what is there instead. Times are those of this machine's clock, to the millisecond. A document that another program has put there
-// is read as a whole before its size is known, which MongoDB limits to 16 MiB.
+// Every operation is one atomic command, so one round trip. A conflict needs a second one to read
+// the current record. Times come from this machine's clock, in milliseconds. The driver reads a
+// document as a whole before its size is known; MongoDB limits it to 16 MiB.
 package mongodb
 
 import (
@@ -19,21 +20,21 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Store is a [sessionstore.Store] in MongoDB. It is as durable as the write concern says: by default, what was answered is in
-// the journals of a majority.
+// Store is a [sessionstore.Store] in MongoDB. It is as durable as the write concern: by default, a
+// change is reported as saved when it is in the journals of a majority.
 type Store struct {
 	source    source
 	opts      Options
 	documents documents
 	breaker   *breaker.Breaker
 
-	// slots has no more users than there are connections, so that who waits for one waits here, and is not taken for
-	// one whom the server keeps waiting.
+	// slots has as many places as there are connections. A request waits here for a free
+	// connection, so that the wait does not count as a slow server.
 	slots chan struct{}
 
 	mu         sync.Mutex
 	collection *mongo.Collection
-	making     *making
+	dialing    *dialing
 	closed     bool
 
 	indexing   sync.Once
@@ -42,10 +43,12 @@ type Store struct {
 	close      context.CancelFunc
 }
 
-// Open makes the store in the database at the URI, "mongodb://…" or "mongodb+srv://…", with the driver's options; what
-// they say about repetitions, read preference and time limits is not followed. Without a write concern there, it is
-// that of a majority, with its journals. Open does no I/O but for files that the URI names: a database that is out of reach is an error of each
-// operation, for as long as it is. No error holds the URI's secrets.
+// Open returns a store in the database at uri, "mongodb://…" or "mongodb+srv://…", with the options
+// of the driver. Retries, read preference and timeouts in the URI are ignored. The default write
+// concern is majority with journal.
+//
+// Open does no I/O except for files that the URI names: while the database is unreachable, each
+// operation returns an error. Errors contain no secrets of the URI.
 func Open(uri string, opts Options) (*Store, error) {
 	from, err := prepare(uri, &opts)
 	if err != nil {
@@ -115,19 +118,22 @@ func (s *Store) Close() error {
 	return disconnect(collection.Database().Client())
 }
 
-// rounds is how often a write begins anew that has changed nothing although what it expects is there.
+// rounds is the maximum number of times a write starts again after it changed nothing although the
+// expected record was there.
 const rounds = 10
 
 var (
-	errLost  = errors.New("an answer was lost, and the record has been changed since by another or by this very write")
-	errChurn = errors.New("the record does not stay as it is for long enough")
+	errLost  = errors.New("a reply was lost and the record has changed since: it is unknown whether the write was applied")
+	errChurn = errors.New("the record keeps changing")
 )
 
-// write runs a command that changes a document if old is in it, or, where old is nil, if there is none. If it is not done with
-// that, what is there says why: value is there, so that it has succeeded already; or else another.
+// write runs a command that changes a document if it holds old, or, if old is nil, if there is
+// none. If the command changes nothing, write reads the document to find out why: either value is
+// already there, which is success, or another record.
 //
-// An attempt whose answer was lost may have been executed, and what it wrote may have been written over meanwhile. Nobody
-// can know any more: this is then an error and no conflict, or the same change would be made again.
+// An attempt whose reply was lost may have been applied, and then overwritten. The outcome is
+// unknown in that case. That is an error and not a conflict: after a conflict the caller would
+// apply the same change again.
 func (s *Store) write(ctx context.Context, key string, old, value []byte, command func(context.Context, *mongo.Collection) (bool, error)) (sessionstore.Entry, error) {
 	uncertain := false
 	for range rounds {
@@ -147,7 +153,7 @@ func (s *Store) write(ctx context.Context, key string, old, value []byte, comman
 		case same(e.Value, value):
 			return sessionstore.Entry{}, nil
 		case same(e.Value, old):
-			continue // it has come back meanwhile, or, to be created, has expired
+			continue // the expected record is there again, or the one in the way has expired
 		case uncertain:
 			return sessionstore.Entry{}, unavailable(errLost)
 		default:
@@ -157,7 +163,7 @@ func (s *Store) write(ctx context.Context, key string, old, value []byte, comman
 	return sessionstore.Entry{}, unavailable(errChurn)
 }
 
-// same reports whether two records are the same; nil stands for none.
+// same reports whether two records are equal. Nil means no record.
 func same(a, b []byte) bool {
 	return (a == nil) == (b == nil) && bytes.Equal(a, b)
 }

@@ -19,15 +19,15 @@ import (
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
-// clock is one that passes when it is told to.
+// clock is a clock that the test advances.
 type clock struct{ atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.UnixMilli(c.Load()) }
 
 func (c *clock) advance(d time.Duration) { c.Add(d.Milliseconds()) }
 
-// spread is a store whose keys are in several collections: FerretDB looks through the whole of one for each filter that is more than an
-// _id, which the suite's many keys would make a matter of minutes.
+// spread is a store whose keys are in several collections. FerretDB scans the whole collection for
+// each filter with more than an _id, so with one collection the suite would take minutes.
 type spread struct {
 	stores [24]*mongodb.Store
 	number int64
@@ -75,7 +75,8 @@ func (s *spread) Close() error {
 	return errors.Join(errs[:]...)
 }
 
-// collections are those that tests run with: our own, and another program's, with an _id that means something to it or not.
+// collections are the layouts to test: our own, and those of another program, whose key is _id or
+// not.
 var collections = map[string]*layout.MongoDB{
 	"native":  nil,
 	"foreign": {Key: "key", Value: "val", Expires: "expiration"},
@@ -122,7 +123,7 @@ func open(tb testing.TB, uri string, opts mongodb.Options) *mongodb.Store {
 	return s
 }
 
-// direct is a collection as other programs see it.
+// direct returns a collection as other programs see it.
 func direct(tb testing.TB, uri, database, collection string) *mongo.Collection {
 	tb.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
@@ -140,7 +141,7 @@ func save(tb testing.TB, s *mongodb.Store, key string, old, value []byte) {
 	}
 }
 
-// want checks what is there; "" stands for nothing.
+// want checks the record; "" means none.
 func want(tb testing.TB, s *mongodb.Store, key, value string) {
 	tb.Helper()
 	if e, err := s.Get(tb.Context(), key); err != nil || string(e.Value) != value {

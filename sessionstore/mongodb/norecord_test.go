@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/mongotest"
 )
 
-// TestNoRecord has documents that are none of a session's. They are errors, and stay as they are.
-func TestNoRecord(t *testing.T) {
+// Documents that cannot be a record are errors, and must not be changed.
+func TestDocumentsThatAreNoRecords(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
 	later := time.Now().UTC().Add(time.Hour).Truncate(time.Millisecond)
@@ -28,7 +28,7 @@ func TestNoRecord(t *testing.T) {
 			"another-type":  {{Key: "val", Value: bson.Binary{Subtype: 0x80, Data: []byte("one")}}, {Key: "expiration", Value: later}},
 			"no-value":      {{Key: "expiration", Value: later}},
 			"other-expiry":  {{Key: "val", Value: []byte("two")}, {Key: "expiration", Value: "2099-01-01"}},
-			"no-expiry":     {{Key: "val", Value: []byte("two")}}, // in a layout it is one
+			"no-expiry":     {{Key: "val", Value: []byte("two")}}, // valid in a layout
 			"nested-expiry": {{Key: "val", Value: []byte("two")}, {Key: "expiration", Value: bson.D{{Key: "date", Value: 1}}}},
 		} {
 			if what == "no-expiry" && l != nil {

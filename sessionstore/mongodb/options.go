@@ -16,60 +16,59 @@ const (
 	DefaultDatabase   = "caddy"
 	DefaultCollection = "sessions"
 
-	// DefaultPoolSize is the driver's own.
+	// DefaultPoolSize is the driver's default.
 	DefaultPoolSize = 100
 
-	// DefaultDialTimeout and DefaultTimeout are below the second that a session's load or commit
-	// may take. The driver looks at a server that is out of reach twice a second at most: a shorter
-	// time would miss that it is back.
+	// DefaultDialTimeout and DefaultTimeout are below the second that loading or committing a
+	// session may take. They are not shorter because the driver checks an unreachable server only
+	// twice a second, and would miss its return.
 	DefaultDialTimeout = 600 * time.Millisecond
 	DefaultTimeout     = 800 * time.Millisecond
 
-	// maxIdleTime has connections end before a firewall forgets them.
+	// maxIdleTime closes idle connections before a firewall drops them.
 	maxIdleTime = 5 * time.Minute
 )
 
-// MaxPrefix is the length of the longest prefix, in bytes.
+// MaxPrefix is the maximum length of a key prefix, in bytes.
 const MaxPrefix = 200
 
-// Options say how a [Store] uses its database. The zero value of each field stands for its default.
+// Options configures a [Store]. The zero value of each field means its default.
 type Options struct {
-	// Database is the name of the database, Collection that of the collection in it. Both are made
-	// by the server when the first session is. Defaults: caddy, sessions.
+	// Database and Collection are the names of the database and of the collection in it. The server
+	// creates both with the first session. Defaults: caddy, sessions.
 	Database, Collection string
 
-	// KeyPrefix comes before every key, and has [MaxPrefix] bytes at most. Default: none.
+	// KeyPrefix is put before every key. It has at most [MaxPrefix] bytes. Default: empty.
 	KeyPrefix string
 
-	// CreateIndex says that the index is made by which the server deletes what has expired: a TTL
-	// index on "expiration". It is never altered. Without one, expired sessions are as good as
-	// gone, but stay in the collection.
+	// CreateIndex creates a TTL index on "expiration", with which the server deletes expired
+	// sessions. An existing index is never changed. Without an index, expired sessions are ignored
+	// but stay in the collection.
 	CreateIndex bool
 
-	// Layout is how another program makes up the documents, with which they are shared. Default:
-	// nil, documents of our own.
+	// Layout describes the documents of another program, to share them. Default: nil, documents of
+	// our own.
 	Layout *layout.MongoDB
 
-	// Endless is what the time to live is said to be of a document in a Layout that never expires,
-	// having no such time. Default: 0, it is no record.
+	// Endless is the time to live that the store reports for a document in a Layout without an
+	// expiry. Default: 0, such a document is not a record.
 	Endless time.Duration
 
-	// PoolSize is the largest number of connections to a server that sessions use. Default:
-	// maxPoolSize in a mongodb:// URI, or 100.
+	// PoolSize is the maximum number of connections to a server for sessions. Default: maxPoolSize
+	// in a mongodb:// URI, or 100.
 	PoolSize int
 
-	// DialTimeout bounds how long connecting takes, and finding a server that can be written to.
-	// Default: 600 ms.
+	// DialTimeout bounds connecting to a server and finding a writable one. Default: 600 ms.
 	DialTimeout time.Duration
 
-	// Timeout bounds how long an operation on the server takes. Default: 800 ms.
+	// Timeout bounds an operation on the server. Default: 800 ms.
 	Timeout time.Duration
 
-	// OnState is called when the database is found to be out of reach, with the error, and when it
-	// is back, with nil. It must not block.
+	// OnState is called with the error when the database becomes unreachable, and with nil when it
+	// is reachable again. It must not block.
 	OnState func(server string, err error)
 
-	// OnIndexError is called if the server refuses to make the index. It must not block.
+	// OnIndexError is called if the server refuses to create the index. It must not block.
 	OnIndexError func(err error)
 }
 
@@ -89,17 +88,17 @@ func (o *Options) complete() error {
 		return fmt.Errorf("mongodb: collection %q: a name is 1 to 120 letters, digits, underscores, hyphens and dots, and begins "+
 			"with a letter or an underscore, but not with system", o.Collection)
 	case len(o.KeyPrefix) > MaxPrefix:
-		return fmt.Errorf("mongodb: key_prefix: it has %d bytes, and may have %d at most", len(o.KeyPrefix), MaxPrefix)
+		return fmt.Errorf("mongodb: key_prefix: %d bytes, the maximum is %d", len(o.KeyPrefix), MaxPrefix)
 	case o.PoolSize < 0:
-		return fmt.Errorf("mongodb: pool_size %d: it must be greater than 0", o.PoolSize)
+		return fmt.Errorf("mongodb: pool_size %d: must be greater than 0", o.PoolSize)
 	case o.Endless < 0:
-		return fmt.Errorf("mongodb: lifetime %s: it must be greater than 0", o.Endless)
+		return fmt.Errorf("mongodb: lifetime %s: must be greater than 0", o.Endless)
 	case o.Layout != nil && o.CreateIndex:
-		return errors.New("mongodb: create_index: the collection is another program's, and so are its indexes")
+		return errors.New("mongodb: create_index: the collection and its indexes belong to another program")
 	}
 	for i := range len(o.KeyPrefix) {
 		if c := o.KeyPrefix[i]; c < '!' || c > '~' {
-			return errors.New("mongodb: key_prefix: it may hold printable ASCII characters without spaces only")
+			return errors.New("mongodb: key_prefix: only printable ASCII characters without spaces are allowed")
 		}
 	}
 	for _, t := range []struct {
@@ -111,7 +110,7 @@ func (o *Options) complete() error {
 		{"timeout", &o.Timeout, DefaultTimeout},
 	} {
 		if *t.value = cmp.Or(*t.value, t.def); *t.value < time.Millisecond {
-			return fmt.Errorf("mongodb: %s %s: it must be a millisecond at least", t.name, *t.value)
+			return fmt.Errorf("mongodb: %s %s: must be at least 1ms", t.name, *t.value)
 		}
 	}
 	return nil

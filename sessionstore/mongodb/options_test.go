@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 )
 
-// TestURIs tells what is wrong with a URI, and no secret of it.
+// The error says what is wrong with a URI, without its secrets.
 func TestURIs(t *testing.T) {
 	t.Parallel()
 	for uri, says := range map[string]string{
@@ -17,14 +17,14 @@ func TestURIs(t *testing.T) {
 		"mongodb://user:secret@a/?authSource=admin":        "",
 		"mongodb://a/?w=1&journal=true":                    "",
 		"mongodb://%2Frun%2Fmongodb.sock/":                 "",
-		"mongodb+srv://user:secret@cluster.invalid/?tls=1": "", // is looked up when it is needed
+		"mongodb+srv://user:secret@cluster.invalid/?tls=1": "", // resolved on first use
 		"mongodb+srv://cluster.invalid":                    "",
 
 		"":                                                          "uri: it must begin with mongodb:// or mongodb+srv://",
 		"http://user:to-find@a/":                                    "uri: it must begin with",
 		"user:to-find@a":                                            "uri: it must begin with",
-		"mongodb+srv://user:to-find@":                               "uri: it has no host",
-		"mongodb+srv://user:to-find@?tls=1":                         "uri: it has no host",
+		"mongodb+srv://user:to-find@":                               "uri: no host",
+		"mongodb+srv://user:to-find@?tls=1":                         "uri: no host",
 		"mongodb+srv://user:to:find@a/":                             "the user name or the password",
 		"mongodb://user:to-find@":                                   "uri: ",
 		"mongodb://user:to/find@a/":                                 "the user name or the password",
@@ -49,7 +49,7 @@ func TestURIs(t *testing.T) {
 	}
 }
 
-// TestOptions has one on each side of the limits.
+// TestOptions has a case on each side of every limit.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	long := func(n int) string { return strings.Repeat("x", n) }

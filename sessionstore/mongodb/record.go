@@ -9,13 +9,13 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// What is there and cannot be a record is left alone.
+// Errors about documents that cannot be a record. Such documents are not changed.
 var (
 	errNoRecord = fmt.Errorf("%w: the document does not have the fields of a session", sessionstore.ErrRecord)
-	errTooLarge = fmt.Errorf("%w: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
+	errTooLarge = fmt.Errorf("%w: the record is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
 )
 
-// entry reads a document. One that has expired is none, whatever else it holds.
+// entry reads a document. An expired document is no record, whatever else it holds.
 func (d *documents) entry(doc bson.Raw, at time.Time) (sessionstore.Entry, error) {
 	var e sessionstore.Entry
 	switch expires := doc.Lookup(d.Expires); {
@@ -35,15 +35,16 @@ func (d *documents) entry(doc bson.Raw, at time.Time) (sessionstore.Entry, error
 	case len(value) > sessionstore.MaxValue:
 		return sessionstore.Entry{}, errTooLarge
 	}
-	// The document's memory is the driver's, and may be larger.
+	// Copy: the document's memory belongs to the driver and may be larger.
 	e.Value = append(make([]byte, 0, len(value)), value...)
 	return e, nil
 }
 
-// millis is the time in BSON's milliseconds. What has less than one left is gone.
+// millis returns the current time in BSON's milliseconds. A record with less than one left has
+// expired.
 func (d *documents) millis() bson.DateTime { return bson.NewDateTimeFromTime(d.now()) }
 
-// after rounds up: a record lives at least for as long as was asked.
+// after rounds up: a record must live for at least the given time.
 func (d *documents) after(ttl time.Duration) bson.DateTime {
 	return bson.NewDateTimeFromTime(d.now().Add(ttl + time.Millisecond - 1))
 }

@@ -13,14 +13,15 @@ import (
 )
 
 const (
-	// attempts is how often a command is sent at most, when the server was out of reach.
+	// attempts is the maximum number of attempts when the server is unreachable.
 	attempts = 3
 
-	// passes is the same while there is no primary, as when one is being elected. The context usually ends before.
-	passes = 100
+	// electionAttempts is the maximum number of attempts while there is no primary, for example
+	// during an election. The context usually ends before.
+	electionAttempts = 100
 )
 
-// run runs a command. Lost reports whether an attempt that failed may have been executed.
+// run runs a command. It reports as lost whether a failed attempt may have been applied.
 func (s *Store) run(ctx context.Context, command func(context.Context, *mongo.Collection) error) (lost bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, unavailable(err)
@@ -34,10 +35,10 @@ func (s *Store) run(ctx context.Context, command func(context.Context, *mongo.Co
 		case errors.Is(err, sessionstore.ErrRecord):
 			return lost, notARecord(err)
 		case last != nil && errors.Is(err, breaker.ErrOpen):
-			err = last // it says why
+			err = last // the earlier error says why
 		}
 		last = err
-		lost = lost || fault == lostAnswer
+		lost = lost || fault == lostReply
 		if end := ended(ctx); end != nil {
 			return lost, unavailable(end)
 		}
@@ -50,7 +51,7 @@ func (s *Store) run(ctx context.Context, command func(context.Context, *mongo.Co
 	}
 }
 
-// attempt runs a command once. The error may be shown.
+// attempt runs a command once. Its error is safe to log.
 func (s *Store) attempt(ctx context.Context, command func(context.Context, *mongo.Collection) error) (fault, error) {
 	select {
 	case s.slots <- struct{}{}:
@@ -74,42 +75,43 @@ func (s *Store) attempt(ctx context.Context, command func(context.Context, *mong
 		s.indexOnce()
 		return refused, err
 	}
-	fault, verdict := s.judge(own, err, start)
-	err = shown{s.text(err), cause(own, err)}
+	fault, verdict := s.classify(own, err, start)
+	err = redacted{s.text(err), cause(own, err)}
 	s.breaker.Settle(probe, verdict, err)
 	return fault, err
 }
 
-// slow is when a server that has not answered yet counts as hanging. A request that had less time says nothing about it.
+// slow is the time after which a server without a reply counts as unreachable. A request that had
+// less time says nothing about the server.
 func (s *Store) slow() time.Duration { return min(s.opts.DialTimeout, s.opts.Timeout) / 2 }
 
 // fault says what an error means for the command.
 type fault int
 
 const (
-	// refused commands have done nothing, and would not another time.
+	// refused: the command was not applied, and another attempt would fail too.
 	refused fault = iota
-	// unsent commands have done nothing, and may another time.
+	// unsent: the command was not applied, and another attempt may succeed.
 	unsent
-	// passing is what hinders a command, which has done nothing, for as long as an election takes.
-	passing
-	// lostAnswer stands for commands that may have been executed.
-	lostAnswer
+	// noPrimary: the command was not applied, and may succeed after the election.
+	noPrimary
+	// lostReply: the command may have been applied.
+	lostReply
 )
 
 func (f fault) limit() int {
 	switch f {
 	case refused:
 		return 0
-	case passing:
-		return passes
+	case noPrimary:
+		return electionAttempts
 	default:
 		return attempts
 	}
 }
 
-// ended returns the error of a context that has ended. On a busy machine its own timer may be late, when connections have
-// already gone by its deadline.
+// ended returns the error of a context that has ended. It compares the deadline itself because on a
+// busy machine the context's timer may fire late, after the connection has timed out.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -120,7 +122,8 @@ func ended(ctx context.Context) error {
 	return nil
 }
 
-// pause waits before the next attempt, if it is not the first: a connection that had been broken for long is no reason to wait.
+// pause waits before the next attempt. There is no wait before the second: the connection may have
+// been broken while it was idle.
 func pause(ctx context.Context, attempt int) error {
 	if attempt == 1 {
 		return nil

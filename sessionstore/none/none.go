@@ -1,4 +1,4 @@
-// Package none keeps no sessions: what a request saves is forgotten with it.
+// Package none stores no sessions: every change is lost at the end of its request.
 package none
 
 import (
@@ -8,8 +8,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Store is a [sessionstore.Store] in which nothing is ever found. Every change succeeds, whatever it expects to be there, and
-// is forgotten: so it does not keep the contract, and must not be used where anything relies on that.
+// Store is a [sessionstore.Store] that is always empty. Every change succeeds, whatever it expects,
+// and is dropped. So Store breaks the contract: use it only where nothing depends on sessions being
+// kept.
 type Store struct{}
 
 // Get implements [sessionstore.Store].

@@ -9,8 +9,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestStore stands in for the suite of storetest, which a store that keeps nothing cannot pass: most of its tests find again
-// what they have saved.
+// The suite of storetest does not apply: it expects to find what it has saved.
 func TestStore(t *testing.T) {
 	var s Store
 	ended, cancel := context.WithCancel(t.Context())

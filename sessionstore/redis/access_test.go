@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// secretive checks that an error says that the store is out of reach, with this reason and without these secrets.
+// secretive checks that err wraps ErrUnavailable, gives the reason and contains no secret.
 func secretive(t *testing.T, err error, reason string, secrets ...string) {
 	t.Helper()
 	unavailable(t, "with a bad secret", err)
@@ -68,8 +68,8 @@ func TestPasswordOfSentinels(t *testing.T) {
 	secretive(t, open(t, o).basics(t.Context()), "", opts.Password, opts.SentinelPassword)
 }
 
-// The lines of the documentation about users are all that the store needs, and no more.
-func TestUsersOfTheDocumentation(t *testing.T) {
+// The ACL rules in the documentation are sufficient, and each right in them is needed.
+func TestDocumentedACLUsers(t *testing.T) {
 	t.Parallel()
 	lines := documentedUsers(t)
 	one := redistest.Start(t, redistest.Options{})
@@ -79,9 +79,9 @@ func TestUsersOfTheDocumentation(t *testing.T) {
 		name    string
 		servers []*redistest.Server
 		opts    redis.Options
-		// needs is what the line for this use adds to the first.
+		// needs are the rights in the rule for this use that the basic rule lacks.
 		needs []string
-		// unseen are rights whose lack basics does not show.
+		// unseen are rights that basics does not exercise.
 		unseen []string
 	}{
 		{"one server", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}}, nil, nil},
@@ -100,7 +100,8 @@ func TestUsersOfTheDocumentation(t *testing.T) {
 			rights = append(rights, lines[use]...)
 		}
 		for way, pipelining := range map[string]bool{"plain": false, "pipelining": true} {
-			// One after the other: what one of them has a server learn, another would not need a right for.
+			// Sequential: a script that one case loads into a server would hide that another case
+			// lacks a right.
 			t.Run(test.name+", "+way, func(t *testing.T) {
 				o := test.opts
 				o.Pipelining, o.KeyPrefix = pipelining, "session:"
@@ -125,7 +126,7 @@ func TestUsersOfTheDocumentation(t *testing.T) {
 					}
 					s := open(t, o)
 					var err error
-					for range 12 { // in a Cluster, one of them may be out of luck
+					for range 12 { // in a Cluster a single attempt may fail
 						ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 						if err = s.basics(ctx); err != nil {
 							cancel()
@@ -149,7 +150,7 @@ func TestUsersOfTheDocumentation(t *testing.T) {
 	}
 }
 
-// documentedUsers returns the rights that the documentation gives, by what they are for: "" is what all need.
+// documentedUsers returns the rights in the documentation by use; "" is what every user needs.
 func documentedUsers(t *testing.T) map[string][]string {
 	t.Helper()
 	lines := make(map[string][]string)
@@ -179,7 +180,7 @@ func TestTLS(t *testing.T) {
 	stranger := redistest.NewTLS(t)
 	for name, test := range map[string]struct {
 		change func(c *tls.Config)
-		reason string // "": it works
+		reason string // "" means that it works
 	}{
 		"all right":                          {func(*tls.Config) {}, ""},
 		"another name":                       {func(c *tls.Config) { c.ServerName = "localhost" }, ""},

@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// The benchmarks are of sessions of some 500 bytes, alone and with 64 others at once.
+// The benchmarks use sessions of some 500 bytes, sequentially and by 64 goroutines.
 
 func BenchmarkGet(b *testing.B) {
 	benchmark(b, func(b *testing.B, s *store, next func() bool) {
@@ -56,7 +56,8 @@ func benchmark(b *testing.B, f func(b *testing.B, s *store, next func() bool)) {
 	}
 }
 
-// TestMemory measures what a session of 500 bytes takes in Redis, for the documentation. With -v it says so.
+// TestMemory measures the memory of a session of 500 bytes in Redis, for the documentation. -v
+// shows the result.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -76,7 +77,8 @@ func TestMemory(t *testing.T) {
 		return n
 	}
 	empty := used()
-	const sessions = 4096 // where the tables of keys and of expiry times have just grown is not where they are best
+	// the average case: the tables of keys and expiry times have not just doubled
+	const sessions = 4096
 	scope := sessionstore.Scope{Site: " ", Host: "example.org"}
 	var key string
 	for range sessions {

@@ -17,7 +17,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// states notes what a store says about its servers.
+// states records what a store reports about its servers.
 type states struct {
 	mu   sync.Mutex
 	seen []string
@@ -39,7 +39,7 @@ func (s *states) String() string {
 	return fmt.Sprint(s.seen)
 }
 
-// failFast are operations that must fail, and soon.
+// failFast checks that all operations fail, and soon.
 func failFast(t *testing.T, what string, s *store) {
 	t.Helper()
 	for range 10 { // until the circuit is open
@@ -109,7 +109,7 @@ func TestPausedServer(t *testing.T) {
 	})
 }
 
-// When Sentinels and servers are all gone, and when the Sentinels alone are.
+// All Sentinels and servers are down, or all Sentinels are.
 func TestDeadSentinels(t *testing.T) {
 	t.Parallel()
 	set := redistest.StartSentinel(t, calm)
@@ -139,7 +139,7 @@ func TestDeadSentinels(t *testing.T) {
 	})
 }
 
-// silent accepts connections and never answers. It counts what it is sent.
+// silent accepts connections and never replies. It counts the commands.
 type silent struct {
 	net.Listener
 	connections, commands, waiting, most atomic.Int64
@@ -182,7 +182,7 @@ func (s *silent) hold(conn net.Conn) {
 	}
 }
 
-// While a server does not answer, one command at a time is sent to see whether it is back.
+// While a server does not reply, at most one command at a time probes it.
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, o redis.Options) {
@@ -208,7 +208,7 @@ func TestProbes(t *testing.T) {
 				}
 			})
 		}
-		time.Sleep(1500 * time.Millisecond) // all first ones have timed out
+		time.Sleep(1500 * time.Millisecond) // the first commands have timed out by then
 		server.most.Store(0)
 		before, connections, tried := server.commands.Load(), server.connections.Load(), operations.Load()
 		time.Sleep(2 * time.Second)
@@ -225,7 +225,8 @@ func TestProbes(t *testing.T) {
 	})
 }
 
-// In a Cluster, a master that is dead or hangs, and has no successor yet, costs the others nothing.
+// In a Cluster, a master that is down or hangs and has no successor yet does not slow down
+// operations on the others.
 func TestDeadMaster(t *testing.T) {
 	t.Parallel()
 	for what, end := range map[string]func(*redistest.Server){
@@ -235,7 +236,8 @@ func TestDeadMaster(t *testing.T) {
 			t.Parallel()
 			cluster := redistest.StartCluster(t, calm)
 			healthy := redistest.Start(t, redistest.Options{})
-			eachWay(t, func(t *testing.T, o redis.Options) { // the second finds it dead from the beginning
+			// the second store starts while the master is down
+			eachWay(t, func(t *testing.T, o redis.Options) {
 				s := open(t, at(usual(o), cluster.Addrs()...))
 				beside := open(t, at(usual(o), healthy.Addr()))
 				victim := cluster.Nodes[1]
@@ -274,7 +276,8 @@ func TestDeadMaster(t *testing.T) {
 				}
 				time.Sleep(1500 * time.Millisecond)
 				failures := 0
-				// What others use of the machine slows a server down too that has nothing to do with the dead one.
+				// The load of this machine also slows down a server that has nothing to do with the
+				// dead one.
 				var took, pace []time.Duration
 				for i := range 400 {
 					key := others[i%len(others)]
@@ -291,7 +294,8 @@ func TestDeadMaster(t *testing.T) {
 					}
 					values[key] = next
 				}
-				// On a busy machine some take microseconds and some many milliseconds, and a median may be of these or of those.
+				// On a busy machine some operations take microseconds and some many milliseconds.
+				// The median may be either, so the test compares means.
 				mean, alone := meanOf(took), meanOf(pace)
 				_, most := summary(took)
 				usually, _ := summary(pace)
@@ -317,7 +321,7 @@ func TestDeadMaster(t *testing.T) {
 	}
 }
 
-// A store whose memory is full refuses writes and goes on reading.
+// A server whose memory is full refuses writes and still serves reads.
 func TestMemoryFull(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, o redis.Options) {
@@ -351,7 +355,7 @@ func TestMemoryFull(t *testing.T) {
 	})
 }
 
-// An operation ends with its context, also when the server hangs.
+// An operation ends with its context, even if the server hangs.
 func TestContexts(t *testing.T) {
 	t.Parallel()
 	const allowed = 150 * time.Millisecond
@@ -373,18 +377,18 @@ func TestContexts(t *testing.T) {
 			for i := range 8 {
 				all.Go(func() {
 					ctx, cancel := context.WithTimeout(t.Context(), allowed)
-					most := allowed + 500*time.Millisecond // on a machine that does other things too
+					most := allowed + 500*time.Millisecond // tolerance for a busy machine
 					if i%2 == 1 {
 						cancel()
 						ctx, cancel = context.WithCancel(t.Context())
 						time.AfterFunc(allowed, cancel)
-						most = hanging // connections know of deadlines only
+						most = hanging // connections support deadlines, not cancellation
 					}
 					defer cancel()
 					begin := time.Now()
 					err := call(ctx)
 					took := time.Since(begin)
-					// A server that hangs for everybody has its circuit open soon.
+					// The circuit opens soon if the server hangs for every operation.
 					if !errors.Is(err, ctx.Err()) || err == nil {
 						unavailable(t, name, err)
 					}
@@ -433,7 +437,7 @@ func TestContexts(t *testing.T) {
 	})
 }
 
-// After many failed connections, go-redis by itself tries only once a second.
+// After many failed connections, go-redis by itself dials only once a second.
 func TestLongOutage(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, o redis.Options) {

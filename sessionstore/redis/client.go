@@ -7,7 +7,7 @@ import (
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
-// universal are the options of all clients. They repeat nothing by themselves where that can be helped: see run.
+// universal returns the options that all clients share. go-redis retries nothing: run retries.
 func (o *Options) universal() *goredis.UniversalOptions {
 	return &goredis.UniversalOptions{
 		Addrs: o.Addrs, MasterName: o.Master, DB: o.DB,
@@ -16,20 +16,21 @@ func (o *Options) universal() *goredis.UniversalOptions {
 		TLSConfig: o.TLS, PoolSize: o.PoolSize,
 		DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout,
 		PoolTimeout:           o.ReadTimeout,
-		ContextTimeoutEnabled: true, // or a request's own deadline would not count
+		ContextTimeoutEnabled: true, // without this go-redis ignores the request's deadline
 		MaxRetries:            -1,
-		DialerRetries:         1, // by default a server that is down costs five times 100 ms
-		MinRetryBackoff:       time.Millisecond,
-		MaxRetryBackoff:       20 * time.Millisecond,
-		Protocol:              2,
-		// What is not needed for sessions, ACL users need no rights for.
+		// the default is five dials, 100 ms apart, to a server that is down
+		DialerRetries:   1,
+		MinRetryBackoff: time.Millisecond,
+		MaxRetryBackoff: 20 * time.Millisecond,
+		Protocol:        2,
+		// Sessions need neither of these, and ACL users would need rights for them.
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		PipelinePoolSize:         -1, // pipelines use the connections that there are
+		PipelinePoolSize:         -1, // pipelines use the ordinary connections
 	}
 }
 
-// client makes the client of go-redis, and where there is one server, its guard.
+// client creates the go-redis client. It returns the guard too if there is one server.
 func (o *Options) client() (goredis.UniversalClient, *guard) {
 	u := o.universal()
 	switch {
@@ -39,7 +40,7 @@ func (o *Options) client() (goredis.UniversalClient, *guard) {
 		return c, nil
 	case o.cluster():
 		opts := u.Cluster()
-		opts.DisableRoutingPolicies = true // all that is sent has one key
+		opts.DisableRoutingPolicies = true // every command has one key
 		c := goredis.NewClusterClient(opts)
 		c.OnNewNode(func(node *goredis.Client) { node.AddHook(newGuard(node.Options().Addr, o)) })
 		return c, nil
@@ -51,7 +52,8 @@ func (o *Options) client() (goredis.UniversalClient, *guard) {
 	}
 }
 
-// nearClient makes a client that the server tells, by push messages, what has changed of all that it has read into the cache.
+// nearClient creates a client with client-side caching: the server sends a push message when a key
+// that was read into cache changes.
 func (o *Options) nearClient(cache goredis.Cache, g *guard) *goredis.Client {
 	u := o.universal()
 	u.Protocol = 3

@@ -7,16 +7,20 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// copies are go-redis's cache and the client that fills it, on whose connections the server tells of changes. When the server
-// refuses that to one connection, as it does when it has too many clients, go-redis goes on without for good: the near
-// cache is then off for a time, in which the store has another client, and makes others.
+// copies is go-redis's cache and the client that fills it. The server sends invalidations on the
+// connections of that client.
+//
+// If the server refuses client-side caching to one connection, for example because it has too many
+// clients, go-redis never tries again. The near cache then drops the copies, and makes new ones
+// after a pause.
 type copies struct {
 	*goredis.LocalCache
 	client *goredis.Client
 	near   *nearCache
 }
 
-// Reserve implements [goredis.Cache]. It is called when a copy is about to be fetched, and learns where it will be.
+// Reserve implements [goredis.Cache]. go-redis calls it before it fetches a value. It notes under
+// which name the cache will hold the copy.
 func (c *copies) Reserve(name string, keys []string) (token uint64, fetch bool) {
 	if len(keys) == 1 {
 		c.near.fetched(keyOf(keys[0]), name)
@@ -24,21 +28,21 @@ func (c *copies) Reserve(name string, keys []string) (token uint64, fetch bool) 
 	return c.LocalCache.Reserve(name, keys)
 }
 
-// DeleteByRedisKey implements [goredis.Cache]. It is called when the server says that a record has changed, or has
-// been touched.
+// DeleteByRedisKey implements [goredis.Cache]. go-redis calls it when the server reports that a
+// record was changed or touched.
 func (c *copies) DeleteByRedisKey(name string) int {
 	c.near.changed(keyOf(name))
 	return c.LocalCache.DeleteByRedisKey(name)
 }
 
-// keyOf returns the key in what go-redis's cache calls it: before it stands whose cache it is.
+// keyOf returns the key in a name of go-redis's cache: the part after the last NUL byte.
 func keyOf(name string) string { return name[strings.LastIndexByte(name, 0)+1:] }
 
-// The near cache is off for longer from one refusal to the next.
+// The bounds of the pause after the server refused client-side caching. It doubles each time.
 const minOff, maxOff = time.Second, 30 * time.Second
 
-// copies returns those in use. It is nil while the near cache is off.
-func (n *nearCache) copies() *copies {
+// current returns the copies in use, or nil while the near cache is off.
+func (n *nearCache) current() *copies {
 	if c := n.now.Load(); c != nil {
 		return c
 	}
@@ -56,7 +60,7 @@ func (n *nearCache) copies() *copies {
 	return c
 }
 
-// refused ends copies of whose changes the server will not tell.
+// refused drops copies whose invalidations the server refuses to send.
 func (n *nearCache) refused(c *copies, err error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -72,7 +76,7 @@ func (n *nearCache) refused(c *copies, err error) {
 	n.closing.Go(func() { n.retire(c) })
 }
 
-// retire ends the connections of copies that are no longer used, once what is under way there has ended.
+// retire closes the connections of unused copies once the commands under way must have ended.
 func (n *nearCache) retire(c *copies) {
 	o := &n.store.opts
 	select {
@@ -83,7 +87,7 @@ func (n *nearCache) retire(c *copies) {
 	_ = c.client.Close()
 }
 
-// works is called after every read into copies.
+// works is called after each read into copies.
 func (n *nearCache) works(c *copies) {
 	n.mu.Lock()
 	defer n.mu.Unlock()

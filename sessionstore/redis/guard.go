@@ -12,13 +12,13 @@ import (
 	"github.com/caddy-session/caddy-session/internal/breaker"
 )
 
-// guard stands before each server: in a Cluster one that is dead costs the others nothing. It has a circuit breaker, so that a dead
-// server costs a request microseconds and not a timeout each, and it notes which commands
-// may have been executed without an answer.
+// guard is a hook of the client of one server. Its circuit breaker makes a request fail in
+// microseconds while the server is down, and without effect on the other servers of a Cluster. It
+// also marks the commands that may have run without a reply.
 type guard struct {
 	breaker *breaker.Breaker
 
-	// refused is called, if it is not nil, with the reply to a new connection that asks for what the server will not do.
+	// refused, if not nil, is called when the server refuses a command that sets up a connection.
 	refused func(error)
 }
 
@@ -30,20 +30,21 @@ func newGuard(addr string, o *Options) *guard {
 	return &guard{breaker: breaker.New(min(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)/2, onChange)}
 }
 
-// isReply reports whether the server has answered, if only with an error.
+// isReply reports whether the server replied, even if with an error.
 func isReply(err error) bool {
 	var reply goredis.Error
-	return errors.As(err, &reply) || errors.As(err, new(full))
+	return errors.As(err, &reply) || errors.As(err, new(maxClientsError))
 }
 
-// mayHaveRun reports whether a command that ended with this error may have been executed.
+// mayHaveRun reports whether a command that failed with err may have run on the server.
 func mayHaveRun(err error) bool {
 	return err != nil && !isReply(err) && !breaker.IsDial(err) && !errors.Is(err, breaker.ErrOpen) && !errors.Is(err, goredis.ErrPoolTimeout)
 }
 
-// setsUp reports whether go-redis sends a command by itself, on a new connection. It is part of the command that needs the
-// connection, and if that probes no other would be let through.
-func setsUp(cmd goredis.Cmder) bool {
+// isSetup reports whether go-redis itself sent the command, on a new connection. Such commands
+// bypass the breaker: they are part of the command that needs the connection, and would be rejected
+// while that one is the breaker's probe.
+func isSetup(cmd goredis.Cmder) bool {
 	if _, ours := cmd.(*command); ours {
 		return false
 	}
@@ -55,14 +56,15 @@ func setsUp(cmd goredis.Cmder) bool {
 	}
 }
 
-// setUp judges how a command has ended that sets a connection up. Without an answer there is no connection, and nothing else was
-// sent: a load balancer without servers accepts, and hangs up.
+// setUp converts the error of a command that sets up a connection. No reply counts as a failed
+// dial, since nothing else was sent: a load balancer without servers accepts and then closes the
+// connection.
 func (g *guard) setUp(cmd goredis.Cmder, err error) error {
 	if err == nil {
 		return nil
 	}
 	if !isReply(err) {
-		err = fmt.Errorf("%s: %w", cmd.Name(), dialError(err)) // go-redis takes off what an error is wrapped in
+		err = fmt.Errorf("%s: %w", cmd.Name(), dialError(err)) // go-redis unwraps the error once
 		cmd.SetErr(err)
 		return err
 	}
@@ -70,14 +72,15 @@ func (g *guard) setUp(cmd goredis.Cmder, err error) error {
 		g.refused(err)
 	}
 	if goredis.IsMaxClientsError(err) {
-		// The server hangs up after this. Our own command would be taken for one whose reply was lost.
-		err = full{err}
+		// The server closes the connection after this reply. Without the conversion, our own
+		// command would count as one whose reply was lost.
+		err = maxClientsError{err}
 		cmd.SetErr(err)
 	}
 	return err
 }
 
-// dialError is an error of connecting, as [breaker.IsDial] knows them.
+// dialError returns err as an error that [breaker.IsDial] recognizes.
 func dialError(err error) error {
 	if breaker.IsDial(err) {
 		return err
@@ -85,12 +88,13 @@ func dialError(err error) error {
 	return &net.OpError{Op: "dial", Net: "tcp", Err: err}
 }
 
-// full says that the server has as many clients as it may. To go-redis it is no reply, so that it gives the connection up.
-type full struct{ reply error }
+// maxClientsError is the reply of a server that has reached maxclients. It hides that this is a
+// reply, so that go-redis discards the connection.
+type maxClientsError struct{ reply error }
 
-func (f full) Error() string { return f.reply.Error() }
+func (e maxClientsError) Error() string { return e.reply.Error() }
 
-// DialHook implements [goredis.Hook]. It includes the handshake of TLS.
+// DialHook implements [goredis.Hook]. The dial includes the TLS handshake.
 func (g *guard) DialHook(next goredis.DialHook) goredis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := next(ctx, network, addr)
@@ -104,7 +108,7 @@ func (g *guard) DialHook(next goredis.DialHook) goredis.DialHook {
 // ProcessHook implements [goredis.Hook].
 func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error {
-		if setsUp(cmd) {
+		if isSetup(cmd) {
 			return g.setUp(cmd, next(ctx, cmd))
 		}
 		probe, err := g.breaker.Enter()
@@ -125,7 +129,7 @@ func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 // ProcessPipelineHook implements [goredis.Hook].
 func (g *guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		if setsUp(cmds[0]) {
+		if isSetup(cmds[0]) {
 			return g.setUp(cmds[0], next(ctx, cmds))
 		}
 		probe, err := g.breaker.Enter()

@@ -16,7 +16,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/breaker"
 )
 
-// What the breaker does, see there.
+// See [breaker] for the values.
 const (
 	tolerated          = 3
 	minPause, maxPause = 25 * time.Millisecond, 250 * time.Millisecond
@@ -28,7 +28,7 @@ var (
 	errReply   = goredis.Nil
 )
 
-// watched is a guard, and what it said.
+// watched is a guard with the states that it reported.
 type watched struct {
 	*guard
 	t      *testing.T
@@ -47,7 +47,7 @@ func watch(t *testing.T) *watched {
 	return w
 }
 
-// run makes a command that takes so long and ends so.
+// run runs a command that takes the given time and ends with err.
 func (w *watched) run(took time.Duration, err error) (entered bool) {
 	probe, open := w.breaker.Enter()
 	if open != nil {
@@ -129,8 +129,8 @@ func TestGuardOpens(t *testing.T) {
 	}
 }
 
-// A machine that is too busy to end commands in time says nothing about the server.
-func TestGuardAndAStarvedProcess(t *testing.T) {
+// If this process is too busy to end commands in time, that says nothing about the server.
+func TestGuardIgnoresAStarvedProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		for range 2 * tolerated {
@@ -158,11 +158,11 @@ func TestGuardForgetsFailuresBeforeASuccess(t *testing.T) {
 	})
 }
 
-// The pauses between probes double up to a bound; one success closes the circuit.
+// The pauses between probes double up to a maximum. One success closes the circuit.
 func TestGuardProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
-		for range 2 { // the second outage begins like the first
+		for range 2 { // the second outage starts with short pauses again
 			w.down()
 			for pause := minPause; pause < 4*maxPause; pause *= 2 {
 				time.Sleep(min(pause, maxPause) - 1)
@@ -189,10 +189,10 @@ func TestGuardProbesOneAtATime(t *testing.T) {
 				go w.run(time.Second, end)
 				synctest.Wait()
 				time.Sleep(500 * time.Millisecond)
-				w.mustNotRun() // it is under way
+				w.mustNotRun() // the probe is under way
 				time.Sleep(500 * time.Millisecond)
 				synctest.Wait()
-				w.mustNotRun() // it has failed: now there is a pause again
+				w.mustNotRun() // it has failed, so there is a pause again
 				time.Sleep(maxPause)
 				w.mustRun(0, nil)
 				w.said("a:1 true", "a:1 false")
@@ -201,19 +201,19 @@ func TestGuardProbesOneAtATime(t *testing.T) {
 	}
 }
 
-// A command from before the outage succeeds while the probe is under way: the next outage has probes all the same.
-func TestGuardProbeThatComesLate(t *testing.T) {
+// A command from before the outage succeeds during a probe. The next outage must still have probes.
+func TestGuardLateSuccessDuringProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
-		go w.run(time.Second, nil) // it is slow, and succeeds
+		go w.run(time.Second, nil) // a slow command that succeeds
 		synctest.Wait()
 		w.down()
 		time.Sleep(900 * time.Millisecond)
-		go w.run(500*time.Millisecond, nil) // it probes
+		go w.run(500*time.Millisecond, nil) // the probe
 		synctest.Wait()
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
-		w.mustRun(0, nil) // since the slow one has succeeded
+		w.mustRun(0, nil) // the slow command has succeeded
 		time.Sleep(time.Second)
 		synctest.Wait()
 		w.down()
@@ -223,8 +223,9 @@ func TestGuardProbeThatComesLate(t *testing.T) {
 	})
 }
 
-// What go-redis sends on a new connection belongs to the command that needs the connection.
-func TestGuardLetsNewConnectionsBeSetUp(t *testing.T) {
+// The commands that go-redis sends on a new connection belong to the command that needs the
+// connection.
+func TestGuardBypassesConnectionSetup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := watch(t)
 		w.down()
@@ -247,8 +248,8 @@ func TestGuardLetsNewConnectionsBeSetUp(t *testing.T) {
 	})
 }
 
-// Which commands may have been executed, though there was no reply.
-func TestGuardNotesUncertainty(t *testing.T) {
+// The errors after which a command may have run.
+func TestGuardMarksUncertainCommands(t *testing.T) {
 	ctx := t.Context()
 	for name, test := range map[string]struct {
 		err  error

@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// TestValueBomb has another program put 50 MB where a session was: that is an error of each operation, takes no memory
-// and changes nothing.
+// Another program puts 50 MB under a session's key. Every operation fails, without reading the
+// value into memory and without changing it.
 func TestValueBomb(t *testing.T) {
-	// Not parallel: it looks at what this process allocates.
+	// Not parallel: it measures the allocations of this process.
 	server := redistest.Start(t, redistest.Options{})
 	const size = 50 << 20
 	for name, set := range variants {
@@ -32,7 +32,8 @@ func TestValueBomb(t *testing.T) {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				err1 := sessionstore.ErrRecord
-				eventually(t, patience, func() error { // a copy is answered with for some milliseconds
+				// the near cache may return the copy for some milliseconds
+				eventually(t, patience, func() error {
 					if _, err1 = s.Get(t.Context(), key); err1 == nil {
 						return errors.New("there is a copy still")
 					}
@@ -64,7 +65,7 @@ func TestValueBomb(t *testing.T) {
 	}
 }
 
-// TestLargestValue is about both sides of the limit.
+// TestLargestValue tests both sides of the limit.
 func TestLargestValue(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -85,8 +86,8 @@ func TestLargestValue(t *testing.T) {
 	}
 }
 
-// TestEndless reads a record that another program has given no time to live, and saves it with one.
-func TestEndless(t *testing.T) {
+// A record of another program without an expiry can be read, and saving gives it one.
+func TestRecordWithoutExpiry(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	for _, endless := range []time.Duration{0, time.Minute} {

@@ -26,7 +26,7 @@ type proxy struct {
 	lost int
 }
 
-// loss is what happens to a reply: its first bytes, so many, arrive all the same, and then after is called.
+// loss describes a lost reply: its first keep bytes arrive, then after is called.
 type loss struct {
 	keep  int
 	after func()
@@ -54,7 +54,7 @@ func newProxy(t *testing.T, to string) *proxy {
 
 func (p *proxy) addr() string { return p.Addr().String() }
 
-// loseReplyTo has the next reply lost to what holds the text, with the connection.
+// loseReplyTo loses the next reply to a command that contains text, and breaks the connection.
 func (p *proxy) loseReplyTo(text string, keep int, after func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,7 +107,7 @@ func (p *proxy) serve(client net.Conn) {
 		case l := <-doomed:
 			_, _ = client.Write(buf[:min(l.keep, n)])
 			if l.keep == n {
-				_, _ = server.Read(buf) // the rest: then all was executed
+				_, _ = server.Read(buf) // read the rest, so that the whole batch has run
 			}
 			if l.after != nil {
 				l.after()
@@ -121,7 +121,7 @@ func (p *proxy) serve(client net.Conn) {
 	}
 }
 
-// lossy is a store behind proxies, and one that is not.
+// lossy is a store that connects through proxies, and one that connects directly.
 type lossy struct {
 	*store
 	direct *store
@@ -132,7 +132,7 @@ type lossy struct {
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	all := func(t *testing.T, l lossy) {
-		for range 20 { // the servers know the scripts afterwards
+		for range 20 { // so that the servers know the scripts
 			if err := l.basics(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -171,7 +171,7 @@ func TestLostReply(t *testing.T) {
 	})
 }
 
-// announced has the masters of a Cluster name proxies as their addresses.
+// announced makes the masters of a Cluster announce proxies as their addresses.
 func announced(t *testing.T, cluster *redistest.Cluster) (proxies []*proxy, addrs []string) {
 	for _, node := range cluster.Nodes[:3] {
 		p := newProxy(t, node.Addr())
@@ -223,8 +223,8 @@ func lostReply(t *testing.T, l lossy) {
 	}
 }
 
-// What was saved on top of a save whose reply was lost: nobody knows whether that save has come about. A conflict
-// would have the same change made again.
+// Another writer overwrites a save whose reply was lost. The outcome of that save is unknown. With
+// a conflict, the caller would apply the same change again.
 func lostReplyAndAnotherWriter(t *testing.T, l lossy) {
 	for i := range 5 {
 		key := fmt.Sprintf("lost-%d-%d", last.Add(1), i)
@@ -249,7 +249,7 @@ func lostReplyAndAnotherWriter(t *testing.T, l lossy) {
 	}
 }
 
-// A change counts once, whatever becomes of the reply.
+// A change counts once, whatever happens to the reply.
 func lostReplyCountsOnce(t *testing.T, l lossy) {
 	scope := sessionstore.Scope{Site: "name ", Host: "example.org"}
 	m := sessionstore.NewManager(l.Store, sessionstore.Options{StoreTimeout: 5 * time.Second})
@@ -286,7 +286,7 @@ func increment() *sessionstore.Change {
 	return &sessionstore.Change{Edits: []sessionstore.Edit{sessionstore.Increment("n", 1)}}
 }
 
-// With wait_replicas there are two replies: to the save and to WAIT. The second may be lost alone.
+// With wait_replicas there are two replies: to the save and to WAIT. Only the second is lost.
 func TestLostReplyToWait(t *testing.T) {
 	t.Parallel()
 	set := redistest.StartSentinel(t, calm)

@@ -12,10 +12,10 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// nearCache knows of which records the copies may be used. The copies themselves are in go-redis's cache, see copies, which drops
-// those that the server says have changed. It learns of that some milliseconds late, and it keeps no times to live.
-// So a copy counts only if it is the record that was last seen or written here: a request always sees what was
-// written through this process before it.
+// nearCache decides which copies may be used. go-redis's cache holds the copies, see [copies], and
+// drops those that the server reports as changed. But that report comes some milliseconds late, and
+// the cache keeps no times to live. So nearCache uses a copy only if it is the record that this
+// process last read or wrote: a request always sees what this process wrote before.
 type nearCache struct {
 	store   *Store
 	breaker *breaker.Breaker
@@ -24,11 +24,11 @@ type nearCache struct {
 	shards [nearShards]nearShard
 	limit  int
 
-	// now are the copies in use, nil while there are none.
+	// now holds the copies in use. It is nil while there are none.
 	now atomic.Pointer[copies]
 
 	mu      sync.Mutex
-	off     bool // it has been said that the near cache does not work
+	off     bool // OnNearCache was told that the near cache is off
 	pause   time.Duration
 	retryAt time.Time
 	closing sync.WaitGroup
@@ -41,17 +41,18 @@ type nearShard struct {
 	mu    sync.Mutex
 	known map[string]nearRecord
 
-	// writes counts what has been written here, so that a read that was overtaken is not believed.
+	// writes counts the writes of this process, so that the result of a read that a write overtook
+	// is dropped.
 	writes uint64
 }
 
-// nearRecord is a record that was there, and how long at least it will be.
+// nearRecord describes a record that exists until the given time at least.
 type nearRecord struct {
 	sum   uint64
 	size  int
 	until time.Time
 
-	// copy is under which name go-redis's cache holds the copy, once it has been fetched.
+	// copy is the name of the copy in go-redis's cache. It is empty before the copy is fetched.
 	copy string
 }
 
@@ -71,7 +72,7 @@ func (n *nearCache) shard(key string) *nearShard {
 	return &n.shards[maphash.String(n.seed, key)%nearShards]
 }
 
-// begin is called before a read; what is read is learnt with what it returns.
+// begin is called before a read. Pass the writes that it returns to read.
 func (n *nearCache) begin(key string) (known nearRecord, ok bool, writes uint64) {
 	s := n.shard(key)
 	s.mu.Lock()
@@ -80,7 +81,7 @@ func (n *nearCache) begin(key string) (known nearRecord, ok bool, writes uint64)
 	return known, ok, s.writes
 }
 
-// read learns what was found, unless something has been written meanwhile.
+// read notes the result of a read, unless this process has written meanwhile.
 func (n *nearCache) read(key string, e sessionstore.Entry, writes uint64) {
 	s := n.shard(key)
 	s.mu.Lock()
@@ -90,7 +91,8 @@ func (n *nearCache) read(key string, e sessionstore.Entry, writes uint64) {
 	}
 }
 
-// wrote learns what is there after a write. The zero Entry says that nothing is, or that it is not known.
+// wrote notes the result of a write. The zero Entry means that there is no record, or that the
+// result is unknown.
 func (n *nearCache) wrote(key string, e sessionstore.Entry) {
 	s := n.shard(key)
 	s.mu.Lock()
@@ -106,7 +108,7 @@ func (n *nearCache) set(s *nearShard, key string, e sessionstore.Entry) {
 	}
 	old, replaces := s.known[key]
 	if !replaces && len(s.known) >= n.limit {
-		for other := range s.known { // any: the order is random
+		for other := range s.known { // any one: the order of a map is random
 			delete(s.known, other)
 			break
 		}
@@ -118,7 +120,7 @@ func (n *nearCache) set(s *nearShard, key string, e sessionstore.Entry) {
 	s.known[key] = r
 }
 
-// fetched notes where the copy of a record will be.
+// fetched notes the name of a record's copy in go-redis's cache.
 func (n *nearCache) fetched(key, copy string) {
 	s := n.shard(key)
 	s.mu.Lock()
@@ -129,7 +131,7 @@ func (n *nearCache) fetched(key, copy string) {
 	}
 }
 
-// changed notes that a record has changed, or has been touched.
+// changed notes that the server reported a record as changed or touched.
 func (n *nearCache) changed(key string) {
 	s := n.shard(key)
 	s.mu.Lock()
@@ -137,25 +139,27 @@ func (n *nearCache) changed(key string) {
 	delete(s.known, key)
 }
 
-// get returns the copy of a record if there is one that counts. What it asks the server for, if there is none, has
-// the server tell of changes from then on.
+// get returns the copy of a record if it may be used, and fetches it if there is none. From then on
+// the server reports changes of the record.
 func (n *nearCache) get(ctx context.Context, key string, known nearRecord) (sessionstore.Entry, bool) {
 	left := time.Until(known.until)
 	if left <= 0 {
 		return sessionstore.Entry{}, false // it may have been touched elsewhere
 	}
-	c := n.copies()
+	c := n.current()
 	if c == nil {
 		return sessionstore.Entry{}, false
 	}
-	// To have go-redis look for the copy costs several times what the copy does: a command is made, and has its hooks.
+	// Reading the cache here is several times faster than through go-redis, which builds a command
+	// and runs its hooks first.
 	if known.copy != "" {
 		reply, _ := c.LocalCache.Get(ctx, known.copy)
 		if value, ok := bulkString(reply, known.size); ok && maphash.Bytes(n.seed, value) == known.sum {
 			return sessionstore.Entry{Value: value, TTL: left}, true
 		}
 	}
-	// By now it may be larger than any record: one byte more than there was shows that.
+	// The record may be larger than [sessionstore.MaxValue] by now. One byte more than the known
+	// size shows that it changed.
 	value, err := c.client.GetRange(ctx, key, 0, int64(known.size)).Result()
 	if err == nil {
 		n.works(c)
@@ -166,7 +170,8 @@ func (n *nearCache) get(ctx context.Context, key string, known nearRecord) (sess
 	return sessionstore.Entry{Value: bytesOf(value), TTL: left}, true
 }
 
-// bulkString returns the string of so many bytes that a reply is, as go-redis keeps replies: as they came, $<length>\r\n<string>\r\n.
+// bulkString returns the content of a RESP bulk string of the given size, which is how go-redis
+// caches replies: $<length>\r\n<string>\r\n.
 func bulkString(reply []byte, size int) (value []byte, ok bool) {
 	start := bytes.IndexByte(reply, '\n') + 1
 	if start == 0 || reply[0] != '$' || len(reply) != start+size+len("\r\n") {

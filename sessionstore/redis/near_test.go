@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// near returns a store with a near cache, and one without, on the same records.
+// near returns a store with a near cache and one without, on the same records.
 func near(t *testing.T, server *redistest.Server, set func(*redis.Options)) (cached, other *store) {
 	t.Helper()
 	o := redis.Options{Addrs: []string{server.Addr()}, NearCache: new(redis.NearCache), KeyPrefix: fmt.Sprint(last.Add(1), ":")}
@@ -30,7 +30,7 @@ func near(t *testing.T, server *redistest.Server, set func(*redis.Options)) (cac
 	return cached, open(t, o)
 }
 
-// warm reads until the answer is a copy.
+// warm reads until the near cache returns the record.
 func (s *store) warm(key string, value []byte) {
 	s.t.Helper()
 	for range 3 {
@@ -63,7 +63,7 @@ func TestNearCacheTakesNoRoundTrip(t *testing.T) {
 	}
 }
 
-// What is fetched to be kept is as long as the record was and one byte: by then it may be anything.
+// A fetch asks for one byte more than the record had: by now the value may be of any size.
 func TestNearCacheFetchesNoMoreThanThereWas(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -86,7 +86,7 @@ func TestNearCacheFetchesNoMoreThanThereWas(t *testing.T) {
 	}
 }
 
-// What was written through a store is read through it from then on.
+// A write through a store is visible to every later read through it.
 func TestNearCacheReadsItsOwnWrites(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -117,7 +117,7 @@ func TestNearCacheReadsItsOwnWrites(t *testing.T) {
 								t.Errorf("read %d after %d was written", got, least)
 								return
 							}
-							time.Sleep(100 * time.Microsecond) // the writers need the processor too
+							time.Sleep(100 * time.Microsecond) // so that the writers get CPU time
 						}
 					})
 				}
@@ -160,7 +160,7 @@ func TestNearCacheReadsItsOwnWrites(t *testing.T) {
 	}
 }
 
-// What was written elsewhere is seen soon: the documentation says how soon.
+// A write by another process becomes visible within the time that the documentation gives.
 func TestNearCacheStaleness(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -208,7 +208,7 @@ func TestNearCacheStaleness(t *testing.T) {
 	}
 }
 
-// A record whose time has run out is not answered from a copy.
+// The near cache does not return an expired record.
 func TestNearCacheExpires(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -230,7 +230,7 @@ func TestNearCacheIsBounded(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	for name, test := range map[string]struct {
 		bounds          redis.NearCache
-		atLeast, atMost int // so many copies, of 200 records
+		atLeast, atMost int // the number of copies of 200 records
 	}{
 		"entries": {redis.NearCache{MaxEntries: 64}, 8, 64},
 		"bytes":   {redis.NearCache{MaxBytes: 160 << 10}, 8, 160},
@@ -250,10 +250,12 @@ func TestNearCacheIsBounded(t *testing.T) {
 				s.want(fmt.Sprint("k", i), values[i])
 			}
 			seen := server.Monitor()
-			for i := n - 1; i >= 0; i-- { // the latest first: what is not there takes the place of others
+			// the latest first: a copy that is not there replaces another
+			for i := n - 1; i >= 0; i-- {
 				s.want(fmt.Sprint("k", i), values[i])
 			}
-			fresh := time.Since(began) < redis.MaxStaleness // older copies are not used, and this machine may be busy
+			// older copies are not used, and the machine may be busy
+			fresh := time.Since(began) < redis.MaxStaleness
 			asked := make(map[string]bool)
 			for _, c := range seen() {
 				for _, arg := range c.Args {
@@ -274,9 +276,9 @@ func TestNearCacheIsBounded(t *testing.T) {
 	}
 }
 
-// While a server is gone, and when it is back without its records or with others, nothing old is answered for longer
-// than the bound.
-func TestNearCacheAndARestart(t *testing.T) {
+// While a server is down, and after it is back without its records or with others, the near cache
+// returns nothing older than MaxStaleness.
+func TestNearCacheServerRestart(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, o redis.Options) {
 		server := redistest.Start(t, redistest.Options{})
@@ -288,7 +290,7 @@ func TestNearCacheAndARestart(t *testing.T) {
 		killed := time.Now()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		var latest atomic.Int64 // when the copy was last answered
+		var latest atomic.Int64 // when the near cache last returned the copy
 		var reading sync.WaitGroup
 		for range 4 {
 			reading.Go(func() {
@@ -328,8 +330,8 @@ func TestNearCacheAndARestart(t *testing.T) {
 	})
 }
 
-// A paused server sends no news, and its connections stay.
-func TestNearCacheAndAPause(t *testing.T) {
+// A paused server sends no invalidations, and its connections stay open.
+func TestNearCacheServerPause(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	s, _ := near(t, server, func(o *redis.Options) { *o = usual(*o) })

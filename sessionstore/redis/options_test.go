@@ -12,7 +12,7 @@ func TestOptions(t *testing.T) {
 	one, two := []string{"localhost:1"}, []string{"localhost:1", "localhost:2"}
 	for name, test := range map[string]struct {
 		opts redis.Options
-		want string // "": they are right
+		want string // "" means that the options are valid
 	}{
 		"one server":              {redis.Options{Addrs: one}, ""},
 		"a socket":                {redis.Options{Addrs: []string{"/run/redis.sock"}}, ""},
@@ -23,20 +23,20 @@ func TestOptions(t *testing.T) {
 		"the shortest timeouts":   {redis.Options{Addrs: one, DialTimeout: time.Millisecond, ReadTimeout: time.Millisecond, WriteTimeout: time.Millisecond}, ""},
 		"near cache":              {redis.Options{Addrs: one, NearCache: &redis.NearCache{MaxEntries: 1, MaxBytes: 1}}, ""},
 		"no address":              {redis.Options{}, "redis: no address"},
-		"a negative db":           {redis.Options{Addrs: one, DB: -1}, "redis: db -1: it must be 0 or greater"},
+		"a negative db":           {redis.Options{Addrs: one, DB: -1}, "redis: db -1: must be 0 or greater"},
 		"a cluster with db":       {redis.Options{Addrs: two, DB: 1}, "redis: db 1: a Cluster has database 0 only"},
 		"a cluster of one, db":    {redis.Options{Addrs: one, Cluster: true, DB: 1}, "redis: db 1: a Cluster has database 0 only"},
-		"master and cluster":      {redis.Options{Addrs: one, Cluster: true, Master: "m"}, "redis: master and cluster exclude each other"},
-		"a negative pool":         {redis.Options{Addrs: one, PoolSize: -1}, "redis: pool_size -1: it must be greater than 0"},
-		"negative replicas":       {redis.Options{Addrs: one, WaitReplicas: -1}, "redis: wait_replicas -1: it must be 0 or greater"},
-		"dialing too short":       {redis.Options{Addrs: one, DialTimeout: time.Millisecond - 1}, "redis: dial_timeout 999.999µs: it must be a millisecond at least"},
-		"reading too short":       {redis.Options{Addrs: one, ReadTimeout: -time.Second}, "redis: read_timeout -1s: it must be a millisecond at least"},
-		"writing too short":       {redis.Options{Addrs: one, WriteTimeout: 1}, "redis: write_timeout 1ns: it must be a millisecond at least"},
+		"master and cluster":      {redis.Options{Addrs: one, Cluster: true, Master: "m"}, "redis: use either master or cluster, not both"},
+		"a negative pool":         {redis.Options{Addrs: one, PoolSize: -1}, "redis: pool_size -1: must be greater than 0"},
+		"negative replicas":       {redis.Options{Addrs: one, WaitReplicas: -1}, "redis: wait_replicas -1: must be 0 or greater"},
+		"dialing too short":       {redis.Options{Addrs: one, DialTimeout: time.Millisecond - 1}, "redis: dial_timeout 999.999µs: must be at least 1ms"},
+		"reading too short":       {redis.Options{Addrs: one, ReadTimeout: -time.Second}, "redis: read_timeout -1s: must be at least 1ms"},
+		"writing too short":       {redis.Options{Addrs: one, WriteTimeout: 1}, "redis: write_timeout 1ns: must be at least 1ms"},
 		"near cache, a cluster":   {redis.Options{Addrs: two, NearCache: new(redis.NearCache)}, "redis: near_cache does not work with a Cluster"},
 		"near cache, sentinel":    {redis.Options{Addrs: two, Master: "m", NearCache: new(redis.NearCache)}, "redis: near_cache does not work with Sentinel (master)"},
 		"near cache, db":          {redis.Options{Addrs: one, DB: 1, NearCache: new(redis.NearCache)}, "redis: near_cache works with db 0 only, not with 1"},
-		"near cache, -1 entries":  {redis.Options{Addrs: one, NearCache: &redis.NearCache{MaxEntries: -1}}, "redis: near_cache: its limits must be greater than 0"},
-		"near cache, -1 bytes":    {redis.Options{Addrs: one, NearCache: &redis.NearCache{MaxBytes: -1}}, "redis: near_cache: its limits must be greater than 0"},
+		"near cache, -1 entries":  {redis.Options{Addrs: one, NearCache: &redis.NearCache{MaxEntries: -1}}, "redis: near_cache: limits must be greater than 0"},
+		"near cache, -1 bytes":    {redis.Options{Addrs: one, NearCache: &redis.NearCache{MaxBytes: -1}}, "redis: near_cache: limits must be greater than 0"},
 		"near cache, the default": {redis.Options{Addrs: one, NearCache: new(redis.NearCache)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestOptions(t *testing.T) {
 			if got != test.want {
 				t.Errorf("checked: %q, want %q", got, test.want)
 			}
-			s, err := redis.Open(test.opts) // it connects to nothing
+			s, err := redis.Open(test.opts) // Open does no I/O
 			if (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {
 				t.Errorf("opened: %v, want %q", err, test.want)
 			}
@@ -61,8 +61,8 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Open fills in defaults, and leaves what it was given as it was.
-func TestOptionsAreTheCallers(t *testing.T) {
+// Open sets defaults in a copy of the options.
+func TestOpenLeavesOptionsUnchanged(t *testing.T) {
 	t.Parallel()
 	o := redis.Options{Addrs: []string{"localhost:1"}, NearCache: new(redis.NearCache)}
 	open(t, o)

@@ -11,33 +11,33 @@ import (
 	"github.com/caddy-session/caddy-session/internal/combiner"
 )
 
-// pipeline has the commands of concurrent requests share round trips to a server. A command that is alone is sent at
-// once, as without; those that come while a round trip is under way share the next. A server that takes its time
-// is not waited for: then other lanes are used.
+// pipeline lets the commands of concurrent requests share round trips to a server. A single command
+// is sent at once. Commands that arrive during a round trip share the next one. When a round trip
+// takes long, further commands use another lane.
 //
-// go-redis has an auto-pipeline too. It costs more when few commands come at once, and in a Cluster it has all servers
-// wait for the slowest.
+// go-redis has an auto-pipeline too, but it costs more under light load, and in a Cluster it makes
+// every server wait for the slowest.
 type pipeline struct {
 	node  *goredis.Client
 	lanes [lanes]lane
 }
 
 const (
-	// lanes is how many shared round trips to a server are under way at once at most.
+	// lanes is the maximum number of shared round trips to a server at once.
 	lanes = 16
 
-	// maxBatch is how many commands share a round trip at most.
+	// maxBatch is the maximum number of commands in a round trip.
 	maxBatch = 128
 
-	// soon is how old a round trip may be for its end to be waited for.
+	// soon is the age below which a round trip is likely to end soon enough to wait for.
 	soon = 30 * time.Microsecond
 )
 
-// lane makes one round trip after another.
+// lane makes one round trip at a time.
 type lane struct {
 	commands *combiner.Combiner[*queued]
 
-	// since is when the round trip under way began, on the clock of now; 0 if none is.
+	// since is the start of the current round trip on the clock of [now]. It is 0 if there is none.
 	since atomic.Int64
 }
 
@@ -56,18 +56,18 @@ func newPipeline(node *goredis.Client) *pipeline {
 	return p
 }
 
-// do sends a command and returns its error. If the context has ended, the command may still be on its way.
+// do sends a command and returns its error. If ctx has ended, the command may still be under way.
 func (p *pipeline) do(ctx context.Context, c *command) error {
 	if err := p.lane().commands.Do(ctx, &queued{ctx, c}); err != nil {
 		if ctx.Err() == nil {
-			c.uncertain = true // the round trip has broken down
+			c.uncertain = true // the round trip failed
 		}
 		return err
 	}
 	return c.Err()
 }
 
-// lane returns the first lane that is free, or will soon be.
+// lane returns the first lane that is free or likely to be free soon.
 func (p *pipeline) lane() *lane {
 	t := now()
 	longest := &p.lanes[0]
@@ -84,8 +84,8 @@ func (p *pipeline) lane() *lane {
 	return longest
 }
 
-// send makes a round trip. It ends when the request that makes it must have its answer: for the others it is then an
-// attempt that has failed.
+// send makes a round trip. It ends at the deadline of the first request in the batch; for the
+// others that is a failed attempt.
 func (p *pipeline) send(l *lane, batch []*queued) {
 	l.since.Store(now())
 	defer l.since.Store(0)
@@ -101,13 +101,14 @@ func (p *pipeline) send(l *lane, batch []*queued) {
 	_, _ = pipe.Exec(shared{ctx}) // each command has its own error
 }
 
-// shared is the context of a request that works for others too: that its client hangs up does not concern them.
+// shared is the context of a round trip for several requests: the first request's cancellation must
+// not end those of the others.
 type shared struct{ context.Context }
 
 func (shared) Done() <-chan struct{} { return nil }
 func (shared) Err() error            { return nil }
 
-// pipelines are those to the servers: to several only in a Cluster.
+// pipelines holds one pipeline per server. Only a Cluster has several servers.
 type pipelines struct{ byNode sync.Map }
 
 func (ps *pipelines) to(node *goredis.Client) *pipeline {
@@ -122,5 +123,5 @@ func (ps *pipelines) forget(node *goredis.Client) { ps.byNode.Delete(node) }
 
 var started = time.Now()
 
-// now is a clock that costs half of [time.Now]. It never shows 0.
+// now is a monotonic clock in nanoseconds. It costs half of [time.Now] and never returns 0.
 func now() int64 { return int64(time.Since(started)) + 1 }

@@ -1,8 +1,8 @@
-// Package redis keeps sessions in Redis 6.2 or later, or in Valkey: on one server, behind
+// Package redis stores sessions in Redis 6.2 or later, or in Valkey: on one server, behind
 // Sentinel, or in a Cluster.
 //
-// Every operation is one command, a Lua script that touches one key, and so one round trip. A read that the near
-// cache answers takes none.
+// Every operation is one Lua script on one key, so one round trip. A read from the near cache takes
+// none.
 package redis
 
 import (
@@ -16,8 +16,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Store is a [sessionstore.Store] in Redis. What is true of its durability is what is true of the server's:
-// a change is answered when the master has it, and with [Options.WaitReplicas] when so many replicas have it too.
+// Store is a [sessionstore.Store] in Redis. It is as durable as the server: a change is reported as
+// saved when the master has it, and, with [Options.WaitReplicas], when that many replicas have it
+// too.
 type Store struct {
 	opts   Options
 	client goredis.UniversalClient
@@ -25,12 +26,13 @@ type Store struct {
 	pipelines pipelines
 	near      *nearCache
 
-	// replicasUntil is until when all connections are taken to lead to replicas, on the clock of now.
+	// replicasUntil is the time, on the clock of [now], until which all connections are assumed to
+	// lead to replicas.
 	replicasUntil atomic.Int64
 }
 
-// Open makes the store. It does no I/O: a server that is out of reach is an error of
-// each operation, for as long as it is.
+// Open returns a store. It does no I/O: while a server is unreachable, each operation returns an
+// error.
 func Open(opts Options) (*Store, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
@@ -44,17 +46,17 @@ func Open(opts Options) (*Store, error) {
 	return s, nil
 }
 
-// conn returns the client to use: that of the near cache, while there is one.
+// conn returns the client to use: that of the near cache if it is on.
 func (s *Store) conn() goredis.UniversalClient {
 	if s.near != nil {
-		if c := s.near.copies(); c != nil {
+		if c := s.near.current(); c != nil {
 			return c.client
 		}
 	}
 	return s.client
 }
 
-// Get implements [sessionstore.Store]. The record and its time to live are read together.
+// Get implements [sessionstore.Store]. It reads the record and its time to live atomically.
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	key = s.opts.KeyPrefix + key
 	var writes uint64
@@ -97,7 +99,8 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 	return s.written(key, reply, err, sessionstore.Entry{})
 }
 
-// written reads the reply to a write: 1 if it was made, or else what is there. On success, now is what is there.
+// written interprets the reply to a write: 1 on success, otherwise the record that is there. now is
+// the record after a success.
 func (s *Store) written(key string, reply any, err error, now sessionstore.Entry) (sessionstore.Entry, error) {
 	var found sessionstore.Entry
 	if err == nil && reply != int64(1) {
@@ -107,7 +110,7 @@ func (s *Store) written(key string, reply any, err error, now sessionstore.Entry
 	}
 	if s.near != nil {
 		if err != nil && !errors.Is(err, sessionstore.ErrConflict) {
-			now = sessionstore.Entry{} // it may have happened or not
+			now = sessionstore.Entry{} // the outcome is unknown
 		}
 		s.near.wrote(key, now)
 	}
@@ -133,7 +136,7 @@ func (s *Store) Close() error {
 	return errors.Join(s.near.close(), s.client.Close())
 }
 
-// milliseconds rounds up: a record lives at least for as long as was asked.
+// milliseconds rounds up: a record must live for at least the given time.
 func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

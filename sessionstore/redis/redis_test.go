@@ -39,7 +39,7 @@ type prefixed struct {
 	prefix string
 }
 
-// calm are servers that do not take a busy machine for a dead one.
+// calm servers do not take a busy machine for a dead one.
 var calm = redistest.Options{DownAfter: time.Minute, NodeTimeout: time.Minute}
 
 func TestStore(t *testing.T) {

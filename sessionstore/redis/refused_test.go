@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// said is what a store has said of its near cache or its server.
+// said records what a store reports about its near cache or its server.
 type said struct {
 	mu     sync.Mutex
 	states []string
@@ -58,7 +58,8 @@ func (s *store) waitNear(server *redistest.Server, key string) {
 	}
 }
 
-// A server that had too many clients for a moment refuses the HELLO of a new connection. The near cache is back soon after.
+// A server that has too many clients for a moment refuses the HELLO of a new connection. The near
+// cache works again soon.
 func TestNearCacheAfterARefusedHello(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
@@ -74,7 +75,8 @@ func TestNearCacheAfterARefusedHello(t *testing.T) {
 			}
 		}
 		for end := time.Now().Add(redis.MaxStaleness + 500*time.Millisecond); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			_, _ = s.Get(t.Context(), "k") // a copy counts for a second, whatever becomes of the connection
+			// a copy may be used for a second, whatever happens to the connection
+			_, _ = s.Get(t.Context(), "k")
 		}
 		if _, err := server.Do("config", "set", "maxclients", 1000); err != nil {
 			t.Fatal(err)
@@ -87,16 +89,17 @@ func TestNearCacheAfterARefusedHello(t *testing.T) {
 	}
 }
 
-// A user who may not ask to be told of changes has sessions without the near cache, and with it as soon as the user may. It is
-// said once.
-func TestNearCacheOfAUserWhoMayNotTrack(t *testing.T) {
+// A user without permission for CLIENT TRACKING has sessions without the near cache, and with it
+// soon after the permission is granted. The store reports each change once.
+func TestNearCacheWithoutTrackingPermission(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{ACL: []string{"alice on >secret ~* +@all -client"}})
 	var said said
 	s, _ := near(t, server, func(o *redis.Options) { o.Username, o.Password, o.OnNearCache = "alice", "secret", said.say })
 	one := record(500)
 	s.save("k", nil, one)
-	for end := time.Now().Add(3500 * time.Millisecond); time.Now().Before(end); time.Sleep(10 * time.Millisecond) { // several attempts
+	// long enough for several attempts
+	for end := time.Now().Add(3500 * time.Millisecond); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		s.want("k", one)
 	}
 	if !said.is("off") {
@@ -112,7 +115,8 @@ func TestNearCacheOfAUserWhoMayNotTrack(t *testing.T) {
 	}
 }
 
-// hangUp listens, accepts, and hangs up at once, as a load balancer without servers does. It counts the connections.
+// hangUp is a server that accepts connections and closes them, as a load balancer without servers
+// does. It counts them.
 func hangUp(t *testing.T) (addr string, connections func() int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -141,7 +145,8 @@ func hangUp(t *testing.T) (addr string, connections func() int) {
 	}
 }
 
-// A load balancer without servers accepts, and hangs up: that is a server out of reach, which costs a request microseconds.
+// A load balancer without servers accepts a connection and closes it: that counts as an unreachable
+// server, which costs a request microseconds.
 func TestBalancerWithoutServers(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, o redis.Options) {
@@ -174,7 +179,8 @@ func TestBalancerWithoutServers(t *testing.T) {
 	})
 }
 
-// relay leads connections to a server. Those that there are stay when new ones are led to another.
+// relay forwards connections to a server. Existing connections stay when new ones are forwarded to
+// another server.
 type relay struct {
 	net.Listener
 	mu     sync.Mutex
@@ -224,8 +230,8 @@ func (r *relay) serve(client net.Conn) {
 	_, _ = io.Copy(client, server)
 }
 
-// A master becomes a replica without dropping its connections, as in a failover, while new ones lead to the new master. No change
-// fails, however many connections there are.
+// A failover turns a master into a replica without closing its connections, while new connections
+// lead to the new master. No change fails, however many connections the pool has.
 func TestMasterBecomesReplica(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, o redis.Options) {
@@ -257,7 +263,7 @@ func TestMasterBecomesReplica(t *testing.T) {
 		}
 		follow(one, two)
 		r.lead(two.Addr())
-		for i := range 10 { // one after the other, each finds a connection that leads to the former master
+		for i := range 10 { // each change finds a connection to the former master
 			s.save(fmt.Sprint("next", i), nil, record(100))
 		}
 		for i := range 200 {

@@ -10,11 +10,12 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 )
 
-// redirects is how many times a command is sent on to another node of the Cluster at most.
+// redirects is the maximum number of redirections to another Cluster node for one command.
 const redirects = 3
 
-// replicated sends a command that writes, with WAIT after it on the same connection: it counts the replicas that have
-// what this connection wrote. It goes to the key's master itself, as WAIT has no key by which a Cluster client could route it.
+// replicated sends a write followed by WAIT on the same connection, since WAIT counts the replicas
+// that have the writes of its own connection. It addresses the key's master itself: WAIT has no key
+// by which a Cluster client could route it.
 func (s *Store) replicated(ctx context.Context, key string, c *command) error {
 	node, err := s.master(ctx, key)
 	if err != nil {
@@ -44,7 +45,7 @@ func (s *Store) writeAndWait(ctx context.Context, node *goredis.Client, asking b
 	if err := pipe.Process(ctx, c); err != nil {
 		return err
 	}
-	wait := pipe.Do(ctx, "wait", s.opts.WaitReplicas, milliseconds(s.patience(ctx)))
+	wait := pipe.Do(ctx, "wait", s.opts.WaitReplicas, milliseconds(s.waitTimeout(ctx)))
 	_, err := pipe.Exec(ctx)
 	switch n, waitErr := wait.Int(); {
 	case c.Err() != nil:
@@ -54,7 +55,7 @@ func (s *Store) writeAndWait(ctx context.Context, node *goredis.Client, asking b
 	case waitErr != nil:
 		return errors.Join(err, waitErr)
 	case n < s.opts.WaitReplicas:
-		return fmt.Errorf("%w: %d, and %d are asked for", errReplicas, n, s.opts.WaitReplicas)
+		return fmt.Errorf("%w: %d of %d", errReplicas, n, s.opts.WaitReplicas)
 	default:
 		return nil
 	}
@@ -62,8 +63,8 @@ func (s *Store) writeAndWait(ctx context.Context, node *goredis.Client, asking b
 
 var errReplicas = errors.New("too few replicas have the change")
 
-// patience is how long WAIT may take, so that its reply still comes in time.
-func (s *Store) patience(ctx context.Context) time.Duration {
+// waitTimeout returns the timeout of WAIT, short enough for its reply to arrive in time.
+func (s *Store) waitTimeout(ctx context.Context) time.Duration {
 	left := s.opts.ReadTimeout
 	if end, ok := ctx.Deadline(); ok {
 		left = min(left, time.Until(end))
@@ -79,11 +80,11 @@ func (s *Store) master(ctx context.Context, key string) (*goredis.Client, error)
 	return s.conn().(*goredis.Client), nil
 }
 
-// node returns the client of the node that a master has named.
+// node returns the client of a node that a redirection named.
 func (s *Store) node(ctx context.Context, addr string) (*goredis.Client, error) {
 	cluster, ok := s.client.(*goredis.ClusterClient)
 	if !ok {
-		return nil, errors.New("the server is a node of a Cluster: the configuration must say so")
+		return nil, errors.New("the server is a Cluster node: set the option cluster")
 	}
 	cluster.ReloadState(ctx)
 	var mu sync.Mutex
@@ -97,7 +98,7 @@ func (s *Store) node(ctx context.Context, addr string) (*goredis.Client, error) 
 		return nil
 	})
 	if found == nil {
-		return nil, errors.Join(errors.New("the Cluster has named a node that it does not list"), err)
+		return nil, errors.Join(errors.New("the Cluster redirected to a node that is not in its list of masters"), err)
 	}
 	return found, nil
 }

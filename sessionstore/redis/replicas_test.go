@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// A change that too few replicas have is not answered as saved.
+// A change that too few replicas have is not reported as saved.
 func TestWaitReplicas(t *testing.T) {
 	t.Parallel()
 	set := redistest.StartSentinel(t, calm)
@@ -47,9 +47,9 @@ func TestWaitReplicas(t *testing.T) {
 			t.Errorf("%s took %v: %v", what, took, err)
 		}
 	}
-	// Reads and touches wait for nobody, and a conflict for no longer than a change.
+	// Reads and touches do not wait for replicas. A conflict waits no longer than a change.
 	begin := time.Now()
-	s.want("k", two) // it may have happened: here it has
+	s.want("k", two) // the change may have been applied; here it was
 	if err := s.try("k", one, record(1)); !errors.Is(err, sessionstore.ErrConflict) {
 		t.Errorf("no conflict: %v", err)
 	}
@@ -59,7 +59,7 @@ func TestWaitReplicas(t *testing.T) {
 	if took := time.Since(begin); took > time.Second {
 		t.Errorf("what waits for nobody took %v", took)
 	}
-	// With less time than the timeouts, it ends in time too.
+	// An operation with less time than the timeouts ends in time too.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	begin = time.Now()
@@ -71,13 +71,13 @@ func TestWaitReplicas(t *testing.T) {
 
 	set.Servers[1].Resume()
 	eventually(t, 5*time.Second, func() error { return s.basics(t.Context()) })
-	s.save("k", one, two) // the change in haste was made
+	s.save("k", one, two) // the short attempt was applied
 	if got := seen.String(); got != "[]" {
 		t.Errorf("a replica that lags is no server that is down: %s", got)
 	}
 }
 
-// migrating is a test while a slot is on its way from one master to another: its keys are here and there.
+// A slot is being migrated between two masters: some of its keys are on one and some on the other.
 func TestMigration(t *testing.T) {
 	t.Parallel()
 	rights := documentedUsers(t)
@@ -138,7 +138,7 @@ func TestMigration(t *testing.T) {
 			}
 			check("before")
 			m := cluster.BeginMigration(slot, to)
-			check("begun") // new keys are made at the other side already
+			check("begun") // new keys are created on the target already
 			m.MoveKeys()
 			check("its keys moved")
 			for _, node := range cluster.Nodes[:3] {
@@ -158,7 +158,7 @@ func TestMigration(t *testing.T) {
 	}
 }
 
-// A replica takes its master's place: operations fail for a while, and then go on.
+// A replica takes over from its master: operations fail for a while, and then succeed again.
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	t.Run("sentinel", func(t *testing.T) {
@@ -187,10 +187,11 @@ func failover(t *testing.T, stores []*store, kill func()) {
 	key := func(i int) string { return fmt.Sprintf("{0}%d", i) }
 	for i, s := range stores {
 		values[i] = record(100)
-		// Replicas that have just been attached are slow to say what they have: the same save is made again then.
+		// A replica that has just been attached is slow to acknowledge. The same save is then made
+		// again.
 		eventually(t, patience, func() error { return s.try(key(i), nil, values[i]) })
 	}
-	time.Sleep(200 * time.Millisecond) // the replicas have it
+	time.Sleep(200 * time.Millisecond) // so that the replicas have it
 	kill()
 	for i, s := range stores {
 		took := eventually(t, 15*time.Second, func() error {

@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-// TestMain lets more tests run at once than there are processors: most of the time they wait.
+// TestMain runs more tests in parallel than there are CPUs, since they mostly wait.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if f := flag.Lookup("test.parallel"); f.Value.String() == f.DefValue {
@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// variants are the ways to use a server that must all keep the contract.
+// variants are the ways to use a single server. All of them must keep the contract.
 var variants = map[string]func(*redis.Options){
 	"plain":      func(*redis.Options) {},
 	"pipelining": func(o *redis.Options) { o.Pipelining = true },
@@ -35,7 +35,7 @@ var variants = map[string]func(*redis.Options){
 	"both":       func(o *redis.Options) { o.Pipelining, o.NearCache = true, new(redis.NearCache) },
 }
 
-// twoWays are the variants that work with any server.
+// twoWays are the variants that work with any kind of server.
 var twoWays = []string{"plain", "pipelining"}
 
 // eachWay runs a test without and with pipelining.
@@ -50,17 +50,17 @@ func eachWay(t *testing.T, test func(t *testing.T, o redis.Options)) {
 	}
 }
 
-// store is what tests work with: all of it must succeed, unless it says otherwise.
+// store is a store whose helper methods fail the test on an error.
 type store struct {
 	*redis.Store
 	t      testing.TB
 	prefix string
 }
 
-// prefixed is a key as the server sees it.
+// prefixed returns a key as the server sees it.
 func (s *store) prefixed(key string) string { return s.prefix + key }
 
-// open opens a store that is patient with a busy machine, unless it has timeouts of its own.
+// open opens a store with long timeouts for a busy machine, unless o has timeouts.
 func open(t testing.TB, o redis.Options) *store {
 	t.Helper()
 	if o.ReadTimeout == 0 {
@@ -76,13 +76,13 @@ func open(t testing.TB, o redis.Options) *store {
 
 const patience = 5 * time.Second
 
-// usual is o with the usual timeouts.
+// usual returns o with the default timeouts.
 func usual(o redis.Options) redis.Options {
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = redis.DefaultDialTimeout, redis.DefaultReadTimeout, redis.DefaultWriteTimeout
 	return o
 }
 
-// at is o with other addresses.
+// at returns o with other addresses.
 func at(o redis.Options, addrs ...string) redis.Options {
 	o.Addrs = addrs
 	return o
@@ -116,7 +116,7 @@ func (s *store) try(key string, old, value []byte) error {
 	return err
 }
 
-// operations are all that a store does.
+// operations are all operations of a store.
 func (s *store) operations(ctx context.Context, key string, old, value []byte) map[string]func() error {
 	return map[string]func() error{
 		"get":    func() error { _, err := s.Get(ctx, key); return err },
@@ -126,7 +126,7 @@ func (s *store) operations(ctx context.Context, key string, old, value []byte) m
 	}
 }
 
-// basics makes each operation once, with a record of its own.
+// basics runs each operation once, on a record of its own.
 func (s *store) basics(ctx context.Context) error {
 	key := fmt.Sprint("basics", last.Add(1))
 	one, two := record(500), record(500)
@@ -142,7 +142,7 @@ func (s *store) basics(ctx context.Context) error {
 	if e, err := s.CompareAndSet(ctx, key, one, record(1), time.Hour); !errors.Is(err, sessionstore.ErrConflict) || !bytes.Equal(e.Value, two) {
 		return fmt.Errorf("no conflict: %w", err)
 	}
-	for range 3 { // the near cache is asked from the second time on
+	for range 3 { // the second read fills the near cache
 		if e, err := s.Get(ctx, key); err != nil || !bytes.Equal(e.Value, two) {
 			return fmt.Errorf("getting: found %t: %w", e.Found(), err)
 		}
@@ -153,7 +153,7 @@ func (s *store) basics(ctx context.Context) error {
 	if e, err := s.Get(ctx, key); err != nil || e.TTL <= time.Hour {
 		return fmt.Errorf("a record that was touched: %v left: %w", e.TTL, err)
 	}
-	whole := []byte("a record of another format") // it is compared as a whole
+	whole := []byte("a record of another format") // compared as a whole
 	if _, err := s.CompareAndSet(ctx, key, two, whole, time.Hour); err != nil {
 		return fmt.Errorf("saving in another format: %w", err)
 	}
@@ -172,7 +172,7 @@ func (s *store) basics(ctx context.Context) error {
 // last numbers keys and stores, so that each test has its own.
 var last atomic.Int64
 
-// record makes a record as sessions have them: what differs is at its beginning.
+// record returns a record like that of a session: records differ at the beginning.
 func record(size int) []byte {
 	b := make([]byte, sessionstore.VersionLen+1+size)
 	_, _ = rand.Read(b)
@@ -180,7 +180,7 @@ func record(size int) []byte {
 	return b
 }
 
-// unavailable checks that an error says that the store is out of reach, and nothing else.
+// unavailable checks that err wraps ErrUnavailable and is no conflict.
 func unavailable(t testing.TB, what string, err error) {
 	t.Helper()
 	if !errors.Is(err, sessionstore.ErrUnavailable) || errors.Is(err, sessionstore.ErrConflict) {
@@ -204,7 +204,7 @@ func eventually(t testing.TB, patience time.Duration, f func() error) time.Durat
 	}
 }
 
-// timed calls f so many times and returns how long it took: at the median and at most.
+// timed calls f n times and returns the median and the maximum duration.
 func timed(n int, f func(i int)) (median, most time.Duration) {
 	all := make([]time.Duration, n)
 	for i := range all {
@@ -213,14 +213,14 @@ func timed(n int, f func(i int)) (median, most time.Duration) {
 	return summary(all)
 }
 
-// lasts returns how long f took.
+// lasts returns the duration of f.
 func lasts(f func()) time.Duration {
 	begin := time.Now()
 	f()
 	return time.Since(begin)
 }
 
-// summary sorts durations and returns the median and the longest.
+// summary sorts durations and returns the median and the maximum.
 func summary(all []time.Duration) (median, most time.Duration) {
 	slices.Sort(all)
 	return all[len(all)/2], all[len(all)-1]

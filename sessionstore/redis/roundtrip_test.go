@@ -24,7 +24,7 @@ func TestRoundTrips(t *testing.T) {
 	eachWay(t, func(t *testing.T, o redis.Options) {
 		server := redistest.Start(t, redistest.Options{})
 		s := open(t, at(o, server.Addr()))
-		if err := s.basics(t.Context()); err != nil { // the server knows the scripts afterwards
+		if err := s.basics(t.Context()); err != nil { // so that the server knows the scripts
 			t.Fatal(err)
 		}
 		seen := server.Monitor()
@@ -98,8 +98,8 @@ func TestScriptFlush(t *testing.T) {
 	}
 }
 
-// A server that was restarted knows neither records nor scripts.
-func TestRestartedEmpty(t *testing.T) {
+// A restarted server knows neither records nor scripts.
+func TestServerRestartedEmpty(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	stores := make(map[string]*store)

@@ -13,15 +13,16 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// command is a script with its arguments, on its way to the server.
+// command is a call of a script.
 type command struct {
 	*goredis.Cmd
 
-	// uncertain says that it may have been executed by an attempt whose reply was lost. The guards set it.
+	// uncertain says that an attempt whose reply was lost may have run the command. The guards set
+	// it.
 	uncertain bool
 }
 
-// keyPosition is where in a command its key stands: EVALSHA sha 1 key.
+// keyPosition is the index of the key in a command: EVALSHA sha 1 key.
 const keyPosition = 3
 
 func newCommand(ctx context.Context, name, body, key string, args []any) *command {
@@ -32,17 +33,17 @@ func newCommand(ctx context.Context, name, body, key string, args []any) *comman
 	return c
 }
 
-// attempts is how often a command is sent at most, when connections broke or the server was not ready. One that is out of
-// reach is not asked as often: its guard sees to that.
+// attempts is the maximum number of attempts when connections break or the server is not ready. The
+// guard ends the attempts earlier while the server is unreachable.
 const attempts = 6
 
-var errLost = errors.New("a reply was lost, and the record has been changed since by another or by this very write")
+var errLost = errors.New("a reply was lost and the record has changed since: it is unknown whether the write was applied")
 
-// run runs a script on a record. The reply is nil if the script says that there is none.
+// run runs a script on a record. The reply is nil if there is no record.
 //
-// An attempt whose reply was lost may have been executed. The script that comes next knows its own write; but when
-// that has been written over meanwhile, nobody can know any more. This is then an error and no conflict, or the
-// same change would be made again.
+// An attempt whose reply was lost may have been applied. The next attempt recognizes its own write.
+// But if that was overwritten meanwhile, the outcome is unknown. That is an error and not a
+// conflict: after a conflict the caller would apply the same change again.
 func (s *Store) run(ctx context.Context, script *script, key string, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable(err)
@@ -59,30 +60,31 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 			}
 			return reply, nil
 		case ended(ctx) != nil:
-			return nil, unavailable(ended(ctx)) // c may still be on its way: it must not be looked at
+			return nil, unavailable(ended(ctx)) // another goroutine may still use c
 		case strings.HasPrefix(err.Error(), "NOSCRIPT ") && name == "evalsha":
-			// The server has dropped its scripts, or is another one since a failover.
+			// The server has dropped its scripts, or a failover replaced it.
 			name, body = "eval", script.text
 			attempt--
 			continue
-		case goredis.IsReadOnlyError(err) && s.mayLeadElsewhere(&replicas):
+		case goredis.IsReadOnlyError(err) && s.mayReachMaster(&replicas):
 			attempt--
 			continue
-		case attempt == attempts || !passing(err):
-			s.lookAround(ctx, err)
+		case attempt == attempts || !retryable(err):
+			s.reloadCluster(ctx, err)
 			return nil, unavailable(err)
 		}
 		uncertain = uncertain || c.uncertain
-		s.lookAround(ctx, err)
+		s.reloadCluster(ctx, err)
 		if err := pause(ctx, attempt); err != nil {
 			return nil, unavailable(err)
 		}
 	}
 }
 
-// mayLeadElsewhere reports whether another connection may lead to a master, when one leads to what has become a replica. go-redis has
-// closed that one; as many others may be as old. If all lead to a replica, this is not tried again for a second.
-func (s *Store) mayLeadElsewhere(replicas *int) bool {
+// mayReachMaster reports whether another connection may lead to a master after one led to a
+// replica. go-redis has closed that connection, but the other connections of the pool may be just
+// as old. If all of them lead to replicas, no further attempt is made for a second.
+func (s *Store) mayReachMaster(replicas *int) bool {
 	if now() < s.replicasUntil.Load() {
 		return false
 	}
@@ -93,14 +95,15 @@ func (s *Store) mayLeadElsewhere(replicas *int) bool {
 	return false
 }
 
-// send sends a command once and returns the reply. In a Cluster that may mean to several servers, until it is the right one.
+// send sends a command once, following redirections in a Cluster, and returns the reply.
 func (s *Store) send(ctx context.Context, script *script, key string, c *command, attempt int) (any, error) {
 	var err error
 	cluster, clustered := s.client.(*goredis.ClusterClient)
 	switch {
 	case script.writes && s.opts.WaitReplicas > 0:
 		err = s.replicated(ctx, key, c)
-	case !s.opts.Pipelining || attempt > 1: // the first may have failed with one that had less time, and led the round trip
+	// the first attempt may have failed because the request that led the round trip had less time
+	case !s.opts.Pipelining || attempt > 1:
 		err = s.conn().Process(ctx, c)
 	default:
 		var master *goredis.Client
@@ -121,8 +124,8 @@ func (s *Store) send(ctx context.Context, script *script, key string, c *command
 	}
 }
 
-// passing reports whether the same command may soon succeed.
-func passing(err error) bool {
+// retryable reports whether the same command may soon succeed.
+func retryable(err error) bool {
 	if !isReply(err) {
 		return !errors.Is(err, breaker.ErrOpen) && !errors.Is(err, errReplicas)
 	}
@@ -137,7 +140,7 @@ func passing(err error) bool {
 	return redirected(err)
 }
 
-// redirected reports whether a server of a Cluster says that the record is at another.
+// redirected reports whether a Cluster node said that the record is on another node.
 func redirected(err error) bool {
 	if err == nil {
 		return false
@@ -147,16 +150,16 @@ func redirected(err error) bool {
 	return moved || asked
 }
 
-// lookAround has a Cluster asked again who is its master, in the background, when one was out of reach: the others may have
-// replaced it.
-func (s *Store) lookAround(ctx context.Context, err error) {
+// reloadCluster makes the client fetch the Cluster's state in the background after a node was
+// unreachable: a replica may have taken over.
+func (s *Store) reloadCluster(ctx context.Context, err error) {
 	if cluster, ok := s.client.(*goredis.ClusterClient); ok && !isReply(err) {
 		cluster.ReloadState(ctx)
 	}
 }
 
-// ended returns the error of a context that has ended. On a busy machine its own timer may be late, when connections have
-// already gone by its deadline.
+// ended returns the error of a context that has ended. It compares the deadline itself because on a
+// busy machine the context's timer may fire late, after the connection has timed out.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -167,7 +170,8 @@ func ended(ctx context.Context) error {
 	return nil
 }
 
-// pause waits before the next attempt, if it is not the first: a connection that had been broken for long is no reason to wait.
+// pause waits before the next attempt. There is no wait before the second: the connection may have
+// been broken while it was idle.
 func pause(ctx context.Context, attempt int) error {
 	if attempt == 1 {
 		return nil
@@ -182,7 +186,8 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// unavailable makes the error of a [sessionstore.Store]. What go-redis says names neither keys nor values.
+// unavailable wraps an error for [sessionstore.Store]. Errors of go-redis contain neither keys nor
+// values.
 func unavailable(err error) error {
 	return fmt.Errorf("%w: redis: %w", sessionstore.ErrUnavailable, err)
 }

@@ -11,11 +11,12 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// script is a Lua script, which the server knows by its SHA-1 once it has been sent the text.
+// script is a Lua script. The server knows it by its SHA-1 after it has received the text once.
 type script struct {
 	sha, text string
 
-	// writes says that it changes a record: it replies 1 if it did, or else what is there.
+	// writes says that the script changes a record. It then replies 1 on success, otherwise what is
+	// there.
 	writes bool
 }
 
@@ -24,16 +25,17 @@ func newScript(text string, writes bool) *script {
 	return &script{hex.EncodeToString(sum[:]), text, writes}
 }
 
-// The scripts. Each is given one key, so that it runs in a Cluster, and makes at most one write, so that it happens or
-// does not.
+// Each script has one key, so that it runs in a Cluster, and makes at most one write, so that it is
+// atomic.
 //
-// A record is compared by its first bytes ("p"), the version that is in each native one, or as a whole ("w"). So it
-// need not travel to be compared.
+// A script compares a record by its version, the first bytes of every native record ("p"), or as a
+// whole ("w"), so that the old record need not be sent.
 var (
 	getScript = newScript(load+reply, false)
 
-	// setScript compares and sets. The record that is to be written may be there already: then an attempt whose reply was
-	// lost has written it. It is written once more, as WAIT counts the replicas that have what this connection wrote.
+	// setScript compares and sets. If the new record is already there, an earlier attempt whose
+	// reply was lost has written it. The script then writes it again, because WAIT counts only the
+	// writes of its own connection.
 	setScript = newScript(load+fmt.Sprintf(`
 local is
 if not cur then
@@ -71,11 +73,12 @@ if redis.call('GETRANGE', KEYS[1], 0, last) ~= ARGV[2] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[3])`, false)
 )
 
-// tooLarge is the reply of a script that has met a value larger than any record: it must not fill the memory of those who ask.
+// tooLarge is the reply of a script that found a value larger than any record. Such a value is not
+// sent, since it could exhaust this process's memory.
 const tooLarge = -1
 
-// load and reply are how scripts begin and end. GETRANGE reads one byte more than a record may have, and takes no key for an
-// empty value.
+// load and reply are the beginning and the end of scripts. GETRANGE reads one byte more than a
+// record may have. It returns an empty string both for an empty value and for a missing key.
 var (
 	load = fmt.Sprintf(`
 local cur = redis.call('GETRANGE', KEYS[1], 0, %d)
@@ -87,7 +90,7 @@ if #cur > %d then return %d end
 return {cur, redis.call('PTTL', KEYS[1])}`, sessionstore.MaxValue, tooLarge)
 )
 
-// matcher is how a script recognizes a record.
+// matcher selects how a script compares a record.
 type matcher struct {
 	how   string
 	bytes []byte
@@ -102,10 +105,10 @@ func matcherOf(value []byte) matcher {
 	return matcher{"w", value}
 }
 
-var errTooLarge = fmt.Errorf("%w: redis: it is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
+var errTooLarge = fmt.Errorf("%w: redis: the record is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
 
-// entry reads what a script says is there. A record without a time to live is said to have the one of the options: no such
-// record is written here.
+// entry reads a script's reply. A record without an expiry gets the time to live of the option
+// Endless: this store writes no such record.
 func (o *Options) entry(reply any) (sessionstore.Entry, error) {
 	if reply == nil {
 		return sessionstore.Entry{}, nil
@@ -115,12 +118,12 @@ func (o *Options) entry(reply any) (sessionstore.Entry, error) {
 	}
 	list, ok := reply.([]any)
 	if !ok || len(list) != 2 {
-		return sessionstore.Entry{}, fmt.Errorf("%w: redis: an unexpected reply (%T)", sessionstore.ErrUnavailable, reply)
+		return sessionstore.Entry{}, fmt.Errorf("%w: redis: unexpected reply (%T)", sessionstore.ErrUnavailable, reply)
 	}
 	value, ok := list[0].(string)
 	left, isInt := list[1].(int64)
 	if !ok || !isInt {
-		return sessionstore.Entry{}, fmt.Errorf("%w: redis: an unexpected reply (%T, %T)", sessionstore.ErrUnavailable, list[0], list[1])
+		return sessionstore.Entry{}, fmt.Errorf("%w: redis: unexpected reply (%T, %T)", sessionstore.ErrUnavailable, list[0], list[1])
 	}
 	ttl := o.Endless
 	if left >= 0 {
@@ -129,7 +132,8 @@ func (o *Options) entry(reply any) (sessionstore.Entry, error) {
 	return sessionstore.Entry{Value: bytesOf(value), TTL: ttl}, nil
 }
 
-// bytesOf lends the bytes of a string, which nobody changes: it is the contract of [sessionstore.Entry].
+// bytesOf returns the bytes of a string without copying. Nobody may change the value of a
+// [sessionstore.Entry].
 func bytesOf(s string) []byte {
 	if s == "" {
 		return []byte{}

@@ -7,75 +7,78 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
-// Driver is what differs from one database to the next. Its statements and expressions are
-// templates: {table}, {index}, {key}, {value} and {expires} stand for names, {now}, {after} and
-// {begin} for the driver's own expressions, {id} and {next} for a further column and what goes into
-// it, each with a comma, or nothing, and ? for the next parameter.
+// Driver describes one database product. Its statements and expressions are templates. {table},
+// {index}, {key}, {value} and {expires} stand for names; {now}, {after} and {begin} for the
+// expressions in [Times]; {id} and {next} for a further column and its value, each with a comma, or
+// for nothing; and ? for the next parameter.
 type Driver struct {
-	// Name is that of the database, as the configuration has it.
+	// Name is the name of the database in the configuration.
 	Name string
 
-	// Connect reads a dsn. It does no I/O but for files, and its errors do not hold the dsn.
+	// Connect parses a DSN. It does no I/O except for files, and its errors do not contain the DSN.
 	Connect func(dsn string, opts *Options) (Source, error)
 
-	// Quote stands before and after a name.
+	// Quote encloses a name.
 	Quote byte
 
-	// Schemas says that a table's name may have a schema, or a database, before it.
+	// Schemas says that a table's name may begin with a schema or database.
 	Schemas bool
 
 	// Numbered says that parameters are $1, $2 and so on.
 	Numbered bool
 
-	// Prepare says that statements are prepared by hand, since the driver does not do it by itself.
+	// Prepare says that the pool must prepare statements, because the driver does not do so by
+	// itself.
 	Prepare bool
 
-	// OneWriter says that the database has one writer at a time, so that they queue here.
+	// OneWriter says that the database allows one writer at a time. Writers then queue in this
+	// process.
 	OneWriter bool
 
-	// Moments are the times in a table of our own, Naive in one that holds UTC without saying so,
-	// which is other programs' habit.
-	Moments, Naive Moments
+	// Times are the expressions for our own tables, Naive those for columns that hold UTC without a
+	// time zone, as other programs make them.
+	Times, Naive Times
 
-	// Size is how many bytes a value has.
+	// Size is an expression for the length of a value in bytes.
 	Size string
 
-	// Next is the next number of a {sequence}. Empty: there are no sequences.
+	// Next is an expression for the next number of {sequence}. Empty: the database has no
+	// sequences.
 	Next string
 
-	// Create inserts a record (key, value, milliseconds) if there is none that lives, and changes
-	// no row otherwise.
+	// Create inserts a record (key, value, milliseconds) if there is no live one. Otherwise it
+	// changes no row.
 	Create string
 
-	// Sweep deletes some of the expired records, as many as its parameter says.
+	// Sweep deletes expired records, at most as many as its parameter says.
 	Sweep string
 
-	// Table are the statements that make a table of our own.
+	// Table are the statements that create a table of our own.
 	Table []string
 
-	// Key and Value are the types of the columns, one of which each must have; Text those of a key
-	// in another program's table.
+	// Key and Value are the types that these columns may have, Text those of the key in another
+	// program's table.
 	Key, Value, Text []string
 
-	// Unique is a query that fails, or returns no row, if the key is not unique.
+	// Unique is a query that fails or returns no row unless the key is unique.
 	Unique string
 
-	// Inspect finds out whether a database that is a file could be used, without writing. Nil: the
-	// database is no file.
+	// Inspect reports why a database in a file cannot be used, without writing. Nil: the database
+	// is not a file.
 	Inspect func(ctx context.Context, dsn string, opts *Options) error
 
-	// Fault says what an error means that the database has answered, or else reports false. Its
-	// text is shown: it holds neither keys nor values nor secrets.
+	// Fault classifies an error that the database replied, and reports false for any other error.
+	// The text of the fault contains no keys, values or secrets.
 	Fault func(err error) (Fault, bool)
 }
 
-// Moments are expressions for times, in a column of one of the types.
-type Moments struct {
+// Times are expressions for times in a column of one of the Types.
+type Times struct {
 	Types []string
 
-	// Now is the database's clock, After the time after as many milliseconds as its parameter says,
-	// and Left how many microseconds there are to {expires}. Begin is the clock when the statement
-	// began: where that differs, it is what an index can be used with.
+	// Now is the database's clock. After is the time that many milliseconds from now. Left is the
+	// number of microseconds until {expires}. Begin is the clock at the start of the statement: the
+	// same as Now unless only Begin can use an index.
 	Now, After, Left, Begin string
 }
 
@@ -83,17 +86,17 @@ type Moments struct {
 type Source struct {
 	Connector driver.Connector
 
-	// Server is its address or its file: what is shown of the dsn.
+	// Server is the address or the file of the database, for logs.
 	Server string
 
-	// Place is the file, if the database is one.
+	// Place is the file of the database, if it is one.
 	Place *folder.Place
 
-	// Secret is the password, if there is one: no error holds it.
+	// Secret is the password, if there is one. No error contains it.
 	Secret string
 }
 
-// Fault is an answer of the database that is an error.
+// Fault is an error that the database replied.
 type Fault struct {
 	Kind FaultKind
 	Text string
@@ -103,16 +106,16 @@ type Fault struct {
 type FaultKind int
 
 const (
-	// Refused statements have done nothing, and would not another time.
+	// Refused: the statement was not applied, and another attempt would fail too.
 	Refused FaultKind = iota
-	// Passing is what hinders a statement, which has done nothing, and may not another time: a
+	// Transient: the statement was not applied, and another attempt may succeed, as after a
 	// deadlock.
-	Passing
-	// Lost statements may have been executed: the connection ends.
+	Transient
+	// Lost: the statement may have been applied, since the connection ended.
 	Lost
-	// NoTable means that there is no such table.
+	// NoTable: the table does not exist.
 	NoTable
-	// ReadOnly statements have done nothing: the server at this connection may only be read, as
-	// after a failover. Another connection may lead to the one that has taken its place.
+	// ReadOnly: the statement was not applied, because the server is read-only, as after a
+	// failover. A new connection may lead to its successor.
 	ReadOnly
 )

@@ -6,12 +6,13 @@ import (
 	"github.com/caddy-session/caddy-session/internal/breaker"
 )
 
-// guard is a circuit breaker, so that a dead database costs a request microseconds and not a timeout each.
+// guard is the circuit breaker of the database. While the database is down, a request fails in
+// microseconds.
 type guard struct {
 	*breaker.Breaker
 
-	// slow is when a database that has not answered yet counts as hanging. A request that had less time
-	// says nothing about it.
+	// slow is the time after which a database without a reply counts as unreachable. A request that
+	// had less time says nothing about the database.
 	slow time.Duration
 }
 

@@ -16,73 +16,73 @@ import (
 const (
 	DefaultTable = "sessions"
 
-	// DefaultPoolSize leaves some of the 100 connections that PostgreSQL has by default to other
-	// proxies.
+	// DefaultPoolSize leaves connections for other proxies: PostgreSQL allows 100 by default.
 	DefaultPoolSize = 10
 
-	// DefaultDialTimeout and DefaultTimeout are below the second that a session's load or commit
-	// may take.
+	// DefaultDialTimeout and DefaultTimeout are below the second that loading or committing a
+	// session may take.
 	DefaultDialTimeout = 500 * time.Millisecond
 	DefaultTimeout     = 800 * time.Millisecond
 
-	// DefaultMaxIdleTime and DefaultMaxLifetime have connections end before a firewall forgets
-	// them, and move on to the server that a name has come to mean.
+	// DefaultMaxIdleTime closes connections before a firewall drops them. DefaultMaxLifetime makes
+	// connections follow a change of the server's address in DNS.
 	DefaultMaxIdleTime = 5 * time.Minute
 	DefaultMaxLifetime = 30 * time.Minute
 
 	DefaultSweepInterval = time.Minute
 )
 
-// maxKeyColumn is how long a key may be in our own tables, with its prefix.
+// maxKeyColumn is the maximum length of a key with its prefix in our own tables, in bytes.
 const maxKeyColumn = 255
 
-// Options say how a [Store] uses its database. The zero value of each field stands for its default.
+// Options configures a [Store]. The zero value of each field means its default.
 type Options struct {
-	// Table is the table's name: letters, digits and underscores, in the case that the database has
-	// it in. A schema may stand before it, with a dot. Default: sessions.
+	// Table is the name of the table: letters, digits and underscores, in the case that the
+	// database uses. It may begin with a schema and a dot. Default: sessions.
 	Table string
 
-	// Layout is how another program makes up the table, with which its records are shared. It is
-	// the program's to delete what has expired. Default: nil, a table of our own.
+	// Layout describes the table of another program, to share its records. That program must delete
+	// expired records. Default: nil, a table of our own.
 	Layout *layout.SQL
 
-	// Sequence is where the numbers of new rows come from in another program's table whose column
-	// of ids has no default. Default: none.
+	// Sequence is the sequence for new rows in another program's table whose id column has no
+	// default. Default: none.
 	Sequence string
 
-	// CreateTable says that the table is made when it is missed. It is never altered.
+	// CreateTable creates the table if it does not exist. An existing table is never altered.
 	CreateTable bool
 
-	// KeyPrefix comes before every key. Default: none.
+	// KeyPrefix is put before every key. Default: empty.
 	KeyPrefix string
 
-	// PoolSize is the largest number of connections. Default: 10.
+	// PoolSize is the maximum number of connections. Default: 10.
 	PoolSize int
 
-	// DialTimeout bounds how long connecting takes, authentication included. Default: 500 ms.
+	// DialTimeout bounds connecting, including authentication. Default: 500 ms.
 	DialTimeout time.Duration
 
-	// Timeout bounds how long a statement takes. Default: 800 ms.
+	// Timeout bounds a statement. Default: 800 ms.
 	Timeout time.Duration
 
-	// MaxIdleTime is how long a connection is kept unused. Default: 5 minutes.
+	// MaxIdleTime is how long an unused connection is kept. Default: 5 minutes.
 	MaxIdleTime time.Duration
 
-	// MaxLifetime is how long a connection is used. Default: 30 minutes.
+	// MaxLifetime is the maximum age of a connection. Default: 30 minutes.
 	MaxLifetime time.Duration
 
-	// SweepInterval is how often expired records are deleted, on average. Default: a minute.
+	// SweepInterval is the average time between two deletions of expired records. Default: 1
+	// minute.
 	SweepInterval time.Duration
 
-	// OnState is called when the database is found to be out of reach, with the error, and when it
-	// is back, with nil. It must not block.
+	// OnState is called with the error when the database becomes unreachable, and with nil when it
+	// is reachable again. It must not block.
 	OnState func(server string, err error)
 
 	// OnSweepError is called when expired records could not be deleted. It must not block.
 	OnSweepError func(err error)
 }
 
-// Check returns the error that [Open] would.
+// Check returns the error that [Open] would return.
 func Check(d *Driver, dsn string, opts Options) error {
 	if err := opts.complete(d); err != nil {
 		return err
@@ -91,7 +91,7 @@ func Check(d *Driver, dsn string, opts Options) error {
 	return err
 }
 
-// names leave room for the name of the index, in the 63 bytes that PostgreSQL looks at.
+// names leaves room for the suffix of the index: PostgreSQL reads 63 bytes of a name.
 var names = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,54}$`)
 
 // complete checks the options and sets their defaults.
@@ -99,37 +99,37 @@ func (o *Options) complete(d *Driver) error {
 	o.Table = cmp.Or(o.Table, DefaultTable)
 	parts := strings.Split(o.Table, ".")
 	if len(parts) > 2 || len(parts) == 2 && !d.Schemas {
-		return fmt.Errorf("sql: table %q: it has too many parts", o.Table)
+		return fmt.Errorf("sql: table %q: too many parts", o.Table)
 	}
 	switch {
 	case o.Layout == nil && o.Sequence != "":
-		return errors.New("sql: sequence: our own tables need none")
+		return errors.New("sql: sequence: only for the table of an app")
 	case o.Sequence != "" && o.Layout.ID == "":
-		return errors.New("sql: sequence: the app's table has no column for it")
+		return errors.New("sql: sequence: the app's table has no id column")
 	case o.Layout != nil && o.CreateTable && o.Layout.Create[d.Name] == nil:
-		return errors.New("sql: create_table: the table is the app's to make")
+		return errors.New("sql: create_table: the app must create its table")
 	case o.Sequence != "" && d.Next == "":
 		return fmt.Errorf("sql: sequence: %s has none", d.Name)
 	case o.Sequence != "" && !names.MatchString(o.Sequence):
-		return fmt.Errorf("sql: sequence %q: a name is 1 to 55 letters, digits and underscores, and begins with no digit", o.Sequence)
+		return fmt.Errorf("sql: sequence %q: a name is 1 to 55 letters, digits and underscores, and does not begin with a digit", o.Sequence)
 	case o.Sequence != "" && o.CreateTable:
-		return errors.New("sql: create_table: a table with a sequence is the app's to make")
+		return errors.New("sql: create_table: the app must create a table with a sequence")
 	}
 	for _, part := range parts {
 		if !names.MatchString(part) {
-			return fmt.Errorf("sql: table %q: a name is 1 to 55 letters, digits and underscores, and begins with no digit", o.Table)
+			return fmt.Errorf("sql: table %q: a name is 1 to 55 letters, digits and underscores, and does not begin with a digit", o.Table)
 		}
 	}
 	if n := maxKeyColumn - sessionstore.MaxKey; len(o.KeyPrefix) > n {
-		return fmt.Errorf("sql: key_prefix: it is longer than %d bytes", n)
+		return fmt.Errorf("sql: key_prefix: longer than %d bytes", n)
 	}
 	for i := range len(o.KeyPrefix) {
 		if c := o.KeyPrefix[i]; c < '!' || c > '~' {
-			return errors.New("sql: key_prefix: it may hold printable ASCII characters without spaces only")
+			return errors.New("sql: key_prefix: only printable ASCII characters without spaces are allowed")
 		}
 	}
 	if o.PoolSize = cmp.Or(o.PoolSize, DefaultPoolSize); o.PoolSize < 1 {
-		return fmt.Errorf("sql: pool_size %d: it must be greater than 0", o.PoolSize)
+		return fmt.Errorf("sql: pool_size %d: must be greater than 0", o.PoolSize)
 	}
 	for _, t := range []struct {
 		name  string
@@ -143,7 +143,7 @@ func (o *Options) complete(d *Driver) error {
 		{"sweep_interval", &o.SweepInterval, DefaultSweepInterval},
 	} {
 		if *t.value = cmp.Or(*t.value, t.def); *t.value < time.Millisecond {
-			return fmt.Errorf("sql: %s %s: it must be a millisecond at least", t.name, *t.value)
+			return fmt.Errorf("sql: %s %s: must be at least 1ms", t.name, *t.value)
 		}
 	}
 	return nil

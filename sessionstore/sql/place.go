@@ -2,8 +2,9 @@ package sql
 
 import "context"
 
-// inPlace returns an error if the database is a file that has gone: what is written to it then is lost when its connections
-// end, and none is made in its place. Writers look before and after, readers once a second.
+// inPlace returns an error if the database file has been deleted or replaced. SQLite would keep
+// writing to the deleted file, and lose it when the last connection closes. Writers check before
+// and after a statement, readers once a second.
 func (s *Store) inPlace(p *pool, after bool) error {
 	switch {
 	case s.place == nil || !s.place.Seen() || after && p != s.writers:
@@ -15,7 +16,7 @@ func (s *Store) inPlace(p *pool, after bool) error {
 	}
 }
 
-// Probe finds out whether the table could be used. Unlike other operations it makes none.
+// Probe reports whether the table can be used. Unlike other operations it does not create it.
 func (s *Store) Probe(ctx context.Context) error {
 	if s.driver.Inspect != nil {
 		if err := s.driver.Inspect(ctx, s.dsn, &s.opts); err != nil {
@@ -26,14 +27,15 @@ func (s *Store) Probe(ctx context.Context) error {
 	_, err := s.repeat(ctx, s.writers, func(ctx context.Context) error {
 		err := s.inspect(ctx)
 		if fault, answered := s.driver.Fault(err); answered && fault.Kind == NoTable && s.opts.CreateTable {
-			return nil // the first session makes it
+			return nil // the first session creates the table
 		}
 		return err
 	})
 	return err
 }
 
-// Inspect returns what makes a database that is a file certainly unusable. It writes nothing, and reaches no network.
+// Inspect returns an error if the database is a file that cannot be used. It writes nothing and
+// does not use the network.
 func Inspect(ctx context.Context, d *Driver, dsn string, opts Options) error {
 	if d.Inspect == nil {
 		return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// pool is a set of connections. It has no more users than connections, so that who waits for one waits here, and is not taken
-// for one whom the database keeps waiting.
+// pool is a set of connections. A request waits here for a free connection, so that the wait does
+// not count as a slow database.
 type pool struct {
 	connector driver.Connector
 	opts      *Options
@@ -41,7 +41,7 @@ func newPool(c driver.Connector, d *Driver, o *Options, single bool) *pool {
 	return p
 }
 
-// open begins without a connection.
+// open creates the set of connections without connecting.
 func (p *pool) open() {
 	p.now, p.prepared = sql.OpenDB(p.connector), make(map[string]*sql.Stmt)
 	p.now.SetMaxOpenConns(cap(p.slots))
@@ -50,17 +50,18 @@ func (p *pool) open() {
 	p.now.SetConnMaxLifetime(p.opts.MaxLifetime)
 }
 
-// db returns the connections in use.
+// db returns the set of connections in use.
 func (p *pool) db() *sql.DB {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now
 }
 
-// renewInterval is how often all connections are given up at most, when new ones lead to a server that is no better.
+// renewInterval is the minimum time between two replacements of all connections, for the case that
+// new ones lead to a read-only server too.
 const renewInterval = time.Second
 
-// renew gives all connections up that lead where this one did, and reports whether there are others now.
+// renew replaces the connections if old is the current set. It reports whether there is a new set.
 func (p *pool) renew(old *sql.DB) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,7 +74,7 @@ func (p *pool) renew(old *sql.DB) bool {
 	p.renewed = time.Now()
 	statements := p.prepared
 	p.open()
-	p.closing.Go(func() { closeAll(old, statements) }) // it waits for what is under way
+	p.closing.Go(func() { closeAll(old, statements) }) // waits for the statements under way
 	return true
 }
 
@@ -84,7 +85,7 @@ func closeAll(db *sql.DB, statements map[string]*sql.Stmt) error {
 	return db.Close()
 }
 
-// acquire waits for a connection to be free.
+// acquire waits for a free connection.
 func (p *pool) acquire(ctx context.Context) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -103,7 +104,7 @@ func (p *pool) close() error {
 	return closeAll(p.now, p.prepared)
 }
 
-// errTooLarge says that a value is larger than a record may be, and was not sent.
+// errTooLarge says that a value is larger than [sessionstore.MaxValue] and was not read.
 var errTooLarge = errors.New("the value is too large")
 
 // record runs a query for one record. The value is nil if there is none.
@@ -127,7 +128,8 @@ func (p *pool) record(ctx context.Context, text string, key string) (value []byt
 	if value == nil {
 		value = []byte{}
 	}
-	microseconds = min(microseconds, math.MaxInt64/int64(time.Microsecond)) // a column may hold a time that is further away
+	// the column may hold a later time than a time.Duration can express
+	microseconds = min(microseconds, math.MaxInt64/int64(time.Microsecond))
 	return value, time.Duration(microseconds) * time.Microsecond, rows.Close()
 }
 
@@ -139,7 +141,7 @@ func (p *pool) query(ctx context.Context, text string, args ...any) (*sql.Rows, 
 	return statement.QueryContext(ctx, args...)
 }
 
-// exec runs a statement and returns how many rows it has changed.
+// exec runs a statement and returns the number of rows that it changed.
 func (p *pool) exec(ctx context.Context, text string, args ...any) (int64, error) {
 	statement, err := p.statement(ctx, text)
 	if err != nil {
@@ -152,13 +154,13 @@ func (p *pool) exec(ctx context.Context, text string, args ...any) (int64, error
 	return result.RowsAffected()
 }
 
-// statement is one that can be run. Nobody closes it before the pool is closed.
+// statement is a statement to run. It is closed with the pool.
 type statement interface {
 	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
 	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
 }
 
-// unprepared is for drivers that prepare by themselves.
+// unprepared is a statement of a driver that prepares by itself.
 type unprepared struct {
 	db   *sql.DB
 	text string
@@ -172,12 +174,12 @@ func (u unprepared) ExecContext(ctx context.Context, args ...any) (sql.Result, e
 	return u.db.ExecContext(ctx, u.text, args...)
 }
 
-// unsent is an error on the way to the statement, which was not sent.
+// unsent is an error that occurred before the statement was sent.
 type unsent struct{ error }
 
 func (e unsent) Unwrap() error { return e.error }
 
-// statement prepares a statement if it is to be and has not been yet.
+// statement returns a statement, and prepares it if necessary.
 func (p *pool) statement(ctx context.Context, text string) (statement, error) {
 	if !p.prepare {
 		return unprepared{p.db(), text}, nil
@@ -196,7 +198,7 @@ func (p *pool) statement(ctx context.Context, text string) (statement, error) {
 	defer p.mu.Unlock()
 	other := p.prepared[text]
 	switch {
-	case p.now != db: // it is closed by now
+	case p.now != db: // replaced and closed meanwhile
 		defer made.Close()
 		return nil, unsent{driver.ErrBadConn}
 	case other != nil:
@@ -207,13 +209,13 @@ func (p *pool) statement(ctx context.Context, text string) (statement, error) {
 	return made, nil
 }
 
-// connector bounds the time that connecting takes, and tells its errors from others.
+// connector bounds connecting, and marks its errors.
 type connector struct {
 	driver.Connector
 	timeout time.Duration
 }
 
-// connectError says that there is no connection.
+// connectError says that connecting failed.
 type connectError struct{ error }
 
 func (e connectError) Unwrap() error { return e.error }
@@ -224,7 +226,8 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	defer cancel()
 	conn, err := c.Connector.Connect(ctx)
 	if errors.Is(err, driver.ErrBadConn) {
-		err = fmt.Errorf("the server has hung up: %w", ctx.Err()) // or database/sql would try again by itself
+		// database/sql retries driver.ErrBadConn by itself
+		err = fmt.Errorf("the server closed the connection: %w", ctx.Err())
 	}
 	if err != nil {
 		return nil, connectError{err}

@@ -18,15 +18,16 @@ import (
 )
 
 const (
-	// attempts is how often a statement is sent at most, when the database was out of reach.
+	// attempts is the maximum number of attempts when the database is unreachable.
 	attempts = 3
 
-	// passes is the same for deadlocks and their like, which the other side may win many times. The context usually ends before.
-	passes = 100
+	// transientAttempts is the maximum number of attempts after transient errors such as deadlocks.
+	// The context usually ends before.
+	transientAttempts = 100
 )
 
-// run runs a statement on the table, once it has been found good. Lost reports whether an attempt that failed may
-// have been executed.
+// run runs a statement after the table has been checked. It reports as lost whether a failed
+// attempt may have been applied.
 func (s *Store) run(ctx context.Context, p *pool, f func(context.Context) error) (lost bool, err error) {
 	if !s.ready.Load() {
 		if err := s.check(ctx); err != nil {
@@ -36,7 +37,7 @@ func (s *Store) run(ctx context.Context, p *pool, f func(context.Context) error)
 	return s.repeat(ctx, p, f)
 }
 
-// repeat runs f until it succeeds, or there is no hope that it will.
+// repeat runs f until it succeeds or another attempt would be useless.
 func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) error) (lost bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, s.unavailable(err)
@@ -48,7 +49,7 @@ func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) err
 			return lost, nil
 		}
 		if last != nil && errors.Is(err, breaker.ErrOpen) {
-			err = last // it says why
+			err = last // the earlier error says why
 		}
 		last = err
 		lost = lost || fault.Kind == Lost
@@ -59,8 +60,8 @@ func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) err
 			limit = 0
 		case Refused:
 			limit = 0
-		case Passing:
-			limit = passes
+		case Transient:
+			limit = transientAttempts
 		}
 		switch {
 		case ended(ctx) != nil:
@@ -74,7 +75,7 @@ func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) err
 	}
 }
 
-// attempt runs f once. The error may be shown.
+// attempt runs f once. Its error is safe to log.
 func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) error) (Fault, error) {
 	if err := p.acquire(ctx); err != nil {
 		return Fault{Kind: Refused}, err
@@ -95,19 +96,20 @@ func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) er
 		s.guard.Settle(probe, breaker.Answers, nil)
 		return Fault{Kind: Lost}, s.inPlace(p, true)
 	}
-	fault, is := s.judge(own, err, start)
+	fault, is := s.classify(own, err, start)
 	if fault.Kind == ReadOnly && !p.renew(db) {
 		fault.Kind = Refused
 	}
-	err = shown{fault.Text, cause(err, own)}
+	err = redacted{fault.Text, cause(err, own)}
 	s.guard.Settle(probe, is, err)
 	return fault, err
 }
 
-// judge says what an error means for the statement, and for the database.
+// classify says what an error means for the statement and for the breaker.
 //
-// That there was no answer in time says nothing about the database if there was little time, if only because this process is starved.
-func (s *Store) judge(ctx context.Context, err error, start time.Time) (Fault, breaker.Verdict) {
+// A timeout says nothing about the database if there was little time, perhaps only because this
+// process was short of CPU.
+func (s *Store) classify(ctx context.Context, err error, start time.Time) (Fault, breaker.Verdict) {
 	var noConnection connectError
 	var notSent unsent
 	var bad unusable
@@ -123,12 +125,12 @@ func (s *Store) judge(ctx context.Context, err error, start time.Time) (Fault, b
 		if !answered {
 			fault.Text = s.reason(err)
 		}
-		fault = Fault{Passing, "connecting: " + fault.Text}
+		fault = Fault{Transient, "connecting: " + fault.Text}
 		if errors.Is(err, context.Canceled) || timedOut && !waited {
 			return fault, breaker.Nothing
 		}
 		if answered {
-			fault.Kind = Refused // as a wrong password is
+			fault.Kind = Refused // for example a wrong password
 		}
 		return fault, breaker.Unreachable
 	case answered:
@@ -139,13 +141,14 @@ func (s *Store) judge(ctx context.Context, err error, start time.Time) (Fault, b
 		}
 		return Fault{Lost, plain(err)}, breaker.Nothing
 	case errors.As(err, &notSent) || errors.Is(err, driver.ErrBadConn):
-		return Fault{Passing, plain(err)}, breaker.Nothing
+		return Fault{Transient, plain(err)}, breaker.Nothing
 	default:
 		return Fault{Lost, plain(err)}, breaker.Nothing
 	}
 }
 
-// reason says why there is no connection: what went wrong below what the driver says about it, which may quote the dsn.
+// reason says why connecting failed. It uses the innermost error, since the driver's own message
+// may quote the DSN.
 func (s *Store) reason(err error) string {
 	text := plain(err)
 	if inner := innermost(err).Error(); text == unknown(err) && (s.secret == "" || !strings.Contains(inner, s.secret)) {
@@ -154,7 +157,7 @@ func (s *Store) reason(err error) string {
 	return text
 }
 
-// plain says what an error is that is no answer of the database's.
+// plain describes an error that is not a reply.
 func plain(err error) string {
 	var number syscall.Errno
 	var timeout net.Error
@@ -163,19 +166,19 @@ func plain(err error) string {
 	case errors.Is(err, context.Canceled):
 		return context.Canceled.Error()
 	case errors.As(err, &dns):
-		return "the server's name is not found"
+		return "server name not found"
 	case errors.As(err, &number):
 		return number.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
+		return "no reply in time"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, net.ErrClosed):
-		return "the connection has broken"
+		return "connection lost"
 	default:
 		return unknown(err)
 	}
 }
 
-func unknown(err error) string { return fmt.Sprintf("no connection that works (%T)", innermost(err)) }
+func unknown(err error) string { return fmt.Sprintf("connection failed (%T)", innermost(err)) }
 
 func innermost(err error) error {
 	for {
@@ -187,17 +190,17 @@ func innermost(err error) error {
 	}
 }
 
-// shown is an error with a text of our own.
-type shown struct {
+// redacted is an error with a text of our own.
+type redacted struct {
 	text  string
 	cause error
 }
 
-func (e shown) Error() string { return e.text }
+func (e redacted) Error() string { return e.text }
 
-func (e shown) Unwrap() error { return e.cause }
+func (e redacted) Unwrap() error { return e.cause }
 
-// cause is the error of the context, if that is why.
+// cause returns the context error behind err, if there is one.
 func cause(err error, ctx context.Context) error {
 	switch {
 	case errors.Is(err, context.Canceled):
@@ -209,8 +212,8 @@ func cause(err error, ctx context.Context) error {
 	}
 }
 
-// ended returns the error of a context that has ended. On a busy machine its own timer may be late, when connections have
-// already gone by its deadline.
+// ended returns the error of a context that has ended. It compares the deadline itself because on a
+// busy machine the context's timer may fire late, after the connection has timed out.
 func ended(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -221,7 +224,8 @@ func ended(ctx context.Context) error {
 	return nil
 }
 
-// pause waits before the next attempt, if it is not the first: a connection that had been broken for long is no reason to wait.
+// pause waits before the next attempt. There is no wait before the second: the connection may have
+// been broken while it was idle.
 func pause(ctx context.Context, attempt int) error {
 	if attempt == 1 {
 		return nil
@@ -236,7 +240,7 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// unavailable makes the error of a [sessionstore.Store].
+// unavailable wraps an error for [sessionstore.Store].
 func (s *Store) unavailable(err error) error {
 	return fmt.Errorf("%w: %s: %w", sessionstore.ErrUnavailable, s.driver.Name, err)
 }

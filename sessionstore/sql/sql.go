@@ -1,8 +1,8 @@
-// Package sql keeps sessions in a table of an SQL database. The databases are packages of their own below this one, each with
-// its driver: postgres, mysql (and MariaDB) and sqlite.
+// Package sql stores sessions in a table of an SQL database. The packages below it are the drivers:
+// postgres, mysql (also for MariaDB) and sqlite.
 //
-// Every operation is one statement that is atomic by itself, and so one round trip; only a conflict needs another,
-// to see what is there instead. Times are those of the database's clock, to the millisecond or better.
+// Every operation is one atomic statement, so one round trip. A conflict needs a second one to read
+// the current record. Times come from the database's clock, in milliseconds or finer.
 package sql
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Store is a [sessionstore.Store] in an SQL database. It is as durable as the database is.
+// Store is a [sessionstore.Store] in an SQL database. It is as durable as the database.
 type Store struct {
 	driver *Driver
 	dsn    string
@@ -26,12 +26,12 @@ type Store struct {
 	texts  texts
 	guard  *guard
 	secret string
-	place  *folder.Place // nil: the database is no file
+	place  *folder.Place // nil if the database is not a file
 
-	// readers and writers are the same but where there is one writer at a time.
+	// readers and writers are the same pool unless the database allows one writer at a time.
 	readers, writers *pool
 
-	// ready says that the table has been found good. Whoever looks holds checking.
+	// ready says that the table has been checked. checking is held by the goroutine that checks.
 	ready    atomic.Bool
 	checking chan struct{}
 
@@ -41,8 +41,9 @@ type Store struct {
 	close      context.CancelFunc
 }
 
-// Open makes the store in the database that dsn names in the driver's own way. It does no I/O but for files that the
-// dsn names: a database that is out of reach is an error of each operation, for as long as it is. No error holds the dsn.
+// Open returns a store in the database that dsn names in the driver's format. It does no I/O except
+// for files that the DSN names: while the database is unreachable, each operation returns an error.
+// Errors do not contain the DSN.
 func Open(d *Driver, dsn string, opts Options) (*Store, error) {
 	if err := opts.complete(d); err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 		value, left, err := s.readers.record(ctx, s.texts.get, s.opts.KeyPrefix+key)
 		e = sessionstore.Entry{}
 		if tooLarge = errors.Is(err, errTooLarge); tooLarge {
-			return nil // the database has done all that was asked
+			return nil // the statement itself succeeded
 		}
 		if err == nil && value != nil {
 			e = sessionstore.Entry{Value: value, TTL: max(left, time.Microsecond)}
@@ -80,7 +81,7 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 		return err
 	})
 	if err == nil && tooLarge {
-		err = fmt.Errorf("%w: %s: it is larger than %d bytes", sessionstore.ErrRecord, s.driver.Name, sessionstore.MaxValue)
+		err = fmt.Errorf("%w: %s: the record is larger than %d bytes", sessionstore.ErrRecord, s.driver.Name, sessionstore.MaxValue)
 	}
 	return e, err
 }
@@ -122,19 +123,22 @@ func (s *Store) Close() error {
 	return err
 }
 
-// rounds is how often a write begins anew that has changed nothing although what it expects is there.
+// rounds is the maximum number of times a write starts again after it changed nothing although the
+// expected record was there.
 const rounds = 10
 
 var (
-	errLost  = errors.New("an answer was lost, and the record has been changed since by another or by this very write")
-	errChurn = errors.New("the record does not stay as it is for long enough")
+	errLost  = errors.New("a reply was lost and the record has changed since: it is unknown whether the write was applied")
+	errChurn = errors.New("the record keeps changing")
 )
 
-// write runs a statement that changes one row if old is in it, or, where old is nil, if there is none. If it has changed
-// nothing, what is there says why: value is there, so that it has succeeded already; or else another.
+// write runs a statement that changes one row if it holds old, or, if old is nil, if there is none.
+// If the statement changes no row, write reads the record to find out why: either value is already
+// there, which is success, or another record.
 //
-// An attempt whose answer was lost may have been executed, and what it wrote may have been written over meanwhile. Nobody
-// can know any more: this is then an error and no conflict, or the same change would be made again.
+// An attempt whose reply was lost may have been applied, and then overwritten. The outcome is
+// unknown in that case. That is an error and not a conflict: after a conflict the caller would
+// apply the same change again.
 func (s *Store) write(ctx context.Context, key string, old, value []byte, text string, args ...any) (sessionstore.Entry, error) {
 	uncertain := false
 	for range rounds {
@@ -154,7 +158,7 @@ func (s *Store) write(ctx context.Context, key string, old, value []byte, text s
 		case same(e.Value, value):
 			return sessionstore.Entry{}, nil
 		case same(e.Value, old):
-			continue // it has come back meanwhile, or, to be created, has expired
+			continue // the expected record is there again, or the one in the way has expired
 		case uncertain:
 			return sessionstore.Entry{}, s.unavailable(errLost)
 		default:
@@ -164,7 +168,7 @@ func (s *Store) write(ctx context.Context, key string, old, value []byte, text s
 	return sessionstore.Entry{}, s.unavailable(errChurn)
 }
 
-// same reports whether two records are the same; nil stands for none.
+// same reports whether two records are equal. Nil means no record.
 func same(a, b []byte) bool {
 	if a == nil || b == nil {
 		return a == nil && b == nil
@@ -179,7 +183,7 @@ func isNative(value []byte) bool {
 	return len(value) > sessionstore.VersionLen && value[0] == sessionstore.FormatNative
 }
 
-// milliseconds rounds up: a record lives at least for as long as was asked.
+// milliseconds rounds up: a record must live for at least the given time.
 func milliseconds(d time.Duration) int64 {
 	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }

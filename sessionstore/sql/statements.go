@@ -8,7 +8,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-// own is a table of ours.
+// own is the layout of our own tables.
 var own = layout.SQL{Key: "key", Value: "value", Expires: "expires"}
 
 // texts are the statements of a store.
@@ -17,10 +17,10 @@ type texts struct {
 	columns, unique    string
 	table              []string
 
-	// keyTypes and expiresTypes are those that the columns may have.
+	// keyTypes and expiresTypes are the types that these columns may have.
 	keyTypes, expiresTypes []string
 
-	// A record is compared by its first bytes, the version that is in each native one, or as a whole.
+	// A record is compared by its version, the first bytes of every native record, or as a whole.
 	version, whole matching
 }
 
@@ -38,7 +38,7 @@ func newTexts(d *Driver, o *Options) texts {
 	if schema != "" {
 		full = quote(schema) + "." + full
 	}
-	times, keyTypes, making := d.Moments, d.Key, d.Table
+	times, keyTypes, making := d.Times, d.Key, d.Table
 	if o.Layout != nil {
 		table, keyTypes, making = o.Layout, d.Text, o.Layout.Create[d.Name]
 	}
@@ -83,7 +83,7 @@ func newTexts(d *Driver, o *Options) texts {
 	return t
 }
 
-// number gives parameters their numbers, where the database wants them.
+// number numbers the parameters if the database requires that.
 func (d *Driver) number(text string) string {
 	if !d.Numbered {
 		return text
@@ -100,7 +100,7 @@ func (d *Driver) number(text string) string {
 	return b.String()
 }
 
-// match returns the statements that recognize a record, and by what.
+// match returns the statements that compare a record, and the bytes to compare.
 func (t *texts) match(record []byte) (how *matching, what []byte) {
 	if isNative(record) {
 		return &t.version, record[:sessionstore.VersionLen]

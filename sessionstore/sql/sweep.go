@@ -7,18 +7,20 @@ import (
 )
 
 const (
-	// sweepBatch is how many expired records are deleted at once, so that no lock is held for long.
+	// sweepBatch is the maximum number of records that one statement deletes, so that it holds
+	// locks only briefly.
 	sweepBatch = 200
 
-	// sweepPause is between two batches.
+	// sweepPause is the wait between two batches.
 	sweepPause = 20 * time.Millisecond
 
 	// sweepTimeout bounds a batch.
 	sweepTimeout = 10 * time.Second
 )
 
-// sweepOften deletes expired records until the store is closed. All processes do, at times that differ.
-func (s *Store) sweepOften() {
+// sweepLoop deletes expired records until the store is closed. Every process does so; a random
+// interval spreads the load.
+func (s *Store) sweepLoop() {
 	for {
 		interval := s.opts.SweepInterval
 		if !s.sleep(interval/2 + time.Duration(rand.Int64N(int64(interval)))) {
@@ -39,7 +41,7 @@ func (s *Store) sleep(d time.Duration) bool {
 	}
 }
 
-// sweep deletes what has expired, in batches.
+// sweep deletes expired records in batches.
 func (s *Store) sweep() error {
 	for !s.guard.Open() {
 		n, err := s.sweepSome()
@@ -62,9 +64,9 @@ func (s *Store) sweepSome() (int64, error) {
 	if err == nil {
 		return n, nil
 	}
-	fault, _ := s.judge(ctx, err, time.Now())
-	if fault.Kind == Passing || fault.Kind == ReadOnly && s.writers.renew(db) {
-		return 0, nil // the others are more important
+	fault, _ := s.classify(ctx, err, time.Now())
+	if fault.Kind == Transient || fault.Kind == ReadOnly && s.writers.renew(db) {
+		return 0, nil // sessions have priority
 	}
-	return 0, shown{fault.Text, cause(err, ctx)}
+	return 0, redacted{fault.Text, cause(err, ctx)}
 }

@@ -16,7 +16,7 @@ type unusable struct {
 
 func (e unusable) Error() string { return e.text }
 
-// check sees to it that there is a table that can be used. One at a time does.
+// check makes sure that the table exists and can be used. One goroutine at a time checks.
 func (s *Store) check(ctx context.Context) error {
 	select {
 	case s.checking <- struct{}{}:
@@ -27,24 +27,24 @@ func (s *Store) check(ctx context.Context) error {
 	if s.ready.Load() {
 		return nil
 	}
-	if _, err := s.repeat(ctx, s.writers, s.find); err != nil {
+	if _, err := s.repeat(ctx, s.writers, s.findOrCreate); err != nil {
 		return err
 	}
 	if s.place != nil {
-		if err := s.place.Check(); err != nil { // from here on, it is this file and no other
+		if err := s.place.Check(); err != nil { // from now on this file must stay in place
 			return s.unavailable(err)
 		}
 	}
 	s.ready.Store(true)
 	if s.opts.Layout == nil {
-		s.sweeping.Do(func() { s.background.Go(s.sweepOften) })
+		s.sweeping.Do(func() { s.background.Go(s.sweepLoop) })
 	}
 	return nil
 }
 
-// find looks at the table, and makes it if it is not there and may be made. It looks first: who has made the table need
-// not have the right to make another.
-func (s *Store) find(ctx context.Context) error {
+// findOrCreate inspects the table, and creates it if it does not exist and CreateTable is set. It
+// inspects first, since the user may lack the right to create tables.
+func (s *Store) findOrCreate(ctx context.Context) error {
 	err := s.inspect(ctx)
 	fault, answered := s.driver.Fault(err)
 	var noConnection connectError
@@ -57,11 +57,11 @@ func (s *Store) find(ctx context.Context) error {
 		return err
 	}
 	if !s.opts.CreateTable {
-		return unusable{Refused, fmt.Sprintf(`there is no table %s: make it, or have it made with "create_table on"`, s.opts.Table)}
+		return unusable{Refused, fmt.Sprintf(`there is no table %s: create it, or set "create_table on"`, s.opts.Table)}
 	}
 	for _, statement := range s.texts.table {
 		if _, err := s.writers.db().ExecContext(ctx, statement); err != nil {
-			if s.inspect(ctx) != nil { // another may have made it at the same time
+			if s.inspect(ctx) != nil { // another process may have created it
 				return err
 			}
 		}
@@ -69,7 +69,7 @@ func (s *Store) find(ctx context.Context) error {
 	return s.inspect(ctx)
 }
 
-// inspect looks at the columns of the table.
+// inspect checks the columns of the table.
 func (s *Store) inspect(ctx context.Context) error {
 	rows, err := s.writers.db().QueryContext(ctx, s.texts.columns)
 	if err != nil {
@@ -93,7 +93,7 @@ func (s *Store) inspect(ctx context.Context) error {
 	return s.inspectKey(ctx)
 }
 
-// inspectKey looks whether two records could have the same key.
+// inspectKey checks that the key is unique.
 func (s *Store) inspectKey(ctx context.Context) error {
 	rows, err := s.writers.db().QueryContext(ctx, s.texts.unique)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// keys uses every length and every character, with keys that begin like others,
-// differ in case only, or mean something to SQL, globs and key-value servers.
+// keys uses every length and every character, and keys with common prefixes, with other case, or
+// with a special meaning in SQL, globs and key-value servers.
 func keys(c *checker) {
 	var all strings.Builder
 	var list []string
@@ -34,8 +34,8 @@ func keys(c *checker) {
 	c.manyKeys(different)
 }
 
-// thousandsOfKeys also frees and fills again, which moves records about in some
-// stores.
+// thousandsOfKeys also deletes records and creates them again, which makes some stores move
+// records.
 func thousandsOfKeys(c *checker) {
 	list := make([]string, c.Keys)
 	for i := range list {
@@ -45,7 +45,7 @@ func thousandsOfKeys(c *checker) {
 	c.manyKeys(list[:len(list)/4])
 }
 
-// manyKeys creates, reads and deletes a record under each of the keys.
+// manyKeys creates, reads and deletes a record under each key.
 func (c *checker) manyKeys(list []string) {
 	const workers = 50
 	value := func(i int) []byte { return fmt.Appendf(nil, "value %d of %s", i, list[i]) }
@@ -60,7 +60,7 @@ func (c *checker) manyKeys(list []string) {
 	each(func(i int) { c.want(list[i], value(i)) })
 	each(func(i int) {
 		if i%2 == 0 {
-			c.remove(list[i], value(i))
+			c.delete(list[i], value(i))
 		}
 	})
 	each(func(i int) {
@@ -68,12 +68,12 @@ func (c *checker) manyKeys(list []string) {
 			c.want(list[i], nil)
 		} else {
 			c.want(list[i], value(i))
-			c.remove(list[i], value(i))
+			c.delete(list[i], value(i))
 		}
 	})
 }
 
-// values uses every byte, and sizes around those at which stores change their ways.
+// values uses every byte, and sizes around the limits at which stores change their encoding.
 func values(c *checker) {
 	var every []byte
 	for b := range 256 {
@@ -93,7 +93,7 @@ func values(c *checker) {
 		c.want("key", value)
 		old = value
 	}
-	c.remove("key", old)
+	c.delete("key", old)
 	c.want("key", nil)
 }
 
@@ -104,12 +104,12 @@ func emptyValue(c *checker) {
 	c.save("key", []byte{}, []byte("one"), long)
 	c.refuse("key", []byte{}, []byte("two"), []byte("one"))
 	c.save("key", []byte("one"), []byte{}, long)
-	c.remove("key", []byte{})
+	c.delete("key", []byte{})
 	c.want("key", nil)
 	c.refuse("key", []byte{}, []byte("one"), nil)
 }
 
-// comparesAllBytes compares values that are no native records.
+// comparesAllBytes compares values that are not native records.
 func comparesAllBytes(c *checker) {
 	is := []byte(`{"a value":"that is longer than a version"}`)
 	c.save("key", nil, is, long)
@@ -142,7 +142,7 @@ func returnedValuesStay(c *checker) {
 
 	second := bytes.Repeat([]byte("SECOND"), 200)
 	c.save("key", first, second, long)
-	c.remove("key", second)
+	c.delete("key", second)
 	parallel(10, func(i int) {
 		for n := range 30 {
 			c.save(fmt.Sprintf("key%d-%d", i, n), nil, second, long)

@@ -13,7 +13,7 @@ import (
 // long is a time to live that does not run out during a test.
 const long = time.Hour
 
-// checker is what a test of the suite works with.
+// checker is the context of a test in the suite.
 type checker struct {
 	*testing.T
 	Harness
@@ -26,13 +26,12 @@ func (c *checker) close(s sessionstore.Store) {
 	}
 }
 
-// with is c on another store.
+// with returns c for another store.
 func (c *checker) with(s sessionstore.Store) *checker {
 	return &checker{T: c.T, Harness: c.Harness, store: s}
 }
 
-// cas saves a value and returns whether there was a conflict; any other error
-// fails the test.
+// cas saves a value and reports a conflict. Any other error fails the test.
 func (c *checker) cas(key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, bool) {
 	c.Helper()
 	e, err := c.store.CompareAndSet(c.Context(), key, old, value, ttl)
@@ -50,7 +49,7 @@ func (c *checker) save(key string, old, value []byte, ttl time.Duration) {
 	}
 }
 
-// refuse is cas that must find found in its way.
+// refuse is cas that must report found as the conflict.
 func (c *checker) refuse(key string, old, value, found []byte) {
 	c.Helper()
 	e, conflict := c.cas(key, old, value, long)
@@ -60,7 +59,7 @@ func (c *checker) refuse(key string, old, value, found []byte) {
 	c.entry(e, found)
 }
 
-// cad is cas for a deletion.
+// cad deletes a record and reports a conflict. Any other error fails the test.
 func (c *checker) cad(key string, old []byte) (sessionstore.Entry, bool) {
 	c.Helper()
 	e, err := c.store.CompareAndDelete(c.Context(), key, old)
@@ -70,8 +69,8 @@ func (c *checker) cad(key string, old []byte) (sessionstore.Entry, bool) {
 	return e, err != nil
 }
 
-// remove is cad that must succeed.
-func (c *checker) remove(key string, old []byte) {
+// delete is cad that must succeed.
+func (c *checker) delete(key string, old []byte) {
 	c.Helper()
 	if e, conflict := c.cad(key, old); conflict {
 		c.Errorf("deleting: a conflict with %.40q", e.Value)
@@ -94,13 +93,13 @@ func (c *checker) get(key string) sessionstore.Entry {
 	return e
 }
 
-// want checks what is there; a nil value stands for nothing.
+// want checks the record under key. Nil means none.
 func (c *checker) want(key string, value []byte) {
 	c.Helper()
 	c.entry(c.get(key), value)
 }
 
-// entry checks an entry of a value that was saved for no longer than [long].
+// entry checks an entry whose value was saved for at most [long].
 func (c *checker) entry(e sessionstore.Entry, value []byte) {
 	c.Helper()
 	switch {
@@ -117,8 +116,7 @@ func (c *checker) entry(e sessionstore.Entry, value []byte) {
 	}
 }
 
-// ttl checks that an entry lives for no longer than asked. One tick is for stores
-// that round up.
+// ttl checks that a time to live is no longer than asked, plus one tick for stores that round up.
 func (c *checker) ttl(e sessionstore.Entry, asked time.Duration) {
 	c.Helper()
 	if e.TTL <= 0 || e.TTL > asked+c.Tick {
@@ -129,7 +127,7 @@ func (c *checker) ttl(e sessionstore.Entry, asked time.Duration) {
 // ticks lets n ticks pass.
 func (c *checker) ticks(n int) { c.Advance(time.Duration(n) * c.Tick) }
 
-// eventually waits for what a store may do a little later than it says.
+// eventually waits for an effect that may come after the method has returned.
 func (c *checker) eventually(what string, ok func() bool) {
 	c.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
@@ -139,8 +137,7 @@ func (c *checker) eventually(what string, ok func() bool) {
 	}
 }
 
-// touched waits until a touch that was asked for has come about: that the record
-// lives for at most ttl, and longer than after.
+// touched waits for the effect of a touch: a time to live of at most ttl and more than after.
 func (c *checker) touched(key string, after, ttl time.Duration) {
 	c.Helper()
 	c.eventually("the touch is seen", func() bool {
@@ -149,7 +146,7 @@ func (c *checker) touched(key string, after, ttl time.Duration) {
 	})
 }
 
-// settle waits until all touches asked for so far have come about.
+// settle waits until all earlier touches have taken effect.
 func (c *checker) settle() {
 	c.Helper()
 	const key = "settle"
@@ -159,10 +156,10 @@ func (c *checker) settle() {
 	}
 	c.touch(key, value, 2*long)
 	c.touched(key, long, 2*long)
-	c.remove(key, value)
+	c.delete(key, value)
 }
 
-// parallel runs f for 0 to n-1 at once and waits for all.
+// parallel runs f(0) to f(n-1) concurrently and waits for all.
 func parallel(n int, f func(i int)) {
 	var all sync.WaitGroup
 	for i := range n {

@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// soon is how long after the end of its context a method may still take. It is
-// generous: what it is to find are methods that wait for something else.
+// soon is how long a method may take after its context has ended. It is long, because it must only
+// catch methods that wait for something else.
 const soon = 5 * time.Second
 
 func endedContext(c *checker) {
@@ -44,8 +44,8 @@ func endedContext(c *checker) {
 	}
 }
 
-// endingContexts cancels writes at any moment. Each has happened as a whole or
-// not at all.
+// endingContexts ends contexts at random moments of a write. Each write happens as a whole or not
+// at all.
 func endingContexts(c *checker) {
 	parallel(8, func(worker int) {
 		key := fmt.Sprint("key", worker)
@@ -70,8 +70,8 @@ func endingContexts(c *checker) {
 					c.Errorf("there is %.40q of %d bytes", e.Value, len(e.Value))
 				}
 			}
-			// The write may still come about, so go on from what there is once
-			// another is through.
+			// The write may still be applied later, so continue from what is there after another
+			// write.
 			if e, conflict := c.cas(key, now, value, long); conflict {
 				c.Errorf("a conflict with %.40q of %d bytes", e.Value, len(e.Value))
 			}

@@ -2,7 +2,7 @@ package storetest
 
 import "time"
 
-// timesToLive are what was asked for, less what has passed.
+// timesToLive checks that the remaining time is the requested one less the time that has passed.
 func timesToLive(c *checker) {
 	ttls := map[string]time.Duration{"short": 30 * c.Tick, "hour": time.Hour, "month": 31 * 24 * time.Hour, "year": 400 * 24 * time.Hour}
 	for key, ttl := range ttls {
@@ -20,11 +20,11 @@ func timesToLive(c *checker) {
 		c.ttl(e, ttl-2*c.Tick)
 		e, _ = c.cad(key, []byte("other"))
 		c.ttl(e, ttl-2*c.Tick)
-		c.remove(key, []byte("one"))
+		c.delete(key, []byte("one"))
 	}
 }
 
-// expire saves one under key and lets its time run out.
+// expire saves a record under key and lets it expire.
 func (c *checker) expire(key string) {
 	c.Helper()
 	c.save(key, nil, []byte("one"), 4*c.Tick)
@@ -51,14 +51,14 @@ func expiredCreate(c *checker) {
 func expiredReplace(c *checker) {
 	c.expire("key")
 	c.refuse("key", []byte("one"), []byte("two"), nil)
-	c.refuse("key", []byte("two"), []byte("one"), nil) // not a repetition either
+	c.refuse("key", []byte("two"), []byte("one"), nil) // a repeated save does not succeed either
 	c.want("key", nil)
 }
 
 func expiredDelete(c *checker) {
 	c.expire("key")
-	c.remove("key", []byte("one"))
-	c.remove("key", []byte("other")) // there is nothing to conflict with
+	c.delete("key", []byte("one"))
+	c.delete("key", []byte("other")) // an expired record is no conflict
 	c.want("key", nil)
 }
 

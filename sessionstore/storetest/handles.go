@@ -14,7 +14,7 @@ func twoHandles(c *checker) {
 	c.refuse("key", []byte("one"), []byte("three"), []byte("two"))
 	other.touch("key", []byte("two"), 2*long)
 	c.touched("key", long, 2*long)
-	c.remove("key", []byte("two"))
+	c.delete("key", []byte("two"))
 	other.want("key", nil)
 	other.refuse("key", []byte("two"), []byte("three"), nil)
 }
@@ -46,7 +46,7 @@ func survivesClosing(c *checker) {
 		c.save(key(i), nil, value(i), long)
 		switch i % 4 {
 		case 1:
-			c.remove(key(i), value(i))
+			c.delete(key(i), value(i))
 		case 2:
 			c.save(key(i), value(i), append(value(i), '+'), long)
 		case 3:

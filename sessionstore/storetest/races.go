@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// versionLen is how much random data begins a counter, so that no two savers ever
-// write the same and take the other's save for their own.
+// versionLen is the length of the random data at the start of a counter. It prevents that two
+// savers write the same value and take each other's save for their own.
 const versionLen = 16
 
 func newCounter(n int) []byte {
@@ -30,8 +30,8 @@ func (c *checker) counter(e sessionstore.Entry) int {
 	return n
 }
 
-// add adds one to the counter under key, with no more reads than the conflicts
-// give.
+// add increments the counter under key. After the first read it uses the values that conflicts
+// return.
 func (c *checker) add(key string) {
 	e := c.get(key)
 	for !c.Failed() {
@@ -73,7 +73,7 @@ func oneCreates(c *checker) {
 	}
 }
 
-// deleteOrReplace has a logout meet a save: one of them wins, and the other knows.
+// deleteOrReplace races a logout with a save. One of them wins, and the other gets a conflict.
 func deleteOrReplace(c *checker) {
 	for round := range 40 {
 		key := fmt.Sprint("key", round)

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func getOfNothing(c *checker) {
+func getNothing(c *checker) {
 	c.want("key", nil)
 	c.want(strings.Repeat("k", 200), nil)
 }
@@ -51,7 +51,7 @@ func repeatSave(c *checker) {
 	c.save("key", []byte("one"), []byte("two"), long)
 	c.save("key", []byte("one"), []byte("two"), long)
 	c.want("key", []byte("two"))
-	// Somebody else was here in between.
+	// Another writer came in between.
 	c.save("key", []byte("two"), []byte("three"), long)
 	c.refuse("key", []byte("one"), []byte("two"), []byte("three"))
 }
@@ -59,7 +59,7 @@ func repeatSave(c *checker) {
 func deleteRecord(c *checker) {
 	c.save("key", nil, []byte("one"), long)
 	c.save("other", nil, []byte("one"), long)
-	c.remove("key", []byte("one"))
+	c.delete("key", []byte("one"))
 	c.want("key", nil)
 	c.want("other", []byte("one"))
 	c.save("key", nil, []byte("two"), long)
@@ -77,24 +77,24 @@ func deleteWhatHasChanged(c *checker) {
 }
 
 func deleteNothing(c *checker) {
-	c.remove("key", []byte("one"))
+	c.delete("key", []byte("one"))
 	c.save("key", nil, []byte("one"), long)
-	c.remove("key", []byte("one"))
-	c.remove("key", []byte("one"))
+	c.delete("key", []byte("one"))
+	c.delete("key", []byte("one"))
 }
 
 func noReturn(c *checker) {
 	c.save("key", nil, []byte("one"), long)
 	c.save("key", []byte("one"), []byte("two"), long)
-	c.remove("key", []byte("two"))
+	c.delete("key", []byte("two"))
 	c.refuse("key", []byte("two"), []byte("three"), nil)
-	c.refuse("key", []byte("one"), []byte("two"), nil) // the same save as before, late
+	c.refuse("key", []byte("one"), []byte("two"), nil) // the earlier save again, late
 	c.touch("key", []byte("two"), long)
 	c.settle()
 	c.want("key", nil)
 }
 
-func discreetErrors(c *checker) {
+func secretFreeErrors(c *checker) {
 	const key, value, other = "a-key-to-find", "a-value-to-find", "another-value-to-find"
 	c.save(key, nil, []byte(value), long)
 	ended, cancel := context.WithCancel(c.Context())
@@ -109,7 +109,7 @@ func discreetErrors(c *checker) {
 	}
 	for _, err := range errs {
 		if err != nil && strings.Contains(err.Error(), "to-find") {
-			c.Errorf("tells too much: %v", err)
+			c.Errorf("contains a key or a value: %v", err)
 		}
 	}
 }

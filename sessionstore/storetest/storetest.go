@@ -1,5 +1,5 @@
-// Package storetest is the one suite that every [sessionstore.Store] passes. It
-// tests the contract that is written there, and nothing that a store may choose.
+// Package storetest is the test suite for all implementations of [sessionstore.Store]. It tests the
+// contract of that interface and nothing else.
 package storetest
 
 import (
@@ -10,32 +10,31 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Harness tells the suite how to get at the store under test.
+// Harness gives the suite access to the store under test.
 type Harness struct {
-	// New returns an empty store. The suite closes it. Without Advance it is
-	// called by several tests at once.
+	// New returns an empty store. The suite closes it. Without Advance, several tests call New
+	// concurrently.
 	New func(t *testing.T) sessionstore.Store
 
-	// Second returns another handle on the data of s, which stays open; the suite
-	// closes it. Nil: the tests with two handles are skipped.
+	// Second returns another handle on the data of s, which stays open. The suite closes it. Nil
+	// skips the tests with two handles.
 	Second func(t *testing.T, s sessionstore.Store) sessionstore.Store
 
-	// Reopen is called after s has been closed and returns a store with the same
-	// data; the suite closes it. Nil: the store promises no durability.
+	// Reopen returns a store with the data of s, which has been closed. The suite closes it. Nil
+	// means that the store is not durable.
 	Reopen func(t *testing.T, s sessionstore.Store) sessionstore.Store
 
-	// Advance moves the clock of all stores forward. Nil: the suite sleeps, and
-	// its tests run in parallel; those that wait for time to pass come first, all
-	// at once.
+	// Advance moves the clock of all stores forward. If it is nil, the suite sleeps and runs its
+	// tests in parallel, those that wait for time to pass first.
 	Advance func(d time.Duration)
 
-	// Tick is the unit of all times in the suite that pass: no deadline is looked
-	// at from nearer than one tick. A store that keeps whole seconds needs a
-	// second. Default: 1ms with Advance, 100ms without.
+	// Tick is the unit of time in the suite. Every check keeps a distance of at least one tick from
+	// a deadline. A store with a resolution of seconds needs one second. Default: 1 ms with
+	// Advance, 100 ms without.
 	Tick time.Duration
 
-	// Keys is how many records there are at once where there are to be many. Default: 3000, and 1000
-	// with -short.
+	// Keys is the number of records in the tests with many records. Default: 3000, or 1000 with
+	// -short.
 	Keys int
 }
 
@@ -97,58 +96,58 @@ const (
 
 type test struct {
 	name  string
-	needs string // second, reopen or nothing
-	waits bool   // for times to live to pass, which takes long where Tick is
+	needs string // second, reopen or empty
+	waits bool   // the test waits for time to pass, which is slow with a long Tick
 	run   func(c *checker)
 }
 
-// tests are run in this order: what the later ones rely on comes first.
+// tests run in this order: a test may rely on what an earlier one checks.
 var tests = []test{
-	{"get of nothing", "", false, getOfNothing},
+	{"get without a record", "", false, getNothing},
 	{"create", "", false, create},
-	{"create what exists", "", false, createWhatExists},
+	{"create over a record", "", false, createWhatExists},
 	{"replace", "", false, replace},
-	{"replace what has changed", "", false, replaceWhatHasChanged},
-	{"replace nothing", "", false, replaceNothing},
-	{"repeat a save whose answer was lost", "", false, repeatSave},
+	{"replace after a change", "", false, replaceWhatHasChanged},
+	{"replace without a record", "", false, replaceNothing},
+	{"repeat a save whose reply was lost", "", false, repeatSave},
 	{"delete", "", false, deleteRecord},
-	{"delete what has changed", "", false, deleteWhatHasChanged},
-	{"delete nothing", "", false, deleteNothing},
-	{"no return from the dead", "", false, noReturn},
-	{"errors name neither keys nor values", "", false, discreetErrors},
+	{"delete after a change", "", false, deleteWhatHasChanged},
+	{"delete without a record", "", false, deleteNothing},
+	{"a deleted record does not come back", "", false, noReturn},
+	{"errors contain neither keys nor values", "", false, secretFreeErrors},
 
 	{"keys", "", false, keys},
 	{"values", "", false, values},
-	{"an empty value is not none", "", false, emptyValue},
+	{"an empty value is a record", "", false, emptyValue},
 	{"values are compared byte by byte", "", false, comparesAllBytes},
-	{"what was returned stays as it is", "", false, returnedValuesStay},
+	{"returned values never change", "", false, returnedValuesStay},
 	{"thousands of keys", "", false, thousandsOfKeys},
 
 	{"times to live", "", true, timesToLive},
 	{"expiry", "", true, expiry},
-	{"an expired record is created anew", "", true, expiredCreate},
+	{"create over an expired record", "", true, expiredCreate},
 	{"an expired record is not replaced", "", true, expiredReplace},
-	{"an expired record is not deleted but gone", "", true, expiredDelete},
+	{"deleting an expired record succeeds", "", true, expiredDelete},
 	{"an expired record is not touched", "", true, expiredTouch},
 	{"a save sets the time to live", "", true, saveSetsTTL},
 
 	{"touch extends", "", true, touchExtends},
 	{"touch shortens", "", true, touchShortens},
-	{"touch of what has changed", "", true, touchWhatHasChanged},
-	{"touch of nothing", "", false, touchNothing},
+	{"touch after a change", "", true, touchWhatHasChanged},
+	{"touch without a record", "", false, touchNothing},
 	{"touch changes no data", "", false, touchKeepsData},
 
 	{"no lost updates", "", false, noLostUpdates},
-	{"one creates", "", false, oneCreates},
+	{"one of several creates wins", "", false, oneCreates},
 	{"delete or replace", "", false, deleteOrReplace},
 	{"regenerate or destroy", "", false, regenerateOrDestroy},
 	{"two regenerates", "", false, twoRegenerates},
 	{"regenerate and changes", "", false, regenerateAndChanges},
 
-	{"an ended context", "", false, endedContext},
-	{"contexts that end under way", "", false, endingContexts},
+	{"a context that has ended", "", false, endedContext},
+	{"contexts that end during an operation", "", false, endingContexts},
 
 	{"two handles see the same", second, true, twoHandles},
 	{"two handles lose no updates", second, false, twoHandlesNoLostUpdates},
-	{"what was answered is there after closing", reopen, false, survivesClosing},
+	{"confirmed writes survive closing", reopen, false, survivesClosing},
 }

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// raceRounds is how often each race is run, unless that takes longer than raceTime: some stores
-	// sync a disk.
+	// raceRounds is the number of rounds of each race. raceTime bounds their total time, since some
+	// stores sync a disk.
 	raceRounds = 1000
 	raceTime   = 5 * time.Second
 )
 
-// racers are two managers of the sessions in one store, as two proxies have them.
+// racers are two managers of one store, like two proxies.
 type racers struct {
 	*checker
 	managers [2]*sessionstore.Manager
@@ -39,7 +39,7 @@ func (c *checker) race(round func(r *racers)) {
 	}
 }
 
-// begin makes a session, and loads it n times, by one manager after the other.
+// begin creates a session and loads it n times, alternating between the managers.
 func (r *racers) begin(n int) (id string, loaded []*sessionstore.Session) {
 	r.Helper()
 	out := r.commit(0, &sessionstore.Session{Scope: scope}, &sessionstore.Change{Edits: field("a")})
@@ -67,7 +67,7 @@ func (r *racers) commit(by int, s *sessionstore.Session, change *sessionstore.Ch
 	return out
 }
 
-// atOnce commits the changes to the sessions, all at the same time.
+// atOnce commits the changes concurrently.
 func (r *racers) atOnce(loaded []*sessionstore.Session, changes ...*sessionstore.Change) []sessionstore.Outcome {
 	outs := make([]sessionstore.Outcome, len(changes))
 	var all sync.WaitGroup
@@ -78,7 +78,7 @@ func (r *racers) atOnce(loaded []*sessionstore.Session, changes ...*sessionstore
 	return outs
 }
 
-// holds checks what a session has; nothing stands for no session.
+// holds checks the data of a session. "" means no session.
 func (r *racers) holds(by int, id, data string) {
 	r.Helper()
 	if s := r.load(by, id); s.Exists() != (data != "") || s.Exists() && s.Data() != data {
@@ -102,7 +102,8 @@ func login(name string) *sessionstore.Change {
 	return &sessionstore.Change{Edits: field(name), Regenerate: true}
 }
 
-// regenerateOrDestroy: whichever comes first, both are over when both have been answered.
+// regenerateOrDestroy: whichever comes first, both sessions have ended when both commits have
+// returned.
 func regenerateOrDestroy(c *checker) {
 	c.race(func(r *racers) {
 		id, loaded := r.begin(2)
@@ -115,7 +116,7 @@ func regenerateOrDestroy(c *checker) {
 	})
 }
 
-// twoRegenerates give a session each, and the one has nothing of the other's.
+// twoRegenerates: each makes a session of its own, without the other's data.
 func twoRegenerates(c *checker) {
 	c.race(func(r *racers) {
 		id, loaded := r.begin(2)
@@ -127,8 +128,8 @@ func twoRegenerates(c *checker) {
 	})
 }
 
-// regenerateAndChanges: all changes are in the session under the new id, and none by a request that
-// came later.
+// regenerateAndChanges: the session under the new id has all concurrent changes, and no change of a
+// later request with the old id.
 func regenerateAndChanges(c *checker) {
 	c.race(func(r *racers) {
 		id, loaded := r.begin(4)

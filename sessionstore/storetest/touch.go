@@ -36,8 +36,7 @@ func touchNothing(c *checker) {
 	c.refuse("key", []byte("one"), []byte("two"), nil)
 }
 
-// touchKeepsData touches records of all sizes, again and again, while others are
-// saved.
+// touchKeepsData touches records of all sizes repeatedly during saves.
 func touchKeepsData(c *checker) {
 	const n = 20
 	name := func(i int) string { return "key" + string(rune('a'+i)) }

@@ -81,7 +81,7 @@ func TestNotShared(t *testing.T) {
 	}{
 		{"memcached", layout.Redis{}, `store memcached: it cannot keep records as layout.Redis says`},
 		{"memcached {\nkey_prefix session:\n}", python, "store memcached: key_prefix belongs into the dialect's block here"},
-		{"memcached a b", python, "store memcached: an app's records are shared on one server only"},
+		{"memcached a b", python, "store memcached: an app's records can be shared on one server only"},
 	} {
 		if _, _, err := mustProvision(t, test.text).OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", test.text, err)

@@ -38,7 +38,7 @@ func (s *Module) options() (redis.Options, error) {
 	}
 	for i := range len(opts.KeyPrefix) {
 		if c := opts.KeyPrefix[i]; c < '!' || c > '~' {
-			return opts, fmt.Errorf("key_prefix: %q may hold printable ASCII characters without spaces only", opts.KeyPrefix)
+			return opts, fmt.Errorf("key_prefix: %q: only printable ASCII characters without spaces are allowed", opts.KeyPrefix)
 		}
 	}
 	if s.TLS != nil {

@@ -93,7 +93,7 @@ func TestURL(t *testing.T) {
 		"redis a {\nmaster m\nnear_cache\n}":                          "redis: near_cache does not work with Sentinel (master)",
 		"redis a {\ndb 1\nnear_cache\n}":                              "redis: near_cache works with db 0 only, not with 1",
 		"redis redis://h/1 {\nnear_cache\n}":                          "redis: near_cache works with db 0 only, not with 1",
-		"redis a {\ncluster\nmaster m\n}":                             "redis: master and cluster exclude each other",
+		"redis a {\ncluster\nmaster m\n}":                             "redis: use either master or cluster, not both",
 		"redis a b {\ndb 1\n}":                                        "redis: db 1: a Cluster has database 0 only",
 		"redis {\ntls {\nca /does/not/exist\n}\n}":                    "store redis: tls: ca:",
 		"redis {\ntls {\ncertificate /does/not/exist /nor/this\n}\n}": "store redis: tls: certificate:",

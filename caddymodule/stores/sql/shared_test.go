@@ -112,8 +112,8 @@ func TestNotShared(t *testing.T) {
 		{`{` + postgres + `,"sweep_interval":"1m"}`, flask, "store sql: sweep_interval: it is the app's"},
 		{`{` + postgres + `,"sequence":"a;b"}`, flask, `store sql: sequence "a;b"`},
 		{`{` + postgres + `,"sequence":"a","create_table":true}`, flask, "store sql: create_table: "},
-		{`{"database":"sqlite","dsn":"x","create_table":true}`, flask, "store sql: create_table: the table is the app's to make"},
-		{`{` + postgres + `,"sequence":"a"}`, layout.SQL{Key: "k", Value: "v", Expires: "e"}, "store sql: sequence: the app's table has no column for it"},
+		{`{"database":"sqlite","dsn":"x","create_table":true}`, flask, "store sql: create_table: the app must create its table"},
+		{`{` + postgres + `,"sequence":"a"}`, layout.SQL{Key: "k", Value: "v", Expires: "e"}, "store sql: sequence: the app's table has no id column"},
 		{`{"database":"sqlite","dsn":"x","sequence":"a"}`, flask, "store sql: sequence: sqlite has none"},
 	} {
 		s, err := provision(t, test.config)
@@ -128,7 +128,7 @@ func TestNotShared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.Open(); err == nil || !strings.Contains(err.Error(), "store sql: sequence: our own tables need none") {
+	if _, _, err := s.Open(); err == nil || !strings.Contains(err.Error(), "store sql: sequence: only for the table of an app") {
 		t.Errorf("our own table has a sequence: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-// Package mysql is MySQL, 8.0 or later, and MariaDB, 10.6 or later, for [sql.Open].
+// Package mysql is the [sql.Driver] for MySQL 8.0 or later and MariaDB 10.6 or later.
 package mysql
 
 import (
@@ -11,21 +11,22 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
-// Driver is MySQL or MariaDB. Its dsn is user:password@tcp(host:3306)/database?options, or with unix(/path) for a socket.
+// Driver is for MySQL and MariaDB. Its DSN is user:password@tcp(host:3306)/database?options, or
+// unix(/path) for a socket.
 //
-// Keys are compared byte by byte: in text they would be the same with other capitals.
+// Keys are binary: a text column would ignore case.
 var Driver = &sql.Driver{
 	Name:    "mysql",
 	Connect: connect,
 	Quote:   '`',
 	Schemas: true,
 	Prepare: true,
-	Moments: utc,
+	Times:   utc,
 	Naive:   seconds,
 	Size:    `octet_length({value})`,
 	Next:    `nextval({sequence})`,
-	// VALUES has another name in later versions of MySQL, which MariaDB does not know. The columns are set in this order, so that
-	// expires is still the former one in both conditions.
+	// VALUES() is deprecated in MySQL, but MariaDB does not know its replacement. MySQL assigns
+	// columns in this order, so both conditions see the old expires.
 	Create: `INSERT INTO {table} ({id}{key}, {value}, {expires}) VALUES ({next}?, ?, {after})
 		ON DUPLICATE KEY UPDATE {value} = IF({expires} > {now}, {value}, VALUES({value})), {expires} = IF({expires} > {now}, {expires}, VALUES({expires}))`,
 	Sweep: `DELETE FROM {table} WHERE {expires} <= {now} ORDER BY {expires} LIMIT ?`,
@@ -35,14 +36,14 @@ var Driver = &sql.Driver{
 	Key:   []string{"VARBINARY"},
 	Value: []string{"BLOB"},
 	Text:  []string{"VARCHAR", "VARBINARY"},
-	// Without a unique index, ON DUPLICATE KEY inserts a second record.
+	// Without a unique index, ON DUPLICATE KEY would insert a second record.
 	Unique: `SELECT 1 FROM information_schema.statistics
 		WHERE table_schema = IF('{schema}' = '', DATABASE(), '{schema}') AND table_name = '{name}' AND non_unique = 0
 		GROUP BY index_name HAVING COUNT(*) = 1 AND MAX(column_name) = '{keyname}' AND MAX(sub_part) IS NULL`,
 	Fault: fault,
 }
 
-var utc = sql.Moments{
+var utc = sql.Times{
 	Types: []string{"DATETIME"},
 	Now:   `UTC_TIMESTAMP(6)`,
 	After: `TIMESTAMPADD(MICROSECOND, ? * 1000, UTC_TIMESTAMP(6))`,
@@ -50,8 +51,9 @@ var utc = sql.Moments{
 	Begin: `UTC_TIMESTAMP(6)`,
 }
 
-// seconds rounds up to a second: SQLAlchemy makes columns that hold no less, where MariaDB would cut off, and MySQL round.
-var seconds = sql.Moments{
+// seconds rounds up to a second. SQLAlchemy creates columns with whole seconds, for which MariaDB
+// would truncate and MySQL round.
+var seconds = sql.Times{
 	Types: utc.Types,
 	Now:   utc.Now,
 	After: `TIMESTAMPADD(SECOND, CEIL((? * 1000 + MICROSECOND(UTC_TIMESTAMP(6))) / 1000000), UTC_TIMESTAMP(0))`,
@@ -62,17 +64,18 @@ var seconds = sql.Moments{
 func connect(dsn string, _ *sql.Options) (sql.Source, error) {
 	config, err := mysql.ParseDSN(dsn)
 	if err != nil {
-		return sql.Source{}, errors.New("mysql: the dsn is not valid: it is user:password@tcp(host:3306)/database, or with unix(/path) for a socket")
+		return sql.Source{}, errors.New("mysql: invalid dsn: use user:password@tcp(host:3306)/database, or unix(/path) for a socket")
 	}
 	if config.DBName == "" {
-		return sql.Source{}, errors.New("mysql: the dsn names no database")
+		return sql.Source{}, errors.New("mysql: the dsn has no database name")
 	}
-	config.ClientFoundRows = false // or rows that stay as they are would count as changed
+	// otherwise matched rows that stay the same would count as changed
+	config.ClientFoundRows = false
 	config.MultiStatements = false
 	config.Logger = silent{}
 	inner, err := mysql.NewConnector(config)
 	if err != nil {
-		return sql.Source{}, errors.New("mysql: the dsn is not valid")
+		return sql.Source{}, errors.New("mysql: invalid dsn")
 	}
 	return sql.Source{Connector: connector{inner}, Server: config.Addr, Secret: config.Passwd}, nil
 }
@@ -84,8 +87,8 @@ func (silent) Print(...any) {}
 
 type connector struct{ driver.Connector }
 
-// sessionSettings are what our statements rely on: that one locks no more rows than it changes, and that a value
-// that is too long for its column is an error and not cut off.
+// sessionSettings are required by our statements: a statement must lock only the rows that it
+// changes, and a value too long for its column must be an error instead of being truncated.
 var sessionSettings = []string{
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 	"SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",

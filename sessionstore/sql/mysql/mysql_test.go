@@ -20,7 +20,7 @@ func TestStore(t *testing.T) {
 	suite.Run(t, mysql.Driver, "mysql", s.DSN(), s)
 }
 
-// TestFailover has a primary become read-only, to a user who is bound by that.
+// The primary becomes read-only for an ordinary user.
 func TestFailover(t *testing.T) {
 	first, second := sqltest.StartMariaDB(t), sqltest.StartMariaDB(t)
 	for _, server := range []*sqltest.Server{first, second} {
@@ -42,7 +42,7 @@ func TestFailover(t *testing.T) {
 	})
 }
 
-// TestErrorsInWords has the server refuse what is then told in words, without what the server quotes.
+// Errors have a text of our own, without what the server quotes.
 func TestErrorsInWords(t *testing.T) {
 	server := sqltest.StartMariaDB(t)
 	admin := administer(t, server)
@@ -96,7 +96,7 @@ func administer(t *testing.T, server *sqltest.Server) *stdsql.DB {
 	return db
 }
 
-// TestNothingIsCutOff uses a server that stores what fits of a value, by default.
+// The server, by default, truncates values that are too long.
 func TestNothingIsCutOff(t *testing.T) {
 	server := sqltest.StartMariaDB(t, "sql-mode=")
 	admin, err := stdsql.Open("mysql", server.DSN())

@@ -1,4 +1,4 @@
-// Package postgres is PostgreSQL, 12 or later, for [sql.Open].
+// Package postgres is the [sql.Driver] for PostgreSQL 12 or later.
 package postgres
 
 import (
@@ -14,22 +14,23 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
-// Driver is PostgreSQL. Its dsn is a URL (postgres://user:password@host:5432/database) or "key=value" words, as for psql.
+// Driver is for PostgreSQL. Its DSN is a URL (postgres://user:password@host:5432/database) or a
+// list of key=value words as for psql.
 var Driver = &sql.Driver{
 	Name:     "postgres",
 	Connect:  connect,
 	Quote:    '"',
 	Schemas:  true,
 	Numbered: true,
-	// A statement may wait for a lock: clock_timestamp is the time after that.
-	Moments: sql.Moments{
+	// clock_timestamp, because the statement may have waited for a lock.
+	Times: sql.Times{
 		Types: []string{"TIMESTAMPTZ"},
 		Now:   `clock_timestamp()`,
 		After: `clock_timestamp() + ?::bigint * interval '1 millisecond'`,
 		Left:  `(extract(epoch FROM {expires} - {now}) * 1000000)::bigint`,
 		Begin: `statement_timestamp()`,
 	},
-	Naive: sql.Moments{
+	Naive: sql.Times{
 		Types: []string{"TIMESTAMP"},
 		Now:   `(clock_timestamp() AT TIME ZONE 'UTC')`,
 		After: `(clock_timestamp() AT TIME ZONE 'UTC') + ?::bigint * interval '1 millisecond'`,
@@ -56,8 +57,8 @@ var Driver = &sql.Driver{
 func connect(dsn string, _ *sql.Options) (sql.Source, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		// Its errors quote the dsn, and hide only such passwords as they find.
-		return sql.Source{}, errors.New("postgres: the dsn is neither a valid postgres:// URL nor valid key=value words, or names a file that cannot be read")
+		// Its error quotes the DSN and hides only the passwords that it recognizes.
+		return sql.Source{}, errors.New("postgres: invalid dsn: use a postgres:// URL or key=value words; the files that it names must be readable")
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "caddy-session"
@@ -69,7 +70,7 @@ func connect(dsn string, _ *sql.Options) (sql.Source, error) {
 	return sql.Source{Connector: stdlib.GetConnector(*config), Server: server, Secret: config.Password}, nil
 }
 
-// fault reads the SQLSTATE.
+// fault classifies an error by its SQLSTATE.
 func fault(err error) (sql.Fault, bool) {
 	var answer *pgconn.PgError
 	if !errors.As(err, &answer) {
@@ -78,7 +79,7 @@ func fault(err error) (sql.Fault, bool) {
 	f := sql.Fault{Text: "SQLSTATE " + answer.Code}
 	class := answer.Code[:min(2, len(answer.Code))]
 	switch class {
-	case "22", "23": // what these say may hold a value
+	case "22", "23": // the message may contain a value
 	default:
 		f.Text = answer.Message + " (" + f.Text + ")"
 	}
@@ -89,8 +90,9 @@ func fault(err error) (sql.Fault, bool) {
 		f.Kind = sql.ReadOnly
 	case class == "40" && answer.Code != "40003", // deadlock, serialization failure
 		answer.Code == "55P03", // lock not available
-		answer.Code == "0A000": // the table has been made anew, and the plan is of the former
-		f.Kind = sql.Passing
+		// the table was created anew, and the cached plan is for the old one
+		answer.Code == "0A000":
+		f.Kind = sql.Transient
 	case class == "57" && answer.Code != "57014", class == "08", answer.Code == "40003", answer.Severity == "FATAL":
 		f.Kind = sql.Lost
 	}

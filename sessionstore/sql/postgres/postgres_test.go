@@ -22,7 +22,7 @@ func TestStore(t *testing.T) {
 	suite.Run(t, postgres.Driver, "pgx", s.DSN(), s)
 }
 
-// TestFailover has a primary become read-only.
+// The primary becomes read-only.
 func TestFailover(t *testing.T) {
 	first, second := sqltest.StartPostgres(t), sqltest.StartPostgres(t)
 	admin, err := stdsql.Open("pgx", first.DSN())
@@ -36,11 +36,11 @@ func TestFailover(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		time.Sleep(500 * time.Millisecond) // the connections that there are notice it when they are next used
+		time.Sleep(500 * time.Millisecond) // the existing connections notice it on their next use
 	})
 }
 
-// TestStandby is connected to a standby, until the name or the balancer leads to the primary.
+// The store is connected to a standby until the name or the load balancer leads to the primary.
 func TestStandby(t *testing.T) {
 	primary := sqltest.StartPostgres(t)
 	direct, err := sql.Open(postgres.Driver, primary.DSN(), sql.Options{CreateTable: true})
@@ -85,7 +85,7 @@ func TestNoTLS(t *testing.T) {
 	}
 }
 
-// TestWithoutPreparedStatements does what PgBouncer in transaction mode needs.
+// The settings that PgBouncer in transaction mode needs.
 func TestWithoutPreparedStatements(t *testing.T) {
 	server := sqltest.StartPostgres(t, "default_transaction_isolation=serializable")
 	for _, mode := range []string{"exec", "simple_protocol", "cache_describe", "cache_statement"} {
@@ -116,7 +116,7 @@ func TestWithoutPreparedStatements(t *testing.T) {
 		}
 		_ = s.Close()
 	}
-	// Where the default is the strictest isolation, failures to serialize are not the callers'.
+	// With serializable isolation by default, the store must retry serialization failures.
 	s, err := sql.Open(postgres.Driver, server.DSN(), sql.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestWithoutPreparedStatements(t *testing.T) {
 	all.Wait()
 }
 
-// TestWhatTheRoleMayNot: a role that may use the table need not be one that may make it.
+// A role that may use the table need not be allowed to create it.
 func TestWhatTheRoleMayNot(t *testing.T) {
 	server := sqltest.StartPostgres(t)
 	admin, err := stdsql.Open("pgx", server.DSN())

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql/sqlite"
 )
 
-// TestFileThatGoesAway takes the database away while connections have it open: what they write then is lost when they end. It is out
-// of reach until it is back, and none is made in its place.
+// The file is deleted while connections have it open, which would lose their later writes. The
+// store is unavailable until the file is back, and creates no file in its place.
 func TestFileThatGoesAway(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "vol")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -49,7 +49,7 @@ func TestFileThatGoesAway(t *testing.T) {
 	}
 }
 
-// TestInspect finds out without writing whether a file could be used.
+// Inspect finds out whether a file can be used, without writing.
 func TestInspect(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "sessions.db")

@@ -17,8 +17,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
-// inspect looks at the file without a lock and without the log that goes with it. It does so by SQLite: if this process opened and
-// closed the file by itself, it would end the locks that its connections hold.
+// inspect reads the file without locks and without its write-ahead log. It reads through SQLite: if
+// this process opened and closed the file itself, it would release the POSIX locks that its
+// connections hold.
 func inspect(ctx context.Context, path string, opts *sql.Options) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -27,7 +28,7 @@ func inspect(ctx context.Context, path string, opts *sql.Options) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !opts.CreateTable:
-		return nil // an app may make it yet
+		return nil // an app may create it later
 	case errors.Is(err, fs.ErrNotExist), err == nil && info.Size() == 0:
 		return inFolder(path)
 	case err != nil:
@@ -41,10 +42,10 @@ func inspect(ctx context.Context, path string, opts *sql.Options) error {
 	if err := inFolder(path); err != nil {
 		return err
 	}
-	return readable(ctx, path)
+	return checkReadable(ctx, path)
 }
 
-// inFolder returns what keeps SQLite from making files beside the database, as it must.
+// inFolder returns an error if SQLite cannot create its files beside the database.
 func inFolder(path string) error {
 	dir := filepath.Dir(path)
 	_, err := os.Stat(dir)
@@ -57,12 +58,13 @@ func inFolder(path string) error {
 	return nil
 }
 
-// readable reads the tables' names. What looks wrong is looked at again: the file may be written to at this moment.
-func readable(ctx context.Context, path string) (err error) {
+// checkReadable reads the schema. It repeats a failed read, since another process may be writing to
+// the file.
+func checkReadable(ctx context.Context, path string) (err error) {
 	query := url.Values{"mode": {"ro"}, "immutable": {"1"}}
 	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
 	for range 3 {
-		if err = readOnce(ctx, name.String()); !isDamage(err) {
+		if err = readOnce(ctx, name.String()); !isCorrupt(err) {
 			return nil
 		}
 	}
@@ -80,8 +82,8 @@ func readOnce(ctx context.Context, name string) error {
 	return db.QueryRowContext(ctx, "SELECT count(*) FROM sqlite_schema").Scan(&tables)
 }
 
-// isDamage reports whether an error says that the file is damaged, or another program's.
-func isDamage(err error) bool {
+// isCorrupt reports whether the file is corrupt or not a database.
+func isCorrupt(err error) bool {
 	var answer *sqlite.Error
 	if !errors.As(err, &answer) {
 		return false

@@ -1,4 +1,4 @@
-// Package sqlite is SQLite, 3.42 or later, without cgo, for [sql.Open].
+// Package sqlite is the [sql.Driver] for SQLite 3.42 or later, without cgo.
 package sqlite
 
 import (
@@ -21,26 +21,28 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
-// Driver is SQLite. Its dsn is the path of a file, which is made with the table.
+// Driver is for SQLite. Its DSN is the path of a file, which is created together with the table.
 //
-// What has been answered is on disk: the log is synced with every change. Processes on one machine may share the file.
+// Every confirmed change is on disk: the log is synced with each commit. Several processes on one
+// machine may share the file.
 var Driver = &sql.Driver{
 	Name:      "sqlite",
 	Connect:   connect,
 	Quote:     '"',
 	Prepare:   true,
 	OneWriter: true,
-	Moments: sql.Moments{
+	Times: sql.Times{
 		Types: []string{"INTEGER", "BIGINT"},
 		Now:   milliseconds,
 		After: `? + ` + milliseconds,
 		Left:  `({expires} - ` + milliseconds + `) * 1000`,
 		Begin: milliseconds,
 	},
-	Naive: sql.Moments{
+	Naive: sql.Times{
 		Types: []string{"DATETIME"},
 		Now:   `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
-		After: `strftime('%Y-%m-%d %H:%M:%f000', 'now', (? / 1000.0) || ' seconds')`, // with the digits that SQLAlchemy writes
+		// as many digits as SQLAlchemy writes
+		After: `strftime('%Y-%m-%d %H:%M:%f000', 'now', (? / 1000.0) || ' seconds')`,
 		Left:  `CAST((julianday({expires}) - julianday('now')) * 86400000000 AS INTEGER)`,
 		Begin: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
 	},
@@ -60,7 +62,7 @@ var Driver = &sql.Driver{
 	Fault:   fault,
 }
 
-// milliseconds is the clock of this machine, since 1970.
+// milliseconds is this machine's clock as a Unix time.
 const milliseconds = `CAST(round(unixepoch('now', 'subsec') * 1000) AS INTEGER)`
 
 func connect(path string, opts *sql.Options) (sql.Source, error) {
@@ -74,16 +76,17 @@ func connect(path string, opts *sql.Options) (sql.Source, error) {
 	if err != nil {
 		return sql.Source{}, fmt.Errorf("sqlite: %w", err)
 	}
-	// Who waits for another process does so for no longer than a statement may take.
+	// Waiting for another process is bounded by the timeout of a statement.
 	query := url.Values{"_pragma": {fmt.Sprintf("busy_timeout(%d)", opts.Timeout.Milliseconds()), "synchronous(FULL)"}}
 	if opts.Layout == nil {
-		query.Add("_pragma", "journal_mode(WAL)") // it stays with the file, so that in another program's file it is not ours to choose
+		// this setting stays in the file, so another program's file keeps its own
+		query.Add("_pragma", "journal_mode(WAL)")
 	}
 	query.Set("mode", "rw")
 	name := url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: query.Encode()}
 	inner, err := sqlite.NewConnector(name.String())
 	if err != nil {
-		return sql.Source{}, errors.New("sqlite: the path cannot be used")
+		return sql.Source{}, errors.New("sqlite: invalid path")
 	}
 	place := folder.NewFile(path, func(err error) {
 		if opts.OnState != nil {
@@ -100,10 +103,12 @@ type connector struct {
 	place  *folder.Place
 }
 
-// Connect implements [driver.Connector]. The file is ours alone to read: it holds sessions.
+// Connect implements [driver.Connector]. Only this user may read the file, since it contains
+// sessions.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if c.create && !c.place.Seen() {
-		// A file that is there is not opened: closing it would end the locks that this process holds on it.
+		// O_EXCL: closing an existing file would release the POSIX locks that this process holds on
+		// it.
 		file, err := os.OpenFile(c.path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		switch {
 		case err == nil:
@@ -120,8 +125,9 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return c.open(ctx)
 }
 
-// open opens the file. SQLite waits for no lock when it changes the journal of a new file, since two who do so at once would wait
-// for each other: one of them has to let go, and to try again.
+// open opens the file. SQLite does not wait for locks when it switches the journal mode of a new
+// file, since two connections that do so would wait for each other. So one of them fails and must
+// try again.
 func (c *connector) open(ctx context.Context) (driver.Conn, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		conn, err := c.Connector.Connect(ctx)
@@ -142,12 +148,12 @@ type fileError struct{ error }
 
 func (e fileError) Unwrap() error { return e.error }
 
-// fault reads the error's code.
+// fault classifies an error by its code.
 func fault(err error) (sql.Fault, bool) {
 	if file, ok := errors.AsType[fileError](err); ok {
 		text := file.Error()
 		if errors.Is(err, fs.ErrNotExist) {
-			text = `there is no such file: make it with its table, or have them made with "create_table on"`
+			text = `the file does not exist: create it with its table, or set "create_table on"`
 		}
 		return sql.Fault{Kind: sql.Refused, Text: text}, true
 	}
@@ -162,7 +168,7 @@ func fault(err error) (sql.Fault, bool) {
 			f.Kind = sql.NoTable
 		}
 	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_SCHEMA:
-		f.Kind = sql.Passing
+		f.Kind = sql.Transient
 	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR:
 		f.Kind = sql.Lost
 	}

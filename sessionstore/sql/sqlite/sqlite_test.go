@@ -21,7 +21,8 @@ func TestStore(t *testing.T) {
 	suite.Run(t, sqlite.Driver, "sqlite", filepath.Join(folder(t), "sessions.db"), nil)
 }
 
-// folder is one in memory, if there is such: syncing is what takes time, and TestFile sees that it is done.
+// folder returns a folder in memory if there is one, because syncing takes time. TestFile checks
+// the syncing.
 func folder(t *testing.T) string {
 	dir, err := os.MkdirTemp("/dev/shm", "sqlite")
 	if err != nil {
@@ -70,7 +71,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestSynced looks at the settings of our connections: what has been answered is on disk.
+// The settings of our connections sync every commit to disk.
 func TestSynced(t *testing.T) {
 	source, err := sqlite.Driver.Connect(filepath.Join(t.TempDir(), "s.db"), &sql.Options{CreateTable: true, Timeout: time.Second})
 	if err != nil {
@@ -86,7 +87,7 @@ func TestSynced(t *testing.T) {
 	}
 }
 
-// TestManyConnectAtOnce has connections in the way of each other where a file is new: SQLite does not wait when it changes the journal.
+// Many connections open a new file at once. SQLite does not wait when it switches the journal mode.
 func TestManyConnectAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	for round := range 20 {
