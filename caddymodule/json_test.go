@@ -47,12 +47,12 @@ func TestJSONIsHeldToTheRulesOfTheCaddyfile(t *testing.T) {
 		{"cookie {\nsecure yes\n}", `"cookie":{"secure":"yes"}`, `secure must be auto, on or off, not "yes"`},
 		{"cookie {\npass_through 1\n}", `"cookie":{"pass_through":"1"}`, `pass_through must be on, off or mark, not "1"`},
 
-		{"store memory {\nmax_sessions -1\n}", `"store":{"backend":"memory","max_sessions":-1}`, `max_sessions must be a number from 1 on, not "-1"`},
+		{"store memory {\nmax_sessions -1\n}", `"store":{"backend":"memory","max_sessions":-1}`, `max_sessions must be an integer of at least 1, not "-1"`},
 		{"store memory {\nmax_bytes -1\n}", `"store":{"backend":"memory","max_bytes":-1}`, "max_bytes must be a number of bytes"},
 		{"store file {\nmode 0700\n}", `"store":{"backend":"file","mode":"0700"}`, `mode must be a mode such as 0600, 0640 or 0660, not "0700"`},
-		{"store file {\nthreshold -1\n}", `"store":{"backend":"file","threshold":-1}`, `threshold must be a number from 0 on, not "-1"`},
-		{"store redis {\ndb -1\n}", `"store":{"backend":"redis","db":-1}`, `db must be a number from 0 on, not "-1"`},
-		{"store redis {\npool_size -1\n}", `"store":{"backend":"redis","pool_size":-1}`, `pool_size must be a number from 1 on, not "-1"`},
+		{"store file {\nthreshold -1\n}", `"store":{"backend":"file","threshold":-1}`, `threshold must be an integer of at least 0, not "-1"`},
+		{"store redis {\ndb -1\n}", `"store":{"backend":"redis","db":-1}`, `db must be an integer of at least 0, not "-1"`},
+		{"store redis {\npool_size -1\n}", `"store":{"backend":"redis","pool_size":-1}`, `pool_size must be an integer of at least 1, not "-1"`},
 		{"store redis {\nread_timeout 1us\n}", `"store":{"backend":"redis","read_timeout":"1us"}`, "read_timeout " + ms},
 		{"store redis {\nnear_cache {\nmax_bytes -1\n}\n}", `"store":{"backend":"redis","near_cache":{"max_bytes":-1}}`, "max_bytes must be a number of bytes"},
 

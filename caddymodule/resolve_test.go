@@ -18,7 +18,7 @@ func TestPlaceholdersAreResolvedOneWay(t *testing.T) {
 		return "{file." + path + "}"
 	}
 	t.Setenv("SESSION_TEST_EMPTY", "")
-	const braces = `what stands in braces is no placeholder; write braces that belong to the text as \{ and \}`
+	const braces = `unknown placeholder in braces; write literal braces as \{ and \}`
 	good := file("good", "0123456789abcdef\r\n\n")
 	for where, text := range map[string]string{
 		"secret: key 2 of 2":                "store memory\nsecret " + testSecret + " %",

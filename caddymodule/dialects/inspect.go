@@ -11,16 +11,17 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Inspector is implemented by the dialects whose cookies and records `caddy session inspect` can show.
+// Inspector is implemented by the dialects whose cookies and records `caddy session inspect` can
+// show.
 type Inspector interface {
 	Dialect
 
-	// Inspect says what is in a cookie's value, or in a record as it is stored, and what is wrong with it. Without
-	// secrets no signature is checked. The module has not been provisioned.
+	// Inspect reports what a cookie's value or a stored record contains, and what is wrong with it.
+	// Without secrets it checks no signature. The module is not provisioned.
 	Inspect(input []byte, secrets []string, now time.Time) *Report
 }
 
-// Report is what was found out about a cookie or a record.
+// Report is the result of inspecting a cookie or a record.
 type Report struct {
 	facts    []fact
 	problems []string
@@ -33,18 +34,19 @@ func (r *Report) Add(name, format string, args ...any) {
 	r.facts = append(r.facts, fact{name, fmt.Sprintf(format, args...)})
 }
 
-// Wrong adds something that is wrong.
+// Wrong adds a problem.
 func (r *Report) Wrong(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Sprintf(format, args...))
 }
 
-// Signature adds what is known of a signature: whether some of n keys made it, and not the first.
+// Signature adds the result of checking a signature with n keys. stale says that the key is not the
+// first.
 func (r *Report) Signature(n int, stale, ok bool) {
 	switch {
 	case n == 0:
 		r.Add("signature", "not checked: no secret was given")
 	case !ok:
-		r.Wrong("none of the secrets given has signed it: it is another site's, forged or damaged")
+		r.Wrong("none of the secrets matches the signature: the cookie is from another site, forged or damaged")
 	case stale:
 		r.Add("signature", "valid, by a secret that is not the first")
 	default:
@@ -52,7 +54,7 @@ func (r *Report) Signature(n int, stale, ok bool) {
 	}
 }
 
-// Record adds what a record holds.
+// Record adds the content of a record.
 func (r *Report) Record(rec *sessionstore.Record) {
 	r.Add("permanent", "%t", rec.Permanent)
 	r.Add("data", "%s", printable(rec.Data))
@@ -65,7 +67,7 @@ func (r *Report) Record(rec *sessionstore.Record) {
 	}
 }
 
-// printable returns JSON in ASCII, in which no control character can reach a terminal.
+// printable returns JSON in ASCII, without control characters that would reach the terminal.
 func printable(text []byte) string {
 	v, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil {
@@ -74,10 +76,10 @@ func printable(text []byte) string {
 	return v.ASCII()
 }
 
-// Fine reports whether nothing is wrong.
+// Fine reports whether there are no problems.
 func (r *Report) Fine() bool { return len(r.problems) == 0 }
 
-// Write prints the report, a line for each fact and each problem.
+// Write prints the report, one line for each fact and each problem.
 func (r *Report) Write(w io.Writer) error {
 	var text strings.Builder
 	for _, f := range r.facts {

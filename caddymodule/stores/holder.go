@@ -11,20 +11,22 @@ import (
 	"go.uber.org/zap"
 )
 
-// Holder is the configuration that a store's module belongs to, for what outlives it: a store that configurations share has the
-// logger and the settings of the latest one that has won. One that is rejected changes nothing.
+// Holder is the configuration of a store's module. A store that several configurations share uses
+// the logger and the settings of the latest active one. A configuration that Caddy rejects changes
+// nothing.
 type Holder struct {
 	logger *zap.Logger
 
-	// untold says that nothing tells which configuration wins, so that every one counts at once.
+	// untold says that no event will tell that this configuration is active, so that it counts as
+	// active at once.
 	untold bool
 
 	mu      sync.Mutex
-	waiting []func(context.Context) // for the configuration to win
+	waiting []func(context.Context) // called once the configuration is active
 	won     bool
 }
 
-// NewHolder is called by the Provision of a store's module.
+// NewHolder returns the Holder for a store's module. Call it in Provision.
 func NewHolder(ctx caddy.Context) *Holder {
 	h := &Holder{logger: ctx.Logger()}
 	app, err := ctx.AppIfConfigured("events")
@@ -38,8 +40,9 @@ func NewHolder(ctx caddy.Context) *Holder {
 // Alone returns the Holder of a store that belongs to no configuration.
 func Alone(logger *zap.Logger) *Holder { return &Holder{logger: logger, untold: true} }
 
-// Handle implements [caddyevents.Handler]. The apps have started, but Caddy may still reject the configuration, as when it cannot
-// get the next one that this one tells it to load. It is the active one when that is over.
+// Handle implements [caddyevents.Handler]. Now the apps have started, but Caddy may still reject
+// the configuration, for example when it cannot load the next one that this one refers to. Only
+// after that is the configuration active.
 func (h *Holder) Handle(ctx context.Context, _ caddy.Event) error {
 	go h.await(ctx)
 	return nil
@@ -62,15 +65,15 @@ func (h *Holder) await(ctx context.Context) {
 	}
 }
 
-// active reports whether the configuration with this context is the one that runs. All contexts that are made of a configuration's
-// own end with the same channel.
+// active reports whether the configuration with this context is the running one. All contexts
+// derived from a configuration share its Done channel.
 func active(ctx context.Context) bool {
 	running := caddy.ActiveContext()
 	return running.Context != nil && running.Done() == ctx.Done()
 }
 
-// whenWon calls f when the configuration has won. Afterwards it does nothing: who opens a store then is a request that has
-// outlived its configuration.
+// whenWon calls f once the configuration is active. If it is active already, f is never called:
+// only a request that outlives its configuration opens a store so late.
 func (h *Holder) whenWon(f func(context.Context)) {
 	if h.untold {
 		f(nil)
@@ -83,19 +86,19 @@ func (h *Holder) whenWon(f func(context.Context)) {
 	}
 }
 
-// Unusable is called by Provision with what makes a store on this machine certainly unusable: a file that is damaged, or another
-// program's, or that may not be read. A reload and "caddy validate" are refused with that error. When Caddy starts it is only
-// logged, as all other sites are to work.
+// Unusable decides what to do with an error that certainly makes a local store unusable, such as a
+// corrupt or unreadable file. Call it in Provision. A reload and "caddy validate" are refused with
+// that error. When Caddy starts, the error is only logged, so that the other sites work.
 func (h *Holder) Unusable(err error) error {
 	if err == nil || caddy.ActiveContext().Context != nil || validating() {
 		return err
 	}
-	h.logger.Error("the session store cannot be used; sessions are out of reach until it is mended", zap.Error(err))
+	h.logger.Error("the session store cannot be used; sessions are unavailable until it is repaired", zap.Error(err))
 	return nil
 }
 
-// validating reports whether the configuration is only being validated. Nothing tells but the function that does it, which is
-// what "caddy validate" and "caddy adapt --validate" call.
+// validating reports whether the configuration is only being validated. The only sign of that is
+// the calling function, which "caddy validate" and "caddy adapt --validate" use.
 func validating() bool {
 	callers := make([]uintptr, 4096)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])

@@ -7,20 +7,21 @@ import (
 	"go.uber.org/zap"
 )
 
-// Prober is implemented by stores that find out in a way of their own whether they could be used. For others it is a read of a
-// session that is not there. It writes and creates nothing.
+// Prober is implemented by stores with their own check of whether they can be used. For other
+// stores the check reads a session that does not exist. Probe must not write or create anything.
 type Prober interface {
 	Probe(ctx context.Context) error
 }
 
 const (
-	// probeTimeout bounds how long it takes. It holds up nobody.
+	// probeTimeout bounds the check. Nothing waits for it.
 	probeTimeout = 5 * time.Second
 
 	probeKey = "caddy-session-probe"
 )
 
-// probe logs what hinders the store, so that an operator learns of it at the start and not from users.
+// probe logs why the store cannot be used, so that an operator learns of it at start and not from
+// users.
 func (s *shared) probe(whole context.Context) {
 	ctx, cancel := context.WithTimeout(whole, probeTimeout)
 	defer cancel()
@@ -31,6 +32,6 @@ func (s *shared) probe(whole context.Context) {
 		_, err = s.Get(ctx, probeKey)
 	}
 	if err != nil && whole.Err() == nil {
-		s.logger.Load().Error("the session store cannot be used; sessions are out of reach until it can", zap.Error(err))
+		s.logger.Load().Error("the session store cannot be used; sessions are unavailable until it can", zap.Error(err))
 	}
 }

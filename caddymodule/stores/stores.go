@@ -1,5 +1,5 @@
-// Package stores is what the modules in the namespace http.session.stores have
-// in common: their interface, and the sharing of what outlives a configuration.
+// Package stores is what the modules in the namespace http.session.stores have in common: their
+// interface, and the sharing of stores that outlive a configuration.
 package stores
 
 import (
@@ -14,20 +14,20 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Namespace is where the stores register. The inline key of their JSON is "backend".
+// Namespace is the namespace of the store modules. The inline key of their JSON is "backend".
 const Namespace = "http.session.stores"
 
 // Module is implemented by the modules in [Namespace].
 type Module interface {
-	// Open returns the store, and a function that gives it back, to be called
-	// once. Whoever opens the same store meanwhile shares it. Open does no I/O:
-	// a store that is out of reach says so when it is used, and recovers by itself.
+	// Open returns the store and a function that releases it, to be called once. Callers that open
+	// the same store at the same time share it. Open does no I/O: while a store is unreachable, its
+	// operations return errors.
 	//
-	// Open may be called again after Cleanup: a request may outlive its configuration.
+	// Open may be called after Cleanup, because a request may outlive its configuration.
 	Open() (store sessionstore.Store, release func(), err error)
 }
 
-// Identity tells shared stores apart: by the resource, not by the options that it is used with.
+// Identity identifies a shared store: by its resource, not by the options for using it.
 type Identity struct{ Driver, Resource string }
 
 var pool = caddy.NewUsagePool()
@@ -38,13 +38,13 @@ type shared struct {
 	logger atomic.Pointer[zap.Logger]
 
 	mu      sync.Mutex
-	joined  int // how often it was shared
-	present int // whose settings it has
+	joined  int // how many times the store has been opened
+	present int // the number of the opening whose settings apply
 	closed  bool
 	probing sync.WaitGroup
 }
 
-// join returns the number of one more who shares the store.
+// join counts one more opening of the store and returns its number.
 func (s *shared) join() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,20 +61,22 @@ func (s *shared) Destruct() error {
 	return s.Close()
 }
 
-// Log returns the logger of the present configuration.
+// Log returns the logger of the active configuration.
 type Log func() *zap.Logger
 
-// Share returns the store with this identity, which open makes if nobody has it open. The release function closes it when
-// nobody else uses it any more. It is for stores that log nothing and have no settings, see [ShareFor].
+// Share returns the store with this identity. open creates it if it is not open yet. The release
+// function closes it after its last use. Share is for stores that log nothing and have no settings.
+// See [ShareFor].
 func Share(id Identity, open func() (sessionstore.Store, error)) (sessionstore.Store, func(), error) {
 	return ShareFor(Alone(caddy.Log().Named(Namespace)), id, func(Log) (sessionstore.Store, error) { return open() }, nil)
 }
 
-// ShareFor is [Share] for a configuration. What the store reports, it logs with the logger that log returns at that moment. Settle
-// gives it the settings of the configuration, and may be nil: it is called when the store is made, or else when the configuration
-// has won.
+// ShareFor is [Share] for a configuration. The store logs with the logger that log returns at that
+// moment. settle applies the settings of the configuration, and may be nil. It is called when the
+// store is created, or otherwise when the configuration is active.
 //
-// Once the configuration has won, it is found out in the background whether the store can be used, see [Prober].
+// Once the configuration is active, a check in the background finds out whether the store can be
+// used. See [Prober].
 func ShareFor(h *Holder, id Identity, open func(log Log) (sessionstore.Store, error), settle func(sessionstore.Store)) (sessionstore.Store, func(), error) {
 	value, loaded, err := pool.LoadOrNew(id, func() (caddy.Destructor, error) {
 		s := new(shared)
@@ -103,7 +105,7 @@ func ShareFor(h *Holder, id Identity, open func(log Log) (sessionstore.Store, er
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if s.closed || number < s.present {
-			return // of several handlers of a configuration, the last counts
+			return // of several handlers in a configuration, the last one counts
 		}
 		s.present = number
 		s.logger.Store(h.logger)
@@ -117,7 +119,7 @@ func ShareFor(h *Holder, id Identity, open func(log Log) (sessionstore.Store, er
 	return s.Store, release, nil
 }
 
-// Find returns the store with this identity, if somebody has it open.
+// Find returns the store with this identity if it is open, otherwise nil.
 func Find(id Identity) (found sessionstore.Store) {
 	pool.Range(func(key, value any) bool {
 		if key == id {

@@ -1,5 +1,5 @@
-// Package addons is a directory of the modules of this project that a build may lack, so that
-// errors can say how to get them. It imports none of them.
+// Package addons lists the modules of this project that a build may lack, so that errors can say
+// how to add them. It imports none of them.
 package addons
 
 import (
@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// packages has the package that brings each module, below [Root].
+// packages maps each module to its package below [Root].
 var packages = map[string]string{
 	"http.session.stores.memcached": "/caddymodule/stores/memcached",
 	"http.session.stores.mongodb":   "/caddymodule/stores/mongodb",
@@ -22,17 +22,17 @@ var packages = map[string]string{
 	"http.session.dialects.flask_session": "/frameworks/flask",
 }
 
-// Root is the package of the usual build.
+// Root is the root package of this project, which makes up the usual build.
 const Root = "github.com/caddy-session/caddy-session"
 
-// sqlStore is the store whose databases are packages of their own, below its own.
+// sqlStore is the store whose databases are separate packages below its own.
 const sqlStore = "http.session.stores.sql"
 
-// Databases are those of the store sql.
+// Databases are the databases of the store sql.
 var Databases = []string{"postgres", "mysql", "sqlite"}
 
-// Hint says how to get a module, which stands in a Caddyfile before these arguments: "is not
-// compiled in; build with it: …". It is empty if this project has no such module.
+// Hint says how to add a module to the build: "is not compiled in; build with it: …". args are the
+// module's arguments in the Caddyfile. Hint returns "" if this project has no such module.
 func Hint(id string, args ...string) string {
 	pkg, ok := packages[id]
 	if !ok {
@@ -48,8 +48,8 @@ func Hint(id string, args ...string) string {
 	return "is not compiled in; build with it: xcaddy build --with " + Root + pkg
 }
 
-// Explain returns the error of loading a module from JSON, whose name stands there under a key: if the
-// build lacks that module, it says how to get it.
+// Explain improves the error of loading a module from JSON, whose name is under key: if the build
+// lacks the module, the error says how to add it.
 func Explain(err error, namespace, key string, config json.RawMessage) error {
 	var fields map[string]json.RawMessage
 	var name string
@@ -63,7 +63,7 @@ func Explain(err error, namespace, key string, config json.RawMessage) error {
 	return fmt.Errorf("%s %s", name, Hint(id))
 }
 
-// Known lists the modules in a namespace, whether or not they are compiled in.
+// Known lists the modules in a namespace, compiled in or not.
 func Known(namespace string) string {
 	var names []string
 	for _, module := range caddy.GetModules(namespace) {
@@ -75,5 +75,5 @@ func Known(namespace string) string {
 		}
 	}
 	slices.Sort(names)
-	return "there are " + strings.Join(slices.Compact(names), ", ")
+	return "available: " + strings.Join(slices.Compact(names), ", ")
 }

@@ -14,7 +14,7 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule"
 )
 
-// TestMain has this program be a Caddy with the handler alone, if a test asks it to.
+// TestMain runs this program as a Caddy with the handler alone if a test asks for that.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "session" || os.Args[1] == "validate") {
 		caddycmd.Main()
@@ -22,8 +22,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestHandlerAlone has the handler without frameworks: sessions of its own, in the stores that need
-// nothing more.
+// The handler without frameworks has native sessions, in the stores that need no further driver.
 func TestHandlerAlone(t *testing.T) {
 	var ids []string
 	for _, name := range caddy.Modules() {
@@ -36,7 +35,7 @@ func TestHandlerAlone(t *testing.T) {
 	}
 }
 
-// TestNotCompiledIn says of each module that there could be how to get it.
+// The error for a module that is not compiled in says how to add it.
 func TestNotCompiledIn(t *testing.T) {
 	const build = " is not compiled in; build with it: xcaddy build --with github.com/caddy-session/caddy-session/"
 	adapter := caddyconfig.GetAdapter("caddyfile")
@@ -47,8 +46,8 @@ func TestNotCompiledIn(t *testing.T) {
 		"store memcached":                   "store memcached" + build + "caddymodule/stores/memcached",
 		"store mongodb mongodb://localhost": "store mongodb" + build + "caddymodule/stores/mongodb",
 		"store sql mysql u@/d":              "store sql" + build + "caddymodule/stores/sql/mysql",
-		"dialect flask-session":             "unrecognized dialect: flask-session; there are flask, flask_session, native",
-		"adopt php":                         "unrecognized adopt: php; there are flask",
+		"dialect flask-session":             "unrecognized dialect: flask-session; available: flask, flask_session, native",
+		"adopt php":                         "unrecognized adopt: php; available: flask",
 	} {
 		_, _, err := adapter.Adapt([]byte(":80\nsession {\n"+option+"\n}\n"), nil)
 		if err == nil || !strings.Contains(err.Error(), says) {
@@ -75,7 +74,7 @@ func TestNotCompiledIn(t *testing.T) {
 	}
 	for dialect, says := range map[string]string{
 		"flask": "dialect flask" + build + "frameworks/flask",
-		"php":   `; there are flask, flask_session, native`,
+		"php":   `; available: flask, flask_session, native`,
 	} {
 		out, err := exec.CommandContext(t.Context(), os.Args[0], "session", "inspect", "--dialect", dialect).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), says) {

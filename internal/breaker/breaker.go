@@ -1,4 +1,5 @@
-// Package breaker keeps a server that is dead from costing every request a timeout.
+// Package breaker implements a circuit breaker, so that requests do not wait for a server that is
+// down.
 package breaker
 
 import (
@@ -11,43 +12,45 @@ import (
 	"time"
 )
 
-// Breaker is a circuit breaker for one server. All methods may be called by many goroutines at
-// once. Make one with [New].
+// Breaker is a circuit breaker for one server. Its methods may be called concurrently. [New]
+// returns one.
 type Breaker struct {
 	slow     time.Duration
 	onChange func(err error)
 
-	// failing counts failures since the last success. From tolerated on, the circuit is open.
+	// failing counts failures since the last success, up to tolerated. Then the circuit is open.
 	failing atomic.Int32
 
 	mu      sync.Mutex
 	probing bool
 	retryAt time.Time
 	pause   time.Duration
-	open    error // what [Breaker.Enter] returns
+	open    error // the error that [Breaker.Enter] returns
 }
 
 const (
-	// tolerated is how many times in a row a server may be unreachable before the circuit opens.
+	// tolerated is the number of consecutive failures that open the circuit.
 	tolerated = 3
 
-	// While the circuit is open, one command at a time is let through to see whether the server is
-	// back.
+	// The pauses between probes. While the circuit is open, one command at a time probes whether
+	// the server is back.
 	minPause, maxPause = 25 * time.Millisecond, 250 * time.Millisecond
 )
 
-// ErrOpen means that nothing was sent. Its text says why the server was out of reach.
+// ErrOpen means that the circuit is open and nothing was sent. The error that wraps it says why the
+// server was unreachable.
 var ErrOpen = errors.New("the server is unreachable; the next attempt follows soon")
 
-// New returns a breaker whose circuit is closed. A server that has not answered within slow counts
-// as hanging; a request that had less time says nothing about it. onChange is called when the
-// circuit opens, with the error, and when it closes, with nil; it must not block, and may be nil.
+// New returns a breaker whose circuit is closed. A server that has not replied within slow counts
+// as unreachable; a request with less time says nothing about the server. onChange is called with
+// the error when the circuit opens, and with nil when it closes. It must not block, and may be nil.
 func New(slow time.Duration, onChange func(err error)) *Breaker {
 	return &Breaker{slow: slow, onChange: onChange}
 }
 
-// Enter says whether a command may go to the server now, or else returns [ErrOpen], and whether it
-// is the one that probes.
+// Enter reports whether a command may be sent. If not, it returns an error that wraps [ErrOpen].
+// probe says that the command is the probe. Every Enter without an error must be followed by one
+// [Breaker.Leave] or [Breaker.Settle].
 func (b *Breaker) Enter() (probe bool, err error) {
 	if !b.Open() {
 		return false, nil
@@ -67,18 +70,18 @@ func (b *Breaker) Enter() (probe bool, err error) {
 // Open reports whether the circuit is open.
 func (b *Breaker) Open() bool { return b.failing.Load() >= tolerated }
 
-// Verdict is what the end of a command says about the server.
+// Verdict is what the result of a command says about the server.
 type Verdict int
 
-// The verdicts.
+// The verdicts: the result says nothing about the server, the server replied, or it is unreachable.
 const (
 	Nothing Verdict = iota
 	Answers
 	Unreachable
 )
 
-// Leave says how a command with this context has ended that began at start, and whether the server
-// has answered, if only with an error.
+// Leave records the result of a command that began at start. answered says that the server replied,
+// even if with an error.
 func (b *Breaker) Leave(ctx context.Context, probe bool, start time.Time, answered bool, err error) {
 	switch {
 	case answered:
@@ -90,7 +93,7 @@ func (b *Breaker) Leave(ctx context.Context, probe bool, start time.Time, answer
 	}
 }
 
-// Settle is [Breaker.Leave] for those who know better what the error means.
+// Settle is [Breaker.Leave] for callers that classify the error themselves.
 func (b *Breaker) Settle(probe bool, v Verdict, err error) {
 	if v == Answers && !probe && b.failing.Load() == 0 {
 		return
@@ -111,7 +114,8 @@ func (b *Breaker) Settle(probe bool, v Verdict, err error) {
 		b.pause = min(max(2*b.pause, minPause), maxPause)
 		b.retryAt = time.Now().Add(b.pause)
 		if v == Unreachable {
-			b.open = fmt.Errorf("%w: %s", ErrOpen, err.Error()) // only its text: a driver that finds a network error in it tries again
+			// the text only: drivers retry if they find a network error in the chain
+			b.open = fmt.Errorf("%w: %s", ErrOpen, err.Error())
 		}
 	}
 	b.failing.Store(after)
@@ -125,12 +129,12 @@ func (b *Breaker) Settle(probe bool, v Verdict, err error) {
 	}
 }
 
-// isUnreachable reports whether the error says that the server is dead or hangs. A connection that
-// has broken says nothing about the server: the next one may work. Nor does a timeout that was
-// short, if only because this process is starved.
+// isUnreachable reports whether the error says that the server is down or hangs. A broken
+// connection says nothing about the server: the next one may work. Neither does a short timeout,
+// perhaps only because this process was short of CPU.
 func (b *Breaker) isUnreachable(ctx context.Context, start time.Time, err error) bool {
 	if errors.Is(err, context.Canceled) {
-		return false // the client hung up, perhaps while it was being connected
+		return false // the client has gone, perhaps while connecting
 	}
 	var ne net.Error
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.As(err, &ne) && ne.Timeout()
@@ -143,7 +147,7 @@ func (b *Breaker) isUnreachable(ctx context.Context, start time.Time, err error)
 	return time.Since(start) >= b.slow
 }
 
-// IsDial reports whether the server could not be connected to, so that nothing was sent.
+// IsDial reports whether connecting failed, so that nothing was sent.
 func IsDial(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"

@@ -29,7 +29,7 @@ func TestBreaker(t *testing.T) {
 				t.Fatal("open too early")
 			}
 		}
-		_ = try(true, nil) // an answer in between begins anew
+		_ = try(true, nil) // a reply resets the count of failures
 		for range tolerated {
 			if try(false, refused) != nil {
 				t.Fatal("open too early")
@@ -38,7 +38,7 @@ func TestBreaker(t *testing.T) {
 		if !slices.Equal(said, []error{refused}) {
 			t.Errorf("said %v", said)
 		}
-		// Probes come at growing intervals.
+		// The pauses between probes grow.
 		for _, pause := range []time.Duration{25, 50, 100, 200, 250, 250} {
 			pause *= time.Millisecond
 			time.Sleep(pause - time.Millisecond)
@@ -50,7 +50,7 @@ func TestBreaker(t *testing.T) {
 				t.Fatalf("no probe after %s", pause)
 			}
 		}
-		// One probe at a time.
+		// Only one probe at a time.
 		time.Sleep(maxPause)
 		probe, err := b.Enter()
 		if !probe || err != nil || !errors.Is(try(true, nil), ErrOpen) {
@@ -63,8 +63,8 @@ func TestBreaker(t *testing.T) {
 	})
 }
 
-// TestNoBlame has failures that say nothing about the server.
-func TestNoBlame(t *testing.T) {
+// Failures that say nothing about the server.
+func TestErrorsThatDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(time.Second, nil)
 		for range 10 {
@@ -72,7 +72,7 @@ func TestNoBlame(t *testing.T) {
 			start := time.Now()
 			time.Sleep(time.Second - 1)
 			b.Leave(t.Context(), false, start, false, context.DeadlineExceeded)
-			// A client has hung up while its command was waiting for a connection.
+			// The client has gone while its command waited for a connection.
 			b.Leave(t.Context(), false, start, false, &net.OpError{Op: "dial", Net: "tcp", Err: context.Canceled})
 		}
 		if _, err := b.Enter(); err != nil {
@@ -89,8 +89,8 @@ func TestNoBlame(t *testing.T) {
 	})
 }
 
-// TestStarved is a process so busy that even a short timeout is seen late.
-func TestStarved(t *testing.T) {
+// The process is so busy that it notices even a short timeout late.
+func TestStarvedProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(time.Second, nil)
 		for range 10 {
@@ -106,9 +106,9 @@ func TestStarved(t *testing.T) {
 	})
 }
 
-// TestProbeThatIsOvertaken has another command, sent before the circuit opened, answered first.
-// Then the probe must still be given back, or there would be none the next time.
-func TestProbeThatIsOvertaken(t *testing.T) {
+// Another command, sent before the circuit opened, succeeds before the probe. The probe must still
+// be released, or the next outage would have no probes.
+func TestProbeOvertakenByASuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := New(time.Second, nil)
 		open := func() {

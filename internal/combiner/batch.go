@@ -15,12 +15,12 @@ func (c *Combiner[T]) lead(w *waiter[T]) error {
 	return c.runBatch()
 }
 
-// work runs a batch on a goroutine of its own.
+// work runs a batch in a goroutine of its own.
 func (c *Combiner[T]) work() {
 	c.mu.Lock()
 	c.awaitReturns()
 	c.take()
-	if len(c.batch) == 0 { // all have gone
+	if len(c.batch) == 0 { // all callers have left the queue
 		c.busy = false
 		c.mu.Unlock()
 		return
@@ -39,8 +39,7 @@ func (c *Combiner[T]) take() {
 	}
 }
 
-// runBatch runs the batch, wakes its owners and passes the lead on, however run
-// ends.
+// runBatch runs the batch, wakes its callers and starts the next batch, even if run panics.
 func (c *Combiner[T]) runBatch() (err error) {
 	err = ErrExited
 	defer func() {
@@ -53,8 +52,8 @@ func (c *Combiner[T]) runBatch() (err error) {
 	return nil
 }
 
-// finish wakes the owners before it passes the lead on: those that come straight
-// back with more are then in time for the next batch.
+// finish wakes the callers before it starts the next batch, so that callers who return at once with
+// another item can join that batch.
 func (c *Combiner[T]) finish(err error) {
 	if c.gather > 0 {
 		c.expectReturns(len(c.batch))
@@ -71,7 +70,7 @@ func (c *Combiner[T]) finish(err error) {
 	c.mu.Unlock()
 }
 
-// passOn has the next batch run, if there is to be one. c.mu is held.
+// passOn starts the next batch if the queue is not empty. c.mu is held.
 func (c *Combiner[T]) passOn() {
 	next := c.waiting.first
 	switch {

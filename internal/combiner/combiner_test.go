@@ -12,14 +12,13 @@ import (
 	"time"
 )
 
-// modes are the two ways to make a combiner. Whatever is not said to differ must
-// hold for both.
+// modes are the two kinds of combiner. A test of both must not depend on their differences.
 var modes = map[string]func(max int, run func([]int)) *Combiner[int]{
 	"led":      New[int],
 	"detached": func(max int, run func([]int)) *Combiner[int] { return NewDetached(max, 0, run) },
 }
 
-// each runs f for both modes inside a synctest bubble.
+// each runs f for both modes in a synctest bubble.
 func each(t *testing.T, f func(t *testing.T, make func(max int, run func([]int)) *Combiner[int])) {
 	for name, mode := range modes {
 		t.Run(name, func(t *testing.T) {
@@ -28,7 +27,7 @@ func each(t *testing.T, f func(t *testing.T, make func(max int, run func([]int))
 	}
 }
 
-// gate is a run function that notes its batches and waits until it is let on.
+// gate is a run function that records its batches and blocks until next.
 type gate struct {
 	batches [][]int
 	next    chan struct{}
@@ -41,7 +40,7 @@ func (g *gate) run(batch []int) {
 	<-g.next
 }
 
-// do calls Do in a goroutine and returns where its error will be.
+// do calls Do in a goroutine and returns a channel for its error.
 func do(ctx context.Context, c *Combiner[int], item int) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- c.Do(ctx, item) }()
@@ -111,14 +110,14 @@ func TestALeaderRunsOneBatchOnly(t *testing.T) {
 	})
 }
 
-func TestWhoeverGivesUpInTheQueueIsNeverRun(t *testing.T) {
+func TestCallerLeavingTheQueueIsNotRun(t *testing.T) {
 	each(t, func(t *testing.T, make func(int, func([]int)) *Combiner[int]) {
 		g := newGate()
 		c := make(0, g.run)
 		do(t.Context(), c, 0)
 		ctx, cancel := context.WithCancel(t.Context())
 		var gone []<-chan error
-		for i := 1; i < 10; i++ { // the odd ones leave: first, last and from between
+		for i := 1; i < 10; i++ { // odd items leave: the first, the last and some in between
 			if i%2 == 1 {
 				gone = append(gone, do(ctx, c, i))
 			} else {
@@ -144,7 +143,7 @@ func TestWhoeverGivesUpInTheQueueIsNeverRun(t *testing.T) {
 	})
 }
 
-func TestAllGiveUp(t *testing.T) {
+func TestAllCallersLeaveTheQueue(t *testing.T) {
 	each(t, func(t *testing.T, make func(int, func([]int)) *Combiner[int]) {
 		g := newGate()
 		c := make(0, g.run)
@@ -166,7 +165,7 @@ func TestAllGiveUp(t *testing.T) {
 	})
 }
 
-func TestWhoeverGivesUpInABatchReturnsAtOnce(t *testing.T) {
+func TestCallerLeavingABatchReturnsAtOnce(t *testing.T) {
 	each(t, func(t *testing.T, make func(int, func([]int)) *Combiner[int]) {
 		g := newGate()
 		c := make(0, g.run)
@@ -175,7 +174,7 @@ func TestWhoeverGivesUpInABatchReturnsAtOnce(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		leaves := do(ctx, c, 2)
 		g.next <- struct{}{}
-		synctest.Wait() // 1 and 2 are being run
+		synctest.Wait() // 1 and 2 are running
 		cancel()
 		if pending(leaves) {
 			t.Fatal("still waiting after its context has ended")
@@ -193,7 +192,7 @@ func TestWhoeverGivesUpInABatchReturnsAtOnce(t *testing.T) {
 	})
 }
 
-func TestTheFirstToComeReturnsAtOnceWhenDetached(t *testing.T) {
+func TestDetachedFirstCallerReturnsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
 		c := NewDetached(0, 0, g.run)
@@ -208,9 +207,9 @@ func TestTheFirstToComeReturnsAtOnceWhenDetached(t *testing.T) {
 	})
 }
 
-func TestALeaderThatGivesUpPassesTheLeadOn(t *testing.T) {
-	// The waiter is told to lead and to give up before it gets to look at either.
-	for range 200 { // select takes either first
+func TestLeavingLeaderPassesTheLeadOn(t *testing.T) {
+	// The waiter is told to lead and its context ends before it looks at either.
+	for range 200 { // select may take either first
 		synctest.Test(t, func(t *testing.T) {
 			g := newGate()
 			c := New(0, g.run)
@@ -248,8 +247,7 @@ func TestAnEndedContextRunsNothing(t *testing.T) {
 }
 
 func TestDoneBeatsCancelled(t *testing.T) {
-	// A batch that has ended is reported as such, even to one whose context has
-	// ended too.
+	// The result of a finished batch counts, even if the caller's context has ended too.
 	for range 100 {
 		synctest.Test(t, func(t *testing.T) {
 			c := NewDetached(0, 0, func([]int) {})
@@ -306,7 +304,7 @@ func TestPanic(t *testing.T) {
 	})
 }
 
-// goDo is do for a Do that may take its goroutine with it.
+// goDo is do for a Do that may end its goroutine.
 func goDo(ctx context.Context, c *Combiner[int], item int) <-chan error {
 	done := make(chan error, 1)
 	go func() {
@@ -317,7 +315,7 @@ func goDo(ctx context.Context, c *Combiner[int], item int) <-chan error {
 	return done
 }
 
-func TestPanicWithAValueThatIsNoError(t *testing.T) {
+func TestPanicWithNonError(t *testing.T) {
 	c := New(0, func([]int) { panic("no error") })
 	err := c.Do(t.Context(), 1)
 	if err == nil || errors.Unwrap(err) != nil || err.Error() != "running the batch panicked: no error" {
@@ -325,7 +323,7 @@ func TestPanicWithAValueThatIsNoError(t *testing.T) {
 	}
 }
 
-func TestTheBatchIsNotKept(t *testing.T) {
+func TestBatchIsReleased(t *testing.T) {
 	c := New(0, func([]*int) {})
 	_ = c.Do(t.Context(), new(int))
 	if c.batch[:1][0] != nil {
@@ -333,8 +331,7 @@ func TestTheBatchIsNotKept(t *testing.T) {
 	}
 }
 
-// TestStorm lets many goroutines come, give up and panic at random: every item is
-// run once or never, as its error says.
+// Goroutines arrive, give up and panic at random. Every item runs once or never, as its error says.
 func TestStorm(t *testing.T) {
 	storms := maps.Clone(modes)
 	storms["gathering"] = func(max int, run func([]int)) *Combiner[int] { return NewDetached(max, time.Millisecond, run) }
@@ -377,7 +374,8 @@ func TestStorm(t *testing.T) {
 			}
 			all.Wait()
 			if name != "led" {
-				for idle := false; !idle; runtime.Gosched() { // nobody may be left to wait for the last batch
+				// wait until the last batch has no more waiters
+				for idle := false; !idle; runtime.Gosched() {
 					c.mu.Lock()
 					idle = !c.busy
 					c.mu.Unlock()

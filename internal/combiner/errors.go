@@ -6,27 +6,27 @@ import (
 	"runtime/debug"
 )
 
-// ErrExited is what the callers of a batch get when run has left by
-// [runtime.Goexit]. Whether their items were run is not known.
+// ErrExited is the error of the callers of a batch whose run called [runtime.Goexit]. It is unknown
+// whether their items were run.
 var ErrExited = errors.New("the goroutine that ran the batch has exited")
 
-// PanicError is what the callers of a batch get when run has panicked. Whether
-// their items were run is not known.
+// PanicError is the error of the callers of a batch whose run panicked. It is unknown whether their
+// items were run.
 type PanicError struct {
-	Value any    // what run panicked with
-	Stack []byte // where, as debug.Stack writes it; for a log, not for users
+	Value any    // the value of the panic
+	Stack []byte // the stack as debug.Stack formats it; for logs, not for users
 }
 
 func newPanicError(value any) *PanicError {
 	return &PanicError{Value: value, Stack: debug.Stack()}
 }
 
-// Error returns what run panicked with, without the stack.
+// Error returns the value of the panic, without the stack.
 func (e *PanicError) Error() string {
 	return fmt.Sprintf("running the batch panicked: %v", e.Value)
 }
 
-// Unwrap returns what run panicked with if that was an error, else nil.
+// Unwrap returns the value of the panic if it is an error, else nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err

@@ -2,17 +2,17 @@ package combiner
 
 import "time"
 
-// returns tells when those that are expected back have come. It belongs to the
-// combiner's lock.
+// returns tells when the callers that are expected back have arrived. The combiner's lock protects
+// it.
 type returns struct {
 	since    time.Time // the end of the last batch
-	expected int       // how many are to wait then
+	expected int       // the size of the queue to wait for
 
-	awaited int           // how many somebody waits for; 0 if nobody does
-	all     chan struct{} // closed when they are there
+	awaited int           // the size that a goroutine waits for; 0 if none does
+	all     chan struct{} // closed when the queue has that size
 }
 
-// came is called when there are n in the queue.
+// came is called when the queue has grown to n.
 func (r *returns) came(n int) {
 	if r.awaited > 0 && n >= r.awaited {
 		r.awaited = 0
@@ -20,8 +20,8 @@ func (r *returns) came(n int) {
 	}
 }
 
-// expectReturns notes who is to wait for the next batch, before those of the last
-// one are woken: whoever of them is back by then would be counted twice.
+// expectReturns notes the size to wait for. It must run before the callers of the last batch are
+// woken, or those that are back already would count twice.
 func (c *Combiner[T]) expectReturns(done int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -32,8 +32,8 @@ func (c *Combiner[T]) expectReturns(done int) {
 	}
 }
 
-// awaitReturns waits until those that are expected back are in the queue, but no
-// longer than allowed. c.mu is held, and given up meanwhile.
+// awaitReturns waits until the expected callers are in the queue, but no longer than gather allows.
+// c.mu is held, and released while waiting.
 func (c *Combiner[T]) awaitReturns() {
 	if c.gather <= 0 || c.waiting.len >= c.back.expected {
 		return

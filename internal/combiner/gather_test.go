@@ -10,9 +10,8 @@ import (
 
 const gather = time.Millisecond
 
-// TestThoseWhoComeBackShareABatch has callers that come back at once, of whom
-// some always wait while the others are being run.
-func TestThoseWhoComeBackShareABatch(t *testing.T) {
+// Callers return at once; some always wait while the others are in a batch.
+func TestReturningCallersShareABatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sizes []int
 		c := NewDetached(0, gather, func(batch []int) {
@@ -29,14 +28,14 @@ func TestThoseWhoComeBackShareABatch(t *testing.T) {
 			})
 		}
 		all.Wait()
-		// The first comes alone, so the last batch lacks one.
+		// The first arrives alone, so the last batch has one less.
 		if slices.Min(sizes[1:len(sizes)-1]) != 10 {
 			t.Errorf("batches of %v, want all 10 in each", sizes)
 		}
 	})
 }
 
-func TestOneThatIsAloneNeverWaits(t *testing.T) {
+func TestSingleCallerNeverWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewDetached(0, gather, func([]int) {})
 		start := time.Now()
@@ -58,10 +57,10 @@ func TestGatheringEnds(t *testing.T) {
 			do(t.Context(), c, i)
 		}
 		g.next <- struct{}{}
-		g.next <- struct{}{} // the first does not come back; the five have waited for it
+		g.next <- struct{}{} // the first caller does not return; the other five have waited for it
 		synctest.Wait()
 
-		// Of five, one comes back.
+		// One of five callers returns.
 		start := time.Now()
 		last := do(t.Context(), c, 9)
 		g.next <- struct{}{}
@@ -76,15 +75,14 @@ func TestGatheringEnds(t *testing.T) {
 	})
 }
 
-func TestNobodyWaitsForThoseOfLongAgo(t *testing.T) {
+func TestNoWaitAfterALongPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewDetached(0, gather, func([]int) { time.Sleep(gather) })
 		do(t.Context(), c, 0)
 		for i := range 5 {
 			do(t.Context(), c, i)
 		}
-		// One batch, the time in which the first could have come back, the other
-		// batch.
+		// One batch, the time in which the first caller could have returned, then the other batch.
 		time.Sleep(3*gather + gather/2)
 		start := time.Now()
 		_ = c.Do(t.Context(), 1)
@@ -101,13 +99,12 @@ func TestNobodyWaitsForThoseOfLongAgo(t *testing.T) {
 	})
 }
 
-func TestAFullBatchWaitsForNobody(t *testing.T) {
+func TestFullBatchDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := NewDetached(2, time.Hour, func([]int) { time.Sleep(gather) })
 		start := time.Now()
 		parallel(9, func(i int) { _ = c.Do(t.Context(), i) })
-		// Five batches; only before the last does one wait, for the one that is
-		// missing.
+		// Five batches. Only before the last is there a wait, for the missing caller.
 		if d := time.Since(start); d > time.Hour+5*gather {
 			t.Errorf("took %v", d)
 		}

@@ -5,20 +5,19 @@ import "errors"
 // errLead tells a waiter to run the next batch.
 var errLead = errors.New("lead")
 
-// waiter is an item in the queue and the goroutine that waits for it. What is
-// here belongs to the combiner's lock, but for wake.
+// waiter is an item in the queue with its caller. The combiner's lock protects all fields but wake.
 type waiter[T any] struct {
 	item       T
 	prev, next *waiter[T]
-	taken      bool // out of the queue and in a batch
+	taken      bool // in a batch, no longer in the queue
 	leads      bool // told to run the next batch
 
-	// wake brings the end of the batch or errLead. Never both, so that one place
-	// is enough for whoever sends not to wait, even when nobody listens anymore.
+	// wake receives the result of the batch or errLead, never both. So a buffer of one is enough
+	// for the sender not to block, even if the caller has gone.
 	wake chan error
 }
 
-// queue is linked both ways, so that leaving it costs the same from any place.
+// queue is a doubly linked list, so that a waiter can leave from any place at the same cost.
 type queue[T any] struct {
 	first, last *waiter[T]
 	len         int

@@ -6,9 +6,10 @@ import (
 	"strings"
 )
 
-// Address returns host:port of an address, with this port where it names none, or the path of a Unix socket, which begins with "/" or
-// has Caddy's own form, "unix//path". The error does not hold the address, which may be a URL with a password; otherwise says
-// what it could be instead.
+// Address returns an address as host:port, with the given port if it has none, or as the path of a
+// Unix socket. A path begins with "/" or has Caddy's own form, "unix//path". otherwise says in the
+// error what else the address may be. The error does not contain the address, which may be a URL
+// with a password.
 func Address(address, port, otherwise string) (string, error) {
 	if path := strings.TrimPrefix(address, "unix/"); strings.HasPrefix(path, "/") {
 		return path, nil

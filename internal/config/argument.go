@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// None reads the end of a line. The errors say what takes no value.
+// None checks that the line has no further argument. whose names the option in errors.
 func None(d *caddyfile.Dispenser, whose string) error {
 	if d.NextArg() {
 		return d.Errf("%s takes no value", whose)
@@ -16,7 +16,8 @@ func None(d *caddyfile.Dispenser, whose string) error {
 	return nil
 }
 
-// Args reads the arguments up to the end of the line: as many as there are targets, none of them empty; right says which.
+// Args reads all arguments of the line into as many targets. None of them may be empty. right
+// describes the arguments in errors.
 func Args(d *caddyfile.Dispenser, whose, right string, to ...*string) error {
 	args, err := Arguments(d, whose, right, len(to), len(to))
 	if err != nil {
@@ -31,35 +32,35 @@ func Args(d *caddyfile.Dispenser, whose, right string, to ...*string) error {
 	return nil
 }
 
-// Optional reads the argument that may stand there up to the end of the line. It may not be empty.
+// Optional reads the optional last argument of the line. It may not be empty.
 func Optional(d *caddyfile.Dispenser, whose, right string, to *string) error {
 	args, err := Arguments(d, whose, right, 0, 1)
 	switch {
 	case err != nil || len(args) == 0:
 		return err
 	case args[0] == "":
-		return missing(d, whose, right) // as where a variable is not set: that is not to become the default
+		return missing(d, whose, right) // an unset variable must not select the default
 	default:
 		*to = args[0]
 		return nil
 	}
 }
 
-// Arguments reads from least to most of them, up to the end of the line; right says what they are. No error holds what stands there:
-// it may be a part of a secret.
+// Arguments reads all arguments of the line, at least least and at most most. right describes them
+// in errors. Errors do not contain the arguments: they may be parts of a secret.
 func Arguments(d *caddyfile.Dispenser, whose, right string, least, most int) ([]string, error) {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) == 0 && least > 0:
 		return nil, missing(d, whose, right)
 	case len(args) < least || len(args) > most:
-		return nil, d.Errf("%s takes %s, %s, and not %d; a value with blanks stands in quotes", whose, values(least, most), right, len(args))
+		return nil, d.Errf("%s takes %s, %s, not %d; put a value with spaces in quotes", whose, values(least, most), right, len(args))
 	default:
 		return args, nil
 	}
 }
 
-// values says how many there may be.
+// values describes the allowed number of arguments.
 func values(least, most int) string {
 	number := func(n int) string {
 		if n < 4 {
@@ -73,15 +74,15 @@ func values(least, most int) string {
 	case least == most:
 		return number(most) + " values"
 	case most == 1:
-		return "one value at most"
+		return "at most one value"
 	default:
 		return number(least) + " or " + number(most) + " values"
 	}
 }
 
-// missing is the error of what has no value; right says what would be one.
+// missing returns the error for an option without a value. right describes the value.
 func missing(d *caddyfile.Dispenser, whose, right string) error {
-	return d.Errf("%s: a value is missing: %s (a variable such as {$NAME} that is not set leaves nothing)", whose, right)
+	return d.Errf("%s: missing value: %s (a variable such as {$NAME} that is not set is empty)", whose, right)
 }
 
 // list joins choices.

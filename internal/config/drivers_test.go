@@ -11,8 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
-// TestEveryOptionTellsStoresApart has no option of a store forgotten, a new one neither.
-func TestEveryOptionTellsStoresApart(t *testing.T) {
+// The fingerprint covers every option of every store, including options that are added later.
+func TestFingerprintCoversEveryOption(t *testing.T) {
 	for _, options := range []any{redis.Options{}, redis.NearCache{}, sql.Options{}, mongodb.Options{}, memcached.Options{}} {
 		whole := reflect.TypeOf(options)
 		seen := map[string]string{config.Fingerprint(options): "none"}
@@ -34,7 +34,7 @@ func TestEveryOptionTellsStoresApart(t *testing.T) {
 	}
 }
 
-// change gives an option another value.
+// change sets an option to another value.
 func change(t *testing.T, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {

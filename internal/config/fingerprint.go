@@ -11,9 +11,10 @@ import (
 	"strings"
 )
 
-// Fingerprint tells connections apart by all that they are made with: handlers with the same options share them, and so does a
-// configuration that is reloaded. It covers every field of a struct but functions, which only report. Of a [tls.Config] it says only
-// whether there is one: what that is made from must be given beside. It is a hash, as it may be logged.
+// Fingerprint returns a hash of everything that a connection depends on. Handlers with equal
+// options share a connection, and so does a reloaded configuration. It covers every field of a
+// struct except functions, which only report. Of a [tls.Config] it covers only whether it is nil:
+// pass the contents of its files as well. Being a hash, it is safe to log.
 func Fingerprint(parts ...any) string {
 	hash := sha256.New()
 	for _, part := range parts {

@@ -10,8 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/addons"
 )
 
-// Guest is an option that names a module of a namespace, whose name its JSON has under the inline key. Seen may be nil, or
-// else is called with the module.
+// Guest is an option that names a module of a namespace. The JSON has the name under inlineKey.
+// seen is called with the module, unless it is nil.
 func Guest(to *json.RawMessage, namespace, inlineKey string, seen func(module any)) Option {
 	return Func(func(d *caddyfile.Dispenser) error {
 		option := d.Val()

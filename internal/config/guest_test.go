@@ -37,10 +37,10 @@ func TestGuest(t *testing.T) {
 		t.Errorf("%s, %+v, %v", raw, seen, err)
 	}
 	for text, want := range map[string]string{
-		"guest":             "guest: a value is missing: there are visitor",
-		"guest stranger":    "unrecognized guest: stranger; there are visitor",
+		"guest":             "guest: missing value: available: visitor",
+		"guest stranger":    "unrecognized guest: stranger; available: visitor",
 		"store sql sqlite":  "store sql is not compiled in; build with it: xcaddy build --with github.com/caddy-session/caddy-session/caddymodule/stores/sql/sqlite",
-		"guest visitor 1 2": "visitor takes one value at most",
+		"guest visitor 1 2": "visitor takes at most one value",
 	} {
 		fails(t, text, read(text), want)
 	}

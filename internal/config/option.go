@@ -1,5 +1,5 @@
-// Package config reads the options of this project's modules. What a Caddyfile says and what JSON says is held to the same rules, in
-// the same words.
+// Package config reads the options of this project's modules. The Caddyfile and JSON have the same
+// rules and the same errors.
 package config
 
 import (
@@ -11,28 +11,29 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// Option is an option of a module: how a Caddyfile says it, and what its value must be.
+// Option is an option of a module: how to read it from a Caddyfile, and the rule for its value.
 type Option struct {
-	// read takes the value from a Caddyfile. The Dispenser stands at the option's name.
+	// read reads the value from a Caddyfile. The Dispenser is at the option's name.
 	read func(d *caddyfile.Dispenser) error
 
-	// check returns what is wrong with the value, wherever it is from. The zero value means that the option is
-	// not given. It may be nil.
+	// check validates the value, from a Caddyfile or from JSON. The zero value means that the
+	// option is not set. check may be nil.
 	check func(option string) error
 
 	repeatable bool
 }
 
-// Func is an option that read takes from a Caddyfile. The Dispenser stands at its name.
+// Func is an option that read reads from a Caddyfile. The Dispenser is at its name.
 func Func(read func(d *caddyfile.Dispenser) error) Option { return Option{read: read} }
 
-// Repeatable is the option where it may be given more than once.
+// Repeatable returns the option so that it may be given more than once.
 func (o Option) Repeatable() Option {
 	o.repeatable = true
 	return o
 }
 
-// Also is the option with a further rule, whose error says which option it is. The check is called whether or not it is given.
+// Also adds a rule to the option. The error of check must name the option. check is called even if
+// the option is not set.
 func (o Option) Also(check func() error) Option {
 	first := o.check
 	o.check = func(option string) error {
@@ -46,11 +47,11 @@ func (o Option) Also(check func() error) Option {
 	return o
 }
 
-// Options are those of a module, or of a block in it, by their names.
+// Options are the options of a module, or of a block in it, by name.
 type Options map[string]Option
 
-// Read reads the block of options that may follow in a Caddyfile. The errors say whose they are, such as "store redis", and where
-// they stand.
+// Read reads the optional block of options in a Caddyfile. Errors name whose options these are,
+// such as "store redis", and the line.
 func (o Options) Read(d *caddyfile.Dispenser, whose string) error {
 	seen := make(map[string]bool)
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -58,7 +59,7 @@ func (o Options) Read(d *caddyfile.Dispenser, whose string) error {
 		option, known := o[name]
 		switch {
 		case !known && len(o) == 0:
-			return d.Errf("unrecognized option of %s: %s; it has none", whose, name)
+			return d.Errf("unrecognized option of %s: %s; it has no options", whose, name)
 		case !known:
 			return d.Errf("unrecognized option of %s: %s; it has %s", whose, name, strings.Join(slices.Sorted(maps.Keys(o)), ", "))
 		case seen[name] && !option.repeatable:
@@ -78,7 +79,7 @@ func (o Options) Read(d *caddyfile.Dispenser, whose string) error {
 	return nil
 }
 
-// Check returns what is wrong with the values. It is for Provision, as they may be from JSON.
+// Check validates all values. Call it in Provision, since the values may come from JSON.
 func (o Options) Check() error {
 	for _, name := range slices.Sorted(maps.Keys(o)) {
 		if check := o[name].check; check != nil {
@@ -90,7 +91,7 @@ func (o Options) Check() error {
 	return nil
 }
 
-// Block is an option with a block of its own, for a struct that is made for it.
+// Block is an option with a block of its own, which is read into a new struct.
 func Block[T any](to **T, whose string, options func(*T) Options) Option {
 	return Option{
 		read: func(d *caddyfile.Dispenser) error {
@@ -128,7 +129,7 @@ func Given[T any](to **T, option func(*T) Option) Option {
 	}
 }
 
-// Or returns what was given, or else what is the default.
+// Or returns the given value, or byDefault if given is nil.
 func Or[T any](given *T, byDefault T) T {
 	if given == nil {
 		return byDefault

@@ -102,7 +102,7 @@ func TestRead(t *testing.T) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
-	const missing = ": a value is missing: "
+	const missing = ": missing value: "
 	for text, want := range map[string]string{
 		"colour red":                  "unrecognized option of thing: colour; it has checked, flag, inner, large, ",
 		"name a\nname a":              "thing: name is given twice",
@@ -111,24 +111,24 @@ func TestRead(t *testing.T) {
 		"inner {\nnumber 1\nnumber 1": "thing, inner: number is given twice",
 		"inner to-find":               "inner takes no value",
 		"flag to-find":                "flag takes no value",
-		"name":                        "name" + missing + "a text (a variable such as {$NAME} that is not set leaves nothing)",
+		"name":                        "name" + missing + "a text (a variable such as {$NAME} that is not set is empty)",
 		`name ""`:                     "name" + missing,
-		"name to-find to-find":        "name takes one value, a text, and not 2; a value with blanks stands in quotes",
+		"name to-find to-find":        "name takes one value, a text, not 2; put a value with spaces in quotes",
 		"prefix":                      "prefix" + missing,
-		"prefix to-find b":            "prefix takes one value, a text, and not 2",
+		"prefix to-find b":            "prefix takes one value, a text, not 2",
 		"words":                       "words" + missing + "one or more values",
 		`words a ""`:                  "words" + missing,
 		"pair":                        "pair" + missing + "a header and a field",
-		"pair to-find":                "pair takes two values, a header and a field, and not 1",
-		"pair to-find a b":            "pair takes two values, a header and a field, and not 3",
+		"pair to-find":                "pair takes two values, a header and a field, not 1",
+		"pair to-find a b":            "pair takes two values, a header and a field, not 3",
 		"pair X-A a\npair X-A b":      "pair X-A is given twice",
 		"on":                          "on" + missing + "on or off",
 		"on true":                     `on must be on or off, not "true"`,
 		"maybe yes":                   `maybe must be on or off, not "yes"`,
 		"mode d":                      `mode must be a, b or c, not "d"`,
-		"number -1":                   `number must be a number from 0 on, not "-1"`,
-		"number 1.5":                  `number must be a number from 0 on, not "1.5"`,
-		"number x":                    `number must be a number from 0 on, not "x"`,
+		"number -1":                   `number must be an integer of at least 0, not "-1"`,
+		"number 1.5":                  `number must be an integer of at least 0, not "1.5"`,
+		"number x":                    `number must be an integer of at least 0, not "x"`,
 		"size 0":                      `size must be a number of bytes such as 4000, 64KB or 64KiB, and at most 8.0 KiB, not "0"`,
 		"size 8193":                   `size must be a number of bytes`,
 		"size -1":                     `size must be a number of bytes`,
@@ -140,7 +140,7 @@ func TestRead(t *testing.T) {
 		"wait 5":                      `wait must be a duration of a millisecond or more`,
 		"life 999ms":                  `life must be a duration of a second or more, such as 90s, 24h or 7d, not "999ms"`,
 		"checked a|b":                 "checked: it may not hold |",
-		"inner {\nnumber 0\n}":        `number must be a number from 1 on, not "0"`,
+		"inner {\nnumber 0\n}":        `number must be an integer of at least 1, not "0"`,
 	} {
 		_, err := read(text)
 		fails(t, text, err, want)
@@ -150,10 +150,10 @@ func TestRead(t *testing.T) {
 	}
 	d := caddyfile.NewTestDispenser("thing {\nx\n}")
 	d.Next()
-	fails(t, "no options", Options(nil).Read(d, "thing"), "unrecognized option of thing: x; it has none")
+	fails(t, "no options", Options(nil).Read(d, "thing"), "unrecognized option of thing: x; it has no options")
 }
 
-// TestCheck holds values from JSON to the rules of the Caddyfile, in the same words.
+// Values from JSON have the same rules and errors as those from a Caddyfile.
 func TestCheck(t *testing.T) {
 	for _, text := range []string{
 		`{}`, `{"Name":"a","Prefix":"","Words":["a"],"Pairs":{"a":"b"},"Flag":true,"On":true,"Maybe":false,"Mode":"a"}`,
@@ -167,14 +167,14 @@ func TestCheck(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"Words":["to-find",""]}`: "words: value 2 of 2 is empty",
 		`{"Mode":"d"}`:             `mode must be a, b or c, not "d"`,
-		`{"Number":-1}`:            `number must be a number from 0 on, not "-1"`,
+		`{"Number":-1}`:            `number must be an integer of at least 0, not "-1"`,
 		`{"Size":-1}`:              `size must be a number of bytes such as 4000, 64KB or 64KiB, and at most 8.0 KiB, not "-1"`,
 		`{"Size":8193}`:            `size must be a number of bytes`,
 		`{"Large":-1}`:             `large must be a number of bytes`,
 		`{"Wait":999999}`:          `wait must be a duration of a millisecond or more, such as 400ms, 90s, 24h or 7d, not "999.999µs"`,
 		`{"Wait":"-1s"}`:           `wait must be a duration of a millisecond or more`,
 		`{"Life":"999ms"}`:         `life must be a duration of a second or more`,
-		`{"Inner":{"Number":-1}}`:  `inner: number must be a number from 1 on, not "-1"`,
+		`{"Inner":{"Number":-1}}`:  `inner: number must be an integer of at least 1, not "-1"`,
 		`{"Checked":"a|b"}`:        "checked: it may not hold |",
 	} {
 		fails(t, text, check(t, text), want)
@@ -203,16 +203,16 @@ func TestArguments(t *testing.T) {
 		}
 	}
 	var a, b string
-	fails(t, "two", Optional(line("store to-find b"), "store x", "its folder", &a), "store x takes one value at most, its folder, and not 2; a value with blanks stands in quotes")
-	fails(t, "a variable that is not set", Optional(line(`store ""`), "store", "its folder", &a), "store: a value is missing: its folder")
+	fails(t, "two", Optional(line("store to-find b"), "store x", "its folder", &a), "store x takes at most one value, its folder, not 2; put a value with spaces in quotes")
+	fails(t, "a variable that is not set", Optional(line(`store ""`), "store", "its folder", &a), "store: missing value: its folder")
 	if err := Args(line("store 1 2"), "store", "a and b", &a, &b); err != nil || a != "1" || b != "2" {
 		t.Errorf("%q %q %v", a, b, err)
 	}
 	for text, want := range map[string]string{
-		"store":             "store: a value is missing: a and b",
-		"store to-find":     "store takes two values, a and b, and not 1",
-		`store to-find ""`:  "store: a value is missing",
-		"store to-find b c": "store takes two values, a and b, and not 3",
+		"store":             "store: missing value: a and b",
+		"store to-find":     "store takes two values, a and b, not 1",
+		`store to-find ""`:  "store: missing value",
+		"store to-find b c": "store takes two values, a and b, not 3",
 	} {
 		fails(t, text, Args(line(text), "store", "a and b", &a, &b), want)
 	}

@@ -9,9 +9,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// Resolve replaces the placeholders of an option, such as {env.NAME} and {file.path}. One that Caddy does not know is an error, and
-// so is one that resolves to nothing: a password that a file lacks must not become none. Line breaks at the end of a file are no part
-// of it. No error holds more of the text than the name of such a placeholder: in a secret, what stands in braces is a part of it.
+// Resolve replaces the placeholders in an option, such as {env.NAME} and {file.path}. An unknown
+// placeholder is an error. So is one that is empty: a missing password must not become no password.
+// Trailing line breaks of a file are removed. Errors contain nothing of the text but the name of a
+// known placeholder: in a secret, unknown text in braces is part of it.
 func Resolve(option, text string) (string, error) {
 	var wrong error
 	value, err := caddy.NewReplacer().ReplaceFunc(text, func(name string, value any) (any, error) {
@@ -43,18 +44,18 @@ func Resolve(option, text string) (string, error) {
 	}
 }
 
-var errUnknown = errors.New(`what stands in braces is no placeholder; write braces that belong to the text as \{ and \}`)
+var errUnknown = errors.New(`unknown placeholder in braces; write literal braces as \{ and \}`)
 
-// Source is an option whose placeholders are to be replaced.
+// Source is an option whose placeholders [ResolveAll] replaces.
 type Source struct {
 	option, text string
 	to           *string
 }
 
-// From is the option with this text, whose value goes to a field.
+// From is a [Source] that stores the value of text in to.
 func From(option, text string, to *string) Source { return Source{option, text, to} }
 
-// ResolveAll replaces the placeholders of some options, see [Resolve].
+// ResolveAll replaces the placeholders of several options. See [Resolve].
 func ResolveAll(sources ...Source) error {
 	for _, s := range sources {
 		value, err := Resolve(s.option, s.text)
@@ -66,8 +67,8 @@ func ResolveAll(sources ...Source) error {
 	return nil
 }
 
-// Keys replaces the placeholders of an option that holds secrets. None of them may be empty. What is configured stays as it is, as
-// Caddy may log it.
+// Keys replaces the placeholders in an option that holds secrets. None may be empty. The configured
+// texts stay as they are, since Caddy may log them.
 func Keys(option string, texts []string) ([]string, error) {
 	keys := make([]string, len(texts))
 	for i, text := range texts {
@@ -84,8 +85,8 @@ func Keys(option string, texts []string) ([]string, error) {
 	return keys, nil
 }
 
-// Path replaces the placeholders of an option that is a path, and may be empty for the default. It returns one path for all ways to
-// write it, relative ones and those over links too.
+// Path replaces the placeholders in an option that is a path, or uses byDefault if the option is
+// empty. It returns the same path for relative paths and for paths through symbolic links.
 func Path(option, text, byDefault string) (string, error) {
 	path := byDefault
 	if text != "" {

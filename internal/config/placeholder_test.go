@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// fails checks that an error says this, and nothing that is to be kept secret.
+// fails checks that err contains want and no secret.
 func fails(t *testing.T, what string, err error, want string) {
 	t.Helper()
 	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "to-find") {
@@ -48,7 +48,7 @@ func TestResolve(t *testing.T) {
 			t.Errorf("%s: %q, %v", text, got, err)
 		}
 	}
-	const braces = `option: what stands in braces is no placeholder; write braces that belong to the text as \{ and \}`
+	const braces = `option: unknown placeholder in braces; write literal braces as \{ and \}`
 	for text, want := range map[string]string{
 		"{sess}:":                          braces,
 		"to-find{to-find}to-find":          braces,
@@ -74,7 +74,7 @@ func TestResolveAll(t *testing.T) {
 		t.Errorf("%q %q %v", name, prefix, err)
 	}
 	err := ResolveAll(From("username", "x", &name), From("password", "to-find{x}", &prefix))
-	fails(t, "unknown", err, "password: what stands in braces")
+	fails(t, "unknown", err, "password: unknown placeholder in braces")
 }
 
 func TestKeys(t *testing.T) {
@@ -84,8 +84,8 @@ func TestKeys(t *testing.T) {
 	}
 	for want, texts := range map[string][]string{
 		"secret: key 2 of 2: the placeholder {env.TEST_NO_SUCH_KEY} resolves to nothing": {"to-find", "{env.TEST_NO_SUCH_KEY}"},
-		"secret: key 1 of 1 is empty":               {""},
-		"secret: key 1 of 2: what stands in braces": {"{to-find}", "to-find"},
+		"secret: key 1 of 1 is empty":                       {""},
+		"secret: key 1 of 2: unknown placeholder in braces": {"{to-find}", "to-find"},
 	} {
 		_, err := Keys("secret", texts)
 		fails(t, want, err, want)
@@ -120,5 +120,5 @@ func TestPath(t *testing.T) {
 		}
 	}
 	_, err = Path("path", "{to-find}", "x")
-	fails(t, "unknown", err, "path: what stands in braces")
+	fails(t, "unknown", err, "path: unknown placeholder in braces")
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// value is an option with one argument, which parse takes or refuses; right says what it takes.
+// value is an option with one argument, which parse converts or rejects. right describes the valid
+// values in errors.
 func value[T comparable](to *T, right string, parse func(text string) (T, bool)) Option {
 	wrong := func(option, text string) error { return fmt.Errorf("%s must be %s, not %q", option, right, text) }
 	return Option{
@@ -50,7 +51,7 @@ func Name(to *string) Option {
 	return value(to, "a text", func(text string) (string, bool) { return text, true })
 }
 
-// Text is an option with a text, which may be empty, as in "".
+// Text is an option with a text that may be empty ("").
 func Text(to *string) Option {
 	return Func(func(d *caddyfile.Dispenser) error {
 		args, err := Arguments(d, d.Val(), "a text", 1, 1)
@@ -81,7 +82,7 @@ func Words(to *[]string) Option {
 	}
 }
 
-// Pairs is an option with two values, of which the first is given once. It may be repeated.
+// Pairs is an option with two values. It may be repeated with another first value.
 func Pairs(to *map[string]string, right string) Option {
 	return Func(func(d *caddyfile.Dispenser) error {
 		option := d.Val()
@@ -100,7 +101,7 @@ func Pairs(to *map[string]string, right string) Option {
 	}).Repeatable()
 }
 
-// Flag is an option without a value: it is on where it stands.
+// Flag is an option without a value: true if it is given.
 func Flag(to *bool) Option {
 	return Func(func(d *caddyfile.Dispenser) error {
 		*to = true
@@ -111,22 +112,22 @@ func Flag(to *bool) Option {
 // OnOff is an option that is on or off.
 func OnOff(to *bool) Option {
 	read := value(to, "on or off", func(text string) (on, ok bool) { return text == "on", text == "on" || text == "off" }).read
-	return Func(read) // both values are right
+	return Func(read) // both values of a bool are valid
 }
 
-// OneOf is an option with one of these values.
+// OneOf is an option with one of the given values.
 func OneOf(to *string, choices ...string) Option {
 	return Matching(to, list(choices), func(text string) bool { return slices.Contains(choices, text) })
 }
 
-// Matching is an option with a text that fits; right says which do.
+// Matching is an option with a text for which fits is true. right describes such texts in errors.
 func Matching(to *string, right string, fits func(text string) bool) Option {
 	return value(to, right, func(text string) (string, bool) { return text, fits(text) })
 }
 
-// Number is an option with a number from least on.
+// Number is an option with an integer of at least least.
 func Number(to *int, least int) Option {
-	return value(to, fmt.Sprintf("a number from %d on", least), func(text string) (int, bool) {
+	return value(to, fmt.Sprintf("an integer of at least %d", least), func(text string) (int, bool) {
 		n, err := strconv.Atoi(text)
 		return n, err == nil && n >= least
 	})
@@ -141,15 +142,15 @@ func Size[T int | int64](to *T, most T) Option {
 	})
 }
 
-// Memory is an option with a number of bytes that only this machine limits.
+// Memory is an option with a number of bytes, bounded only by 1 PiB.
 func Memory(to *int64) Option { return Size(to, 1<<50) }
 
-// Duration is an option with a duration of a millisecond or more.
+// Duration is an option with a duration of at least a millisecond.
 func Duration(to *caddy.Duration) Option {
 	return duration(to, time.Millisecond, "a duration of a millisecond or more, such as 400ms, 90s, 24h or 7d")
 }
 
-// Seconds is an option with a duration of a second or more.
+// Seconds is an option with a duration of at least a second.
 func Seconds(to *caddy.Duration) Option {
 	return duration(to, time.Second, "a duration of a second or more, such as 90s, 24h or 7d")
 }

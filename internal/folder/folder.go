@@ -1,4 +1,5 @@
-// Package folder makes folders, and what happens in them, as durable as files are.
+// Package folder creates folders durably, and checks that a file or folder in use is still in
+// place.
 package folder
 
 import (
@@ -9,7 +10,7 @@ import (
 	"runtime"
 )
 
-// Make makes a folder and those that it is in, unless they are there.
+// Make creates a folder and its parents unless they exist, and syncs them to disk.
 func Make(folder string, mode fs.FileMode) error {
 	if _, err := os.Stat(folder); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -24,10 +25,10 @@ func Make(folder string, mode fs.FileMode) error {
 	return Sync(parent)
 }
 
-// Sync has the names in a folder on disk.
+// Sync writes the directory entries of a folder to disk.
 func Sync(folder string) error {
 	if runtime.GOOS == "windows" {
-		return nil // cannot be done there, and need not be
+		return nil // directories cannot be synced there, and need not be
 	}
 	fd, err := os.Open(folder)
 	if err != nil {

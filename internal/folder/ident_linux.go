@@ -6,8 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// identity tells a file or a folder from all others: by when it was born, as the number of its device may be another when its
-// volume is mounted again, and by that number where the file system does not say when.
+// identity identifies a file or a folder by its inode and its time of creation. The device number
+// is only the fallback if the file system has no such time, because the number may change when the
+// volume is mounted again.
 type identity struct {
 	folder bool
 	inode  uint64
@@ -26,7 +27,7 @@ func identify(path string) (identity, error) {
 	return identity{stat.Mode&unix.S_IFMT == unix.S_IFDIR, stat.Ino, stat.Btime, [2]uint32{stat.Dev_major, stat.Dev_minor}}, nil
 }
 
-// same compares what was under path before with what is there now.
+// same reports whether now, the present identity of path, is that of the same file.
 func (i identity) same(now identity, path string) bool {
 	switch {
 	case i.inode != now.inode:
@@ -38,7 +39,8 @@ func (i identity) same(now identity, path string) bool {
 	}
 }
 
-// isOverlay reports whether path is on an overlay, as in a container: there, what is changed for the first time is born anew.
+// isOverlay reports whether path is on an overlay file system, as in a container. There the first
+// change of a file gives it a new time of creation.
 func isOverlay(path string) bool {
 	var stat unix.Statfs_t
 	return unix.Statfs(path, &stat) == nil && stat.Type == unix.OVERLAYFS_SUPER_MAGIC

@@ -4,7 +4,7 @@ package folder
 
 import "os"
 
-// identity tells a file or a folder from all others.
+// identity identifies a file or a folder.
 type identity struct {
 	folder bool
 	info   os.FileInfo

@@ -30,7 +30,7 @@ func TestLocks(t *testing.T) {
 		t.Errorf("the second afterwards: %t, %v", free, err)
 	}
 	Unlock(two)
-	Unlock(two) // nothing is left to give back
+	Unlock(two) // unlocking without a lock has no effect
 
 	if free, err := TryLock(one); !free || err != nil {
 		t.Errorf("the first again: %t, %v", free, err)

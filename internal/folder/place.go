@@ -12,24 +12,25 @@ import (
 )
 
 var (
-	// ErrGone means that what was under a path is there no more.
-	ErrGone = errors.New("it has gone, as when it was removed or its volume is not mounted; put it back, or restart to begin with a new one")
+	// ErrGone means that the file or folder no longer exists.
+	ErrGone = errors.New("it is gone: it was deleted, or its volume is not mounted; put it back, or restart to begin with a new one")
 
-	// ErrOther means that something else is under the path now.
-	ErrOther = errors.New("another one is in its place, as when its volume is not mounted; put the former back, or restart to use this one")
+	// ErrOther means that the path leads to another file or folder now.
+	ErrOther = errors.New("another one is in its place: it was replaced, or its volume is not mounted; put the original back, or restart to use this one")
 )
 
-// glanceEvery is how old what is known may be for a [Place.Glance].
+// glanceEvery is the maximum age of a result that [Place.Glance] uses.
 const glanceEvery = time.Second
 
-// Place is a file or a folder that a store uses. It tells whether the same is still under the path, so that nothing is read
-// from, or made in, what has come in its place. A copy is not the same.
+// Place is a file or a folder that a store uses. It detects that the file or folder has been
+// deleted or replaced, so that the store neither reads its replacement nor creates one. A copy
+// counts as another file.
 type Place struct {
 	path   string
 	folder bool
 	report func(error)
 
-	looked atomic.Int64 // when it was last found to be in order, since epoch; 0: it was not
+	looked atomic.Int64 // when the last check succeeded, since epoch; 0 if it failed
 
 	mu     sync.Mutex
 	known  identity
@@ -39,23 +40,25 @@ type Place struct {
 
 var epoch = time.Now()
 
-// NewFile returns the place of a file, and NewFolder that of a folder: what is there and is none is left out of account. Report is told when it is found to have gone, with [ErrGone] or [ErrOther], and
-// when it is there again, with nil.
+// NewFile returns the place of a file. A folder under that path is ignored. report is called with
+// [ErrGone], [ErrOther] or another error when the file is no longer in place, and with nil when it
+// is again.
 func NewFile(path string, report func(error)) *Place { return &Place{path: path, report: report} }
 
-// NewFolder is [NewFile] for a folder.
+// NewFolder is [NewFile] for a folder. A file under that path is ignored.
 func NewFolder(path string, report func(error)) *Place {
 	return &Place{path: path, folder: true, report: report}
 }
 
-// Seen reports whether anything has been there. If not, it may be made.
+// Seen reports whether the file has been seen in place. If not, it may be created.
 func (p *Place) Seen() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen
 }
 
-// Forget has whatever comes there be taken for the one, as after damage.
+// Forget makes the next file under the path the one in place, for example after the old one was
+// damaged.
 func (p *Place) Forget() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +66,7 @@ func (p *Place) Forget() {
 	p.looked.Store(0)
 }
 
-// Glance is [Place.Check] that goes by what was found within the last second.
+// Glance is [Place.Check], but a result is valid for a second.
 func (p *Place) Glance() error {
 	if looked := p.looked.Load(); looked != 0 && time.Since(epoch)-time.Duration(looked) < glanceEvery {
 		return nil
@@ -71,7 +74,7 @@ func (p *Place) Glance() error {
 	return p.Check()
 }
 
-// Same is [Place.Check] that learns nothing: what is there first may not be the one yet.
+// Same is [Place.Check], but it does not take a new file as the one in place.
 func (p *Place) Same() error {
 	if !p.Seen() {
 		return nil
@@ -79,7 +82,8 @@ func (p *Place) Same() error {
 	return p.Check()
 }
 
-// Check returns nil if what is under the path is what was there first, or if there has never been anything.
+// Check returns nil if the path leads to the file that was seen first, or if there has been none
+// yet.
 func (p *Place) Check() error {
 	p.mu.Lock()
 	now := time.Since(epoch)
@@ -98,12 +102,12 @@ func (p *Place) Check() error {
 	return reason
 }
 
-// look is Check without a report. The caller holds mu.
+// look is Check without the report. The caller holds mu.
 func (p *Place) look() error {
 	is, err := identify(p.path)
 	switch {
 	case !p.seen && (err != nil || is.folder != p.folder):
-		return nil // its own operations say what is wrong
+		return nil // opening the file returns a better error
 	case errors.Is(err, fs.ErrNotExist):
 		return ErrGone
 	case err != nil:
@@ -118,8 +122,8 @@ func (p *Place) look() error {
 	}
 }
 
-// Usable returns what keeps this process from making files in a folder, or the folder itself where it is not there. It
-// changes nothing.
+// Usable returns an error if this process cannot create files in dir, or dir itself if it does not
+// exist. It changes nothing.
 func Usable(dir string) error {
 	info, err := os.Stat(dir)
 	switch {

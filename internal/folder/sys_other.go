@@ -8,22 +8,22 @@ import (
 	"os"
 )
 
-// OpenFlags are none here.
+// OpenFlags is empty on this system.
 const OpenFlags = 0
 
-// TryLock cannot lock here, so that nothing can be changed.
+// TryLock returns an error: this system has no such locks, so no store can write.
 func TryLock(*os.File) (bool, error) {
 	return false, fmt.Errorf("locking files on this system: %w", errors.ErrUnsupported)
 }
 
-// Unlock has nothing to give back here.
+// Unlock does nothing on this system.
 func Unlock(*os.File) {}
 
-// HasNoLinks reports whether a link could not be made because the file system has none.
+// HasNoLinks reports whether err says that the file system has no hard links.
 func HasNoLinks(error) bool { return false }
 
-// access cannot tell here.
+// access cannot check this on this system.
 func access(string) error { return nil }
 
-// CanWrite cannot tell here.
+// CanWrite cannot check this on this system.
 func CanWrite(string) error { return nil }

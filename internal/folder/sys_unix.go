@@ -11,13 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// OpenFlags follow no link that was put in the place of a file, and do not wait for the other end of a pipe.
+// OpenFlags make opening a file fail on a symbolic link, and not block on a pipe.
 const OpenFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 
-// TryLock takes the lock on an open file, which ends when that is closed and is not mapped, if it is free.
+// TryLock tries to lock an open file exclusively, without waiting. Closing the file releases the
+// lock unless the file is memory-mapped.
 func TryLock(file *os.File) (bool, error) { return flock(file, syscall.LOCK_EX) }
 
-// Unlock gives the lock back. Closing the file does not, as long as it is mapped into memory.
+// Unlock releases the lock.
 func Unlock(file *os.File) { _, _ = flock(file, syscall.LOCK_UN) }
 
 func flock(file *os.File, how int) (bool, error) {
@@ -31,12 +32,12 @@ func flock(file *os.File, how int) (bool, error) {
 	return err == nil, err
 }
 
-// HasNoLinks reports whether a link could not be made because the file system has none.
+// HasNoLinks reports whether err says that the file system has no hard links.
 func HasNoLinks(err error) bool {
 	return errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOTSUP) || errors.Is(err, syscall.EOPNOTSUPP) || errors.Is(err, syscall.ENOSYS)
 }
 
-// Again repeats a system call that signals interrupt.
+// Again repeats a system call while signals interrupt it.
 func Again(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
@@ -46,10 +47,11 @@ func Again(call func() (int, error)) (int, error) {
 	}
 }
 
-// access returns an error if files in a folder cannot be read, made and removed.
+// access returns an error if this process cannot read, create and delete files in a folder.
 func access(dir string) error { return unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK) }
 
-// CanWrite returns what keeps this process from reading and writing a file. It does not open it.
+// CanWrite returns an error if this process cannot read and write a file. It does not open the
+// file.
 func CanWrite(path string) error {
 	if err := unix.Access(path, unix.R_OK|unix.W_OK); err != nil {
 		return &fs.PathError{Op: "writing to", Path: path, Err: err}

@@ -9,7 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Scrape returns our counters, and of our histograms how much they have seen, by their names and labels.
+// Scrape returns the values of our counters and the sample counts of our histograms, by name and
+// labels.
 func Scrape(tb testing.TB, registry prometheus.Gatherer) map[string]float64 {
 	tb.Helper()
 	families, err := registry.Gather()
@@ -32,7 +33,7 @@ func Scrape(tb testing.TB, registry prometheus.Gatherer) map[string]float64 {
 	return seen
 }
 
-// Counted returns what f has added to the metrics, without the durations.
+// Counted returns by how much f has increased the metrics, without durations.
 func Counted(tb testing.TB, registry prometheus.Gatherer, f func()) map[string]float64 {
 	tb.Helper()
 	before := Scrape(tb, registry)
@@ -47,7 +48,7 @@ func Counted(tb testing.TB, registry prometheus.Gatherer, f func()) map[string]f
 	return after
 }
 
-// Want fails the test unless each of these has been counted once, as often as it is named, and nothing else.
+// Want fails the test unless got has each name as often as want has it, and nothing else.
 func Want(tb testing.TB, got map[string]float64, want ...string) {
 	tb.Helper()
 	wanted := make(map[string]float64)

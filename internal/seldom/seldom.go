@@ -1,4 +1,5 @@
-// Package seldom has an operator told of one thing now and then, and not at each request.
+// Package seldom limits how often a warning is logged that would otherwise be logged at each
+// request.
 package seldom
 
 import (
@@ -6,15 +7,16 @@ import (
 	"time"
 )
 
-// Interval is how often a [Warning] is due.
+// Interval is the minimum time between two equal warnings.
 const Interval = time.Minute
 
-// Warning is a line of the log that would otherwise be there at each request. It may be used by many goroutines at once.
+// Warning is a warning to log at most once per [Interval]. Its zero value is ready to use, also
+// concurrently.
 type Warning struct {
-	next atomic.Int64 // in nanoseconds of Unix
+	next atomic.Int64 // Unix time in nanoseconds
 }
 
-// Due reports whether the warning is to be given now: it is once in each interval at most. Whoever asks gives it.
+// Due reports whether to log the warning now. The caller must then log it.
 func (w *Warning) Due() bool {
 	now, next := time.Now(), w.next.Load()
 	return now.UnixNano() >= next && w.next.CompareAndSwap(next, now.Add(Interval).UnixNano())

@@ -50,7 +50,7 @@ func TestStoreGoesAway(t *testing.T) {
 				if len(entries) != 0 {
 					t.Errorf("a replacement was created: %v, %v", entries, err)
 				}
-				if !caddy.WaitLog("it has gone") && !caddy.WaitLog("another one is in its place") {
+				if !caddy.WaitLog("it is gone") && !caddy.WaitLog("another one is in its place") {
 					t.Errorf("the log does not report it:\n%s", caddy.Log())
 				}
 				if err := back(); err != nil {
@@ -108,7 +108,7 @@ func TestUnlinkedSessionFile(t *testing.T) {
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("a new file was created: %v", err)
 	}
-	if !caddy.WaitLog("it has gone") {
+	if !caddy.WaitLog("it is gone") {
 		t.Errorf("the log does not report it:\n%s", caddy.Log())
 	}
 	if err := caddy.Reload(site(t, "store bolt $DIR/s.db\nmax_size 3000")); err != nil {

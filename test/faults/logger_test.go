@@ -29,22 +29,22 @@ func TestStoresLogToThePresentLog(t *testing.T) {
 			return "file $DIR/files", func(c *harness.Caddy) error {
 				return os.Rename(filepath.Join(c.Dir, "files"), filepath.Join(c.Dir, "aside"))
 			}
-		}, "the session folder is not in order"},
+		}, "the session folder cannot be used"},
 		"bolt": {func(*testing.T) (string, func(*harness.Caddy) error) {
 			return "bolt $DIR/s.db", func(c *harness.Caddy) error { return os.Remove(filepath.Join(c.Dir, "s.db")) }
 		}, "the session file cannot be used"},
 		"memcached": {func(t *testing.T) (string, func(*harness.Caddy) error) {
 			server := memcachedtest.Start(t)
 			return "memcached " + server.Addr, func(*harness.Caddy) error { server.Kill(); return nil }
-		}, "memcached is out of reach"},
+		}, "memcached is unreachable"},
 		"redis": {func(t *testing.T) (string, func(*harness.Caddy) error) {
 			server := redistest.Start(t, redistest.Options{})
 			return "redis " + server.Addr(), func(*harness.Caddy) error { server.Kill(); return nil }
-		}, "redis is out of reach"},
+		}, "redis is unreachable"},
 		"mongodb": {func(t *testing.T) (string, func(*harness.Caddy) error) {
 			server := mongotest.Start(t)
 			return "mongodb " + server.URI(), func(*harness.Caddy) error { server.Kill(); return nil }
-		}, "mongodb is out of reach"},
+		}, "mongodb is unreachable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

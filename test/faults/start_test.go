@@ -110,7 +110,7 @@ func TestCaddyStartsBesideWhoHoldsTheFile(t *testing.T) {
 	if out, err := caddy.Command("validate", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput(); err != nil {
 		t.Errorf("validate: %v\n%s", err, out)
 	}
-	if !caddy.WaitLog("held by another process") {
+	if !caddy.WaitLog("locked by another process") {
 		t.Errorf("the log does not report it:\n%s", caddy.Log())
 	}
 	_ = holder.Close()

@@ -99,7 +99,7 @@ func TestRedis(t *testing.T) {
 				}
 			}
 		}
-		if log := c.Log(); !strings.Contains(log, "redis is out of reach") || !strings.Contains(log, "redis is back") {
+		if log := c.Log(); !strings.Contains(log, "redis is unreachable") || !strings.Contains(log, "redis is back") {
 			t.Errorf("%s: the outage is not logged", name)
 		}
 	}

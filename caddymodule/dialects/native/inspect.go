@@ -13,7 +13,7 @@ import (
 // signatureLen is the length of a signature, and of an id: 32 bytes in base64url.
 const signatureLen = 43
 
-// Salt is what tells our signatures from others made with the same key.
+// Salt separates the signatures of our cookies from others that are made with the same key.
 const Salt = "caddy-session"
 
 // Inspect implements [dialects.Inspector].
@@ -29,7 +29,7 @@ func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects
 
 func inspectCookie(r *dialects.Report, value string, secrets []string) {
 	if id, signature, signed := strings.Cut(value, "."); !signed || !sessionstore.ValidID(id) || len(signature) != signatureLen {
-		r.Wrong("it is neither a cookie of ours, <id>.<signature> with %d characters each, nor a record", signatureLen)
+		r.Wrong("neither a cookie of this handler (<id>.<signature> with %d characters each) nor a record", signatureLen)
 		return
 	}
 	r.Add("kind", "cookie")

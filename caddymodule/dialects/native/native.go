@@ -1,4 +1,4 @@
-// Package native is the dialect of this project's own.
+// Package native is the dialect of this project's own sessions.
 package native
 
 import (
@@ -12,7 +12,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Dialect)) }
 
-// Dialect keeps sessions in the form of this project: see [sessionstore.Native].
+// Dialect is the native format of sessions: [sessionstore.Native].
 type Dialect struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -27,7 +27,7 @@ func (*Dialect) Format() dialects.Format { return dialects.Format{Codec: session
 //
 //	dialect native
 func (*Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	if err := config.None(d, "dialect native"); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Package bolt is the session store module that keeps sessions in a file. It is the default.
+// Package bolt is the session store module for a file. It is the default store.
 package bolt
 
 import (
@@ -18,18 +18,19 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps the sessions in a file of this machine, which it makes when the first
-// session is asked for. A change that was answered is on disk. One process uses the
-// file at a time; another waits until it is free.
+// Module keeps the sessions in a file on this machine. The file is created on first use. A
+// confirmed change is on disk. Only one process can use the file at a time; others wait until it is
+// released.
 type Module struct {
-	// The file. Placeholders such as {env.*} work. Default: session/sessions.db in Caddy's data directory
+	// The path of the file. Placeholders such as {env.*} work. Default: session/sessions.db in
+	// Caddy's data directory
 	Path string `json:"path,omitempty"`
 
 	path   string
 	holder *stores.Holder
 }
 
-// DefaultPath is the file of a store that names none.
+// DefaultPath returns the path of the file if none is configured.
 func DefaultPath() string { return filepath.Join(caddy.AppDataDir(), "session", "sessions.db") }
 
 // CaddyModule returns the Caddy module information.
@@ -37,7 +38,7 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.session.stores.bolt", New: func() caddy.Module { return new(Module) }}
 }
 
-// Provision implements [caddy.Provisioner]. It looks at the file and leaves it as it is.
+// Provision implements [caddy.Provisioner]. It checks the file without changing it.
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	var err error
@@ -47,7 +48,7 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	return s.holder.Unusable(s.check())
 }
 
-// check looks at the file, unless it is in use here.
+// check checks the file, unless this process has it open.
 func (s *Module) check() error {
 	if open, ok := stores.Find(s.identity()).(*bolt.Store); ok && open.InUse() {
 		return nil
@@ -66,13 +67,13 @@ func (s *Module) Open() (sessionstore.Store, func(), error) {
 	}, nil)
 }
 
-// report logs what the store cannot tell anybody else.
+// report logs errors that no caller of the store sees.
 func report(log *zap.Logger, err error) {
 	switch {
 	case err == nil:
 		log.Info("the session file is in use")
 	case errors.Is(err, bolt.ErrHeld):
-		log.Warn("the session file is held by another process; sessions are out of reach until it is free")
+		log.Warn("the session file is locked by another process; sessions are unavailable until it is released")
 	default:
 		log.Error("the session file cannot be used", zap.Error(err))
 	}
@@ -82,7 +83,7 @@ func report(log *zap.Logger, err error) {
 //
 //	store bolt [<path>]
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	if err := config.Optional(d, "store bolt", "the path of its file", &s.Path); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// Package file is the session store module that keeps sessions in a folder, one file a session.
+// Package file is the session store module for a folder with one file per session.
 package file
 
 import (
@@ -24,17 +24,20 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps the sessions in a folder of this machine, one file a session. The folder is made when the first
-// session is saved. A change that was answered is on disk. Several processes may use the folder at once.
+// Module keeps the sessions in a folder on this machine, one file per session. The folder is
+// created when the first session is saved. A confirmed change is on disk. Several processes may use
+// the folder at once.
 type Module struct {
-	// The folder. Placeholders such as {env.*} work. Default: session/files in Caddy's data directory
+	// The path of the folder. Placeholders such as {env.*} work. Default: session/files in Caddy's
+	// data directory
 	Directory string `json:"directory,omitempty"`
 
-	// The mode of the files, in octal: 0600, or for a group 0640 or 0660. Handlers that use the same folder have the mode and
-	// the threshold of the last that was configured. Default: 0600
+	// The mode of the files, in octal: 0600, or 0640 or 0660 for a group. If several handlers use
+	// the same folder, the mode and the threshold of the last one apply. Default: 0600
 	Mode string `json:"mode,omitempty"`
 
-	// How many sessions are kept at most. Beyond, the soonest to expire go first. Default: 0, no limit
+	// The maximum number of sessions. Beyond it, the sessions that expire soonest are evicted.
+	// Default: 0, no limit
 	Threshold int `json:"threshold,omitempty"`
 
 	dir    string
@@ -42,7 +45,7 @@ type Module struct {
 	holder *stores.Holder
 }
 
-// DefaultDirectory is the folder of a store that names none.
+// DefaultDirectory returns the path of the folder if none is configured.
 func DefaultDirectory() string { return filepath.Join(caddy.AppDataDir(), "session", "files") }
 
 // CaddyModule returns the Caddy module information.
@@ -50,7 +53,7 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.session.stores.file", New: func() caddy.Module { return new(Module) }}
 }
 
-// Provision implements [caddy.Provisioner]. It looks at the folder and leaves it as it is.
+// Provision implements [caddy.Provisioner]. It checks the folder without changing it.
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
@@ -70,7 +73,8 @@ func (s *Module) Provision(ctx caddy.Context) error {
 // defaultMode is [file.DefaultFileMode].
 const defaultMode = "0600"
 
-// parseMode reads a mode of files that their owner can read and write, and nobody can run.
+// parseMode parses the mode of files. The owner must be able to read and write them, and nobody to
+// execute them.
 func parseMode(text string) (mode fs.FileMode, ok bool) {
 	bits, err := strconv.ParseUint(text, 8, 32)
 	return fs.FileMode(bits), err == nil && bits&0o600 == 0o600 && bits&^0o666 == 0
@@ -84,12 +88,12 @@ func (s *Module) Open() (sessionstore.Store, func(), error) {
 	}, s.settle)
 }
 
-// settle gives the store the settings that a newer configuration may change.
+// settle applies the settings that a newer configuration may change.
 func (s *Module) settle(store sessionstore.Store) {
 	store.(layout.FolderStore).Set(s.mode, s.Threshold)
 }
 
-// report returns a function that logs what the store cannot tell anybody else.
+// report returns a function that logs errors that no caller of the store sees.
 func (s *Module) report(log stores.Log) func(error) {
 	return func(err error) {
 		log := log().With(zap.String("path", s.dir))
@@ -97,7 +101,7 @@ func (s *Module) report(log stores.Log) func(error) {
 			log.Info("the session folder is in use")
 			return
 		}
-		log.Error("the session folder is not in order", zap.Error(err))
+		log.Error("the session folder cannot be used", zap.Error(err))
 	}
 }
 
@@ -108,7 +112,7 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 		return nil, nil, err
 	}
 	if s.Directory == "" {
-		return nil, nil, errors.New("store file: the folder of the app must be named here")
+		return nil, nil, errors.New("store file: the folder of the app is missing")
 	}
 	id := stores.Identity{Driver: "file " + is.Format, Resource: fmt.Sprint(s.dir, " ", lifetime)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
@@ -116,12 +120,13 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 	}, s.settle)
 }
 
-// warnOfEviction returns a function that says that valid sessions are evicted, but not every time.
+// warnOfEviction returns a function that logs, at most once a minute, that valid sessions are being
+// evicted.
 func (s *Module) warnOfEviction(log stores.Log) func(int) {
 	var full seldom.Warning
 	return func(int) {
 		if full.Due() {
-			log().Warn("the session folder is at its threshold: sessions that are still valid are being evicted", zap.String("path", s.dir))
+			log().Warn("the session folder is at its threshold: valid sessions are being evicted", zap.String("path", s.dir))
 		}
 	}
 }
@@ -133,7 +138,7 @@ func (s *Module) warnOfEviction(log stores.Log) func(int) {
 //		threshold <number>
 //	}
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	if err := config.Optional(d, "store file", "its folder", &s.Directory); err != nil {
 		return err
 	}

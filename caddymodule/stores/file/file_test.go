@@ -44,15 +44,15 @@ func TestCaddyfile(t *testing.T) {
 		"file a b":                               "value",
 		"file {\nmode\n}":                        "value",
 		"file {\nmode 0600 0600\n}":              "value",
-		"file {\nmode \"\"\n}":                   "mode: a value is missing",
+		"file {\nmode \"\"\n}":                   "mode: missing value",
 		"file {\nmode 0400\n}":                   "must be a mode",
 		"file {\nmode 0700\n}":                   "must be a mode",
 		"file {\nmode 0680\n}":                   "must be a mode",
 		"file {\nmode -0600\n}":                  "must be a mode",
 		"file {\nmode 04600\n}":                  "must be a mode",
 		"file {\nmode rw\n}":                     "must be a mode",
-		"file {\nthreshold -1\n}":                "from 0 on",
-		"file {\nthreshold many\n}":              "from 0 on",
+		"file {\nthreshold -1\n}":                "integer of at least 0",
+		"file {\nthreshold many\n}":              "integer of at least 0",
 		"file {\nthreshold\n}":                   "value",
 		"file {\nthreshold 1\nthreshold 1\n}":    "twice",
 		"file {\nmode 0600\nmode 0600\n}":        "twice",
@@ -65,7 +65,7 @@ func TestCaddyfile(t *testing.T) {
 	}
 }
 
-// TestProvision does no I/O but looking at the folder.
+// Provisioning checks the folder and creates nothing.
 func TestProvision(t *testing.T) {
 	root := t.TempDir()
 	t.Setenv("XDG_DATA_HOME", filepath.Join(root, "data"))
@@ -108,7 +108,7 @@ func TestProvision(t *testing.T) {
 	}
 }
 
-// TestShared has two handlers use one folder, by two names, with the mode of the last.
+// Two handlers use one folder by two names. The mode of the last one applies.
 func TestShared(t *testing.T) {
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, "real"), 0o700); err != nil {

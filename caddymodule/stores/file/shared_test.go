@@ -11,7 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
-// TestSharedWithApp opens the folder of an app.
+// The folder of an app is opened with its layout.
 func TestSharedWithApp(t *testing.T) {
 	const day = 24 * time.Hour
 	var folders []layout.Folder
@@ -76,8 +76,8 @@ func TestSharedWithApp(t *testing.T) {
 		l    layout.Layout
 		says string
 	}{
-		{"file", app, "store file: the folder of the app must be named here"},
-		{"file " + dir, layout.Redis{}, `store file: it cannot keep records as layout.Redis says`},
+		{"file", app, "store file: the folder of the app is missing"},
+		{"file " + dir, layout.Redis{}, `store file: the layout layout.Redis is not supported`},
 	} {
 		s, err := provision(t, test.text)
 		if err != nil {

@@ -1,4 +1,5 @@
-// Package memcached is the session store module that keeps sessions in memcached, so that many proxies share them.
+// Package memcached is the session store module for memcached, with which several proxies share
+// sessions.
 package memcached
 
 import (
@@ -18,21 +19,23 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps the sessions in memcached, on one server or spread over several. Memcached is a cache: a server that is
-// restarted, or whose memory is full, loses sessions. Caddy starts without it, and recovers by itself when it returns.
+// Module keeps the sessions in memcached, on one server or spread over several. Memcached is a
+// cache: a server loses sessions when it restarts or runs out of memory. Caddy starts without it
+// and reconnects by itself.
 type Module struct {
-	// The addresses, host:port or the path of a Unix socket, also as unix//path. All proxies that share sessions name the same servers, in any
-	// order. An app's sessions can be shared on one server only. Placeholders such as {env.*} work here and in the prefix.
+	// The addresses of the servers: host:port, or the path of a Unix socket, also as unix//path.
+	// Proxies that share sessions must list the same servers, in any order. An app's sessions can
+	// be shared on one server only. Placeholders such as {env.*} work here and in the prefix.
 	// Default: localhost:11211
 	Addresses []string `json:"addresses,omitempty"`
 
-	// What comes before the key of every session, at most 50 bytes. Default: session:
+	// The prefix of every key, at most 50 bytes. Default: session:
 	KeyPrefix *string `json:"key_prefix,omitempty"`
 
-	// How long connecting may take, and a reply. Default: 400ms
+	// The timeout for connecting, and for a reply. Default: 400ms
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// How many connections there are to a server at most. Default: 10 for each processor
+	// The maximum number of connections to a server. Default: 10 per CPU
 	PoolSize int `json:"pool_size,omitempty"`
 
 	opts     memcached.Options
@@ -44,7 +47,8 @@ const (
 	defaultAddress = "localhost"
 	defaultPort    = "11211"
 
-	// defaultPrefix is what keys begin with. Those of an app may begin with it too: records are told apart by their form.
+	// defaultPrefix is the default prefix of keys. The keys of an app may have the same prefix: the
+	// form of a record tells whose it is.
 	defaultPrefix = "session:"
 )
 
@@ -53,7 +57,7 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.session.stores.memcached", New: func() caddy.Module { return new(Module) }}
 }
 
-// Provision implements [caddy.Provisioner]. It connects to nothing.
+// Provision implements [caddy.Provisioner]. It does not connect.
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
@@ -70,7 +74,7 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// options resolves the placeholders.
+// options returns the options with placeholders replaced.
 func (s *Module) options() (memcached.Options, error) {
 	opts := memcached.Options{Timeout: time.Duration(s.Timeout), PoolSize: s.PoolSize}
 	var err error
@@ -82,7 +86,7 @@ func (s *Module) options() (memcached.Options, error) {
 		addresses = []string{defaultAddress}
 	}
 	for _, from := range addresses {
-		// It may hold a password, which memcached does not have.
+		// The address may contain a password, which memcached does not support.
 		const otherwise = "the path of a socket; memcached has no users and passwords"
 		address, err := config.Resolve("address", from)
 		if err != nil {
@@ -108,7 +112,8 @@ func (s *Module) share(id stores.Identity, opts memcached.Options) (sessionstore
 	}, nil)
 }
 
-// OpenShared implements [stores.Sharer]. There may be one server only: with several, the app's client has its own way to choose one.
+// OpenShared implements [stores.Sharer]. It allows one server only: with several, the app's client
+// chooses in its own way.
 func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	is, err := stores.LayoutOf[layout.Memcached](l, s.KeyPrefix != nil)
 	if err != nil {
@@ -123,10 +128,10 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 	return s.share(id, opts)
 }
 
-// report logs that a server has gone or come back.
+// report logs that a server has become unreachable or reachable.
 func report(log *zap.Logger, addr string, err error) {
 	if err != nil {
-		log.Error("memcached is out of reach; it is tried again until it is back", zap.String("server", addr), zap.Error(err))
+		log.Error("memcached is unreachable; retrying until it is back", zap.String("server", addr), zap.Error(err))
 		return
 	}
 	log.Info("memcached is back", zap.String("server", addr))
@@ -140,7 +145,7 @@ func report(log *zap.Logger, addr string, err error) {
 //		pool_size  <connections>
 //	}
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
 	return s.block().Read(d, "store memcached")
 }

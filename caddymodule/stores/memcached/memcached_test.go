@@ -43,8 +43,8 @@ func TestCaddyfile(t *testing.T) {
 		"memcached {\ntimeout 1\n}":               "must be a duration",
 		"memcached {\ntimeout 1us\n}":             "must be a duration",
 		"memcached {\ntimeout\n}":                 "value",
-		"memcached {\npool_size 0\n}":             "from 1 on",
-		"memcached {\npool_size x\n}":             "from 1 on",
+		"memcached {\npool_size 0\n}":             "integer of at least 1",
+		"memcached {\npool_size x\n}":             "integer of at least 1",
 		"memcached {\nservers a\n}":               "unrecognized option",
 	} {
 		if _, err := parse(text); err == nil || !strings.Contains(err.Error(), want) {
@@ -53,7 +53,7 @@ func TestCaddyfile(t *testing.T) {
 	}
 }
 
-// TestProvision connects to nothing, and looks up no name.
+// Provisioning neither connects nor resolves names.
 func TestProvision(t *testing.T) {
 	t.Setenv("CACHE", "cache.invalid:1")
 	t.Setenv("EMPTY", "")
@@ -84,7 +84,7 @@ func TestProvision(t *testing.T) {
 		"memcached a@b":                                              "neither host:port",
 		"memcached user:to-find@host":                                "memcached has no users and passwords",
 		"memcached user:to-find@host:11211":                          "memcached has no users and passwords",
-		"memcached {\nkey_prefix {sess}:\n}":                         `write braces that belong to the text as \{ and \}`,
+		"memcached {\nkey_prefix {sess}:\n}":                         `write literal braces as \{ and \}`,
 		"memcached :11211":                                           "neither host:port",
 		"memcached {\nkey_prefix \"a b\"\n}":                         "printable",
 		"memcached {\nkey_prefix " + strings.Repeat("x", 51) + "\n}": "51 bytes",
@@ -105,7 +105,7 @@ func TestProvision(t *testing.T) {
 	}
 }
 
-// TestShared has handlers with the same options share their connections.
+// Handlers with the same options share connections.
 func TestShared(t *testing.T) {
 	var all []any
 	for _, text := range []string{"memcached a b", "memcached a:11211 b", "memcached a b {\nkey_prefix x:\n}"} {

@@ -38,7 +38,7 @@ func shared(t *testing.T, text string, lifetime time.Duration) sessionstore.Stor
 	return store
 }
 
-// TestSharedWithApp shares the items of an app.
+// The store shares the items of an app.
 func TestSharedWithApp(t *testing.T) {
 	t.Parallel()
 	addr := memcachedtest.Start(t).Addr
@@ -79,8 +79,8 @@ func TestNotShared(t *testing.T) {
 		layout layout.Layout
 		says   string
 	}{
-		{"memcached", layout.Redis{}, `store memcached: it cannot keep records as layout.Redis says`},
-		{"memcached {\nkey_prefix session:\n}", python, "store memcached: key_prefix belongs into the dialect's block here"},
+		{"memcached", layout.Redis{}, `store memcached: the layout layout.Redis is not supported`},
+		{"memcached {\nkey_prefix session:\n}", python, "store memcached: key_prefix: set it in the block of the dialect"},
 		{"memcached a b", python, "store memcached: an app's records can be shared on one server only"},
 	} {
 		if _, _, err := mustProvision(t, test.text).OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {

@@ -1,4 +1,4 @@
-// Package memory is the session store module that keeps sessions in the memory of the process.
+// Package memory is the session store module for the memory of the process.
 package memory
 
 import (
@@ -16,18 +16,18 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps the sessions in memory: nothing is faster, and they are gone when the
-// process ends. They survive a reload of the configuration. When a limit is
-// reached, the sessions that were not used for longest go first.
+// Module keeps the sessions in memory. Nothing is faster, but they are lost when the process ends.
+// They survive a reload of the configuration. At a limit, the least recently used sessions are
+// evicted.
 type Module struct {
-	// Which memory to use. Handlers that name the same one share it, with the
-	// limits of the last that was configured. Placeholders such as {env.*} work. Default: one for all
+	// The name of the memory. Handlers with the same name share it, with the limits of the last
+	// one. Placeholders such as {env.*} work. Default: one memory for all handlers
 	Name string `json:"name,omitempty"`
 
-	// How many sessions are kept at most. Default: 1000000
+	// The maximum number of sessions. Default: 1000000
 	MaxSessions int `json:"max_sessions,omitempty"`
 
-	// How many bytes the sessions take at most, overhead included. Default: 512 MiB
+	// The maximum size of all sessions in bytes, including overhead. Default: 512 MiB
 	MaxBytes int64 `json:"max_bytes,omitempty"`
 
 	name   string
@@ -64,7 +64,7 @@ func open(log stores.Log) (sessionstore.Store, error) {
 	var full seldom.Warning
 	return memory.New(memory.Options{OnEvict: func() {
 		if full.Due() {
-			log().Warn("memory is full: sessions that are still valid are being evicted; raise max_sessions or max_bytes, or use another store")
+			log().Warn("memory is full: valid sessions are being evicted; raise max_sessions or max_bytes, or use another store")
 		}
 	}}), nil
 }
@@ -76,7 +76,7 @@ func open(log stores.Log) (sessionstore.Store, error) {
 //		max_bytes    <size>
 //	}
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	if err := config.Optional(d, "store memory", "its name", &s.Name); err != nil {
 		return err
 	}

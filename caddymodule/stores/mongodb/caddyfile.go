@@ -20,7 +20,7 @@ import (
 //		timeout      <duration>
 //	}
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	if err := config.Args(d, "store mongodb", "the uri", &s.URI); err != nil {
 		return err
 	}

@@ -1,4 +1,5 @@
-// Package mongodb is the session store module that keeps sessions in a collection of MongoDB, so that many proxies share them.
+// Package mongodb is the session store module for a MongoDB collection, with which several proxies
+// share sessions.
 package mongodb
 
 import (
@@ -19,32 +20,35 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps the sessions in a collection of MongoDB 4.4 or later. Caddy starts without it, and recovers by itself when it returns.
+// Module keeps the sessions in a collection of MongoDB 4.4 or later. Caddy starts without it and
+// reconnects by itself.
 type Module struct {
-	// Where it is: "mongodb://user:password@host:27017/?replicaSet=name" or "mongodb+srv://…", with the options of MongoDB's drivers,
-	// such as tls=true. Placeholders such as {env.*} and {file.*} work here and in the other strings.
+	// The URI of the database: "mongodb://user:password@host:27017/?replicaSet=name" or
+	// "mongodb+srv://…", with the options of MongoDB's drivers, such as tls=true. Placeholders such
+	// as {env.*} and {file.*} work here and in the other strings.
 	URI string `json:"uri,omitempty"`
 
-	// The database. Default: caddy; with a dialect, what the app's framework has by default
+	// The name of the database. Default: caddy; with a dialect, the default of the app's framework
 	Database string `json:"database,omitempty"`
 
-	// The collection. Default: sessions
+	// The name of the collection. Default: sessions
 	Collection string `json:"collection,omitempty"`
 
-	// Whether the index is made by which the server deletes expired sessions. One that is there is never altered, and a collection
-	// that an app brings along is left to the app. Default: true
+	// Whether to create the TTL index with which the server deletes expired sessions. An existing
+	// index is never changed, and the collection of an app never gets one. Default: true
 	CreateIndex *bool `json:"create_index,omitempty"`
 
-	// What comes before the key of every session, at most 200 bytes. Default: nothing
+	// The prefix of every key, at most 200 bytes. Default: empty
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
-	// How many connections there are to a server at most. Default: maxPoolSize of a mongodb:// URI, or 100
+	// The maximum number of connections to a server. Default: maxPoolSize of a mongodb:// URI, or
+	// 100
 	PoolSize int `json:"pool_size,omitempty"`
 
-	// How long connecting may take, and finding a server that can be written to. Default: 600ms
+	// The timeout for connecting and for finding a writable server. Default: 600ms
 	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
 
-	// How long a reply may take. Default: 800ms
+	// The timeout for a reply. Default: 800ms
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
 	uri    string
@@ -57,7 +61,7 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.session.stores.mongodb", New: func() caddy.Module { return new(Module) }}
 }
 
-// Provision implements [caddy.Provisioner]. It connects to nothing.
+// Provision implements [caddy.Provisioner]. It does not connect.
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
@@ -88,7 +92,7 @@ func (s *Module) Provision(ctx caddy.Context) error {
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) { return s.share(s.opts) }
 
-// OpenShared implements [stores.Sharer]. Indexes are the app's to make.
+// OpenShared implements [stores.Sharer]. The app creates its own indexes.
 func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	is, err := stores.LayoutOf[layout.MongoDB](l, s.KeyPrefix != "")
 	if err != nil {
@@ -109,17 +113,17 @@ func (s *Module) share(opts mongodb.Options) (sessionstore.Store, func(), error)
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		opts.OnState = func(server string, err error) { report(log(), server, err) }
 		opts.OnIndexError = func(err error) {
-			log().Warn("there is no index by which the server deletes expired sessions: they stay in the collection; make it, or set create_index off",
+			log().Warn("there is no TTL index, so expired sessions stay in the collection: create it, or set create_index off",
 				zap.Error(err))
 		}
 		return mongodb.Open(s.uri, opts)
 	}, nil)
 }
 
-// report logs that the server has gone or come back.
+// report logs that the server has become unreachable or reachable.
 func report(log *zap.Logger, server string, err error) {
 	if err != nil {
-		log.Error("mongodb is out of reach; it is tried again until it is back", zap.String("server", server), zap.Error(err))
+		log.Error("mongodb is unreachable; retrying until it is back", zap.String("server", server), zap.Error(err))
 		return
 	}
 	log.Info("mongodb is back", zap.String("server", server))

@@ -27,7 +27,7 @@ func parse(text string) (*Module, error) {
 	return s, s.UnmarshalCaddyfile(caddyfile.NewTestDispenser(text))
 }
 
-// provision loads the module of a Caddyfile.
+// provision loads the module from a Caddyfile.
 func provision(tb testing.TB, text string) (*Module, error) {
 	tb.Helper()
 	s, err := parse(text)
@@ -75,15 +75,15 @@ func TestCaddyfile(t *testing.T) {
 		}
 	}
 	for text, says := range map[string]string{
-		"mongodb":                          "store mongodb: a value is missing: the uri",
-		`mongodb ""`:                       "store mongodb: a value is missing: the uri",
-		"mongodb mongodb://u:to-find@h b":  "store mongodb takes one value, the uri, and not 2",
+		"mongodb":                          "store mongodb: missing value: the uri",
+		`mongodb ""`:                       "store mongodb: missing value: the uri",
+		"mongodb mongodb://u:to-find@h b":  "store mongodb takes one value, the uri, not 2",
 		"mongodb mongodb://h {\n other\n}": "unrecognized option of store mongodb: other",
 		"mongodb mongodb://h {\n database a\n database b\n}":    "twice",
 		"mongodb mongodb://h {\n database\n}":                   "value",
 		"mongodb mongodb://h {\n collection a b\n}":             "value",
 		"mongodb mongodb://h {\n create_index yes\n}":           "must be on or off",
-		"mongodb mongodb://h {\n pool_size 0\n}":                "must be a number",
+		"mongodb mongodb://h {\n pool_size 0\n}":                "must be an integer",
 		"mongodb mongodb://h {\n timeout 5\n}":                  "must be a duration",
 		"mongodb mongodb://h {\n dial_timeout 1us\n}":           "must be a duration",
 		"mongodb mongodb://h {\n create_index on {\n on\n}\n}":  "",
@@ -96,7 +96,7 @@ func TestCaddyfile(t *testing.T) {
 	}
 }
 
-// TestProvision connects to nothing, looks up no name, and tells no secrets.
+// Provisioning neither connects nor resolves names, and errors contain no secrets.
 func TestProvision(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
@@ -148,10 +148,10 @@ func TestProvision(t *testing.T) {
 	}
 }
 
-// flask is how Flask-Session has a collection.
+// flask is the layout of Flask-Session.
 var flask = layout.MongoDB{Database: "flask_session", Key: "id", Value: "val", Expires: "expiration"}
 
-// TestShared has handlers with the same options share their connections, and those on an app's sessions others.
+// Handlers with the same options share connections. Those for an app's sessions are separate.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
@@ -181,9 +181,9 @@ func TestShared(t *testing.T) {
 		layout layout.Layout
 		says   string
 	}{
-		{uri, layout.SQL{}, `store mongodb: it cannot keep records as layout.SQL says`},
-		{uri + " {\nkey_prefix session:\n}", flask, "store mongodb: key_prefix belongs into the dialect's block here"},
-		{uri + " {\ncreate_index on\n}", flask, "store mongodb: create_index: the collection is another program's"},
+		{uri, layout.SQL{}, `store mongodb: the layout layout.SQL is not supported`},
+		{uri + " {\nkey_prefix session:\n}", flask, "store mongodb: key_prefix: set it in the block of the dialect"},
+		{uri + " {\ncreate_index on\n}", flask, "store mongodb: create_index: the collection and its indexes belong to another program"},
 	} {
 		if _, _, err := mustProvision(t, test.text).OpenShared(test.layout, day); err == nil || !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: %v", test.text, err)
@@ -191,7 +191,8 @@ func TestShared(t *testing.T) {
 	}
 }
 
-// TestReports logs what an operator should know, and no secret, and shares the sessions of an app under its own names.
+// The log has what an operator should know, and no secret. The app's sessions are shared under its
+// own names.
 func TestReports(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
@@ -243,7 +244,7 @@ func TestReports(t *testing.T) {
 			t.Fatalf("it is not back: %v", all.All())
 		}
 	}
-	if all.FilterMessageSnippet("out of reach").Len() != 1 || all.Len() != 3 {
+	if all.FilterMessageSnippet("unreachable").Len() != 1 || all.Len() != 3 {
 		t.Errorf("logged %v", all.All())
 	}
 	for _, entry := range all.All() {

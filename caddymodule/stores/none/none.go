@@ -1,4 +1,4 @@
-// Package none is the session store module that keeps no sessions.
+// Package none is the session store module without storage.
 package none
 
 import (
@@ -13,9 +13,9 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps nothing: what a response saves is forgotten, and every request is anonymous. It is for trying out an app,
-// and for switching its sessions off without touching it. A response that changes something still sets a cookie, as
-// if there were a session; what that names is never found.
+// Module stores nothing: every change is lost at the end of the request, and every request is
+// anonymous. Use it to try an app without sessions, or to switch its sessions off without changing
+// the app. A response that changes the session still sets a cookie, but its session is never found.
 type Module struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -30,7 +30,7 @@ func (*Module) Open() (sessionstore.Store, func(), error) { return none.Store{},
 //
 //	store none
 func (*Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	if err := config.None(d, "store none"); err != nil {
 		return err
 	}

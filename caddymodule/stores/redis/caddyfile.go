@@ -36,7 +36,7 @@ import (
 //		}
 //	}
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	s.Addresses = append(s.Addresses, d.RemainingArgs()...)
 	return s.block().Read(d, "store redis")
 }

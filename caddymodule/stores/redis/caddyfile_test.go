@@ -97,12 +97,12 @@ func TestCaddyfileErrors(t *testing.T) {
 		"tls {\nserver_name\n}":             "value",
 		"near_cache 5":                      "value",
 		"db":                                "value",
-		"db -1":                             `db must be a number from 0 on, not "-1"`,
-		"db one":                            `db must be a number from 0 on, not "one"`,
+		"db -1":                             `db must be an integer of at least 0, not "-1"`,
+		"db one":                            `db must be an integer of at least 0, not "one"`,
 		"db 1 2":                            "value",
-		"pool_size 0":                       `pool_size must be a number from 1 on, not "0"`,
-		"pool_size 1.5":                     `pool_size must be a number from 1 on, not "1.5"`,
-		"wait_replicas -1":                  `wait_replicas must be a number from 0 on, not "-1"`,
+		"pool_size 0":                       `pool_size must be an integer of at least 1, not "0"`,
+		"pool_size 1.5":                     `pool_size must be an integer of at least 1, not "1.5"`,
+		"wait_replicas -1":                  `wait_replicas must be an integer of at least 0, not "-1"`,
 		"dial_timeout 5":                    `dial_timeout must be a duration of a millisecond or more, such as 400ms, 90s, 24h or 7d, not "5"`,
 		"dial_timeout 0":                    `dial_timeout must be a duration of a millisecond or more, such as 400ms, 90s, 24h or 7d, not "0"`,
 		"read_timeout 999us":                `read_timeout must be a duration of a millisecond or more, such as 400ms, 90s, 24h or 7d, not "999us"`,
@@ -110,7 +110,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		"write_timeout":                     "value",
 		"pipelining yes":                    `pipelining must be on or off, not "yes"`,
 		"pipelining":                        "value",
-		"near_cache {\nmax_entries 0\n}":    `max_entries must be a number from 1 on, not "0"`,
+		"near_cache {\nmax_entries 0\n}":    `max_entries must be an integer of at least 1, not "0"`,
 		"near_cache {\nmax_bytes many\n}":   `max_bytes must be a number of bytes such as 4000, 64KB or 64KiB, and at most 1.0 PiB, not "many"`,
 		"near_cache {\nmax_bytes 0\n}":      `max_bytes must be a number of bytes such as 4000, 64KB or 64KiB, and at most 1.0 PiB, not "0"`,
 		"near_cache {\nmax_bytes 9000PB\n}": `max_bytes must be a number of bytes such as 4000, 64KB or 64KiB, and at most 1.0 PiB, not "9000PB"`,
@@ -147,7 +147,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
-// The examples of the documentation are right.
+// The examples in the documentation are valid.
 func TestDocumentation(t *testing.T) {
 	t.Setenv("REDIS_PASSWORD", secret)
 	ca := redistest.NewTLS(t).CA

@@ -8,7 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// parse reads the store of a Caddyfile: what stands behind "store".
+// parse parses what follows "store" in a Caddyfile.
 func parse(text string) (*Module, error) {
 	d := caddyfile.NewTestDispenser(text)
 	d.Next()
@@ -49,7 +49,7 @@ func newContext(t *testing.T) caddy.Context {
 	return ctx
 }
 
-// fails checks that an error says this, and nothing of the secret.
+// fails checks that err contains want and no secret.
 func fails(t *testing.T, err error, want string) {
 	t.Helper()
 	switch {

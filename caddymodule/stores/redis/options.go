@@ -12,10 +12,11 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 )
 
-// defaultAddress gets the usual port: that of a server, or of Sentinels.
+// defaultAddress is completed with the default port of a server or of a Sentinel.
 const defaultAddress = "localhost"
 
-// options resolves the placeholders, and the URL if there is one. No error names what may hold a secret.
+// options returns the options with placeholders replaced and with the values of the URL, if there
+// is one. Errors contain nothing that may be secret.
 func (s *Module) options() (redis.Options, error) {
 	opts := redis.Options{
 		DB: s.DB, Cluster: s.Cluster, PoolSize: s.PoolSize, WaitReplicas: s.WaitReplicas,
@@ -63,7 +64,7 @@ func (s *Module) options() (redis.Options, error) {
 		}
 		if strings.Contains(address, "://") {
 			if len(addresses) > 1 {
-				return opts, errors.New("a URL must be the only address: write several as host:port, and the rest as options")
+				return opts, errors.New("a URL must be the only address: write several addresses as host:port, and the rest as options")
 			}
 			return opts, s.fromURL(address, &opts)
 		}
@@ -75,14 +76,14 @@ func (s *Module) options() (redis.Options, error) {
 	return opts, nil
 }
 
-// fromURL reads what the URL says. What the options say already must not be there twice.
+// fromURL reads the values of the URL. A value must not be set both there and as an option.
 func (s *Module) fromURL(address string, opts *redis.Options) error {
 	if strings.Contains(address, "?") {
-		return errors.New("address: the URL has a query: its options must stand in the block of the store")
+		return errors.New("address: the URL has a query: set its options in the block of the store")
 	}
 	url, err := goredis.ParseURL(address)
 	if err != nil {
-		// Its errors quote the URL, which may hold a password.
+		// Its errors quote the URL, which may contain a password.
 		return errors.New("address: not a valid redis://, rediss:// or unix:// URL")
 	}
 	opts.Addrs = []string{url.Addr}
@@ -95,13 +96,13 @@ func (s *Module) fromURL(address string, opts *redis.Options) error {
 			continue
 		}
 		if *o.to != "" {
-			return fmt.Errorf("%s: it stands in the URL too", o.name)
+			return fmt.Errorf("%s: also set in the URL", o.name)
 		}
 		*o.to = o.from
 	}
 	if url.DB != 0 {
 		if s.DB != 0 {
-			return errors.New("db: it stands in the URL too")
+			return errors.New("db: also set in the URL")
 		}
 		opts.DB = url.DB
 	}

@@ -1,4 +1,5 @@
-// Package redis is the session store module that keeps sessions in Redis or Valkey, so that many proxies share them.
+// Package redis is the session store module for Redis and Valkey, with which several proxies share
+// sessions.
 package redis
 
 import (
@@ -17,14 +18,15 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps the sessions in Redis 6.2 or later, or in Valkey: on one server, behind Sentinel, or in a Cluster. Caddy starts
-// without it, and recovers by itself when it returns.
+// Module keeps the sessions in Redis 6.2 or later, or in Valkey: on one server, behind Sentinel, or
+// in a Cluster. Caddy starts without it and reconnects by itself.
 type Module struct {
-	// The addresses, host:port: of the server, of the Sentinels if there is a master, or of some nodes of the Cluster;
-	// several without a master mean a Cluster. One may be a URL: redis://, rediss:// (TLS) or unix://, as
-	// "redis://user:password@host:6379/0", or the path of a Unix socket, also as unix//path. Placeholders such as {env.*} work here
-	// and in the other strings; braces that are none are written \{ and \}.
-	// Default: localhost:6379; with a master, localhost:26379
+	// The addresses, host:port: of the server, of the Sentinels if there is a master, or of some
+	// nodes of the Cluster. Several addresses without a master mean a Cluster. A single address may
+	// be a URL: redis://, rediss:// (TLS) or unix://, as in "redis://user:password@host:6379/0", or
+	// the path of a Unix socket, also as unix//path. Placeholders such as {env.*} work here and in
+	// the other strings; literal braces are written \{ and \}. Default: localhost:6379; with a
+	// master, localhost:26379
 	Addresses []string `json:"addresses,omitempty"`
 
 	// The ACL user. Default: the default user
@@ -33,45 +35,45 @@ type Module struct {
 	// The user's password. {file.*} reads it from a file.
 	Password string `json:"password,omitempty"`
 
-	// The number of the database. Default: 0, the only one that a Cluster has
+	// The database number. Default: 0. A Cluster has no other
 	DB int `json:"db,omitempty"`
 
-	// The name under which the Sentinels know the master.
+	// The name of the master that the Sentinels monitor.
 	Master string `json:"master,omitempty"`
 
-	// The user and the password for the Sentinels themselves, if they ask for any.
+	// The user and the password for the Sentinels themselves, if they require any.
 	SentinelUsername string `json:"sentinel_username,omitempty"`
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
-	// Whether the server is a node of a Cluster, where there is one address only.
+	// Whether a single address is the node of a Cluster.
 	Cluster bool `json:"cluster,omitempty"`
 
-	// TLS to the servers.
+	// TLS for the connections to the servers.
 	TLS *TLS `json:"tls,omitempty"`
 
-	// What comes before the key of every session. Default: session:
+	// The prefix of every key. Default: session:
 	KeyPrefix *string `json:"key_prefix,omitempty"`
 
-	// How many connections there are to a server at most. Default: 10 for each processor
+	// The maximum number of connections to a server. Default: 10 per CPU
 	PoolSize int `json:"pool_size,omitempty"`
 
-	// How long connecting may take. Default: 300ms
+	// The timeout for connecting. Default: 300ms
 	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
 
-	// How long a reply may take. Default: 400ms
+	// The timeout for a reply. Default: 400ms
 	ReadTimeout caddy.Duration `json:"read_timeout,omitempty"`
 
-	// How long sending a command may take. Default: 400ms
+	// The timeout for sending a command. Default: 400ms
 	WriteTimeout caddy.Duration `json:"write_timeout,omitempty"`
 
 	// Whether concurrent requests share round trips. Default: true
 	Pipelining *bool `json:"pipelining,omitempty"`
 
-	// How many replicas must have a change before it is answered. Default: 0
+	// The number of replicas that must confirm a change before it counts as saved. Default: 0
 	WaitReplicas int `json:"wait_replicas,omitempty"`
 
-	// Copies of sessions in this process, which the server has it drop when they change. For one server with database 0.
-	// Default: none
+	// Copies of sessions in this process. The server reports when one changes. Only for a single
+	// server and database 0. Default: none
 	NearCache *NearCache `json:"near_cache,omitempty"`
 
 	opts     redis.Options
@@ -81,10 +83,10 @@ type Module struct {
 
 // NearCache bounds the copies.
 type NearCache struct {
-	// How many sessions there are copies of at most. Default: 10000
+	// The maximum number of copies. Default: 10000
 	MaxEntries int `json:"max_entries,omitempty"`
 
-	// How much memory they take at most, in bytes. Default: 64 MiB
+	// The maximum memory of the copies in bytes. Default: 64 MiB
 	MaxBytes int64 `json:"max_bytes,omitempty"`
 }
 
@@ -93,10 +95,11 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.session.stores.redis", New: func() caddy.Module { return new(Module) }}
 }
 
-// defaultPrefix is what keys begin with. Those of an app may begin with it too: records are told apart by their form.
+// defaultPrefix is the default prefix of keys. The keys of an app may have the same prefix: the
+// form of a record tells whose it is.
 const defaultPrefix = "session:"
 
-// Provision implements [caddy.Provisioner]. It connects to nothing.
+// Provision implements [caddy.Provisioner]. It does not connect.
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
@@ -127,7 +130,7 @@ func (s *Module) share(id stores.Identity, opts redis.Options) (sessionstore.Sto
 	}, nil)
 }
 
-// OpenShared implements [stores.Sharer]. Only the prefix differs.
+// OpenShared implements [stores.Sharer]. Native and shared records differ only in the prefix.
 func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionstore.Store, func(), error) {
 	if _, err := stores.LayoutOf[layout.Redis](l, s.KeyPrefix != nil); err != nil {
 		return nil, nil, err
@@ -138,19 +141,19 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 	return s.share(id, opts)
 }
 
-// report logs that a server has gone or come back.
+// report logs that a server has become unreachable or reachable.
 func report(log *zap.Logger, addr string, err error) {
 	if err != nil {
-		log.Error("redis is out of reach; it is tried again until it is back", zap.String("server", addr), zap.Error(err))
+		log.Error("redis is unreachable; retrying until it is back", zap.String("server", addr), zap.Error(err))
 		return
 	}
 	log.Info("redis is back", zap.String("server", addr))
 }
 
-// reportNear logs that the near cache does not work, or works again.
+// reportNear logs that the near cache is off or works again.
 func reportNear(log *zap.Logger, addr string, err error) {
 	if err != nil {
-		log.Warn("near_cache is off, as redis refuses to tell of changes; it is tried again until it works",
+		log.Warn("near_cache is off: redis refuses client-side caching; retrying until it works",
 			zap.String("server", addr), zap.Error(err))
 		return
 	}

@@ -69,12 +69,12 @@ func TestURL(t *testing.T) {
 		"redis redis://:" + secret + "@h/one":                         "not a valid redis://, rediss:// or unix:// URL",
 		"redis redis://:" + secret + "@h:port":                        "not a valid redis://, rediss:// or unix:// URL",
 		"redis \"redis://:" + secret + "%zz@h\"":                      "not a valid redis://, rediss:// or unix:// URL",
-		"redis redis://:" + secret + "@h?unknown=1":                   "store redis: address: the URL has a query: its options must stand in the block of the store",
+		"redis redis://:" + secret + "@h?unknown=1":                   "store redis: address: the URL has a query: set its options in the block of the store",
 		"redis redis://:" + secret + "@h other":                       "a URL must be the only address",
 		"redis other redis://:" + secret + "@h":                       "a URL must be the only address",
-		"redis redis://:" + secret + "@h {\npassword x\n}":            "store redis: password: it stands in the URL too",
-		"redis redis://u:" + secret + "@h {\nusername x\n}":           "store redis: username: it stands in the URL too",
-		"redis redis://:" + secret + "@h/1 {\ndb 2\n}":                "store redis: db: it stands in the URL too",
+		"redis redis://:" + secret + "@h {\npassword x\n}":            "store redis: password: also set in the URL",
+		"redis redis://u:" + secret + "@h {\nusername x\n}":           "store redis: username: also set in the URL",
+		"redis redis://:" + secret + "@h/1 {\ndb 2\n}":                "store redis: db: also set in the URL",
 		"redis alice:" + secret + "@h":                                "neither host:port nor a redis:// URL",
 		"redis alice:" + secret + "@h:6379":                           "neither host:port nor a redis:// URL",
 		"redis \"" + secret + " h\"":                                  "neither host:port nor a redis:// URL",
@@ -84,8 +84,8 @@ func TestURL(t *testing.T) {
 		"redis {\nsentinel_password {env.TEST_MISSING}\nmaster m\n}":  "sentinel_password",
 		"redis {env.TEST_MISSING}":                                    "address",
 		"redis {\nkey_prefix \"a b\"\n}":                              "printable ASCII",
-		"redis {\nkey_prefix {sess}:\n}":                              `key_prefix: what stands in braces is no placeholder; write braces that belong to the text as \{ and \}`,
-		"redis {\npassword x{" + secret + "}\n}":                      "password: what stands in braces",
+		"redis {\nkey_prefix {sess}:\n}":                              `key_prefix: unknown placeholder in braces; write literal braces as \{ and \}`,
+		"redis {\npassword x{" + secret + "}\n}":                      "password: unknown placeholder in braces",
 		"redis unix/run/" + secret + "@h":                             "neither host:port",
 		"redis {\nkey_prefix é\n}":                                    "printable ASCII",
 		"redis a b {\nnear_cache\n}":                                  "redis: near_cache does not work with a Cluster",
@@ -225,7 +225,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// A renewed certificate is taken up by a reload.
+// A reload uses a renewed certificate.
 func TestRenewedCertificates(t *testing.T) {
 	t.Parallel()
 	certs, renewed := redistest.NewTLS(t), redistest.NewTLS(t)
@@ -244,12 +244,12 @@ func TestRenewedCertificates(t *testing.T) {
 	if err := os.WriteFile(certs.CA, bytes.Repeat([]byte("x"), 100), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := provision(t, text); err == nil || !strings.Contains(err.Error(), "holds no certificate in PEM") {
+	if _, err := provision(t, text); err == nil || !strings.Contains(err.Error(), "contains no PEM certificate") {
 		t.Errorf("a damaged file: %v", err)
 	}
 }
 
-// A configuration connects to nothing, and neither does opening the store.
+// Neither provisioning nor opening the store connects.
 func TestNothingIsConnected(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -284,7 +284,7 @@ func TestNothingIsConnected(t *testing.T) {
 	if n := connections.Load(); n > 0 {
 		t.Errorf("%d connections", n)
 	}
-	// The listener would have seen them.
+	// Check that the listener does see connections.
 	for _, store := range stores {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		_, _ = store.Get(ctx, "k")

@@ -32,12 +32,12 @@ func TestShared(t *testing.T) {
 		t.Error("what differs is shared")
 	}
 	for text, says := range map[string]string{
-		"redis {\nkey_prefix app:\n}":     "store redis: key_prefix belongs into the dialect's block here",
-		"redis {\nkey_prefix session:\n}": "store redis: key_prefix belongs into the dialect's block here",
+		"redis {\nkey_prefix app:\n}":     "store redis: key_prefix: set it in the block of the dialect",
+		"redis {\nkey_prefix session:\n}": "store redis: key_prefix: set it in the block of the dialect",
 	} {
 		_, _, err := mustProvision(t, text).OpenShared(layout.Redis{}, day)
 		fails(t, err, says)
 	}
 	_, _, err = s.OpenShared(layout.File{}, day)
-	fails(t, err, `store redis: it cannot keep records as layout.File says`)
+	fails(t, err, `store redis: the layout layout.File is not supported`)
 }

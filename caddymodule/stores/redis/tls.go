@@ -11,16 +11,16 @@ import (
 	"github.com/caddy-session/caddy-session/internal/config"
 )
 
-// TLS says how the servers are known, and how they know us.
+// TLS configures TLS with the servers.
 type TLS struct {
-	// A file with the certificates of the authorities, in PEM, that the servers' certificates are from. Default: the system's
+	// A PEM file with the certificate authorities of the servers. Default: those of the system
 	CA string `json:"ca,omitempty"`
 
-	// Files with our certificate and its key, in PEM, if the servers ask for one.
+	// PEM files with our certificate and its key, if the servers require one.
 	Certificate string `json:"certificate,omitempty"`
 	Key         string `json:"key,omitempty"`
 
-	// The name that the servers' certificates must be for. Default: the host of the address
+	// The name in the servers' certificates. Default: the host of the address
 	ServerName string `json:"server_name,omitempty"`
 
 	read []byte
@@ -46,12 +46,12 @@ func (t *TLS) config() (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("ca: %s holds no certificate in PEM", ca)
+			return nil, fmt.Errorf("ca: %s contains no PEM certificate", ca)
 		}
 		sum.Write(pem)
 	}
 	if (certificate == "") != (key == "") {
-		return nil, errors.New("certificate and key belong together")
+		return nil, errors.New("certificate and key must be set together")
 	}
 	if certificate != "" {
 		pair, err := tls.LoadX509KeyPair(certificate, key)
@@ -66,7 +66,7 @@ func (t *TLS) config() (*tls.Config, error) {
 	return c, nil
 }
 
-// sum changes with what the files hold, so that a reload takes up a certificate that was renewed.
+// sum returns a hash of the files' contents, so that a reload uses a renewed certificate.
 func (t *TLS) sum() []byte {
 	if t == nil {
 		return nil

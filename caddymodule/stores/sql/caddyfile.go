@@ -26,7 +26,7 @@ import (
 //		sweep_interval <duration>
 //	}
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
+	d.Next() // skip the module's name
 	right := "the database (" + strings.Join(addons.Databases, ", ") + ") and its dsn or path"
 	if err := config.Args(d, "store sql", right, &s.Database, &s.DSN); err != nil {
 		return err

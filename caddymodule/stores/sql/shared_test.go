@@ -15,13 +15,13 @@ import (
 
 const day = 24 * time.Hour
 
-// flask is how Flask-Session has a table.
+// flask is the layout of Flask-Session.
 var flask = layout.SQL{
 	ID: "id", Key: "session_id", Value: "data", Expires: "expiry", Naive: true,
 	Create: map[string][]string{"postgres": {`CREATE TABLE {table} ({key} text)`}},
 }
 
-// TestShared shares the rows of an app.
+// The store shares the rows of an app.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "app.db")
@@ -107,9 +107,9 @@ func TestNotShared(t *testing.T) {
 		layout layout.Layout
 		says   string
 	}{
-		{`{` + postgres + `}`, layout.MongoDB{}, `store sql: it cannot keep records as layout.MongoDB says`},
-		{`{` + postgres + `,"key_prefix":"a:"}`, flask, "store sql: key_prefix belongs into the dialect's block here"},
-		{`{` + postgres + `,"sweep_interval":"1m"}`, flask, "store sql: sweep_interval: it is the app's"},
+		{`{` + postgres + `}`, layout.MongoDB{}, `store sql: the layout layout.MongoDB is not supported`},
+		{`{` + postgres + `,"key_prefix":"a:"}`, flask, "store sql: key_prefix: set it in the block of the dialect"},
+		{`{` + postgres + `,"sweep_interval":"1m"}`, flask, "store sql: sweep_interval: the app must delete"},
 		{`{` + postgres + `,"sequence":"a;b"}`, flask, `store sql: sequence "a;b"`},
 		{`{` + postgres + `,"sequence":"a","create_table":true}`, flask, "store sql: create_table: "},
 		{`{"database":"sqlite","dsn":"x","create_table":true}`, flask, "store sql: create_table: the app must create its table"},

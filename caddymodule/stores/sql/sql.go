@@ -1,5 +1,5 @@
-// Package sql is the session store module that keeps sessions in a table of an SQL database. The databases are packages below this
-// one, each with its driver: one adds those that one wants.
+// Package sql is the session store module for a table of an SQL database. Each database is a
+// package below this one, with its driver: import those that you need.
 package sql
 
 import (
@@ -22,44 +22,47 @@ import (
 
 func init() { caddy.RegisterModule(new(Module)) }
 
-// Module keeps the sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite. Caddy starts without the database, and recovers
-// by itself when it returns.
+// Module keeps the sessions in a table of PostgreSQL, MySQL, MariaDB or SQLite. Caddy starts
+// without the database and reconnects by itself.
 type Module struct {
-	// The database: postgres, mysql (MariaDB too) or sqlite.
+	// The database: postgres, mysql (also for MariaDB) or sqlite.
 	Database string `json:"database,omitempty"`
 
-	// Where it is, in the form of its Go driver: "postgres://user:password@host:5432/database",
-	// "user:password@tcp(host:3306)/database", or the path of a file. Placeholders such as {env.*} and {file.*} work.
+	// The DSN in the format of the Go driver: "postgres://user:password@host:5432/database",
+	// "user:password@tcp(host:3306)/database", or the path of a file. Placeholders such as {env.*}
+	// and {file.*} work.
 	DSN string `json:"dsn,omitempty"`
 
 	// The table, with its schema if that is not the default one. Default: sessions
 	Table string `json:"table,omitempty"`
 
-	// Where the ids of new rows come from in an app's table whose column of ids has no default. Default: they come by themselves
+	// The sequence for new rows in an app's table whose id column has no default. Default: none
 	Sequence string `json:"sequence,omitempty"`
 
-	// Whether the table, with SQLite the file too, is made when it is missed. It is never altered. Default: false
+	// Whether to create the table, and with SQLite also the file, if it does not exist. An existing
+	// table is never altered. Default: false
 	CreateTable bool `json:"create_table,omitempty"`
 
-	// What comes before the key of every session. An app's stands in its dialect. Default: nothing
+	// The prefix of every key. The prefix of an app is set in its dialect. Default: empty
 	KeyPrefix string `json:"key_prefix,omitempty"`
 
-	// How many connections there are at most. Default: 10
+	// The maximum number of connections. Default: 10
 	PoolSize int `json:"pool_size,omitempty"`
 
-	// How long connecting may take. Default: 500ms
+	// The timeout for connecting. Default: 500ms
 	DialTimeout caddy.Duration `json:"dial_timeout,omitempty"`
 
-	// How long a statement may take. Default: 800ms
+	// The timeout for a statement. Default: 800ms
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 
-	// How long a connection is kept unused. Default: 5m
+	// How long an unused connection is kept. Default: 5m
 	MaxIdleTime caddy.Duration `json:"max_idle_time,omitempty"`
 
-	// How long a connection is used. Default: 30m
+	// The maximum age of a connection. Default: 30m
 	MaxLifetime caddy.Duration `json:"max_lifetime,omitempty"`
 
-	// How often expired sessions are deleted, on average. An app's are left to the app. Default: 1m
+	// The average time between two deletions of expired sessions. An app must delete its own.
+	// Default: 1m
 	SweepInterval caddy.Duration `json:"sweep_interval,omitempty"`
 
 	driver *sql.Driver
@@ -75,7 +78,7 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 
 var drivers = make(map[string]*sql.Driver)
 
-// Register makes a database known. The packages below this one call it when they are initialized.
+// Register adds a database. The packages below this one call it in their init functions.
 func Register(d *sql.Driver) { drivers[d.Name] = d }
 
 // find returns the driver of a database.
@@ -84,13 +87,14 @@ func find(database string) (*sql.Driver, error) {
 		return d, nil
 	}
 	if !slices.Contains(addons.Databases, database) {
-		// What stands there instead may be the dsn.
+		// The value may be a misplaced DSN, so the error does not contain it.
 		return nil, fmt.Errorf("store sql: the database must be one of %s", strings.Join(addons.Databases, ", "))
 	}
 	return nil, fmt.Errorf("store sql %s %s", database, addons.Hint("http.session.stores.sql", database))
 }
 
-// Provision implements [caddy.Provisioner]. It connects to nothing. A file it looks at, and leaves it as it is.
+// Provision implements [caddy.Provisioner]. It does not connect. It checks a database file without
+// changing it.
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
 	if err := s.block().Check(); err != nil {
@@ -118,7 +122,8 @@ func (s *Module) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("store sql %s: no dsn", s.Database)
 	}
 	alone := s.opts
-	alone.Sequence = "" // whether it fits is not known before the table is opened, as ours or as an app's
+	// the sequence can be checked only when the table is opened, as our own or as an app's
+	alone.Sequence = ""
 	if err := sql.Check(s.driver, s.dsn, alone); err != nil {
 		return fmt.Errorf("store %w", err)
 	}
@@ -140,7 +145,7 @@ func (s *Module) OpenShared(l layout.Layout, _ time.Duration) (sessionstore.Stor
 		return nil, nil, err
 	}
 	if s.SweepInterval != 0 {
-		return nil, nil, errors.New("store sql: sweep_interval: it is the app's to delete its expired sessions")
+		return nil, nil, errors.New("store sql: sweep_interval: the app must delete its expired sessions")
 	}
 	opts := s.opts
 	opts.Layout = &is
@@ -156,16 +161,16 @@ func (s *Module) open(opts sql.Options) (sessionstore.Store, func(), error) {
 		ours := func() *zap.Logger { return log().With(zap.String("database", s.Database)) }
 		opts.OnState = func(server string, err error) { report(ours(), server, err) }
 		opts.OnSweepError = func(err error) {
-			ours().Warn("expired sessions were not deleted; the next attempt follows", zap.Error(err))
+			ours().Warn("expired sessions were not deleted; retrying", zap.Error(err))
 		}
 		return sql.Open(s.driver, s.dsn, opts)
 	}, nil)
 }
 
-// report logs that the database has gone or come back.
+// report logs that the database has become unreachable or reachable.
 func report(log *zap.Logger, server string, err error) {
 	if err != nil {
-		log.Error("the database is out of reach; it is tried again until it is back", zap.String("server", server), zap.Error(err))
+		log.Error("the database is unreachable; retrying until it is back", zap.String("server", server), zap.Error(err))
 		return
 	}
 	log.Info("the database is back", zap.String("server", server))

@@ -68,7 +68,7 @@ func TestCaddyfileIsStrict(t *testing.T) {
 		"sql sqlite x {\n table a b\n}":                 "value",
 		"sql sqlite x {\n sequence\n}":                  "value",
 		"sql sqlite x {\n create_table yes\n}":          "must be on or off",
-		"sql sqlite x {\n pool_size 0\n}":               "must be a number",
+		"sql sqlite x {\n pool_size 0\n}":               "must be an integer",
 		"sql sqlite x {\n timeout 5\n}":                 "must be a duration",
 		"sql sqlite x {\n sweep_interval 1us\n}":        "must be a duration",
 		"sql sqlite x {\n create_table on {\n on\n}\n}": "",

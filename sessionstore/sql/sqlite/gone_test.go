@@ -29,7 +29,7 @@ func TestFileThatGoesAway(t *testing.T) {
 	if err := os.Rename(dir, dir+".aside"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.CompareAndSet(t.Context(), "k", []byte("v"), []byte("w"), time.Hour); !errors.Is(err, sessionstore.ErrUnavailable) || !strings.Contains(err.Error(), "it has gone") {
+	if _, err := s.CompareAndSet(t.Context(), "k", []byte("v"), []byte("w"), time.Hour); !errors.Is(err, sessionstore.ErrUnavailable) || !strings.Contains(err.Error(), "it is gone") {
 		t.Errorf("a change: %v", err)
 	}
 	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, sessionstore.ErrUnavailable) {

@@ -79,7 +79,7 @@ func TestSQLite(t *testing.T) {
 // TestSQLLogsToThePresentLog is the test of the same name in test/faults, for a store that is not
 // built in there.
 func TestSQLLogsToThePresentLog(t *testing.T) {
-	const says = "the database is out of reach"
+	const says = "the database is unreachable"
 	config := func(log string) string {
 		return fmt.Sprintf("{\n\tadmin $ADMIN\n\tauto_https off\n\tlog {\n\t\toutput file $DIR/%s\n\t}\n}\nhttp://$ADDR {\n\tsession {\n\t\tsecret 0123456789abcdef-a-secret\n"+
 			"\t\tstore sql sqlite $DIR/sessions.db {\n\t\t\tcreate_table on\n\t\t}\n\t}\n\treverse_proxy %s\n}\n", log, harness.Backend(t, harness.Echo))
