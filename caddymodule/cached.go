@@ -19,7 +19,7 @@ func (x *exchange) ignoreCached(h http.Header, t *taken) {
 		return
 	}
 	x.h.outages.Warn("session headers of a response from a cache are ignored: it may have been made for somebody else; tell the cache that it depends on the session: Vary: X-Session-Data")
-	x.dropForeign(h)
+	x.removeSessionCookies(h)
 	*t = taken{}
 }
 

@@ -40,7 +40,7 @@ type Clean struct {
 	PassThrough bool `json:"pass_through,omitempty"`
 
 	logger *zap.Logger
-	told   sync.Once
+	warned sync.Once
 
 	names    wire.Names
 	response responseNames
@@ -52,7 +52,7 @@ type Clean struct {
 func (h *Handler) clean() *Clean {
 	c := &Clean{
 		Headers: h.names.guarded(h.Inject), ResponseHeaders: h.names.withheld(h.Capture), Cookies: h.Cookie.NamesIn(h.Name),
-		Vault: disownedNames(h.Vault, h.adoptedCookie), PassThrough: h.sharedCookie != "",
+		Vault: appCookieNames(h.Vault, h.adoptedCookie), PassThrough: h.sharedCookie != "",
 	}
 	if h.Cookie != nil && h.Cookie.PassThrough != "" {
 		c.PassThrough = h.Cookie.PassThrough == cookie.PassOn
@@ -96,13 +96,13 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	}
 	outer := latest(r)
 	clean(r, &c.names, outer)
-	disown(r, &c.vault, outer, false)
+	removeForgedCookies(r, &c.vault, outer, false)
 	setAside(r, c.own)
 	if err := refuseTrace(w, r); err != nil {
 		return err
 	}
 	defer lend(r)()
-	l := &leftOut{c: c, r: r, outer: outer}
+	l := &unmatched{c: c, r: r, outer: outer}
 	l.ResponseWriter, l.of = w, l
 	err := next.ServeHTTP(l, r)
 	l.end()

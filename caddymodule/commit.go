@@ -24,7 +24,7 @@ func (x *exchange) commit(status int) {
 	defer x.leave()
 	x.progress = committed
 	h := x.Header()
-	t := x.take(h, status)
+	t := x.takeFrom(h, status)
 	x.ignoreCached(h, &t)
 	x.tooLong(status)
 	if err := x.save(h, &t); err != nil {
@@ -62,7 +62,7 @@ func (x *exchange) save(h http.Header, t *taken) error {
 	}
 	if outcome.Replaces && len(t.app) > 0 {
 		// Ours says what the app's does, and the change beside it.
-		x.dropForeign(h)
+		x.removeSessionCookies(h)
 		t.app = nil
 	}
 	x.finish(h, t, outcome)

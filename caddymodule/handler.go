@@ -26,7 +26,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	x := h.enter(w, r)
 	included := x.included()
 	clean(r, &h.names.request, nil)
-	disown(r, &h.disowned, x.outer, false)
+	removeForgedCookies(r, &h.appCookies, x.outer, false)
 	err := refuseTrace(w, r)
 	if err == nil {
 		err = x.begin()
@@ -70,13 +70,13 @@ type exchange struct {
 	unavailable bool
 
 	// view is what the parts see, and told what they have told the app.
-	view parts.View
-	told parts.Told
+	view      parts.View
+	forwarded parts.Forwarded
 
-	progress  progress
-	forwarded bool
-	failure   error
-	header    headerSnapshot
+	progress progress
+	marked   bool
+	failure  error
+	header   headerSnapshot
 
 	// vars are the request's variables: finding them in a context takes time.
 	vars map[string]any
@@ -135,7 +135,7 @@ func (x *exchange) begin() error {
 			repl.Map(func(key string) (any, bool) { return placeholder(r, key) })
 		}
 	}
-	x.header.take(x.ResponseWriter.Header())
+	x.header.save(x.ResponseWriter.Header())
 	return nil
 }
 
@@ -201,7 +201,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 			panic(p)
 		}
 		x.header.restore(x.Header())
-		x.withdraw()
+		x.undoForward()
 		err = failure.Answer(x.ResponseWriter, x.r, 0, x.failure)
 	}()
 	err = next.ServeHTTP(x, x.r)
@@ -211,15 +211,15 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	x.stripTrailers()
 	if err != nil && x.progress == waiting {
 		x.tooLong(statusOf(err))
-		x.takeBack()
+		x.undo()
 	}
 	return err
 }
 
-// takeBack takes our headers back, both ways, when the next handler has failed:
+// undo takes our headers back, both ways, when the next handler has failed:
 // what follows are the error routes, and nothing was committed.
-func (x *exchange) takeBack() {
-	x.withdraw()
+func (x *exchange) undo() {
+	x.undoForward()
 	x.stripHead("a session header of a response that has failed is ignored")
 }
 

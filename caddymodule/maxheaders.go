@@ -16,13 +16,13 @@ import (
 // first, as an app whose cookies are in the vault may not even read them.
 func (x *exchange) fit() error {
 	limit := x.h.MaxHeaders
-	if limit == 0 || !x.Session.Exists() || x.told.Size() <= limit {
+	if limit == 0 || !x.Session.Exists() || x.forwarded.Size() <= limit {
 		return nil
 	}
-	for x.told.Size() > limit && x.view.Left < parts.LeftExtras {
-		x.view.Left++
-		x.told.Withdraw()
-		if err := x.tell(); err != nil {
+	for x.forwarded.Size() > limit && x.view.Omits < parts.OmitInject {
+		x.view.Omits++
+		x.forwarded.Undo()
+		if err := x.forwardParts(); err != nil {
 			return err
 		}
 	}
@@ -42,7 +42,7 @@ func (x *exchange) tooLong(status int) {
 	default:
 		return
 	}
-	ours := x.told.Size()
+	ours := x.forwarded.Size()
 	if ours < longHeaders {
 		return
 	}

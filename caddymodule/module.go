@@ -153,16 +153,16 @@ type Handler struct {
 	// sharedCookie is the name of the cookie of a dialect that shares it. It is known in a Caddyfile only.
 	sharedCookie string
 
-	// disowned are the cookies that no client may send.
-	disowned vault.Patterns
+	// appCookies are the cookies that no client may send.
+	appCookies vault.Patterns
 
 	// parts is what a session does to requests and responses. Of those that are ignored, told is done when that was logged.
-	parts   []parts.Part
-	ignored []bool
-	told    sync.Once
+	parts         []parts.Part
+	ignored       []bool
+	warnedIgnored sync.Once
 
-	// takesCookies and choosy say that there is a [parts.CookieTaker], a [parts.Chooser].
-	takesCookies, choosy bool
+	// hasCookieTaker and hasChooser say that there is a [parts.CookieTaker], a [parts.Chooser].
+	hasCookieTaker, hasChooser bool
 
 	// adoptedCookie is the name of the cookie of an app whose session is adopted. In a Caddyfile it is known before
 	// provisioning.

@@ -17,20 +17,20 @@ const outageLines = 5
 // outageLogger returns a logger that drops lines beyond those. zap's sampler does the same with 448 KiB of counters.
 func outageLogger(l *zap.Logger) *zap.Logger {
 	return l.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
-		return sparing{core, &recent{lines: make(map[string]int)}}
+		return limited{core, &recent{lines: make(map[string]int)}}
 	}))
 }
 
-type sparing struct {
+type limited struct {
 	zapcore.Core
 	recent *recent
 }
 
 // With implements [zapcore.Core].
-func (s sparing) With(fields []zap.Field) zapcore.Core { return sparing{s.Core.With(fields), s.recent} }
+func (s limited) With(fields []zap.Field) zapcore.Core { return limited{s.Core.With(fields), s.recent} }
 
 // Check implements [zapcore.Core].
-func (s sparing) Check(entry zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+func (s limited) Check(entry zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if !s.Enabled(entry.Level) || s.recent.add(entry) > outageLines {
 		return ce
 	}

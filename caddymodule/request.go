@@ -21,7 +21,7 @@ func (x *exchange) forward() error {
 		CookieName: x.cookieName(), Unplantable: x.cannotBePlanted(), Outer: x.outer,
 		Secure: x.secure || x.Virtual && slices.Contains(x.r.Header[markHeader], x.h.mark+secureMark),
 	}
-	if err := x.tell(); err != nil {
+	if err := x.forwardParts(); err != nil {
 		return err
 	}
 	if x.Session.Exists() {
@@ -30,20 +30,20 @@ func (x *exchange) forward() error {
 	return x.fit()
 }
 
-// tell has all parts tell the app what it is not to go without.
-func (x *exchange) tell() error {
-	x.told.To(x.r.Header)
+// forwardParts has all parts tell the app what it is not to go without.
+func (x *exchange) forwardParts() error {
+	x.forwarded.To(x.r.Header)
 	for _, p := range x.h.parts {
-		if err := p.Tell(&x.view, &x.told); err != nil {
-			x.told.Withdraw()
+		if err := p.Forward(&x.view, &x.forwarded); err != nil {
+			x.forwarded.Undo()
 			return x.notForwarded(err)
 		}
 	}
-	pairs := x.told.Cookies()
+	pairs := x.forwarded.Cookies()
 	if strings.ContainsAny(pairs, `"\`) {
-		disown(x.r, &x.h.disowned, x.outer, true)
+		removeForgedCookies(x.r, &x.h.appCookies, x.outer, true)
 	}
-	x.told.AddCookies(pairs)
+	x.forwarded.AddCookies(pairs)
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (x *exchange) markForwarded() {
 	} else {
 		x.r.Header[markHeader] = append(slices.Clip(marks), mark) // another handler's
 	}
-	x.forwarded = true
+	x.marked = true
 }
 
 // line makes a header's value in the i-th place of the exchange.
@@ -77,10 +77,10 @@ func (x *exchange) line(i int, value string) []string {
 	return x.headerRoom[i : i+1 : i+1]
 }
 
-// withdraw takes everything back from the request that forward has added.
-func (x *exchange) withdraw() {
-	x.told.Withdraw()
-	if x.forwarded {
+// undoForward takes everything back from the request that forward has added.
+func (x *exchange) undoForward() {
+	x.forwarded.Undo()
+	if x.marked {
 		delete(x.r.Header, markHeader)
 	}
 }

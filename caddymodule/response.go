@@ -28,10 +28,10 @@ type taken struct {
 
 func (t *taken) empty() bool { return t.lines == nil && t.app == nil }
 
-// take takes out of a response what is meant for us.
-func (x *exchange) take(h http.Header, status int) taken {
+// takeFrom takes out of a response what is meant for us.
+func (x *exchange) takeFrom(h http.Header, status int) taken {
 	t := taken{redirect: parts.Redirects(status, h)}
-	names, leftOut := &x.h.names, x.h.leftOut(status, h)
+	names, skipped := &x.h.names, x.h.skippedParts(status, h)
 	for name, values := range h {
 		mark := names.response.Find(name)
 		switch mark {
@@ -39,8 +39,8 @@ func (x *exchange) take(h http.Header, status int) taken {
 			continue
 		case setCookieMark:
 			if strings.EqualFold(name, "Set-Cookie") {
-				x.takeForeign(h, name, values, &t)
-				x.takeCookies(h, name, &t)
+				x.takeSessionCookies(h, name, values, &t)
+				x.takePartCookies(h, name, &t)
 			}
 			continue
 		case trailerMark:
@@ -56,10 +56,10 @@ func (x *exchange) take(h http.Header, status int) taken {
 		case !strings.EqualFold(name, right):
 			x.h.logger.Warn("a session header was misspelt and is ignored", nameField(right))
 		case x.h.ignored[part]:
-			x.h.told.Do(func() {
+			x.h.warnedIgnored.Do(func() {
 				x.h.logger.Warn("the backend sent session headers, which are ignored: updates off")
 			})
-		case leftOut == nil || !leftOut[part]:
+		case skipped == nil || !skipped[part]:
 			x.add(&t, part, values...)
 		}
 	}
@@ -74,24 +74,24 @@ func (x *exchange) add(t *taken, part int, lines ...string) {
 	t.lines[part] = append(t.lines[part], lines...)
 }
 
-// leftOut returns which parts take nothing from this response, and nil if all do. It looks at
+// skippedParts returns which parts take nothing from this response, and nil if all do. It looks at
 // the head before anything is taken out of it.
-func (h *Handler) leftOut(status int, head http.Header) []bool {
-	if !h.choosy {
+func (h *Handler) skippedParts(status int, head http.Header) []bool {
+	if !h.hasChooser {
 		return nil
 	}
 	out := make([]bool, len(h.parts))
 	for i, p := range h.parts {
-		if c, choosy := p.(parts.Chooser); choosy {
+		if c, ok := p.(parts.Chooser); ok {
 			out[i] = !c.TakesFrom(status, head)
 		}
 	}
 	return out
 }
 
-// takeForeign takes out cookies that the backend sets under our cookie's name: only
+// takeSessionCookies takes out cookies that the backend sets under our cookie's name: only
 // the proxy names a session, unless the backend shares its own with it.
-func (x *exchange) takeForeign(h http.Header, name string, values []string, t *taken) {
+func (x *exchange) takeSessionCookies(h http.Header, name string, values []string, t *taken) {
 	var kept []string
 	for _, v := range values {
 		switch set, value := wire.ParseSetCookie(v); {
@@ -108,8 +108,8 @@ func (x *exchange) takeForeign(h http.Header, name string, values []string, t *t
 	}
 }
 
-// dropForeign takes all cookies of our names out of a response.
-func (x *exchange) dropForeign(h http.Header) {
+// removeSessionCookies takes all cookies of our names out of a response.
+func (x *exchange) removeSessionCookies(h http.Header) {
 	for name, lines := range h {
 		if strings.EqualFold(name, "Set-Cookie") {
 			wire.SetLines(h, name, slices.DeleteFunc(lines, func(line string) bool {
@@ -120,10 +120,10 @@ func (x *exchange) dropForeign(h http.Header) {
 	}
 }
 
-// takeCookies takes those cookies out of a response that are for a part, and reports whether there were any. The
+// takePartCookies takes those cookies out of a response that are for a part, and reports whether there were any. The
 // response is for one client then, though a cache no longer sees it by a Set-Cookie.
-func (x *exchange) takeCookies(h http.Header, name string, t *taken) (found bool) {
-	if !x.h.takesCookies {
+func (x *exchange) takePartCookies(h http.Header, name string, t *taken) (found bool) {
+	if !x.h.hasCookieTaker {
 		return false
 	}
 	var kept []string

@@ -43,7 +43,7 @@ func (h *Handler) checkSiblings(ctx caddy.Context) error {
 	for _, list := range lists {
 		var all []*Handler
 		for i := range list {
-			all = append(all, always(&list[i])...)
+			all = append(all, unconditional(&list[i])...)
 		}
 		for i, b := range all {
 			for _, a := range all[:i] {
@@ -56,9 +56,9 @@ func (h *Handler) checkSiblings(ctx caddy.Context) error {
 	return nil
 }
 
-// always returns the session handlers that every request comes to which reaches the route: those that are
+// unconditional returns the session handlers that every request comes to which reaches the route: those that are
 // provisioned, or else what the configuration says about them.
-func always(route *caddyhttp.Route) (all []*Handler) {
+func unconditional(route *caddyhttp.Route) (all []*Handler) {
 	if route.Group != "" || len(route.MatcherSetsRaw) > 0 || len(route.MatcherSets) > 0 {
 		return nil
 	}

@@ -57,7 +57,7 @@ func TestVaultIsKnownToTheCleaner(t *testing.T) {
 	}
 }
 
-func TestDisown(t *testing.T) {
+func TestForgedCookiesAreRemoved(t *testing.T) {
 	patterns, err := vault.NewPatterns([]string{"sid"}, "caddy_session")
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestDisown(t *testing.T) {
 		if tt.sent != nil {
 			r.Header["Cookie"] = tt.sent
 		}
-		disown(r, &patterns, nil, false)
+		removeForgedCookies(r, &patterns, nil, false)
 		if got := r.Header["Cookie"]; strings.Join(got, "|") != strings.Join(tt.left, "|") || (got == nil) != (tt.left == nil) {
 			t.Errorf("of %q, %q is left", tt.sent, got)
 		}

@@ -116,7 +116,7 @@ func (x *exchange) stripHead(message string) {
 	}
 	for name := range h {
 		if strings.EqualFold(name, "Set-Cookie") {
-			if x.takeCookies(h, name, nil) {
+			if x.takePartCookies(h, name, nil) {
 				x.h.logger.Warn("a cookie of the session is ignored: it was not in the head of a final response")
 			}
 		}
@@ -136,8 +136,8 @@ type headerSnapshot struct {
 	all            http.Header
 }
 
-// take asks for the two names, since going through a map costs several times that.
-func (s *headerSnapshot) take(h http.Header) {
+// save asks for the two names, since going through a map costs several times that.
+func (s *headerSnapshot) save(h http.Header) {
 	s.server, s.altSvc = h["Server"], h["Alt-Svc"]
 	known := 0
 	if s.server != nil {

@@ -47,10 +47,10 @@ func given(v *View) sessionstore.Record {
 	}
 }
 
-// Tell implements [Part].
-func (p *Adopt) Tell(v *View, to *Told) error {
+// Forward implements [Part].
+func (p *Adopt) Forward(v *View, to *Forwarded) error {
 	v.Asked = time.Now()
-	if !v.Session.Exists() || v.Left >= LeftData {
+	if !v.Session.Exists() || v.Omits >= OmitData {
 		return nil
 	}
 	rec := given(v)
@@ -78,9 +78,9 @@ func (p *Adopt) Take(v *View, lines []string, a *Answer) error {
 		return nil
 	}
 	before := given(v)
-	if v.Left >= LeftData {
+	if v.Omits >= OmitData {
 		before = sessionstore.Record{Data: []byte(EmptyData)}
-		a.beginAnew(v)
+		a.replaceSession(v)
 	}
 	after, err := p.read(v, lines[len(lines)-1])
 	if err != nil {
@@ -147,7 +147,7 @@ func (p *Adopt) read(v *View, line string) (rec sessionstore.Record, err error) 
 
 // Readable, which comes after all other parts, refuses data of which the app could not read its session any more.
 type Readable struct {
-	silent
+	forwardsNothing
 	Check func(jsondoc.Value) error
 }
 

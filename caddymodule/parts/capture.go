@@ -114,7 +114,7 @@ func (c *Capture) check() (jsondoc.Path, error) {
 
 // captured is a response header that becomes a field of the data.
 type captured struct {
-	silent
+	forwardsNothing
 	header string
 	field  jsondoc.Path
 	inJSON bool

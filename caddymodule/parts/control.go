@@ -26,8 +26,8 @@ const (
 	infoTooLarge    = ", too-large"
 )
 
-// Tell implements [Part].
-func (p *Control) Tell(v *View, to *Told) error {
+// Forward implements [Part].
+func (p *Control) Forward(v *View, to *Forwarded) error {
 	text := infoAnonymous
 	switch {
 	case v.Session.Exists():
@@ -35,7 +35,7 @@ func (p *Control) Tell(v *View, to *Told) error {
 	case v.Unavailable:
 		text = infoUnavailable
 	}
-	if v.Left >= LeftData {
+	if v.Omits >= OmitData {
 		text += infoTooLarge
 	}
 	to.Header(p.Info, text)
@@ -65,7 +65,7 @@ func (p *Control) Take(v *View, lines []string, a *Answer) error {
 	if err := readControl(lines, &a.Change); err != nil {
 		return fmt.Errorf("%s: %w", p.Header, err)
 	}
-	if v.Left >= LeftData {
+	if v.Omits >= OmitData {
 		a.Change.FlashSeen = false // the app was given no messages
 	}
 	return nil

@@ -17,7 +17,7 @@ const (
 
 // ForwardOption is forward.
 func ForwardOption(to *[]string) config.Option {
-	return config.Words(to).Also(func() error { return new(SessionData).Forward(*to) })
+	return config.Words(to).Also(func() error { return new(SessionData).SetFields(*to) })
 }
 
 // Forwards reports whether fields, as the option forward has them, are some.
@@ -39,8 +39,8 @@ type SessionData struct {
 	fields []jsondoc.Path
 }
 
-// Forward says which fields are forwarded: all, if there are none.
-func (p *SessionData) Forward(fields []string) (err error) {
+// SetFields says which fields are forwarded: all, if there are none.
+func (p *SessionData) SetFields(fields []string) (err error) {
 	if len(fields) == 0 {
 		fields = []string{forwardAll}
 	}
@@ -61,10 +61,10 @@ func (p *SessionData) Forward(fields []string) (err error) {
 // EmptyData are those of no session.
 const EmptyData = "{}"
 
-// Tell implements [Part].
-func (p *SessionData) Tell(v *View, to *Told) error {
+// Forward implements [Part].
+func (p *SessionData) Forward(v *View, to *Forwarded) error {
 	data := EmptyData
-	if v.Session.Exists() && v.Left < LeftData {
+	if v.Session.Exists() && v.Omits < OmitData {
 		data = jsondoc.WithoutSurrogates(v.Session.Data())
 		if p.Limit > 0 && len(data) > p.Limit {
 			return fmt.Errorf("its data are %d bytes, at most %d are forwarded", len(data), p.Limit)

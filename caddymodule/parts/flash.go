@@ -13,9 +13,9 @@ type Flash struct {
 	Base64 bool
 }
 
-// Tell implements [Part].
-func (p *Flash) Tell(v *View, to *Told) error {
-	if flash := v.Session.Flash(); flash != "" && v.Left < LeftData {
+// Forward implements [Part].
+func (p *Flash) Forward(v *View, to *Forwarded) error {
+	if flash := v.Session.Flash(); flash != "" && v.Omits < OmitData {
 		to.Header(p.Header, jsondoc.WithoutSurrogates(flash))
 	}
 	return nil

@@ -26,7 +26,7 @@ func InjectOption(to *map[string]string) config.Option {
 
 // Inject is a request header that is made of the session.
 type Inject struct {
-	deaf
+	takesNothing
 	header string
 	pieces []piece
 }
@@ -117,9 +117,9 @@ func parsePlaceholder(name, own string) (piece, error) {
 	return piece{kind: fieldPiece, field: field}, err
 }
 
-// Tell implements [Part]. The header is set if there is everything that it is made of: half a name is another's name.
-func (p *Inject) Tell(v *View, to *Told) error {
-	if v.Left >= LeftExtras {
+// Forward implements [Part]. The header is set if there is everything that it is made of: half a name is another's name.
+func (p *Inject) Forward(v *View, to *Forwarded) error {
+	if v.Omits >= OmitInject {
 		return nil
 	}
 	data, err := v.Data()

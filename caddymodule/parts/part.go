@@ -15,8 +15,8 @@ import (
 // Part is one thing that a session does. It belongs to a handler, and may be used by many goroutines at once: whatever
 // belongs to a request is in the View.
 type Part interface {
-	// Tell tells the app of the session, in the headers of its request. An error refuses the request.
-	Tell(v *View, to *Told) error
+	// Forward tells the app of the session, in the headers of its request. An error refuses the request.
+	Forward(v *View, to *Forwarded) error
 
 	// Takes returns the name of the response header whose lines are for this part, and go no further: "" if none are.
 	Takes() string
@@ -64,7 +64,7 @@ type View struct {
 	Outer Fields
 
 	// Left says what the app is not told, as all headers of the session would be longer than they may be.
-	Left Left
+	Omits Omission
 
 	// Asked is when an adopted app was told.
 	Asked time.Time
@@ -74,14 +74,14 @@ type View struct {
 }
 
 // Left says what is left out, and all before it.
-type Left uint8
+type Omission uint8
 
 // What is left out goes in this order.
 const (
-	LeftNothing Left = iota
-	LeftData         // the data, in whichever form: half of anything is never sent
-	LeftCookies      // those of the vault
-	LeftExtras       // the headers of inject
+	OmitNothing Omission = iota
+	OmitData             // the data, in whichever form: half of anything is never sent
+	OmitVault            // those of the vault
+	OmitInject           // the headers of inject
 )
 
 // Fields are what placeholders may name.
@@ -115,19 +115,19 @@ type Answer struct {
 	Redirect bool
 }
 
-// beginAnew ends the session of an app that was not given its cookies, and has begun a session of its own.
-func (a *Answer) beginAnew(v *View) {
+// replaceSession ends the session of an app that was not given its cookies, and has begun a session of its own.
+func (a *Answer) replaceSession(v *View) {
 	v.Logger.Warn("the app has begun a new session in the place of one that is beyond max_headers", zap.String("ref", v.Session.Ref()))
 	a.Change.Destroy = true
 }
 
-// silent is embedded by parts that tell the app nothing.
-type silent struct{}
+// forwardsNothing is embedded by parts that tell the app nothing.
+type forwardsNothing struct{}
 
-func (silent) Tell(*View, *Told) error { return nil }
+func (forwardsNothing) Forward(*View, *Forwarded) error { return nil }
 
-// deaf is embedded by parts that take no header.
-type deaf struct{}
+// takesNothing is embedded by parts that take no header.
+type takesNothing struct{}
 
-func (deaf) Takes() string                       { return "" }
-func (deaf) Take(*View, []string, *Answer) error { return nil }
+func (takesNothing) Takes() string                       { return "" }
+func (takesNothing) Take(*View, []string, *Answer) error { return nil }

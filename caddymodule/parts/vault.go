@@ -37,9 +37,9 @@ type Vault struct {
 	AnyChange bool
 }
 
-// Tell implements [Part].
-func (p *Vault) Tell(v *View, to *Told) error {
-	if !v.Session.Exists() || v.Left >= LeftCookies {
+// Forward implements [Part].
+func (p *Vault) Forward(v *View, to *Forwarded) error {
+	if !v.Session.Exists() || v.Omits >= OmitVault {
 		return nil
 	}
 	cookies, err := v.Session.Vault()
@@ -84,8 +84,8 @@ func (p *Vault) Take(v *View, lines []string, a *Answer) error {
 	if lines == nil {
 		return nil
 	}
-	if v.Left >= LeftCookies {
-		a.beginAnew(v)
+	if v.Omits >= OmitVault {
+		a.replaceSession(v)
 	}
 	req, now := p.request(v), time.Now()
 	for _, line := range lines {

@@ -85,8 +85,8 @@ func PrependCookies(h http.Header, pairs string) {
 	h["Cookie"] = []string{strings.Join(append([]string{pairs}, h["Cookie"]...), "; ")}
 }
 
-// TakeCookiesBack removes pairs that [PrependCookies] has put there.
-func TakeCookiesBack(h http.Header, pairs string) {
+// RemovePrepended removes pairs that [PrependCookies] has put there.
+func RemovePrepended(h http.Header, pairs string) {
 	for i, line := range h["Cookie"] {
 		before, after, found := strings.Cut(line, pairs)
 		if !found {

@@ -13,9 +13,9 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// leftOut is the response to a request that a matcher may have left out. There, no session handler takes out of it what is
+// unmatched is the response to a request that a matcher may have left out. There, no session handler takes out of it what is
 // meant for one.
-type leftOut struct {
+type unmatched struct {
 	headWriter
 	c *Clean
 	r *http.Request
@@ -25,7 +25,7 @@ type leftOut struct {
 	begun bool
 }
 
-func (l *leftOut) start(int) error {
+func (l *unmatched) start(int) error {
 	if !l.begun {
 		l.begun = true
 		l.strip()
@@ -33,29 +33,29 @@ func (l *leftOut) start(int) error {
 	return nil
 }
 
-func (l *leftOut) interim() bool {
+func (l *unmatched) interim() bool {
 	l.strip()
 	return true
 }
 
 // end strips what next has left: trailers, or the head of a response that has not begun, as one that failed.
-func (l *leftOut) end() {
+func (l *unmatched) end() {
 	if !l.begun {
 		l.strip()
 	}
 	if !l.taken() && l.c.response.stripTrailers(l.Header()) {
-		l.tell()
+		l.warn()
 	}
 }
 
-func (l *leftOut) strip() {
+func (l *unmatched) strip() {
 	if !l.taken() && l.c.response.strip(l.Header(), l.c.own) {
-		l.tell()
+		l.warn()
 	}
 }
 
-func (l *leftOut) tell() {
-	l.c.told.Do(func() {
+func (l *unmatched) warn() {
+	l.c.warned.Do(func() {
 		l.c.logger.Warn("a backend changes a session in a response that the matcher of session leaves out; that is ignored",
 			nameField(l.c.Headers[0]))
 	})
@@ -63,7 +63,7 @@ func (l *leftOut) tell() {
 
 // taken reports whether a session handler of these names sees to the response: one behind, or one before, as where two
 // directives have one name and matchers of their own.
-func (l *leftOut) taken() bool {
+func (l *unmatched) taken() bool {
 	behind := true
 	for x := latest(l.r); x != nil; x = x.outer {
 		behind = behind && x != l.outer

@@ -35,7 +35,7 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 		return err
 	}
 	data := &parts.SessionData{Header: h.names.data, Update: h.names.update, Base64: h.Encoding == encodingBase64}
-	if err := data.Forward(h.Forward); err != nil {
+	if err := data.SetFields(h.Forward); err != nil {
 		return err
 	}
 	if h.MaxHeaders == 0 {
@@ -57,9 +57,9 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 			h.names.response.Add(name, i+1)
 		}
 		h.ignored[i] = !config.Or(h.Updates, true) && (p == data || p == flash || p == control)
-		_, takesCookies := p.(parts.CookieTaker)
-		_, choosy := p.(parts.Chooser)
-		h.takesCookies, h.choosy = h.takesCookies || takesCookies, h.choosy || choosy
+		_, isCookieTaker := p.(parts.CookieTaker)
+		_, isChooser := p.(parts.Chooser)
+		h.hasCookieTaker, h.hasChooser = h.hasCookieTaker || isCookieTaker, h.hasChooser || isChooser
 	}
 	return nil
 }
@@ -95,11 +95,11 @@ func (h *Handler) adopt(ctx caddy.Context) (adopt, readable []parts.Part, err er
 
 // keepCookies returns the part of the vault. It also finds out which cookies no client may send.
 func (h *Handler) keepCookies() (keep []parts.Part, err error) {
-	own, names := h.cookie.Names.All(), disownedNames(h.Vault, h.adoptedCookie)
+	own, names := h.cookie.Names.All(), appCookieNames(h.Vault, h.adoptedCookie)
 	if len(names) == 0 && h.cookie.PassThrough {
 		return nil, h.provisionRegenerateOn(nil) // the app reads our cookie as it likes
 	}
-	if h.disowned, err = vault.NewPatterns(names, own...); err != nil {
+	if h.appCookies, err = vault.NewPatterns(names, own...); err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
 	}
 	if len(h.Vault) == 0 {
@@ -114,8 +114,8 @@ func (h *Handler) keepCookies() (keep []parts.Part, err error) {
 	return []parts.Part{p}, h.provisionRegenerateOn(p)
 }
 
-// disownedNames are the cookies that no client may send: the vault's, and the app's own.
-func disownedNames(patterns []string, adopted string) []string {
+// appCookieNames are the cookies that no client may send: the vault's, and the app's own.
+func appCookieNames(patterns []string, adopted string) []string {
 	if adopted == "" {
 		return patterns
 	}
