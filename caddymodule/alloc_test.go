@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestWhatOthersSendNeedsNoMemory: every request pays for the look at its headers, also one that has nothing of ours.
-func TestWhatOthersSendNeedsNoMemory(t *testing.T) {
+// Every request pays for the scan of its headers, even if none is a session header.
+func TestHeadersOfOthersNeedNoAllocation(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	r := &http.Request{Header: http.Header{
 		"Connection":      {"keep-alive, TE"},

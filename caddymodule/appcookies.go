@@ -7,9 +7,10 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// removeForgedCookies removes the cookies from the request that a client sends under names of the vault or of the app's session, which
-// are the backend's alone, or under ours as only some servers read it. Those that a handler of outer has put there are
-// none of the client's. For broken, see [vault.Patterns.Reader].
+// removeForgedCookies removes cookies from the request that the client sent under names of the
+// vault or of the app's session, which only the app may set, or under a name that only some servers
+// read as the session cookie's. Cookies that a session handler before this one has added stay. For
+// broken, see [vault.Patterns.Reader].
 func removeForgedCookies(r *http.Request, patterns *vault.Patterns, outer *exchange, broken bool) {
 	if r.Header["Cookie"] == nil {
 		return
@@ -20,8 +21,8 @@ func removeForgedCookies(r *http.Request, patterns *vault.Patterns, outer *excha
 	})
 }
 
-// removes reports whether a handler that is at work on this request has taken what the client sent under the name of
-// this cookie.
+// removes reports whether this session handler, or one before it, has removed the client's cookies
+// of this name. Then this cookie is its own.
 func (x *exchange) removes(pair string) bool {
 	for ; x != nil; x = x.outer {
 		if reader := x.h.appCookies.Reader(false); !x.ended && reader.Forges(pair) {

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// discard is a response writer that costs nothing.
+// discard is a response writer that does nothing.
 type discard struct{ header http.Header }
 
 func (d *discard) Header() http.Header         { return d.header }
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d *discard) WriteHeader(int)             {}
 
-// benchmark runs requests through a handler, or through none.
+// benchmark runs requests through a handler. Without one, it measures the rest.
 func benchmark(b *testing.B, h *Handler, update, change string) {
 	template := http.Header{
 		"User-Agent":      {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},

@@ -7,16 +7,16 @@ import (
 	"testing"
 )
 
-// exchangeCookies sends a request with cookies to a backend that sets others, and returns the Cookie header that the backend got, and
-// the cookies that the client gets by their names.
-func exchangeCookies(t *testing.T, h *Handler, cookies string, sets ...string) (backend string, client map[string]*http.Cookie) {
+// exchangeCookies sends a request with cookies to an app that sets others. It returns the Cookie
+// header that the app got, and the cookies that the client got, by name.
+func exchangeCookies(t *testing.T, h *Handler, cookies string, sets ...string) (app string, client map[string]*http.Cookie) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "https://example.com/", nil)
 	if cookies != "" {
 		r.Header.Set("Cookie", cookies)
 	}
 	w, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
-		backend = strings.Join(r.Header.Values("Cookie"), "|")
+		app = strings.Join(r.Header.Values("Cookie"), "|")
 		w.Header()["Set-Cookie"] = sets
 		return nil
 	})
@@ -27,7 +27,7 @@ func exchangeCookies(t *testing.T, h *Handler, cookies string, sets ...string) (
 	for _, c := range w.Result().Cookies() {
 		client[c.Name] = c
 	}
-	return backend, client
+	return app, client
 }
 
 func TestTheSecondCookieOfALastingVault(t *testing.T) {
@@ -45,22 +45,22 @@ func TestTheSecondCookieOfALastingVault(t *testing.T) {
 	}
 	main, token := first+"="+client[first].Value, second+"="+client[second].Value
 
-	// It is lost on the way: it is sent again, as long as it has not come back.
-	backend, client := exchangeCookies(t, h, main)
-	if backend != "sid=1; remember=2" || len(client) != 2 || client[second].Value != strings.TrimPrefix(token, second+"=") {
-		t.Errorf("without the second cookie, the backend gets %q, the client %v", backend, client)
+	// The second cookie is lost. It is sent again until it comes back.
+	app, client := exchangeCookies(t, h, main)
+	if app != "sid=1; remember=2" || len(client) != 2 || client[second].Value != strings.TrimPrefix(token, second+"=") {
+		t.Errorf("without the second cookie, the app gets %q, the client %v", app, client)
 	}
-	// A change saves that it has come back.
-	if backend, client = exchangeCookies(t, h, main+"; "+token+"; a=b", "lang=en; Path=/"); backend != "sid=1; remember=2; a=b" && backend != "sid=1; remember=2" || len(client) != 0 {
-		t.Errorf("with both, the backend gets %q, the client %v", backend, client)
+	// After it came back, a change is saved as usual.
+	if app, client = exchangeCookies(t, h, main+"; "+token+"; a=b", "lang=en; Path=/"); app != "sid=1; remember=2; a=b" && app != "sid=1; remember=2" || len(client) != 0 {
+		t.Errorf("with both, the app gets %q, the client %v", app, client)
 	}
 	// The browser was closed.
-	backend, client = exchangeCookies(t, h, main)
-	if backend != "remember=2" || len(client) != 2 || client[second].Value == strings.TrimPrefix(token, second+"=") {
-		t.Errorf("when the browser was closed, the backend gets %q, the client %v", backend, client)
+	app, client = exchangeCookies(t, h, main)
+	if app != "remember=2" || len(client) != 2 || client[second].Value == strings.TrimPrefix(token, second+"=") {
+		t.Errorf("when the browser was closed, the app gets %q, the client %v", app, client)
 	}
 	token = second + "=" + client[second].Value
-	// When there is no lasting cookie any more, ours is none either.
+	// Without a lasting cookie in the vault, the session cookie does not last either.
 	if _, client = exchangeCookies(t, h, main+"; "+token, "sid=3; Path=/", "remember=; Max-Age=0; Path=/"); client[first] == nil || client[first].MaxAge != 0 {
 		t.Errorf("without a lasting cookie again, the client gets %v", client)
 	}
@@ -73,14 +73,15 @@ func TestTheSecondCookieOfALastingVault(t *testing.T) {
 	}
 }
 
-// Its name is ours like the other's: no client's reaches the backend, no backend's the client or the vault.
+// The second cookie's name is reserved too: the app never gets a client's, and neither the client
+// nor the vault gets the app's.
 func TestAttackTheSecondCookiesName(t *testing.T) {
 	for _, options := range []string{"vault *", "vault sid", "", "cookie {\npass_through on\n}"} {
 		h := mustProvision(t, inMemory(t, options))
 		for _, name := range []string{"caddy_session_browser", "__Host-caddy_session_browser"} {
-			backend, client := exchangeCookies(t, h, name+"=forged; a=b", name+"=backend; Path=/; Secure")
-			if strings.Contains(backend, "forged") || len(client) != 0 {
-				t.Errorf("%s: of %s, the backend gets %q, the client %v", options, name, backend, client)
+			app, client := exchangeCookies(t, h, name+"=forged; a=b", name+"=app; Path=/; Secure")
+			if strings.Contains(app, "forged") || len(client) != 0 {
+				t.Errorf("%s: of %s, the app gets %q, the client %v", options, name, app, client)
 			}
 		}
 	}

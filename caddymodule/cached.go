@@ -11,19 +11,20 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// ignoreCached takes away what a response asks for that comes from a cache between Caddy and the app: it may have been made for
-// somebody else. That goes for cookies as well: a login in somebody else's name is one, whatever brings it. The answer to an
-// unsafe method always counts, as no cache may give one of its own (RFC 9111, section 4).
+// ignoreCached discards the session headers and cookies of a response that comes from a cache
+// between Caddy and the app, because it may be the response to another user: a replayed login would
+// log this user in as the other one. The response to an unsafe method always counts, as no cache
+// may answer that (RFC 9111, section 4).
 func (x *exchange) ignoreCached(h http.Header, t *taken) {
 	if t.empty() || !cached(x.r.Method, h) {
 		return
 	}
-	x.h.outages.Warn("session headers of a response from a cache are ignored: it may have been made for somebody else; tell the cache that it depends on the session: Vary: X-Session-Data")
+	x.h.outages.Warn("session headers in a response from a cache are ignored, as it may be another user's; the app must send Vary: X-Session-Data")
 	x.removeSessionCookies(h)
 	*t = taken{}
 }
 
-// cached reports whether a response says that a cache has kept it, or how long it was kept.
+// cached reports whether the headers of a response say that it comes from a cache.
 func cached(method string, h http.Header) bool {
 	if method != http.MethodGet && method != http.MethodHead {
 		return false
@@ -31,9 +32,9 @@ func cached(method string, h http.Header) bool {
 	for name, lines := range h {
 		var says func(string) bool
 		switch strings.ToLower(name) {
-		case "age": // Varnish 7.1 sends 0 with what is not cached, too
-			says = func(line string) bool { return wire.AnyToken(line, old) } // a list, where caches stand in a row
-		case "x-varnish": // of this request, and of the one that fetched the response
+		case "age": // several caches make a list; Varnish 7.1 sends 0 if it has not cached
+			says = func(line string) bool { return wire.AnyToken(line, old) }
+		case "x-varnish": // a second id is of the request that filled the cache
 			says = func(line string) bool { return len(strings.Fields(line)) > 1 }
 		case "cache-status":
 			says = cacheStatus
@@ -51,13 +52,13 @@ func cached(method string, h http.Header) bool {
 	return false
 }
 
-// old reports whether an age is above 0, as far as that is one.
+// old reports whether an Age is a number above 0.
 func old(age string) bool {
-	seconds, _ := strconv.ParseUint(age, 10, 64) // what is too large is the largest
+	seconds, _ := strconv.ParseUint(age, 10, 64) // out of range: the largest value
 	return seconds > 0
 }
 
-// cacheStatus reads a line of RFC 9211, and what is none as saysHit does.
+// cacheStatus reads a line of Cache-Status (RFC 9211). A line in another form is read by saysHit.
 func cacheStatus(line string) bool {
 	list, err := httpsfv.UnmarshalList([]string{line})
 	if err != nil {
@@ -72,7 +73,8 @@ func cacheStatus(line string) bool {
 			got, found := item.Params.Get(parameter)
 			return found && got == value
 		}
-		// What was revalidated has the headers of the response that was kept, and a collapsed one was for several requests.
+		// A revalidated response has the headers of the stored one. A collapsed one answers several
+		// requests.
 		if is("hit", true) || is("collapsed", true) || is("fwd", httpsfv.Token("stale")) && is("fwd-status", int64(http.StatusNotModified)) {
 			return true
 		}
@@ -83,7 +85,8 @@ func cacheStatus(line string) bool {
 	return false
 }
 
-// saysHit reports whether one of the words in a text says that the response was kept: HIT, TCP_MEM_HIT, "RefreshHit from cloudfront".
+// saysHit reports whether a word in a text means a cache hit: HIT, TCP_MEM_HIT, "RefreshHit from
+// cloudfront".
 func saysHit(text string) bool {
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return !unicode.IsLetter(r) }) {
 		switch strings.ToLower(word) {

@@ -27,7 +27,7 @@ var cacheLines = []struct {
 	{"Cf-Cache-Status", "HIT", true}, {"Cf-Cache-Status", "STALE", true}, {"Cf-Cache-Status", "DYNAMIC", false}, {"Cf-Cache-Status", "MISS", false},
 }
 
-// Attack: a cache between Caddy and the app replays the answer to somebody's login.
+// A cache between Caddy and the app replays the response to another user's login.
 func TestAttackReplayedByACache(t *testing.T) {
 	for _, tt := range cacheLines {
 		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
@@ -57,7 +57,7 @@ func TestAttackReplayedByACache(t *testing.T) {
 	}
 }
 
-// Beside our cookie, nothing is left that overrules no-store in some cache.
+// No header that overrules no-store in some cache stays beside the session cookie.
 func TestNoCacheKeepsOurCookie(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	names := []string{"Cloudflare-CDN-Cache-Control", "CDN-Cache-Control", "Vercel-Cdn-Cache-Control", "X-Accel-Expires", "Edge-Control", "Surrogate-Control", "Expires"}
@@ -84,7 +84,7 @@ func TestNoCacheKeepsOurCookie(t *testing.T) {
 	}
 }
 
-// look sends a cookie, and returns the headers that the backend is given.
+// look sends a cookie, and returns the headers that the app gets.
 func look(t *testing.T, h *Handler, c *http.Cookie) (given http.Header) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -114,7 +114,7 @@ func TestPassThroughMark(t *testing.T) {
 	}
 }
 
-// A user whose session is too long for the backend is not locked in.
+// A user whose session is too long for the app can still log out.
 func TestMaxHeaders(t *testing.T) {
 	const limit = 1000
 	size := func(h http.Header) (n int) {
@@ -149,7 +149,8 @@ func TestMaxHeaders(t *testing.T) {
 	}
 }
 
-// Cookies of the vault are left out when it is them that are too long; the app that sets its own anew has begun anew.
+// Cookies of the vault are omitted if they are too long. If the app then sets a new session cookie,
+// the old session ends.
 func TestMaxHeadersAndTheVault(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "vault app big\nmax_headers 1000"))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)

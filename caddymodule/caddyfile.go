@@ -21,15 +21,16 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterDirective("session", parseDirective)
-	// Not before reverse_proxy: handle and route sort earlier than that, and would not be wrapped.
+	// Not right before reverse_proxy: handle and route come earlier than that, and session must
+	// wrap them.
 	httpcaddyfile.RegisterDirectiveOrder("session", httpcaddyfile.Before, "basic_auth")
-	// Each comes right before basic_auth, so the later of them behind the other.
+	// Both directives are registered right before basic_auth, so session_gate comes after session.
 	httpcaddyfile.RegisterHandlerDirective("session_gate", gate.Parse)
 	httpcaddyfile.RegisterDirectiveOrder("session_gate", httpcaddyfile.Before, "basic_auth")
 }
 
-// parseDirective makes a route of a session directive. With a matcher it becomes two
-// in one: the first cleans every request, the second has the session for those that match.
+// parseDirective makes a route of a session directive. With a matcher it makes two: session_clean
+// for every request, then session for those that match.
 func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	if !helper.Next() {
 		return nil, helper.ArgErr()
@@ -101,7 +102,8 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		}
 //	}
 //
-// Only inject and capture may be repeated. The block of capture is that of Caddy's response matchers, and may be left out.
+// Only inject and capture may be repeated. The block of capture is optional; it is a response
+// matcher of Caddy.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
 	if err := config.None(d, "session"); err != nil {
@@ -110,7 +112,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return h.block().Read(d, "session")
 }
 
-// block are the options, for the Caddyfile and for what is in JSON.
+// block returns the options. The Caddyfile and the JSON configuration are checked by them.
 func (h *Handler) block() config.Options {
 	return config.Options{
 		"name":   config.Matching(&h.Name, "letters, digits, - and _ only", validName).Also(h.checkName),

@@ -11,7 +11,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
-// everyOption is the specification's, with all options that there are.
+// everyOption has all options.
 const everyOption = `name shop
 scope label
 secret 0123456789abcdef {env.SESSION_TEST_KEY}
@@ -155,12 +155,12 @@ func TestProvisionErrors(t *testing.T) {
 		{"injected Host", "inject host user", "inject: host"},
 		{"injected Content-Type", "inject Content-Type user", "inject: Content-Type"},
 		{"injected Cookie", "inject Cookie user", "inject: Cookie"},
-		{"injected header of ours", "inject X_Session_Data user", "taken"},
+		{"injected header of ours", "inject X_Session_Data user", "already in use"},
 		{"captured Location", "capture Location user", "capture: Location"},
 		{"captured Set-Cookie", "capture Set-Cookie user", "capture: Set-Cookie"},
-		{"captured header of ours", "capture X-Session-Update user", "taken"},
+		{"captured header of ours", "capture X-Session-Update user", "already in use"},
 		{"captured twice in two spellings", "capture X-User a\ncapture X_User b", "captured twice"},
-		{"injected twice in two spellings", "inject X-User a\ninject x-user b", "taken"},
+		{"injected twice in two spellings", "inject X-User a\ninject x-user b", "already in use"},
 		{"field that is none", "inject X-User a..b", "inject X-User"},
 		{"template without its end", `inject X-User "{http.session.data.user"`, "inject X-User: a { without its }"},
 		{"template in a template", `inject X-User "{http.{x}}"`, "inject X-User: a { without its }"},
@@ -171,7 +171,7 @@ func TestProvisionErrors(t *testing.T) {
 		{"captured field that is none", "capture X-User a..b", "capture X-User"},
 		{"status that is none", "capture X-User a {\nstatus 20\n}", "capture X-User: status: 20"},
 		{"status beyond all", "capture X-User a {\nstatus 600\n}", "capture X-User: status: 600"},
-		{"all fields and one", "forward * user", "stands alone"},
+		{"all fields and one", "forward * user", "cannot be combined"},
 		{"touch interval as long as the idle timeout", "idle_timeout 1m\ntouch_interval 1m", "touch_interval"},
 		{"max_size beyond a record", "max_size 300000", "max_size"},
 	}
@@ -185,7 +185,7 @@ func TestProvisionErrors(t *testing.T) {
 	}
 }
 
-// TestAdaptMatcher shows that with a matcher the cleaning holds for every request.
+// With a matcher, every request is cleaned.
 func TestAdaptMatcher(t *testing.T) {
 	const config = `:80 {
 	session /app/* {
@@ -206,7 +206,7 @@ func TestAdaptMatcher(t *testing.T) {
 	}
 }
 
-// TestAdaptKeepsSecrets shows that adapting a configuration resolves no secret.
+// Adapting a configuration resolves no secret.
 func TestAdaptKeepsSecrets(t *testing.T) {
 	t.Setenv("SESSION_TEST_SECRET", "a secret from the environment")
 	h := mustProvision(t, "store memory\nsecret {env.SESSION_TEST_SECRET}")

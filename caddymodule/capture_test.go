@@ -21,7 +21,8 @@ func TestProvisionCaptureOfJSON(t *testing.T) {
 	}
 }
 
-// respond is a backend with one header and status. A status of 0 writes none.
+// respond is an app that answers with one header and a status. A status of 0 means that it writes
+// none.
 func respond(status int, name string, values ...string) caddyhttp.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header()[name] = values
@@ -124,7 +125,7 @@ func TestCaptureJSON(t *testing.T) {
 			}
 			r = httptest.NewRequest(http.MethodGet, "/", nil)
 			for _, c := range w.Result().Cookies() {
-				cookie = c // the field has changed, and the id with it
+				cookie = c // the changed field gives a new id
 			}
 			r.AddCookie(cookie)
 			if _, err := serve(h, r, func(_ http.ResponseWriter, r *http.Request) error {
@@ -139,7 +140,7 @@ func TestCaptureJSON(t *testing.T) {
 	}
 }
 
-// A line that is not taken counts for nothing: neither as a change nor against a limit, and it may be anything.
+// A header of a response that does not match is no change, counts for no limit and may be invalid.
 func TestCaptureLeftOut(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "capture X-User user json {\nstatus 200\n}"))
 	lines := make([]string, maxLines+1)

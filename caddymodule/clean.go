@@ -18,25 +18,28 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// Clean removes headers from requests however they are spelled, so that no client can
-// forge what a session handler tells the backend, and keeps the session's cookie from it. It also removes from
-// responses what is meant for the session handler. The Caddyfile puts it in
-// front of a session directive with a matcher, for the requests that do not match; the
-// handler itself cleans those that it sees.
+// Clean removes session headers from requests, in every spelling, so that no client can forge what
+// a session handler tells the app. It hides the session cookie from the app, and removes from
+// responses what is meant for the session handler. The Caddyfile puts it in front of a session
+// directive with a matcher, for the requests that do not match. The session handler itself cleans
+// all other requests.
 type Clean struct {
-	// The names of the request headers; the first is that of the session's data
+	// The names of the request headers to remove. The first one is that of the session's data.
+	// Required
 	Headers []string `json:"headers,omitempty"`
 
-	// The names of the response headers
+	// The names of the response headers to remove. Default: none
 	ResponseHeaders []string `json:"response_headers,omitempty"`
 
-	// The names of cookies to remove, as in the session handler's vault
+	// The names of cookies to remove from requests, as in the option vault of the session handler.
+	// Default: none
 	Vault []string `json:"vault,omitempty"`
 
-	// The names of the session's own cookie, which vault never means. A session handler behind gets it, and nobody else
+	// The names of the session cookie. Only a session handler behind this handler gets it. Default:
+	// none
 	Cookies []string `json:"cookies,omitempty"`
 
-	// Whether others get that cookie too, and may set it. Default: false
+	// Whether the app gets the session cookie too, and may set it. Default: false
 	PassThrough bool `json:"pass_through,omitempty"`
 
 	logger *zap.Logger
@@ -48,7 +51,7 @@ type Clean struct {
 	vault    vault.Patterns
 }
 
-// clean returns the handler that cleans the requests which a matcher leaves out.
+// clean returns the handler for requests that the matcher leaves out.
 func (h *Handler) clean() *Clean {
 	c := &Clean{
 		Headers: h.names.guarded(h.Inject), ResponseHeaders: h.names.withheld(h.Capture), Cookies: h.Cookie.NamesIn(h.Name),
@@ -109,7 +112,7 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	return err
 }
 
-// guard makes the set that clean takes.
+// guard returns the set of names for [clean].
 func guard(headers []string) wire.Names {
 	var set wire.Names
 	for _, name := range headers {
@@ -122,7 +125,7 @@ func guard(headers []string) wire.Names {
 	return set
 }
 
-// The marks of headers in requests.
+// The kinds of request headers in that set.
 const (
 	ours = 1 + iota
 	connectionMark
@@ -131,10 +134,11 @@ const (
 	cookieMark
 )
 
-// clean removes the guarded names from the request: as headers, as trailers, and as
-// tokens of Connection, by which a client could have a proxy remove what we set. Names that a
-// handler of outer guards are its own by now: it has cleaned them before it set them. It also removes
-// what would open a tunnel to the backend, in which nobody cleans anything.
+// clean removes the guarded names from the request: as headers, as trailers, and as tokens of
+// Connection, with which a client could make a proxy remove the session headers. It keeps names
+// that a session handler before this one guards, because that one has already cleaned them and set
+// them itself. It also removes upgrades that would open a tunnel to the app: nothing inside a
+// tunnel is cleaned.
 func clean(r *http.Request, guarded *wire.Names, outer *exchange) {
 	for name, values := range r.Header {
 		switch guarded.Find(name) {
@@ -164,7 +168,7 @@ func clean(r *http.Request, guarded *wire.Names, outer *exchange) {
 	}
 }
 
-// guards reports whether a handler that is at work on this request guards the name.
+// guards reports whether this session handler, or one before it, guards the name.
 func (x *exchange) guards(name string) bool {
 	for ; x != nil; x = x.outer {
 		if !x.ended && x.h.names.request.Find(name) == ours {
@@ -174,7 +178,8 @@ func (x *exchange) guards(name string) bool {
 	return false
 }
 
-// forgeable reports whether a token of Connection would have a proxy remove what we set, or the cookies.
+// forgeable reports whether a token of Connection would make a proxy remove session headers or
+// cookies.
 func forgeable(guarded *wire.Names, token string) bool {
 	switch guarded.Find(token) {
 	case 0, connectionMark, upgradeMark:
@@ -184,9 +189,9 @@ func forgeable(guarded *wire.Names, token string) bool {
 	}
 }
 
-// carriesHTTP reports whether a token of Upgrade names a protocol that carries further requests, which no handler
-// here would see: HTTP/2 in clear text (RFC 7540, section 3.2; older servers know its drafts, "h2c-14", too), TLS (RFC 2817) and
-// another version of HTTP.
+// carriesHTTP reports whether a token of Upgrade names a protocol that carries further HTTP
+// requests, which would bypass this handler: HTTP/2 in clear text (RFC 7540, section 3.2; older
+// servers also know its drafts, such as "h2c-14"), TLS (RFC 2817) or another version of HTTP.
 func carriesHTTP(token string) bool {
 	protocol, _, _ := strings.Cut(token, "/")
 	protocol, _, _ = strings.Cut(protocol, "-")
@@ -198,11 +203,11 @@ func carriesHTTP(token string) bool {
 	}
 }
 
-// methods are those that RFC 9110 and RFC 5789 define, without TRACE and CONNECT.
+// methods are the methods of RFC 9110 and RFC 5789, without TRACE and CONNECT.
 const methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 
-// refuseTrace refuses TRACE: a backend that answers it shows its headers to the client, what is in the session and in
-// the vault among them. Some backends read methods in any case.
+// refuseTrace refuses TRACE. An app that supports it would show its request headers to the client,
+// including the session and the vault. Some servers accept methods in any case.
 func refuseTrace(w http.ResponseWriter, r *http.Request) error {
 	if !strings.EqualFold(r.Method, http.MethodTrace) {
 		return nil
@@ -213,8 +218,8 @@ func refuseTrace(w http.ResponseWriter, r *http.Request) error {
 
 var errTrace = errors.New("TRACE would show the headers of the session to the client")
 
-// trailerCleaner removes guarded names from the trailers. The server adds what
-// came in when the body ends, whatever was announced.
+// trailerCleaner removes guarded names from the request's trailers. At the end of the body,
+// net/http adds all trailers that came, even those that were not announced.
 type trailerCleaner struct {
 	io.ReadCloser
 	r       *http.Request

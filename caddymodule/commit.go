@@ -15,8 +15,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// commit saves what a response with this status asks for and sets the cookie. It runs once, before the
-// first byte of the final response. If it is refused, nothing of the response is forwarded.
+// commit saves the change that a response asks for and sets the session cookie. It runs once,
+// before the first byte of the final response. If it refuses the change, nothing of the response is
+// sent.
 func (x *exchange) commit(status int) {
 	if x.progress != waiting {
 		return
@@ -58,10 +59,10 @@ func (x *exchange) save(h http.Header, t *taken) error {
 		return x.refusal(err)
 	}
 	if outcome.Result == sessionstore.Dropped {
-		x.h.logger.Info("the session is gone; the change is dropped", zap.String("ref", x.Session.Ref()))
+		x.h.logger.Info("the session has ended; the change is dropped", zap.String("ref", x.Session.Ref()))
 	}
 	if outcome.Replaces && len(t.app) > 0 {
-		// Ours says what the app's does, and the change beside it.
+		// The new session cookie replaces the app's: it includes the app's change.
 		x.removeSessionCookies(h)
 		t.app = nil
 	}
@@ -69,7 +70,7 @@ func (x *exchange) save(h http.Header, t *taken) error {
 	return nil
 }
 
-// refusal logs why a commit was refused and makes the client's error of it.
+// refusal logs why a commit was refused and returns the error for the client.
 func (x *exchange) refusal(err error) error {
 	status, outcome := http.StatusServiceUnavailable, commitFailed
 	if errors.Is(err, sessionstore.ErrInvalid) {
@@ -80,12 +81,12 @@ func (x *exchange) refusal(err error) error {
 	return caddyhttp.Error(status, err)
 }
 
-// unchanged is the outcome of a response that asks for nothing.
+// unchanged is the outcome of a response without a change.
 func (x *exchange) unchanged() keep.Outcome {
 	return keep.Outcome{Outcome: sessionstore.Outcome{Ref: x.Session.Ref()}}
 }
 
-// finish sets the cookie, if something about it has changed.
+// finish counts the commit and sets the session cookie if it has changed.
 func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
 	x.countCommit(&o)
 	byApp := len(t.app) > 0
@@ -98,7 +99,7 @@ func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
 		x.logRef(o.Ref)
 	}
 	if byApp {
-		return // which has set it
+		return // the app has set the cookie itself
 	}
 	becomes, permanent, end, browser := o.Cookie, o.Permanent, o.CookieEnd, o.Browser
 	if again {
@@ -122,9 +123,11 @@ func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
 	}
 }
 
-// cookieDue reports whether the cookie must be set although nothing in it has changed: an older key had signed it, it was
-// set with other attributes than the configuration has now, the browser was closed or has not got what says that it was
-// not, or the cookie would end while the session goes on, as the dialect does not say when that began.
+// cookieDue reports whether the cookie must be set again although its value has not changed:
+//
+// - an older key signed it, or the configuration has other attributes than it was set with - the
+// browser was closed, or the second cookie, which shows that, has not come back - the cookie would
+// end before the session, in a dialect whose sessions do not record when they began
 func (x *exchange) cookieDue(o *keep.Outcome) bool {
 	s := x.Session
 	if o.Cookie != sessionstore.CookieKept || o.Result == sessionstore.Dropped || !s.Exists() || s.Former() || o.Former {
@@ -135,7 +138,7 @@ func (x *exchange) cookieDue(o *keep.Outcome) bool {
 		x.Touched && s.Permanent() && s.AbsoluteEnd().IsZero()
 }
 
-// setCookie adds our cookie. A response that carries it belongs to one client, so no cache may keep it.
+// setCookie adds a session cookie. Caches must not keep the response, since it is for one client.
 func (x *exchange) setCookie(h http.Header, value string) {
 	h.Add("Set-Cookie", value)
 	uncacheable(h)
@@ -147,7 +150,8 @@ func uncacheable(h http.Header) {
 		case "expires", "surrogate-control", "edge-control", "x-accel-expires":
 			delete(h, name)
 		default:
-			// Targeted ones overrule Cache-Control (RFC 9213), each in its CDN: CDN-, Cloudflare-CDN-, Vercel-CDN-, ….
+			// Targeted headers overrule Cache-Control, each in its CDN (RFC 9213):
+			// CDN-Cache-Control, Cloudflare-CDN-Cache-Control and so on.
 			if strings.HasSuffix(lower, "cache-control") {
 				delete(h, name)
 			}
@@ -156,8 +160,8 @@ func uncacheable(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// refField is the field of the access log. In a request with several handlers, the
-// names of the inner ones are added.
+// refField is the field in the access log. If a request passes several handlers, the fields of the
+// inner ones end with the handler's name.
 const refField = "session_ref"
 
 func (x *exchange) logRef(ref string) {
@@ -176,7 +180,7 @@ func (x *exchange) logRef(ref string) {
 	fields.Set(zap.String(name, ref))
 }
 
-// varyByCookie tells caches that the response depends on the cookie.
+// varyByCookie adds Vary: Cookie.
 func (x *exchange) varyByCookie(h http.Header) {
 	lines := h["Vary"]
 	for _, line := range lines {

@@ -8,14 +8,14 @@ import (
 	"github.com/caddy-session/caddy-session/internal/seldom"
 )
 
-// doubt warns where an app's cookies name no session as a setting of the dialect may be another than the app's. As soon as a session
-// has been found, none is.
+// doubt warns that the settings of the dialect may differ from the app's, because the app's cookies
+// lead to no session. It stops when the first session has been found.
 type doubt struct {
 	settled atomic.Bool
 	warning seldom.Warning
 }
 
-// consider looks at what has become of the cookies of a request whose store has answered.
+// consider looks at the cookies of a request after the session was looked up without an error.
 func (d *doubt) consider(x *exchange, verified bool) {
 	if x.h.format.Doubt == nil || d.settled.Load() || len(x.Cookies) == 0 {
 		return
@@ -25,6 +25,6 @@ func (d *doubt) consider(x *exchange, verified bool) {
 		return
 	}
 	if why := x.h.format.Doubt(x.Cookies[0], verified); why != "" && d.warning.Due() {
-		x.h.logger.Warn("a cookie of the app's name is no session here", zap.String("reason", why))
+		x.h.logger.Warn("no session found for the app's cookie", zap.String("reason", why))
 	}
 }

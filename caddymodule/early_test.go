@@ -10,7 +10,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// TestAttackEarlyData shows which requests must not be done before the client has proved that it is there.
+// A request in TLS early data may be a replay. It gets a 425 if it has a session cookie or an
+// unsafe method.
 func TestAttackEarlyData(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	cookie := create(t, h, `{"a":1}`)
@@ -59,7 +60,7 @@ func TestAttackEarlyData(t *testing.T) {
 		})
 		var status caddyhttp.HandlerError
 		if errors.As(err, &status) != test.refused || test.refused && status.StatusCode != http.StatusTooEarly || asked == test.refused {
-			t.Errorf("%s: %v, the backend was asked: %t", test.name, err, asked)
+			t.Errorf("%s: %v, the app was asked: %t", test.name, err, asked)
 		}
 	}
 }

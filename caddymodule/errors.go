@@ -6,11 +6,11 @@ import (
 	"github.com/caddy-session/caddy-session/internal/failure"
 )
 
-// fail ends the request of the exchange with an error of ours.
+// fail refuses the request with an error.
 func (x *exchange) fail(status int, err error) error {
 	x.failure = caddyhttp.Error(status, err)
 	return failure.Answer(x.ResponseWriter, x.r, status, x.failure)
 }
 
-// statusClientClosed is what Caddy uses for a client that hung up.
+// statusClientClosed is Caddy's status for a client that closed the connection.
 const statusClientClosed = 499

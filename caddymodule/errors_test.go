@@ -41,17 +41,17 @@ func (b broken) Get(context.Context, string) (sessionstore.Entry, error) {
 
 func (broken) Close() error { return nil }
 
-// breakStore makes the store of a handler that has not been used fail.
+// breakStore makes the store of an unused handler fail.
 func breakStore(tb testing.TB, h *Handler, err error) {
 	withStore(tb, h, "broken", func() (sessionstore.Store, func(), error) { return broken{err: err}, func() {}, nil })
 }
 
 func answers(w http.ResponseWriter, _ *http.Request) error {
-	_, err := w.Write([]byte("the backend"))
+	_, err := w.Write([]byte("the app"))
 	return err
 }
 
-// Where nobody else says so, people are told what is wrong: in one sentence, without details.
+// Without error routes, the response has one sentence for the user, without details.
 func TestErrorsHaveABodyForPeople(t *testing.T) {
 	const password = "hunter2"
 	outage := func(t *testing.T) (caddyhttp.MiddlewareHandler, *http.Request) {
@@ -173,8 +173,8 @@ func (m middleware) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddy
 	return m(w, r, next)
 }
 
-// A client that hangs up while its session is loaded says nothing about the store.
-func TestHangUpIsNoOutage(t *testing.T) {
+// A client that closes the connection while its session is loaded is not counted as an outage.
+func TestClosedConnectionIsNoOutage(t *testing.T) {
 	c := create(t, mustProvision(t, inMemory(t, "")), `{"a":1}`)
 	for _, onError := range []string{onErrorFail, onErrorAnonymous} {
 		h := mustProvision(t, "secret "+testSecret+"\nstore none\non_store_error "+onError)
@@ -202,7 +202,7 @@ func TestHangUpIsNoOutage(t *testing.T) {
 	}
 }
 
-// hangingUp is a store that is out of reach, whose client may hang up meanwhile.
+// hangingUp is a store that is out of reach. The client may close the connection meanwhile.
 type hangingUp struct {
 	broken
 	cancel  context.CancelFunc

@@ -1,4 +1,4 @@
 package caddymodule
 
-// The tests of dialects and adopters use those of Flask, which the handler itself does not know.
+// The tests of dialects and adopters use those of Flask. The handler itself does not import it.
 import _ "github.com/caddy-session/caddy-session/frameworks/flask"

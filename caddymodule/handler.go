@@ -19,9 +19,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// ServeHTTP gives the handlers behind it a session, in the steps of the specification:
-// clean, identify, load, forward, next, commit. The commit is made by the exchange, as the
-// response writer, before the first byte of the response.
+// ServeHTTP gives the handlers behind it a session: clean, identify, load, forward, next, commit.
+// The exchange is the response writer of the next handler. It commits before the first byte of the
+// response.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	x := h.enter(w, r)
 	included := x.included()
@@ -51,8 +51,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return x.serve(next)
 }
 
-// exchange is one request and its response. It is the response writer that the
-// next handler gets, so that it sees the response begin in whichever way it does.
+// exchange is one request and its response. It is the response writer of the next handler, so it
+// sees the start of the response, however the handler starts it.
 type exchange struct {
 	headWriter
 	keep.Visit
@@ -60,16 +60,15 @@ type exchange struct {
 	h *Handler
 	r *http.Request
 
-	// host is the one that the client named, since handlers behind may rewrite it, and secure says that it came
-	// over TLS.
+	// host is the Host header as the client sent it, because later handlers may rewrite it. secure
+	// says that the client used TLS.
 	host   string
 	secure bool
 
-	// unavailable says that the session could not be loaded, and that the
-	// request went on without.
+	// unavailable says that the session could not be loaded and the request goes on without it.
 	unavailable bool
 
-	// view is what the parts see, and told what they have told the app.
+	// view is what the parts see. forwarded is what they added to the request.
 	view      parts.View
 	forwarded parts.Forwarded
 
@@ -78,19 +77,20 @@ type exchange struct {
 	failure  error
 	header   headerSnapshot
 
-	// vars are the request's variables: finding them in a context takes time.
+	// vars are the request's variables. They are kept here because a look-up in the context is
+	// slow.
 	vars map[string]any
 
-	// outer is the exchange of the handler that was there before in this request.
+	// outer is the exchange of the session handler before this one in the same request.
 	outer *exchange
 	ended bool
 
-	// What every request needs lies here, so that it needs no memory of its own.
+	// These arrays hold what every request needs, so that it needs no allocation.
 	cookieRoom [1]string
 	headerRoom [2]string
 }
 
-// progress is how far the response has come.
+// progress is the state of the response.
 type progress uint8
 
 const (
@@ -99,7 +99,7 @@ const (
 	refused
 )
 
-// enter makes the exchange.
+// enter creates the exchange.
 func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 	x := &exchange{h: h, r: r, host: r.Host, Visit: keep.Visit{Request: r, Session: keep.Nobody, Virtual: isVirtual(r)}}
 	x.secure = h.isSecure(r, x.Virtual)
@@ -110,7 +110,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 	return x
 }
 
-// begin enters the keeper, and the exchange in the request's variables.
+// begin enters the keeper and puts the exchange into the request's variables.
 func (x *exchange) begin() error {
 	h := x.h
 	for o := x.outer; o != nil; o = o.outer {
@@ -141,24 +141,24 @@ func (x *exchange) begin() error {
 
 var errTwoHandlers = errors.New("two session handlers in one request have the same header prefix or cookie name")
 
-// end gives back what the exchange holds, if the commit has not done so.
+// end releases the store if the commit has not done so.
 func (x *exchange) end() {
 	x.leave()
 	x.ended = true
 }
 
-// leave says that the exchange needs the keeper no more: a stream goes on for hours.
+// leave releases the keeper. The commit calls it, because a stream may go on for hours after that.
 func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 
-// identify finds the cookies of ours. In a sub-request of templates, where the outer request has taken them, included
-// is the ref of its session.
+// identify finds the session cookies. In a sub-request of templates, the outer request has already
+// taken them; included is the ref of its session.
 func (x *exchange) identify(included string) {
 	x.Cookies, x.Browser = x.h.cookie.Take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
 	if a, ok := x.vars[asideVar].(*aside); ok {
 		x.Cookies = append(x.Cookies, a.cookies[x.cookieName()]...)
 		x.Browser = append(x.Browser, a.cookies[x.cookieName()+cookie.BrowserSuffix]...)
 	}
-	// In an error route, the handler that failed before has taken the cookies.
+	// In an error route, the handler that failed has already taken the cookies.
 	for o := x.outer; o != nil && len(x.Cookies) == 0; o = o.outer {
 		if o.cookieName() == x.cookieName() {
 			x.Cookies, x.Browser = o.Cookies, o.Browser
@@ -169,7 +169,7 @@ func (x *exchange) identify(included string) {
 	}
 }
 
-// load finds the session. An error refuses the request.
+// load loads the session. An error refuses the request.
 func (x *exchange) load() error {
 	err := x.h.keeper.Find(&x.Visit)
 	x.countRequest(err)
@@ -178,7 +178,7 @@ func (x *exchange) load() error {
 		x.h.doubt.consider(x, x.Verified > 0)
 		return nil
 	case x.r.Context().Err() != nil:
-		return x.fail(statusClientClosed, x.r.Context().Err()) // which says nothing about the store
+		return x.fail(statusClientClosed, x.r.Context().Err()) // not an outage of the store
 	}
 	x.h.loggerFor(err).Error("session not loaded", zap.String("ref", x.Ref), zap.Error(err))
 	if x.h.anonymous {
@@ -189,14 +189,13 @@ func (x *exchange) load() error {
 	return x.fail(http.StatusServiceUnavailable, err)
 }
 
-// serve runs the next handler, and turns a refused commit into an error.
+// serve calls the next handler. It turns a refused commit into an error.
 func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	defer func() {
 		if x.progress != refused {
 			return
 		}
-		// What else reverse_proxy can do about a response that cannot be
-		// written is this panic.
+		// reverse_proxy panics with this error when it cannot write the response.
 		if p := recover(); p != nil && p != any(http.ErrAbortHandler) {
 			panic(p)
 		}
@@ -216,29 +215,29 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	return err
 }
 
-// undo takes our headers back, both ways, when the next handler has failed:
-// what follows are the error routes, and nothing was committed.
+// undo removes the session headers from the request and the response after the next handler has
+// failed. The error routes come next, and nothing was committed.
 func (x *exchange) undo() {
 	x.undoForward()
-	x.stripHead("a session header of a response that has failed is ignored")
+	x.stripHead("a session header in a failed response is ignored")
 }
 
-// isVirtual reports whether the request is templates' own (httpInclude), whose
-// response headers go nowhere. Such a request came through no connection.
+// isVirtual reports whether the request comes from templates (httpInclude). It has no connection,
+// and its response headers are discarded.
 func isVirtual(r *http.Request) bool {
 	return r.Header["Caddy-Templates-Include"] != nil && r.Context().Value(http.LocalAddrContextKey) == nil
 }
 
-// markHeader carries, from a handler to the same in a sub-request of templates, that the session headers are the
-// handler's own. There is no straighter way: templates makes the context and the variables of a sub-request anew, and
-// copies the headers alone. It is hop-by-hop: no proxy passes it on.
+// markHeader tells this handler, in a sub-request of templates, that the session headers in it are
+// its own. templates creates a new context and new variables for a sub-request and copies only the
+// headers, so there is no simpler way. Proxies never forward this header, as it is hop-by-hop.
 const markHeader = "Proxy-Connection"
 
-// secureMark stands behind the mark of a handler whose request was secure, so that the sub-requests of templates, which
-// come through no connection, are too.
+// secureMark follows the mark of a handler whose request used TLS. A sub-request of templates has
+// no connection that could tell.
 const secureMark = "+tls"
 
-// included returns the ref of the session that the outer request of a sub-request has.
+// included returns the ref of the outer request's session, in a sub-request of templates.
 func (x *exchange) included() (ref string) {
 	if !x.Virtual {
 		return ""
@@ -255,14 +254,15 @@ func (x *exchange) included() (ref string) {
 	return ref
 }
 
-// cookieName is the name that counts in this request: a cookie of our other name says nothing.
+// cookieName is the name of the session cookie in this request. A cookie with the other name (with
+// or without __Host-) is ignored.
 func (x *exchange) cookieName() string { return x.h.cookie.NameFor(x.secure) }
 
-// cannotBePlanted reports whether our cookie in this request is one that no other host can have set.
+// cannotBePlanted reports whether no other host can have set the session cookie of this request.
 func (x *exchange) cannotBePlanted() bool { return cookie.HasPrefix(x.cookieName(), cookie.HostPrefix) }
 
-// isSecure reports whether the client came over TLS. A sub-request of templates does not say; there,
-// a cookie tells that browsers send only over TLS.
+// isSecure reports whether the client used TLS. A sub-request of templates has no connection; a
+// __Host- cookie shows it there, because browsers send that over TLS only.
 func (h *Handler) isSecure(r *http.Request, virtual bool) bool {
 	if !virtual || !h.cookie.HostOnTLS || cookie.OverTLS(r) {
 		return cookie.OverTLS(r)
@@ -272,10 +272,10 @@ func (h *Handler) isSecure(r *http.Request, virtual bool) bool {
 		slices.ContainsFunc(r.Header["Cookie"], func(line string) bool { return strings.Contains(line, name+"=") })
 }
 
-// maxHost is the length of the longest name of the DNS. What is longer is no host, and not worth keeping whole.
+// maxHost is the maximum length of a DNS name. Longer names are cut.
 const maxHost = 253
 
-// scope is where the request's session counts.
+// scope is the scope of the request's session.
 func (x *exchange) scope() sessionstore.Scope {
 	scope := sessionstore.Scope{Site: x.h.site}
 	if x.h.hostScoped {
@@ -284,14 +284,14 @@ func (x *exchange) scope() sessionstore.Scope {
 	return scope
 }
 
-// hostOf returns what a Host header names, without its port, in the form that scopes use.
+// hostOf returns a Host header in lower case, without its port, brackets and final dot.
 func hostOf(host string) string {
 	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
 		host = host[:i]
 	}
 	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")
 	host = host[:min(len(host), maxHost)]
-	return strings.ToLower(host) // without a copy, if it is in lower case
+	return strings.ToLower(host)
 }
 
 // Interface guards

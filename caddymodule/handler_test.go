@@ -8,14 +8,13 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 )
 
-// TestHostRewrittenBehind shows that a session counts for the host that the client named,
-// whatever a handler behind ours makes of it.
+// A session counts for the host that the client named, even if a later handler rewrites it.
 func TestHostRewrittenBehind(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	var data string
 	next := func(w http.ResponseWriter, r *http.Request) error {
 		data = r.Header.Get("X-Session-Data")
-		r.Host = "backend.internal"
+		r.Host = "app.internal"
 		w.Header().Set("X-Session-Update", `{"a":1}`)
 		return nil
 	}
@@ -23,7 +22,7 @@ func TestHostRewrittenBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for host, want := range map[string]string{"example.com": `{"a":1}`, "backend.internal": parts.EmptyData} {
+	for host, want := range map[string]string{"example.com": `{"a":1}`, "app.internal": parts.EmptyData} {
 		r := httptest.NewRequest(http.MethodGet, "http://"+host+"/", nil)
 		r.AddCookie(w.Result().Cookies()[0])
 		if _, err := serve(h, r, next); err != nil || data != want {
@@ -32,7 +31,7 @@ func TestHostRewrittenBehind(t *testing.T) {
 	}
 }
 
-// TestAnonymousRequestsAreCheap: every request of a site that hardly uses sessions pays for this.
+// Every request of a site pays for this, with or without a session.
 func TestAnonymousRequestsAreCheap(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	next := func(w http.ResponseWriter, _ *http.Request) error {
@@ -50,7 +49,7 @@ func TestAnonymousRequestsAreCheap(t *testing.T) {
 			}
 		})
 	}
-	// The exchange and what gives its placeholders.
+	// One for the exchange and one for its placeholders.
 	if without, with := allocs(nil), allocs(h); with > without+2 {
 		t.Errorf("%v allocations, at most 2 are allowed", with-without)
 	}

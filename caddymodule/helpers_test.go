@@ -19,7 +19,7 @@ import (
 // testSecret is a key that is long enough.
 const testSecret = "0123456789abcdef0123456789abcdef"
 
-// provision makes a handler of the options of a session block.
+// provision provisions a handler with the options of a session block.
 func provision(tb testing.TB, options string) (*Handler, error) {
 	tb.Helper()
 	h := new(Handler)
@@ -30,7 +30,7 @@ func provision(tb testing.TB, options string) (*Handler, error) {
 	return h, h.Provision(newContext(tb))
 }
 
-// newContext is a configuration with a storage of its own.
+// newContext returns a configuration with its own storage.
 func newContext(tb testing.TB) caddy.Context {
 	tb.Helper()
 	ctx, err := caddy.ProvisionContext(&caddy.Config{
@@ -54,12 +54,12 @@ func mustProvision(tb testing.TB, options string) *Handler {
 	return h
 }
 
-// inMemory are options for a handler with a memory of its own.
+// inMemory adds a separate memory store to the options.
 func inMemory(tb testing.TB, options string) string {
 	return "secret " + testSecret + "\nstore memory " + `"` + tb.Name() + `"` + "\n" + options
 }
 
-// withStore gives the handler another store, and returns what is done with it.
+// withStore replaces the handler's store and returns the new keeper.
 func withStore(tb testing.TB, h *Handler, name string, open func() (sessionstore.Store, func(), error)) *keep.Store {
 	tb.Helper()
 	store, err := keep.NewStore(keep.StoreOptions{
@@ -72,7 +72,7 @@ func withStore(tb testing.TB, h *Handler, name string, open func() (sessionstore
 	return store
 }
 
-// server stands for the one that Caddy prepares requests with.
+// server is a server as Caddy has it.
 var server = new(caddyhttp.Server)
 
 // prepare makes a request as a Caddy server hands it to its handlers.
@@ -87,7 +87,7 @@ func serve(h *Handler, r *http.Request, next caddyhttp.HandlerFunc) (*httptest.R
 	return w, err
 }
 
-// create makes a session of an update, and returns its cookie.
+// create begins a session with an update, and returns its cookie.
 func create(tb testing.TB, h *Handler, update string) *http.Cookie {
 	tb.Helper()
 	w, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {

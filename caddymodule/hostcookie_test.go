@@ -14,7 +14,7 @@ const (
 	openly  = "http://example.com/"
 )
 
-// saving is a backend that changes the session, of a handler with a name too.
+// saving is an app that changes the session of a handler with this name.
 func saving(w http.ResponseWriter, r *http.Request) error {
 	prefix := "X-Session-"
 	if r.Header["X-Session-Shop-Data"] != nil {
@@ -24,7 +24,7 @@ func saving(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// given returns the data and the cookies that the backend gets with this Cookie header.
+// given returns the data and the cookies that the app gets with this Cookie header.
 func given(t *testing.T, h *Handler, url, cookie string) (data, cookies string) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, url, nil)
@@ -39,7 +39,7 @@ func given(t *testing.T, h *Handler, url, cookie string) (data, cookies string) 
 	return data, cookies
 }
 
-// beginAt makes a session at a URL and returns its cookie.
+// beginAt begins a session at a URL and returns its cookie.
 func beginAt(t *testing.T, h *Handler, url string) *http.Cookie {
 	t.Helper()
 	w, err := serve(h, httptest.NewRequest(http.MethodGet, url, nil), saving)
@@ -53,7 +53,7 @@ func beginAt(t *testing.T, h *Handler, url string) *http.Cookie {
 	return cookies[0]
 }
 
-// Which name is used says what the operator has chosen.
+// The configuration defines which name is used.
 func TestHostCookieNames(t *testing.T) {
 	const trusted = "__Host-"
 	for _, tt := range []struct{ name, options, plain, tls string }{
@@ -96,15 +96,15 @@ func TestHostCookieNames(t *testing.T) {
 	}
 }
 
-// A neighbouring subdomain plants a cookie for the whole domain. Over TLS it does not count, with or without
-// one of ours, and the backend gets neither.
+// A neighbouring subdomain plants a cookie for the whole domain. Over TLS it does not count, with
+// or without a session cookie beside it, and the app gets neither.
 func TestAttackPlantedCookieOverTLS(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	planted, ours := beginAt(t, h, openly), beginAt(t, h, overTLS)
 	evil := planted.Name + "=" + planted.Value
 	for _, cookie := range []string{evil, evil + "; a=1", "a=1; " + evil} {
 		if data, cookies := given(t, h, overTLS, cookie); data != "{}" || strings.Contains(cookies, "caddy_session") {
-			t.Errorf("of %s, the backend got %s and %s", cookie, data, cookies)
+			t.Errorf("of %s, the app got %s and %s", cookie, data, cookies)
 		}
 	}
 	r := httptest.NewRequest(http.MethodGet, overTLS, nil)
@@ -123,7 +123,7 @@ func TestAttackPlantedCookieOverTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, cookies := given(t, h, overTLS, cookie); cookies != "a=1" {
-			t.Errorf("the backend got %s", cookies)
+			t.Errorf("the app got %s", cookies)
 		}
 	}
 	if data, _ := given(t, h, openly, evil); data != `{"n":1}` {
@@ -132,7 +132,7 @@ func TestAttackPlantedCookieOverTLS(t *testing.T) {
 	if data, _ := given(t, h, overTLS, mine); data != `{"n":3}` {
 		t.Errorf("our session: %s", data)
 	}
-	// Logging out by it ends nothing and takes nothing back.
+	// A logout with the planted cookie ends no session and expires no cookie.
 	w, err = serve(h, withCookie(overTLS, evil), func(w http.ResponseWriter, _ *http.Request) error {
 		w.Header().Set("X-Session-Control", "destroy")
 		return nil
@@ -148,8 +148,8 @@ func withCookie(url, cookie string) *http.Request {
 	return r
 }
 
-// Without TLS the name without the prefix is used, as browsers would not take the other one. That one does not count, and the
-// backend does not get it.
+// Without TLS, browsers would refuse the name with the prefix, so the other one is used. A cookie
+// with the prefix does not count, and the app does not get it.
 func TestHostCookieWithoutTLS(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	c := beginAt(t, h, openly)
@@ -158,12 +158,13 @@ func TestHostCookieWithoutTLS(t *testing.T) {
 	}
 	secure := beginAt(t, h, overTLS)
 	if data, cookies := given(t, h, openly, secure.Name+"="+secure.Value+"; a=1"); data != "{}" || cookies != "a=1" {
-		t.Errorf("the backend got %s and %s", data, cookies)
+		t.Errorf("the app got %s and %s", data, cookies)
 	}
 }
 
-// With both names, and with pass_through, neither of them goes to the client that the backend has set, if it is not the shared one.
-func TestHostCookieOfTheBackend(t *testing.T) {
+// The client gets a session cookie of neither name from the app, except the shared one with
+// pass_through.
+func TestHostCookieOfTheApp(t *testing.T) {
 	for options, want := range map[string]string{
 		"": "a=1", "cookie {\nsecure off\n}": "a=1", "cookie {\npass_through on\n}": "a=1|caddy_session=evil",
 	} {
@@ -179,24 +180,24 @@ func TestHostCookieOfTheBackend(t *testing.T) {
 				}
 			}
 			if _, cookies := given(t, h, url, "__Host-caddy_session=x; a=1"); cookies != "a=1" {
-				t.Errorf("%q, %s: the backend got %s", options, url, cookies)
+				t.Errorf("%q, %s: the app got %s", options, url, cookies)
 			}
 		}
 	}
 }
 
-// A vault of all names keeps neither of ours, whichever the request uses.
+// A vault for all names keeps neither session cookie, whichever one the request uses.
 func TestHostCookieIsNotVaulted(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "vault *"))
 	for _, url := range []string{openly, overTLS} {
 		c := beginAt(t, h, url)
 		if data, cookies := given(t, h, url, "x=1; "+c.Name+"="+c.Value); data != `{"n":1}` || cookies != "" {
-			t.Errorf("%s: the backend got %s and %s", url, data, cookies)
+			t.Errorf("%s: the app got %s and %s", url, data, cookies)
 		}
 	}
 }
 
-// A sub-request of templates comes through no connection. Its session is found by the cookie that tells of TLS.
+// A sub-request of templates has no connection. The name of its cookie shows TLS.
 func TestHostCookieInASubRequest(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	for _, url := range []string{openly, overTLS} {
@@ -218,7 +219,7 @@ func TestHostCookieInASubRequest(t *testing.T) {
 	}
 }
 
-// Two handlers of which one is given the name that the other uses over TLS.
+// One handler has the name that the other one uses over TLS.
 func TestHostCookieOfTwoHandlers(t *testing.T) {
 	outer := mustProvision(t, inMemory(t, "name shop"))
 	for options, refused := range map[string]bool{

@@ -57,9 +57,9 @@ func TestInject(t *testing.T) {
 				values := r.Header["X-Value"]
 				switch {
 				case test.absent && values != nil:
-					t.Errorf("the backend gets %q, and nothing was to be", values)
+					t.Errorf("the app gets %q, and nothing was to be", values)
 				case !test.absent && (len(values) != 1 || values[0] != test.want):
-					t.Errorf("the backend gets %q, want %q", values, test.want)
+					t.Errorf("the app gets %q, want %q", values, test.want)
 				}
 				return nil
 			})
@@ -73,7 +73,7 @@ func TestInject(t *testing.T) {
 	}
 }
 
-// Without a session a template may still have a value, and a field has none.
+// Without a session, a template may still have a value. A field has none.
 func TestInjectForAnonymous(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "inject X-User user\ninject X-Name \"{http.session.data.name}\"\ninject X-Known \"{http.session.exists}\"\ninject X-Ref \"{http.session.ref}\""))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -82,7 +82,7 @@ func TestInjectForAnonymous(t *testing.T) {
 	}
 	if _, err := serve(h, r, func(_ http.ResponseWriter, r *http.Request) error {
 		if h := r.Header; h["X-User"] != nil || h["X-Name"] != nil || h["X-Ref"] != nil || h.Get("X-Known") != "false" {
-			t.Errorf("the backend gets %v", h)
+			t.Errorf("the app gets %v", h)
 		}
 		return nil
 	}); err != nil {
@@ -90,8 +90,8 @@ func TestInjectForAnonymous(t *testing.T) {
 	}
 }
 
-// What was injected is taken back when the next handler has failed: the error routes have backends of their own.
-func TestInjectTakenBack(t *testing.T) {
+// Injected headers are removed when the next handler has failed: error routes may use another app.
+func TestInjectedHeadersAreRemovedAfterAFailure(t *testing.T) {
 	h := mustProvision(t, inMemory(t, `inject X-Known "{http.session.exists}"`))
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if _, err := serve(h, r, func(http.ResponseWriter, *http.Request) error { return http.ErrHandlerTimeout }); err == nil {

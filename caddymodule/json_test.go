@@ -10,22 +10,23 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/gate"
 )
 
-// TestJSONIsHeldToTheRulesOfTheCaddyfile has both refused, in the same words, and the Caddyfile with file and line.
-func TestJSONIsHeldToTheRulesOfTheCaddyfile(t *testing.T) {
+// Invalid options are refused in JSON and in the Caddyfile, with the same words. The Caddyfile's
+// errors have file and line.
+func TestJSONIsCheckedLikeTheCaddyfile(t *testing.T) {
 	const ms = "must be a duration of a millisecond or more"
 	for _, tt := range []struct{ caddyfile, json, want string }{
 		{`name "a b"`, `"name":"a b"`, `name must be letters, digits, - and _ only, not "a b"`},
 		{"name data", `"name":"data"`, `name: "data" is the name of a placeholder`},
 		{"scope a|b", `"scope":"a|b"`, "scope must be printable ASCII characters without |"},
 		{`header_prefix "X Y"`, `"header_prefix":"X Y"`, "header_prefix must be the beginning of a header's name"},
-		{"forward * user", `"forward":["*","user"]`, "forward: * stands alone"},
-		{"forward user none", `"forward":["user","none"]`, "forward: none stands alone"},
+		{"forward * user", `"forward":["*","user"]`, "forward: * cannot be combined"},
+		{"forward user none", `"forward":["user","none"]`, "forward: none cannot be combined"},
 		{"forward a..b", `"forward":["a..b"]`, "forward a..b: "},
 		{"encoding hex", `"encoding":"hex"`, `encoding must be json or base64, not "hex"`},
-		{"inject Host a", `"inject":{"Host":"a"}`, "inject: Host is not for sessions"},
+		{"inject Host a", `"inject":{"Host":"a"}`, "inject: Host cannot be used"},
 		{"inject X-A a..b", `"inject":{"X-A":"a..b"}`, "inject X-A: "},
 		{`inject X-A "{"`, `"inject":{"X-A":"{"}`, "inject X-A: a { without its }"},
-		{"capture Location a", `"capture":{"Location":"a"}`, "capture: Location is not for sessions"},
+		{"capture Location a", `"capture":{"Location":"a"}`, "capture: Location cannot be used"},
 		{"capture X-A a..b", `"capture":{"X-A":"a..b"}`, "capture X-A: "},
 		{"capture X-A a xml", `"capture":{"X-A":{"field":"a","format":"xml"}}`, `capture X-A: format must be text or json, not "xml"`},
 		{"vault a;b", `"vault":["a;b"]`, `vault: "a;b" is not a cookie's name`},
@@ -76,7 +77,7 @@ func TestJSONIsHeldToTheRulesOfTheCaddyfile(t *testing.T) {
 	}
 }
 
-// TestTheGateInJSON is the same for session_gate.
+// The same for session_gate.
 func TestTheGateInJSON(t *testing.T) {
 	for _, tt := range []struct{ caddyfile, json, want string }{
 		{"session_gate a..b /login", `{"field":"a..b","login":"/login"}`, "session_gate: field: "},

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// provisionDialect loads the dialect, and refuses what does not go with it.
+// provisionDialect loads the dialect and refuses options that cannot be used with it.
 func (h *Handler) provisionDialect(ctx caddy.Context) error {
 	h.format = dialects.Format{Codec: sessionstore.Native{}}
 	if h.DialectRaw == nil {
@@ -38,21 +38,21 @@ func (h *Handler) provisionDialect(ctx caddy.Context) error {
 		given  bool
 		why    string
 	}{
-		{"secret", h.Secret != nil, "the app's own stands in the dialect's block"},
-		{"scope", h.Scope != "", "its sessions have none: the app's secret says whose they are"},
-		{"idle_timeout", h.IdleTimeout != 0, "lifetime in the dialect's block says how long they live"},
-		{"absolute_timeout", h.AbsoluteTimeout != 0, "its sessions do not say when they began"},
-		{"vault", h.Vault != nil, "its records have no place for cookies"},
-		{"store", h.StoreRaw != nil && h.format.Client != nil, "its sessions are in the cookie"},
+		{"secret", h.Secret != nil, "the app's secret is an option of the dialect"},
+		{"scope", h.Scope != "", "the app's sessions have none; the secret of the dialect tells apps apart"},
+		{"idle_timeout", h.IdleTimeout != 0, "use lifetime in the dialect's block"},
+		{"absolute_timeout", h.AbsoluteTimeout != 0, "the app's sessions do not record when they began"},
+		{"vault", h.Vault != nil, "the app's records have no place for cookies"},
+		{"store", h.StoreRaw != nil && h.format.Client != nil, "its sessions are kept in the cookie"},
 	} {
 		if refused.given {
-			return fmt.Errorf("%s does not go with dialect %s: %s", refused.option, h.dialect, refused.why)
+			return fmt.Errorf("%s cannot be used with dialect %s: %s", refused.option, h.dialect, refused.why)
 		}
 	}
 	return nil
 }
 
-// provisionStore opens the store. That does no I/O.
+// provisionStore creates the keeper. Opening the store does no I/O.
 func (h *Handler) provisionStore(ctx caddy.Context) error {
 	opts, err := h.options()
 	if err != nil {
@@ -71,7 +71,7 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 	return err
 }
 
-// cookies returns what reads and makes the values of the cookie.
+// cookies returns what signs and verifies the values of the session cookie.
 func (h *Handler) cookies(ctx context.Context) (dialects.Cookies, error) {
 	if h.format.Cookies != nil {
 		return h.format.Cookies, nil
@@ -97,7 +97,7 @@ func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.S
 	o.Open = guest.Open
 	if h.format.Layouts != nil {
 		if o.Open, err = stores.Shared(guest, o.Name, h.format.Layouts, lifetime); err != nil {
-			return o, fmt.Errorf("dialect %s does not go with %w", h.dialect, err)
+			return o, fmt.Errorf("dialect %s cannot be used with %w", h.dialect, err)
 		}
 	}
 	return o, nil

@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// visitor is a client of a handler: it keeps our cookie, whatever that is called.
+// visitor is a client of a handler. It keeps the session cookie, whatever its name is.
 type visitor struct {
 	*testing.T
 	h      *Handler
 	cookie string
 }
 
-// is sends a request, which the backend answers with a status and names and values of headers, and reports
-// whether the response calls for a new id.
+// is sends a request, which the app answers with a status and headers. It reports whether the
+// response gives the session a new id.
 func (v *visitor) is(status int, headers ...string) (newID bool) {
 	v.Helper()
 	r := httptest.NewRequest(http.MethodGet, "https://example.com/", nil)
@@ -45,7 +45,7 @@ func (v *visitor) is(status int, headers ...string) (newID bool) {
 }
 
 func TestAttackPlantedIDAndTheVault(t *testing.T) {
-	const on, host = "cookie {\nname s\n}", "" // over TLS, the default cannot be planted
+	const on, host = "cookie {\nname s\n}", "" // over TLS, the default name cannot be planted
 	for name, tt := range map[string]struct {
 		options string
 		before  string
@@ -109,7 +109,7 @@ func TestAttackPlantedIDAndTheVault(t *testing.T) {
 	}
 }
 
-// PHP apps on some servers redirect by a header that is not Location.
+// PHP apps on some servers redirect with the header Refresh.
 func TestRefreshIsARedirect(t *testing.T) {
 	v := &visitor{T: t, h: mustProvision(t, inMemory(t, "vault *"))}
 	v.is(http.StatusOK, "Set-Cookie", "lang=en")
@@ -194,7 +194,7 @@ func TestRegenerateOnOptions(t *testing.T) {
 	if len(h.regenerateOn) != 2 {
 		t.Errorf("%d fields, want those of capture and of regenerate_on", len(h.regenerateOn))
 	}
-	if _, err := provision(t, inMemory(t, "regenerate_on vault")); err == nil || !strings.Contains(err.Error(), "regenerate_on vault: no cookies are kept") {
+	if _, err := provision(t, inMemory(t, "regenerate_on vault")); err == nil || !strings.Contains(err.Error(), "regenerate_on vault: needs the option vault") {
 		t.Errorf("without a vault: %v", err)
 	}
 	if _, err := provision(t, inMemory(t, "regenerate_on a..b")); err == nil || !strings.Contains(err.Error(), "regenerate_on a..b") {

@@ -12,8 +12,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// fit leaves out what the backend would refuse the request for, so that it still sees one and can end the session. The data go
-// first, as an app whose cookies are in the vault may not even read them.
+// fit omits what makes the request longer than max_headers, so that the app accepts the request and
+// the user can log out. It omits the data first, because an app with cookies in the vault may not
+// even read them.
 func (x *exchange) fit() error {
 	limit := x.h.MaxHeaders
 	if limit == 0 || !x.Session.Exists() || x.forwarded.Size() <= limit {
@@ -26,16 +27,18 @@ func (x *exchange) fit() error {
 			return err
 		}
 	}
-	x.h.outages.Warn("the session's headers are more than max_headers; the request goes on without the data",
+	x.h.outages.Warn("the session's headers are longer than max_headers; the app gets the request without the data",
 		zap.String("ref", x.Session.Ref()), zap.Int("max_headers", limit))
 	return nil
 }
 
-// longHeaders is from which size on our headers may be why a backend refuses a request: the smallest limit of a server in
-// use is 4096 bytes, of which browsers fill a part.
+// longHeaders is the smallest size of the session's headers, in bytes, that is reported as the
+// likely reason for an error of the app. The smallest limit of a common server is 4096 bytes, and
+// browsers use part of it.
 const longHeaders = 2 << 10
 
-// tooLong logs that a backend may have refused a request because of the length that we have given it.
+// tooLong logs that the app may have refused the request because the session's headers are too
+// long.
 func (x *exchange) tooLong(status int) {
 	switch status {
 	case http.StatusBadRequest, http.StatusRequestHeaderFieldsTooLarge, http.StatusBadGateway:
@@ -50,7 +53,7 @@ func (x *exchange) tooLong(status int) {
 	for name, values := range x.r.Header {
 		all += wire.Size(name, values)
 	}
-	x.h.outages.Warn("the backend has refused a request, perhaps because its headers are too long; see max_headers",
+	x.h.outages.Warn("the app refused a request, perhaps because its headers are too long; see max_headers",
 		zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Int("session_headers", ours), zap.Int("all_headers", all))
 }
 
@@ -63,10 +66,11 @@ func statusOf(err error) int {
 	return 0
 }
 
-// headerLimit is what gunicorn, Apache and Tomcat take of one header, or of all.
+// headerLimit is the usual limit of servers, in bytes: of gunicorn for one header, of Apache for
+// one header line, of Tomcat for all headers (8192).
 const headerLimit = 8190
 
-// warnOfLength says at the start which session would be refused by most servers.
+// warnOfLength warns at the start if max_size allows sessions that most servers refuse.
 func (h *Handler) warnOfLength() {
 	size := h.MaxSize
 	if size == 0 {
@@ -80,10 +84,10 @@ func (h *Handler) warnOfLength() {
 		longest = (size+2)/3*4 + len(h.names.data) + len(h.adoptedCookie) + cookieOverhead
 	}
 	if longest > headerLimit && h.MaxHeaders == 0 {
-		h.logger.Warn("sessions of max_size make a header that many servers refuse (8190 bytes in gunicorn and Apache, 8192 in Tomcat): raise the server's limit, or set max_headers",
+		h.logger.Warn("max_size allows headers that many servers refuse (limit 8190 bytes in gunicorn and Apache, 8192 in Tomcat): raise the server's limit, or set max_headers",
 			zap.Int("max_size", size), zap.Int("longest_header", longest))
 	}
 }
 
-// cookieOverhead is what signatures, times and names add to the data in an app's cookie.
+// cookieOverhead is what signature, time and name add to the data in an app's cookie, in bytes.
 const cookieOverhead = 100

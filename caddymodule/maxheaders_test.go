@@ -16,8 +16,9 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// A user with much data is not the first to find out that most servers refuse its length.
-func TestAMaxSizeThatServersRefuseIsSaidAtTheStart(t *testing.T) {
+// The operator learns at the start, and not from a user with much data, that most servers refuse
+// the length.
+func TestMaxSizeWarnsAtTheStart(t *testing.T) {
 	const adopt = "adopt flask {\nsecret dev\n}\n"
 	for name, tt := range map[string]struct {
 		options string
@@ -44,8 +45,9 @@ func TestAMaxSizeThatServersRefuseIsSaidAtTheStart(t *testing.T) {
 	}
 }
 
-// The app of a session that is too long is not given its cookie, though that alone might fit, as it is compressed. It begins a new
-// session, in the place of the long one: its user can log in and out.
+// If the session is too long, an adopted app does not get its cookie, even if the compressed cookie
+// alone would fit. When it begins a new session, that replaces the long one: the user can log in
+// and out.
 func TestMaxHeadersAndAnAdoptedSession(t *testing.T) {
 	const secret = "dev"
 	signer, err := securecookie.NewSigner(secret)
@@ -79,7 +81,7 @@ func TestMaxHeadersAndAnAdoptedSession(t *testing.T) {
 	}
 }
 
-// What the app was not given, it has not shown: a message outlives the requests that are too long.
+// Messages that were not forwarded are not removed by flash-seen.
 func TestMaxHeadersAndFlashSeen(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "max_headers 1000"))
 	c := create(t, h, `{"a":"`+strings.Repeat("x", 2000)+`"}`)

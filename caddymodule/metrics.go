@@ -9,25 +9,25 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// The metrics belong to the process. Each configuration has a registry of its own, and all of them
-// show these, so that a reload does not set them back and any number of handlers share them.
+// The metrics belong to the process. Every configuration has its own registry, and all registries
+// show the same metrics, so a reload does not reset them.
 //
-// A label is always one of few: an outcome, an operation, a store's name. Its children are looked up
-// once, so that a request only adds.
+// A label has one of few values: an outcome, an operation, the name of a store. The counters of all
+// outcomes are looked up once at the start.
 var (
 	requestsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "caddy_session_requests_total",
-		Help: "Requests that reached a session handler, by how they found their session.",
+		Help: "Requests to a session handler, by the result of loading the session.",
 	}, []string{"outcome"})
 
 	commitsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "caddy_session_commits_total",
-		Help: "Responses that a session handler has let through or refused, by what became of the session.",
+		Help: "Responses of a session handler, by the result of saving the session.",
 	}, []string{"outcome"})
 )
 
-// registerMetrics shows the metrics in a configuration's registry. The handlers of one
-// configuration all ask for it.
+// registerMetrics adds the metrics to a configuration's registry. Every handler of a configuration
+// calls it.
 func registerMetrics(registry prometheus.Registerer) error {
 	for _, c := range append(keep.Collectors(), requestsTotal, commitsTotal) {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
@@ -39,22 +39,22 @@ func registerMetrics(registry prometheus.Registerer) error {
 
 // The outcomes of requests.
 const (
-	requestAnonymous   = iota // no cookie of ours
-	requestHit                // a session
-	requestExpired            // a cookie that verifies, and no session
-	requestForged             // cookies of ours, none of which verifies
+	requestAnonymous   = iota // no session cookie
+	requestHit                // the session exists
+	requestExpired            // a valid cookie without a session
+	requestForged             // session cookies, none of them valid
 	requestUnavailable        // the session could not be loaded
-	requestCanceled           // the client hung up before it was
+	requestCanceled           // the client closed the connection while the session was loaded
 )
 
 // The outcomes of commits.
 const (
 	commitNone            = iota // nothing to save
-	commitTouched                // nothing to save, and the session's use is recorded
-	commitSaved                  //
-	commitConflictRetried        // saved, on what somebody else had saved in between
+	commitTouched                // nothing to save, the use of the session is recorded
+	commitSaved                  // saved
+	commitConflictRetried        // saved after a conflict with another writer
 	commitDropped                // the session had ended
-	commitRefused                // the change was not valid
+	commitRefused                // the change was invalid
 	commitFailed                 // the session could not be saved
 )
 
@@ -71,7 +71,7 @@ func children(vec *prometheus.CounterVec, outcomes ...string) []prometheus.Count
 	return counters
 }
 
-// countRequest counts the request once it is known whether it has a session.
+// countRequest counts the request after the session was looked up.
 func (x *exchange) countRequest(err error) {
 	outcome := requestAnonymous
 	switch {

@@ -80,7 +80,7 @@ func withFailingStore(t *testing.T, options string) (*Handler, *failingStore) {
 
 var errStore = fmt.Errorf("%w: told to fail", sessionstore.ErrUnavailable)
 
-// answering returns a backend that answers with these headers.
+// answering returns an app that answers with these headers.
 func answering(pairs ...string) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, _ *http.Request) error {
 		for i := 0; i < len(pairs); i += 2 {
@@ -181,7 +181,7 @@ func TestCommitsCounted(t *testing.T) {
 	for _, test := range []struct {
 		outcome string
 		next    func(h *Handler, s *failingStore, cookie *http.Cookie) func(http.ResponseWriter, *http.Request) error
-		want    []string // beside the request's hit, the get of the load, and the outcome itself
+		want    []string // besides the request's hit, the get of the load, and the outcome itself
 	}{
 		{"none", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
 			return update(`{"a":1}`)
@@ -241,7 +241,7 @@ func operation(name string) string {
 	return "store_operations_total operation=" + op + " outcome=" + outcome + " store=failing"
 }
 
-// touchInterval is longer than a request of a test takes: a request that takes longer touches its session again.
+// touchInterval is longer than a request of a test. A longer request touches its session again.
 const touchInterval = 300 * time.Millisecond
 
 func TestTouchCounted(t *testing.T) {
@@ -261,7 +261,7 @@ func TestTouchCounted(t *testing.T) {
 	}
 }
 
-// awaitIdle waits until nobody uses the store.
+// awaitIdle waits until nothing uses the store.
 func awaitIdle(t *testing.T, h *Handler) {
 	t.Helper()
 	for range 5000 {
@@ -273,11 +273,11 @@ func awaitIdle(t *testing.T, h *Handler) {
 	t.Fatal("the store is still in use")
 }
 
-// TestUnfinishedNotCounted shows that a response that fails before its head counts as no commit.
+// A response that fails before its head counts as no commit.
 func TestUnfinishedNotCounted(t *testing.T) {
 	h, _ := withFailingStore(t, "")
 	metricstest.Want(t, counted(t, func() {
-		_, err := serve(h, withCookies(), func(http.ResponseWriter, *http.Request) error { return errors.New("backend is down") })
+		_, err := serve(h, withCookies(), func(http.ResponseWriter, *http.Request) error { return errors.New("app is down") })
 		if err == nil {
 			t.Error("no error")
 		}
@@ -314,7 +314,7 @@ func TestMetricsOutliveConfigurations(t *testing.T) {
 	}
 }
 
-// TestLabelsAreBounded shows that all labels hold one of few words, whoever asks for what.
+// All labels have one of a few values, whatever clients request.
 func TestLabelsAreBounded(t *testing.T) {
 	allowed := []string{
 		"get", "set", "delete", "touch", "ok", "found", "missing", "conflict", "error", "canceled",

@@ -1,5 +1,17 @@
-// Package caddymodule is the Caddy HTTP handler http.handlers.session: server-side
-// sessions for backends that know nothing of them but two or three headers.
+// Package caddymodule is the Caddy HTTP handler http.handlers.session. It gives apps behind Caddy
+// server-side sessions: an app reads its session in request headers and changes it with response
+// headers.
+//
+// Where to find what:
+//
+// - handler.go: the steps of one request; request.go, response.go and commit.go: the steps in
+// detail - module.go, caddyfile.go, provision.go: the options, the Caddyfile and the provisioning -
+// partlist.go: the list of parts; parts: what a session adds to requests and takes from responses -
+// keep: where sessions are loaded from and saved to, a store or the cookie itself - cookie: the
+// session cookie - clean.go and unmatched.go: the handler session_clean, for requests that a
+// matcher leaves out - gate: the handler session_gate, which sends users to log in - session: how
+// other Caddy plugins read a request's session - command: the command line "caddy session" -
+// stores, dialects, adopters: the modules that the options store, dialect and adopt load
 package caddymodule
 
 import (
@@ -17,7 +29,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/sessionstore"
 
-	// The command, and the stores of every build.
+	// The command, and the stores that every build has.
 	_ "github.com/caddy-session/caddy-session/caddymodule/command"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/file"
@@ -31,12 +43,12 @@ func init() {
 	caddy.RegisterModule(new(Clean))
 }
 
-// Handler gives the handlers behind it server-side sessions. The browser holds one
-// signed, opaque cookie; the data stay in a store. The backend gets them in the
-// request header `X-Session-Data` and changes them with the response headers
-// `X-Session-Update`, `X-Session-Flash` and `X-Session-Control`.
+// Handler gives the handlers behind it server-side sessions. The browser holds one signed, opaque
+// cookie; the data stay in a store. The app gets the data in the request header `X-Session-Data`
+// and changes the session with the response headers `X-Session-Update`, `X-Session-Flash` and
+// `X-Session-Control`.
 //
-// These placeholders hold the session as the request found it:
+// These placeholders hold the session as it was when the request arrived:
 //
 // Placeholder | Description
 // ------------|-------------
@@ -45,104 +57,118 @@ func init() {
 // `{http.session.created}` | When it began, in Unix seconds
 // `{http.session.data}` | Its data, as JSON
 // `{http.session.data.<field>}` | A field of its data, by its dotted path
-// `{http.session.error}` | In error routes: why the handler has refused the request, without details of the store
+// `{http.session.error}` | In error routes: why the handler refused the request, without details of the store
 //
-// With a `name`, it stands behind `http.session.`, as in `{http.session.shop.exists}`.
+// With a `name`, the placeholders contain it after `http.session.`, as in
+// `{http.session.shop.exists}`.
 type Handler struct {
-	// Tells several session handlers in one route apart: it becomes part of the
-	// headers' and the cookie's default names, of the placeholders and of the scope.
+	// Distinguishes several session handlers in one route. It becomes part of the default names of
+	// the headers and the cookie, of the placeholders and of the scope. Letters, digits, - and _.
+	// Default: none
 	Name string `json:"name,omitempty"`
 
-	// A label that sites share to share their sessions. Default: the sessions count for the
-	// handler's name with the cookie's domain, or with the request's host if the cookie has none
+	// A label for sites that share their sessions: same scope, store and secret. Default: the
+	// handler's name with the cookie's domain, or with the request's host if the cookie has no
+	// domain
 	Scope string `json:"scope,omitempty"`
 
-	// The keys that sign the cookie: the first signs, all verify. At least 16 bytes each.
-	// Placeholders such as {env.*} and {file.*} work. Default: a key that is made at
+	// The keys of the session cookie. The first one signs; all of them verify. At least 16 bytes
+	// each. Placeholders such as {env.*} and {file.*} work. Default: one key that is generated at
 	// first use and kept in Caddy's storage
 	Secret []string `json:"secret,omitempty"`
 
-	// Where the sessions are kept. Default: bolt
+	// The store that keeps the sessions. Default: bolt
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=http.session.stores inline_key=backend"`
 
-	// The form in which they are kept. Default: native
+	// The format of the sessions: native, or that of an app's framework. Default: native
 	DialectRaw json.RawMessage `json:"dialect,omitempty" caddy:"namespace=http.session.dialects inline_key=format"`
 
-	// What the names of the headers begin with. Default: X-Session-, or X-Session-Name- with a name
+	// The prefix of the session headers' names. Default: X-Session-, or X-Session-<Name>- with a
+	// name
 	HeaderPrefix string `json:"header_prefix,omitempty"`
 
-	// The fields that go into the data header: "*" for all, "none", or their dotted paths. Default: *
+	// The fields that are forwarded in the data header: "*" for all, "none", or dotted paths.
+	// Default: *
 	Forward []string `json:"forward,omitempty"`
 
-	// Whether the backend may change the session. Default: true
+	// Whether the app may change the session. Without, its session headers are removed and ignored.
+	// Default: true
 	Updates *bool `json:"updates,omitempty"`
 
-	// How the data header is encoded: json (ASCII), or base64 (of the UTF-8 JSON). Default: json
+	// The encoding of the data header: json (ASCII), or base64 (of UTF-8 JSON). Default: json
 	Encoding string `json:"encoding,omitempty"`
 
-	// Request headers of their own, each for a field of the data, by its dotted path, or for a text with
-	// placeholders: "{http.session.data.user.name}". Strings are percent-encoded: whatever is not printable ASCII,
-	// % itself, and blanks at the ends. Everything else is its JSON, in ASCII. A header of which a field is missing, or null, or
-	// another placeholder empty, is not sent. Whatever happens, the client's is removed
+	// Further request headers, each with a field of the data, by its dotted path, or with a
+	// template that has placeholders: "{http.session.data.user.name}". Strings are percent-encoded:
+	// characters that are not printable ASCII, the % sign, and blanks at both ends. Other values
+	// are JSON in ASCII. A header is left out if one of its fields is missing or null, or another
+	// placeholder is empty. The client's header of that name is always removed. Default: none
 	Inject map[string]string `json:"inject,omitempty"`
 
-	// Response headers of the backend's that become fields of the data, and go no further
+	// Response headers of the app that become fields of the data. They are always removed from the
+	// response. Default: none
 	Capture map[string]parts.Capture `json:"capture,omitempty"`
 
-	// The names of cookies of the backend's that are kept in the session and never reach the client; * stands
-	// for any characters. The backend gets them as a browser would have sent them, and nothing that a client
-	// sends under these names. With it, the session's own cookie is not permanent unless that is said, or lasting cookies are kept
+	// The names of the app's cookies that are kept in the session and never reach the client; *
+	// stands for any characters. The app gets them as a browser would send them, and never gets a
+	// client's cookie of such a name. With this option, the session cookie ends with the browser
+	// unless cookie.permanent is set or a kept cookie lasts longer. Default: none
 	Vault []string `json:"vault,omitempty"`
 
-	// The app's own session cookie, which ours takes the place of. Default: none
+	// The app's own session cookie, which the session cookie replaces in the browser. Default: none
 	AdoptRaw json.RawMessage `json:"adopt,omitempty" caddy:"namespace=http.session.adopters inline_key=kind"`
 
-	// What gives the session a new id when it changes, beside the fields of capture and what looks like a login in the app's own
-	// session (adopt) or cookies (vault): fields, by their dotted paths. "vault" stands for every cookie of the vault, in every response
+	// The fields, by their dotted paths, whose change gives the session a new id. The fields of
+	// capture always do, and so does what looks like a login in the app's session (adopt) or
+	// cookies (vault). "vault" means every change of a cookie in the vault. Default: none
 	RegenerateOn []string `json:"regenerate_on,omitempty"`
 
-	// How long a session lives after the last request. Default: 24h
+	// How long a session lives after its last request. Default: 24h
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
 
-	// How long a session lives after its creation, whatever happens. Default: 744h
+	// How long a session lives after its creation, even if it is used. Default: 744h
 	AbsoluteTimeout caddy.Duration `json:"absolute_timeout,omitempty"`
 
-	// How often the use of a session is recorded at most. Default: a twentieth of the idle timeout
+	// The shortest time between two records of a session's use. A session may end this much before
+	// its idle timeout. Must be shorter than that. Default: a twentieth of the idle timeout
 	TouchInterval caddy.Duration `json:"touch_interval,omitempty"`
 
-	// How long a session that was emptied is still known to requests under way, and one whose new id is in use, but
-	// that one for 3m at least. Default: 10s
+	// How long requests that are already running can still save to a session that was emptied, or
+	// to one that got a new id; for the latter at least 3m. Default: 10s
 	RegenerateGrace caddy.Duration `json:"regenerate_grace,omitempty"`
 
-	// How long the old id still works when the backend has asked for a new one and nobody uses that: the answer may have
-	// been lost. Default: 5m
+	// How long the old id stays valid when the app asked for a new id and nobody uses the new one,
+	// because the response may have been lost. Default: 5m
 	RegenerateUnused caddy.Duration `json:"regenerate_unused,omitempty"`
 
-	// How many bytes the data take at most, as ASCII JSON. Default: 4000
+	// The maximum size of the data, in bytes of ASCII JSON. At most 245760. Default: 4000
 	MaxSize int `json:"max_size,omitempty"`
 
-	// How many bytes of a request the headers and cookies of the session take at most. A request that would have more goes on without
-	// the data, and its X-Session-Info says too-large, so that the user can still log out. Default: 0, which is no limit
+	// The maximum size of the session's headers and cookies in a request, in bytes. A longer
+	// request goes to the app without the data, and its X-Session-Info says too-large, so that the
+	// user can still log out. Default: 0, no limit
 	MaxHeaders int `json:"max_headers,omitempty"`
 
-	// How long loading a session takes at most, and saving one. Default: 1s
+	// The time limit for loading a session, and for saving one. Default: 1s
 	StoreTimeout caddy.Duration `json:"store_timeout,omitempty"`
 
-	// What happens when a session cannot be loaded: fail (503) or anonymous. Default: fail
+	// What happens when a session cannot be loaded: fail (the request gets a 503) or anonymous (it
+	// goes on without a session, and changes get a 503). Default: fail
 	OnStoreError string `json:"on_store_error,omitempty"`
 
-	// Whether responses say Vary: Cookie. Default: true
+	// Whether responses get the header Vary: Cookie. Default: true
 	Vary *bool `json:"vary,omitempty"`
 
-	// The cookie
+	// The attributes of the session cookie
 	Cookie *cookie.Options `json:"cookie,omitempty"`
 
 	logger *zap.Logger
 
-	// outages is the logger for a store that is out of reach, and unreadable that for its damaged records, see loggerFor.
+	// outages is the logger for a store that is out of reach, unreadable the one for damaged
+	// records. See loggerFor.
 	outages, unreadable *zap.Logger
 	format              dialects.Format
-	dialect             string // its name, if it is another program's
+	dialect             string // its name, if it is an app's
 	keeper              keep.Keeper
 	cookie              cookie.Jar
 	names               names
@@ -150,22 +176,24 @@ type Handler struct {
 
 	doubt doubt
 
-	// sharedCookie is the name of the cookie of a dialect that shares it. It is known in a Caddyfile only.
+	// sharedCookie is the name of the cookie of a dialect that shares it. Only set by a Caddyfile.
 	sharedCookie string
 
-	// appCookies are the cookies that no client may send.
+	// appCookies are the names that no client may send: those of the vault and of adopt.
 	appCookies vault.Patterns
 
-	// parts is what a session does to requests and responses. Of those that are ignored, told is done when that was logged.
+	// parts is what a session adds to requests and takes from responses. A part whose entry in
+	// ignored is true takes nothing. warnedIgnored is done when that was logged.
 	parts         []parts.Part
 	ignored       []bool
 	warnedIgnored sync.Once
 
-	// hasCookieTaker and hasChooser say that there is a [parts.CookieTaker], a [parts.Chooser].
+	// hasCookieTaker and hasChooser say that a part implements [parts.CookieTaker],
+	// [parts.Chooser].
 	hasCookieTaker, hasChooser bool
 
-	// adoptedCookie is the name of the cookie of an app whose session is adopted. In a Caddyfile it is known before
-	// provisioning.
+	// adoptedCookie is the name of the adopted app's session cookie. The Caddyfile sets it before
+	// provisioning, for session_clean.
 	adoptedCookie string
 
 	site         string
@@ -183,8 +211,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.session", New: func() caddy.Module { return new(Handler) }}
 }
 
-// Cleanup implements [caddy.CleanerUpper]. Requests under way go on using the
-// store; the last of them gives it back.
+// Cleanup implements [caddy.CleanerUpper]. Running requests still use the store; the last of them
+// releases it.
 func (h *Handler) Cleanup() error {
 	if h.keeper != nil {
 		h.keeper.Cleanup()
@@ -193,10 +221,10 @@ func (h *Handler) Cleanup() error {
 }
 
 const (
-	// maxForward is how many bytes of data are forwarded at most, unless
-	// max_size allows more: servers limit the size of headers.
+	// maxForward is the maximum size of forwarded data in bytes, unless max_size or max_headers
+	// allows more. Servers limit the size of headers.
 	maxForward = 32 << 10
 
-	// maxMaxSize leaves room in a record for messages, scope and head.
+	// maxMaxSize leaves room in a record for flash messages, the scope and the head.
 	maxMaxSize = sessionstore.MaxRecord - 16<<10
 )

@@ -15,8 +15,8 @@ import (
 type names struct {
 	data, info, flash, update, control string
 
-	// request are those that no client may send, response those that
-	// the backend may and no client gets.
+	// request are the names that no client may send. response are the names that the app may send
+	// and no client gets.
 	request  wire.Names
 	response responseNames
 }
@@ -38,12 +38,12 @@ func (n *names) guarded(inject map[string]string) []string {
 	return guarded
 }
 
-// withheld returns the names that the backend may send and no client gets.
+// withheld returns the names that the app may send and no client gets.
 func (n *names) withheld(capture map[string]parts.Capture) []string {
 	return append([]string{n.flash, n.update, n.control}, slices.Sorted(maps.Keys(capture))...)
 }
 
-// own returns the set of the names that no option may give to another header.
+// own returns the names of the session headers, which inject and capture may not use.
 func (n *names) own() (set wire.Names) {
 	for _, name := range n.guarded(nil) {
 		set.Add(name, ours)
@@ -51,13 +51,15 @@ func (n *names) own() (set wire.Names) {
 	return set
 }
 
-// The marks of headers in responses. Those of the parts are their places in the list, from 1 on.
+// The kinds of response headers. The header of a part has the part's place in the list as its kind,
+// from 1 on.
 const (
 	setCookieMark = -1 - iota
 	trailerMark
 )
 
-// responseNames are those that no client gets, and of the headers that are for others too.
+// responseNames is the set of response headers that no client gets, together with Set-Cookie and
+// Trailer, which are only cleaned.
 type responseNames struct{ wire.Names }
 
 func newResponseNames() responseNames {
@@ -67,17 +69,17 @@ func newResponseNames() responseNames {
 	return s
 }
 
-// ours reports whether a name is in the set, and not for others too.
+// ours reports whether no client gets this header.
 func (s *responseNames) ours(name string) bool { return s.Find(name) > 0 }
 
-// notInTrailers reports whether a name must not reach the client in the trailers: one of ours, or Set-Cookie, which no
-// browser obeys there.
+// notInTrailers reports whether a name must not reach the client in the trailers: a session header,
+// or Set-Cookie, which browsers ignore there.
 func (s *responseNames) notInTrailers(name string) bool {
 	return s.ours(name) || strings.EqualFold(name, "Set-Cookie")
 }
 
-// strip removes the names of the set from the head of a response that changes nothing, and the cookies in our names, and
-// reports whether there were any.
+// strip removes the session headers and the session cookies from the head of a response that
+// changes no session. It reports whether there were any.
 func (s *responseNames) strip(h http.Header, own cookie.Names) (found bool) {
 	for name, values := range h {
 		switch s.Find(name) {
@@ -107,8 +109,8 @@ func (s *responseNames) strip(h http.Header, own cookie.Names) (found bool) {
 	return found
 }
 
-// stripTrailers does so with the trailers, which are in the header map once the body is through, whether they were
-// announced or not.
+// stripTrailers does the same with the trailers. After the body, net/http has them in the header
+// map, announced or not.
 func (s *responseNames) stripTrailers(h http.Header) (found bool) {
 	for name := range h {
 		trailer, isTrailer := strings.CutPrefix(name, http.TrailerPrefix)

@@ -15,13 +15,13 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// TestAttackSpellings shows that no client can send what the handler sets, however it
-// is spelled, as header, as trailer or as token of Connection.
+// No client can send what the handler sets, in any spelling, as a header, as a trailer or as a
+// token of Connection.
 func TestAttackSpellings(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "inject X-Remote-User user"))
 	for _, name := range h.names.guarded(h.Inject) {
 		spellings := []string{name, strings.ToLower(name), strings.ToUpper(name), strings.Replace(name, "-", "_", 1)}
-		for c := range strings.SplitSeq("!#$%&'*+.^_`|~", "") { // whatever a name may hold, beside letters and digits
+		for c := range strings.SplitSeq("!#$%&'*+.^_`|~", "") { // what names may have besides letters and digits
 			spellings = append(spellings, strings.ReplaceAll(name, "-", c))
 		}
 		for _, spelling := range spellings {
@@ -33,13 +33,13 @@ func TestAttackSpellings(t *testing.T) {
 				_, err := serve(h, r, func(_ http.ResponseWriter, r *http.Request) error {
 					for _, values := range r.Header {
 						if slices.Contains(values, "forged") {
-							return fmt.Errorf("the backend gets %v", r.Header)
+							return fmt.Errorf("the app gets %v", r.Header)
 						}
 					}
 					if got := r.Header["Connection"]; !slices.Equal(got, []string{"keep-alive", "upgrade"}) {
 						return fmt.Errorf("connection %q", got)
 					}
-					r.Trailer[spelling] = []string{"forged"} // as the server does at the end of the body
+					r.Trailer[spelling] = []string{"forged"} // as net/http does after the body
 					r.Trailer["cookie"] = []string{"caddy_session=forged"}
 					r.Trailer["Expires"] = []string{"kept"}
 					if _, err := io.Copy(io.Discard, r.Body); err != nil {
@@ -76,7 +76,7 @@ func TestNeighboursStay(t *testing.T) {
 	}
 }
 
-// TestAttackTunnel shows that nothing reaches the backend which would open a connection that nobody cleans.
+// The app gets no request for a tunnel, in which nothing is cleaned.
 func TestAttackTunnel(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	for _, test := range []struct{ given, want http.Header }{
@@ -95,7 +95,7 @@ func TestAttackTunnel(t *testing.T) {
 				}
 			}
 			if !maps.EqualFunc(r.Header, test.want, slices.Equal) {
-				return fmt.Errorf("of %v the backend gets %v, want %v", test.given, r.Header, test.want)
+				return fmt.Errorf("of %v the app gets %v, want %v", test.given, r.Header, test.want)
 			}
 			return nil
 		})
@@ -105,7 +105,7 @@ func TestAttackTunnel(t *testing.T) {
 	}
 }
 
-// TestAttackTrace shows that a backend gets no TRACE, which it might answer with our headers.
+// The app gets no TRACE: its answer would show the session headers to the client.
 func TestAttackTrace(t *testing.T) {
 	cleaner := &Clean{Headers: []string{"X-Session-Data"}}
 	if err := cleaner.Provision(caddy.Context{}); err != nil {
@@ -124,7 +124,7 @@ func TestAttackTrace(t *testing.T) {
 			}))
 			var status caddyhttp.HandlerError
 			if errors.As(err, &status) != refused || refused && status.StatusCode != http.StatusMethodNotAllowed || asked == refused {
-				t.Errorf("%s, %s: %v, the backend was asked: %t", name, method, err, asked)
+				t.Errorf("%s, %s: %v, the app was asked: %t", name, method, err, asked)
 			}
 			if allow := w.Header().Get("Allow"); refused != strings.Contains(allow, "GET, HEAD") || strings.Contains(allow, "TRACE") {
 				t.Errorf("%s, %s: Allow: %q", name, method, allow)

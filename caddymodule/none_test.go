@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestStoreNone keeps nothing: every request is anonymous, every change succeeds and sets a cookie that leads nowhere, and
-// destroy takes that back.
+// With store none, every request is anonymous. A change succeeds and sets a cookie that leads to no
+// session, and destroy expires that cookie.
 func TestStoreNone(t *testing.T) {
 	h := mustProvision(t, "secret "+testSecret+"\nstore none")
 	cookie := create(t, h, `{"a":1}`)

@@ -10,11 +10,12 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// outageLines is how many lines in a second, of each message, tell of a store that is out of reach: every request would
-// have one.
+// outageLines is the maximum number of log lines per second and message about a store that is out
+// of reach. Otherwise every request would write one.
 const outageLines = 5
 
-// outageLogger returns a logger that drops lines beyond those. zap's sampler does the same with 448 KiB of counters.
+// outageLogger returns a logger that drops further lines. zap's sampler does the same, with 448 KiB
+// of counters for each logger.
 func outageLogger(l *zap.Logger) *zap.Logger {
 	return l.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core {
 		return limited{core, &recent{lines: make(map[string]int)}}
@@ -37,7 +38,7 @@ func (s limited) Check(entry zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.C
 	return s.Core.Check(entry, ce)
 }
 
-// recent counts the lines of this second by their messages, of which there are few.
+// recent counts the log lines of the current second by message. There are few messages.
 type recent struct {
 	mu     sync.Mutex
 	second int64
@@ -55,9 +56,9 @@ func (r *recent) add(entry zapcore.Entry) (n int) {
 	return r.lines[entry.Message]
 }
 
-// loggerFor returns the logger for an error of the store. Those of a store that is out of reach and of records that
-// cannot be read drop lines, each on their own: where ids are not signed, a client can ask for such a record as often as
-// it likes.
+// loggerFor returns the logger for an error of the store. Lines about a store that is out of reach
+// are limited, and lines about damaged records too, each by themselves: with a dialect that does
+// not sign ids, a client can request a damaged record as often as it likes.
 func (h *Handler) loggerFor(err error) *zap.Logger {
 	switch {
 	case errors.Is(err, sessionstore.ErrRecord):

@@ -10,9 +10,10 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// A store that is out of reach for minutes does not fill the disk with log lines, nor does a client that asks for a damaged record all the
-// time. Neither drives out the lines of the other, and what concerns one change is always logged.
-func TestOutagesAreLoggedSparingly(t *testing.T) {
+// Neither a store that is out of reach for minutes nor a client that always requests a damaged
+// record fills the disk with log lines. Neither hides the lines of the other. Errors of a single
+// change are always logged.
+func TestLogLinesOfOutagesAreLimited(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	h := &Handler{logger: zap.New(core)}
 	h.outages, h.unreadable = outageLogger(h.logger), outageLogger(h.logger)

@@ -15,8 +15,9 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// provisionParts makes the list of what a session does to requests and responses. The app is told in this order, and what
-// it answers is taken in this order: what an adopted app has changed comes before the changes by headers, which see it.
+// provisionParts makes the list of parts. Requests and responses pass the parts in this order:
+// changes by the session of an adopted app come before changes by headers, so that the headers
+// apply to its result.
 func (h *Handler) provisionParts(ctx caddy.Context) error {
 	inject, err := parts.NewInject(h.Inject, h.placeholders, h.names.own())
 	if err != nil {
@@ -64,7 +65,7 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 	return nil
 }
 
-// adopt returns the parts of an app whose session is adopted.
+// adopt returns the parts for an app whose session is adopted.
 func (h *Handler) adopt(ctx caddy.Context) (adopt, readable []parts.Part, err error) {
 	if h.AdoptRaw == nil {
 		return nil, nil, nil
@@ -78,14 +79,14 @@ func (h *Handler) adopt(ctx caddy.Context) (adopt, readable []parts.Part, err er
 		return nil, nil, fmt.Errorf("module %T is not an adopter", mod)
 	}
 	if h.format.Foreign() {
-		return nil, nil, errors.New("adopt does not go with a dialect that the app shares: there, its session is ours already")
+		return nil, nil, errors.New("adopt cannot be used with the dialect of an app, which shares the app's session already")
 	}
 	p, err := parts.NewAdopt(adopter, h.cookie.Names.Own)
 	if err != nil {
 		return nil, nil, err
 	}
 	h.adoptedCookie = p.Cookie
-	// The app says which sessions outlive the browser.
+	// The adopted app decides which sessions outlive the browser.
 	h.cookie.Permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
 	if p.Check != nil {
 		readable = append(readable, parts.Readable{Check: p.Check})
@@ -93,11 +94,12 @@ func (h *Handler) adopt(ctx caddy.Context) (adopt, readable []parts.Part, err er
 	return []parts.Part{p}, readable, nil
 }
 
-// keepCookies returns the part of the vault. It also finds out which cookies no client may send.
+// keepCookies returns the part of the vault. It also sets the names of the cookies that no client
+// may send.
 func (h *Handler) keepCookies() (keep []parts.Part, err error) {
 	own, names := h.cookie.Names.All(), appCookieNames(h.Vault, h.adoptedCookie)
 	if len(names) == 0 && h.cookie.PassThrough {
-		return nil, h.provisionRegenerateOn(nil) // the app reads our cookie as it likes
+		return nil, h.provisionRegenerateOn(nil) // the app gets the session cookie as it came
 	}
 	if h.appCookies, err = vault.NewPatterns(names, own...); err != nil {
 		return nil, fmt.Errorf("vault: %w", err)
@@ -109,12 +111,14 @@ func (h *Handler) keepCookies() (keep []parts.Part, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// Most cookies of old apps end with the browser, and do so in the vault only if its own does.
+	// Most cookies of old apps end with the browser. In the vault they can only do so if the
+	// session cookie does.
 	h.cookie.Permanent = h.Cookie != nil && config.Or(h.Cookie.Permanent, false)
 	return []parts.Part{p}, h.provisionRegenerateOn(p)
 }
 
-// appCookieNames are the cookies that no client may send: the vault's, and the app's own.
+// appCookieNames are the names that no client may send: those of the vault, and the cookie of
+// adopt.
 func appCookieNames(patterns []string, adopted string) []string {
 	if adopted == "" {
 		return patterns
@@ -129,7 +133,7 @@ func (h *Handler) checkRegenerateOn() error {
 	return err
 }
 
-// provisionRegenerateOn says what calls for a new id, the fields of capture among it.
+// provisionRegenerateOn sets the fields whose change needs a new id, including those of capture.
 func (h *Handler) provisionRegenerateOn(keep *parts.Vault) (err error) {
 	var fields []string
 	for _, name := range slices.Sorted(maps.Keys(h.Capture)) {
@@ -140,7 +144,7 @@ func (h *Handler) provisionRegenerateOn(keep *parts.Vault) (err error) {
 		case field != regenerateOnVault:
 			fields = append(fields, field)
 		case keep == nil:
-			return errors.New("regenerate_on vault: no cookies are kept in the session; say which: vault <cookie name>")
+			return errors.New("regenerate_on vault: needs the option vault <cookie name>")
 		default:
 			keep.AnyChange = true
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// placeholder gives the session as the request found it. It parses nothing until it is asked.
+// placeholder returns the value of a placeholder of the session. The data are parsed only when they
+// are needed.
 func placeholder(r *http.Request, key string) (any, bool) {
 	if !strings.HasPrefix(key, "http.session.") {
 		return nil, false
@@ -56,8 +57,8 @@ func (x *exchange) placeholder(name string) (any, bool) {
 	return "", true
 }
 
-// Field returns the field that a placeholder names, if it names one of a session of this request: of x, or of
-// those before.
+// Field returns the field that a placeholder names, in the session of this handler or of one before
+// it. isField is false if it is no field of a session.
 func (x *exchange) Field(placeholder string) (value jsondoc.Value, found, isField bool) {
 	for ; x != nil; x = x.outer {
 		if text, ours := strings.CutPrefix(placeholder, x.h.placeholders+"data."); ours {
@@ -68,7 +69,7 @@ func (x *exchange) Field(placeholder string) (value jsondoc.Value, found, isFiel
 	return jsondoc.Value{}, false, false
 }
 
-// lookup returns a field of the data as the request found them, by its dotted path.
+// lookup returns a field of the data as they were when the request arrived, by its dotted path.
 func (x *exchange) lookup(path string) (value jsondoc.Value, found bool) {
 	field, err := jsondoc.ParsePath(path)
 	if err != nil {
@@ -81,7 +82,7 @@ func (x *exchange) lookup(path string) (value jsondoc.Value, found bool) {
 	return doc.Lookup(field)
 }
 
-// native returns a field as matchers and expressions compare it best.
+// native returns a field in the type that matchers and expressions compare best.
 func native(v jsondoc.Value) any {
 	switch value := v.Native().(type) {
 	case nil:

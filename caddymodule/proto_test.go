@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 )
 
-// TestForwardedProto shows which of several values says that the client came over TLS.
+// This tests which one of several values of X-Forwarded-Proto counts.
 func TestForwardedProto(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -42,7 +42,7 @@ func TestForwardedProto(t *testing.T) {
 	}
 }
 
-// TestForwardedProtoOfTheVault shows that the vault keeps a Secure cookie where a browser would.
+// The vault keeps a Secure cookie where a browser would.
 func TestForwardedProtoOfTheVault(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "vault app"))
 	for proto, want := range map[string]string{"https, http": "app=1", "http, https": "", "http": ""} {
@@ -66,7 +66,7 @@ func TestForwardedProtoOfTheVault(t *testing.T) {
 		})
 		ask(cookies, func(_ http.ResponseWriter, r *http.Request) error {
 			if got := r.Header.Get("Cookie"); got != want {
-				t.Errorf("%q: the backend gets %q, want %q", proto, got, want)
+				t.Errorf("%q: the app gets %q, want %q", proto, got, want)
 			}
 			return nil
 		})

@@ -27,8 +27,8 @@ const (
 	onErrorAnonymous = "anonymous"
 )
 
-// Provision implements [caddy.Provisioner]. It reaches no network and writes nothing:
-// it runs for "caddy validate" too.
+// Provision implements [caddy.Provisioner]. It uses no network and writes nothing, because "caddy
+// validate" calls it too.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.outages, h.unreadable = outageLogger(h.logger), outageLogger(h.logger)
@@ -65,14 +65,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
-// processKey signs what one handler tells another across a sub-request of templates.
+// processKey signs the marks in markHeader, which only this process can make.
 var processKey = func() []byte {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key)
 	return key
 }()
 
-// validName reports whether it can tell a handler from others, in headers and placeholders.
+// validName reports whether a name can be a part of headers and placeholders.
 func validName(text string) bool {
 	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == ""
 }

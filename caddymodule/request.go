@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// forward tells the app about the session. The header map is changed in
-// place: placeholders and later handlers look at this one.
+// forward adds the session to the request. It changes the header map in place: placeholders and
+// later handlers read the same map.
 func (x *exchange) forward() error {
 	x.view = parts.View{
 		Request: x.r, Logger: x.h.logger, Session: x.Session, Unavailable: x.unavailable, Host: hostOf(x.host),
@@ -30,7 +30,7 @@ func (x *exchange) forward() error {
 	return x.fit()
 }
 
-// forwardParts has all parts tell the app what it is not to go without.
+// forwardParts lets all parts add to the request, except for what is omitted.
 func (x *exchange) forwardParts() error {
 	x.forwarded.To(x.r.Header)
 	for _, p := range x.h.parts {
@@ -47,7 +47,7 @@ func (x *exchange) forwardParts() error {
 	return nil
 }
 
-// notForwarded is the error of a session that the app cannot be told of.
+// notForwarded refuses a request whose session cannot be forwarded.
 func (x *exchange) notForwarded(err error) error {
 	ref, status := x.Session.Ref(), http.StatusInternalServerError
 	if errors.Is(err, sessionstore.ErrRecord) {
@@ -57,7 +57,7 @@ func (x *exchange) notForwarded(err error) error {
 	return x.fail(status, fmt.Errorf("session %s: %w", ref, err))
 }
 
-// markForwarded says that the headers of the session are ours.
+// markForwarded marks the session headers as set by this handler.
 func (x *exchange) markForwarded() {
 	mark := x.h.mark
 	if x.view.Secure {
@@ -66,18 +66,18 @@ func (x *exchange) markForwarded() {
 	if marks := x.r.Header[markHeader]; marks == nil {
 		x.r.Header[markHeader] = x.line(0, mark)
 	} else {
-		x.r.Header[markHeader] = append(slices.Clip(marks), mark) // another handler's
+		x.r.Header[markHeader] = append(slices.Clip(marks), mark) // beside another handler's
 	}
 	x.marked = true
 }
 
-// line makes a header's value in the i-th place of the exchange.
+// line returns a header value, stored at place i of headerRoom.
 func (x *exchange) line(i int, value string) []string {
 	x.headerRoom[i] = value
 	return x.headerRoom[i : i+1 : i+1]
 }
 
-// undoForward takes everything back from the request that forward has added.
+// undoForward removes what forward added to the request.
 func (x *exchange) undoForward() {
 	x.forwarded.Undo()
 	if x.marked {

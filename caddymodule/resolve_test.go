@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestPlaceholdersAreResolvedOneWay has the same placeholders work and fail alike, in the options of every module.
+// The same placeholders work, and the same fail, in the options of every module.
 func TestPlaceholdersAreResolvedOneWay(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {

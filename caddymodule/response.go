@@ -11,24 +11,24 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// maxLines is how many header lines of ours a response may have.
+// maxLines is the maximum number of session header lines in a response.
 const maxLines = 64
 
-// taken is what was taken out of a response.
+// taken is what was removed from a response.
 type taken struct {
-	// lines are those for the parts, by their place in the list, and nil if there are none.
+	// lines are the header lines for the parts, by place in the list. nil if there are none.
 	lines [][]string
 
 	// redirect says that the response sends the browser to another page.
 	redirect bool
 
-	// app holds the values of the cookies that the app has set under our cookie's name.
+	// app holds the values of session cookies that the app has set itself.
 	app []string
 }
 
 func (t *taken) empty() bool { return t.lines == nil && t.app == nil }
 
-// takeFrom takes out of a response what is meant for us.
+// takeFrom removes from a response what is meant for the session handler, and returns it.
 func (x *exchange) takeFrom(h http.Header, status int) taken {
 	t := taken{redirect: parts.Redirects(status, h)}
 	names, skipped := &x.h.names, x.h.skippedParts(status, h)
@@ -54,10 +54,10 @@ func (x *exchange) takeFrom(h http.Header, status int) taken {
 		part := mark - 1
 		switch right := x.h.parts[part].Takes(); {
 		case !strings.EqualFold(name, right):
-			x.h.logger.Warn("a session header was misspelt and is ignored", nameField(right))
+			x.h.logger.Warn("a misspelt session header is ignored", nameField(right))
 		case x.h.ignored[part]:
 			x.h.warnedIgnored.Do(func() {
-				x.h.logger.Warn("the backend sent session headers, which are ignored: updates off")
+				x.h.logger.Warn("the app sent session headers, which are ignored: updates off")
 			})
 		case skipped == nil || !skipped[part]:
 			x.add(&t, part, values...)
@@ -74,8 +74,8 @@ func (x *exchange) add(t *taken, part int, lines ...string) {
 	t.lines[part] = append(t.lines[part], lines...)
 }
 
-// skippedParts returns which parts take nothing from this response, and nil if all do. It looks at
-// the head before anything is taken out of it.
+// skippedParts returns which parts take nothing from this response. nil if all parts take from it.
+// It must see the headers before anything is removed.
 func (h *Handler) skippedParts(status int, head http.Header) []bool {
 	if !h.hasChooser {
 		return nil
@@ -89,8 +89,8 @@ func (h *Handler) skippedParts(status int, head http.Header) []bool {
 	return out
 }
 
-// takeSessionCookies takes out cookies that the backend sets under our cookie's name: only
-// the proxy names a session, unless the backend shares its own with it.
+// takeSessionCookies removes session cookies that the app sets: only the proxy may set them, unless
+// the app shares the cookie.
 func (x *exchange) takeSessionCookies(h http.Header, name string, values []string, t *taken) {
 	var kept []string
 	for _, v := range values {
@@ -103,12 +103,12 @@ func (x *exchange) takeSessionCookies(h http.Header, name string, values []strin
 		}
 	}
 	if len(kept) < len(values) {
-		x.h.logger.Warn("the backend set a cookie with the session cookie's name; it is dropped")
+		x.h.logger.Warn("the app set a cookie with the session cookie's name; it is removed")
 		wire.SetLines(h, name, kept)
 	}
 }
 
-// removeSessionCookies takes all cookies of our names out of a response.
+// removeSessionCookies removes all session cookies from a response.
 func (x *exchange) removeSessionCookies(h http.Header) {
 	for name, lines := range h {
 		if strings.EqualFold(name, "Set-Cookie") {
@@ -120,8 +120,8 @@ func (x *exchange) removeSessionCookies(h http.Header) {
 	}
 }
 
-// takePartCookies takes those cookies out of a response that are for a part, and reports whether there were any. The
-// response is for one client then, though a cache no longer sees it by a Set-Cookie.
+// takePartCookies removes the cookies that a part takes, and reports whether there were any. It
+// forbids caching: the response is for one client, but caches can no longer tell by a Set-Cookie.
 func (x *exchange) takePartCookies(h http.Header, name string, t *taken) (found bool) {
 	if !x.h.hasCookieTaker {
 		return false
@@ -136,7 +136,7 @@ func (x *exchange) takePartCookies(h http.Header, name string, t *taken) (found 
 		case part < 0:
 			kept = append(kept, line)
 			continue
-		case t != nil && !x.Virtual: // as without us: where the response headers go to, no browser sees a cookie
+		case t != nil && !x.Virtual: // templates discards the headers of its sub-requests
 			x.add(t, part, line)
 		}
 		found = true
@@ -148,8 +148,8 @@ func (x *exchange) takePartCookies(h http.Header, name string, t *taken) (found 
 	return found
 }
 
-// change makes one change of all that the response asks for. Its errors name
-// the header and hold none of the data.
+// change collects what the response asks for into one change. Its errors name the header and
+// contain no data.
 func (x *exchange) change(t *taken) (*sessionstore.Change, error) {
 	n := 0
 	for i, lines := range t.lines {

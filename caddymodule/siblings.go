@@ -10,13 +10,13 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// advice says how two handlers that meet in a request are told apart.
+// advice says how to tell two conflicting handlers apart.
 func advice(a, b *Handler) string {
 	switch {
 	case a == b:
-		return "it is one handler that a request comes to twice"
+		return "one handler gets the request twice"
 	case a.Name == b.Name:
-		return "give one of them another name, or both matchers that no request meets together"
+		return "give one of them another name, or give them matchers that never match the same request"
 	case wire.Fold(a.names.data) == wire.Fold(b.names.data):
 		return "give one of them another header_prefix"
 	default:
@@ -24,8 +24,8 @@ func advice(a, b *Handler) string {
 	}
 }
 
-// checkSiblings refuses a configuration in which every request of a list of routes comes to two handlers that do not go
-// together, as with two session directives without a matcher in one block.
+// checkSiblings refuses a list of routes with two conflicting handlers that get every request, such
+// as two session directives without a matcher in one block.
 func (h *Handler) checkSiblings(ctx caddy.Context) error {
 	modules := ctx.Modules()
 	if len(modules) < 2 {
@@ -48,7 +48,7 @@ func (h *Handler) checkSiblings(ctx caddy.Context) error {
 		for i, b := range all {
 			for _, a := range all[:i] {
 				if wire.Fold(a.names.data) == wire.Fold(b.names.data) || a.Cookie.NamesIn(a.Name).Meet(b.Cookie.NamesIn(b.Name)) {
-					return fmt.Errorf("two session directives without a matcher stand in one block, so that every request comes to both; %s", advice(a, b))
+					return fmt.Errorf("two session directives without a matcher are in one block, so every request reaches both; %s", advice(a, b))
 				}
 			}
 		}
@@ -56,8 +56,8 @@ func (h *Handler) checkSiblings(ctx caddy.Context) error {
 	return nil
 }
 
-// unconditional returns the session handlers that every request comes to which reaches the route: those that are
-// provisioned, or else what the configuration says about them.
+// unconditional returns the session handlers that get every request of a route: the provisioned
+// ones, or, before that, what the JSON says.
 func unconditional(route *caddyhttp.Route) (all []*Handler) {
 	if route.Group != "" || len(route.MatcherSetsRaw) > 0 || len(route.MatcherSets) > 0 {
 		return nil

@@ -23,7 +23,7 @@ func validate(t *testing.T, config string) error {
 	return caddy.Validate(&cfg)
 }
 
-// TestTwoSessionsInOneBlock shows which configurations could never answer a request.
+// A configuration that could never answer a request is refused.
 func TestTwoSessionsInOneBlock(t *testing.T) {
 	const one, shop = "session {\nstore memory\n}\n", "session {\nname shop\nstore memory\n}\n"
 	for _, test := range []struct{ name, site, want string }{

@@ -11,15 +11,15 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// client is a browser of one site, which keeps the last cookie that it was given.
+// client is a browser for one site. It keeps the last cookie that it got.
 type client struct {
 	*testing.T
 	h           *Handler
 	url, cookie string
 }
 
-// asks sends a request and returns what the app is told. While the app has the request, meanwhile
-// happens; then the app answers with a status and headers given in pairs.
+// asks sends a request and returns what the app gets. It calls meanwhile while the app has the
+// request. Then the app answers with a status and headers given in pairs.
 func (c *client) asks(meanwhile func(), status int, pairs ...string) (told string) {
 	c.Helper()
 	r := httptest.NewRequest(http.MethodGet, c.url, nil)
@@ -46,9 +46,8 @@ func (c *client) asks(meanwhile func(), status int, pairs ...string) (told strin
 	return told
 }
 
-// TestAttackALogoutBesideASlowResponse: the app logs out, and before the browser has used the id
-// that it is given there, a response arrives that was under way and calls for a new id. What the
-// browser then has must not be logged in.
+// The app logs out. Before the browser uses the id that it gets there, it gets the response to an
+// earlier request, which gives a new id too. After both, the browser must not be logged in.
 func TestAttackALogoutBesideASlowResponse(t *testing.T) {
 	const secret = "dev"
 	signer, err := securecookie.NewSigner(secret)
@@ -101,9 +100,9 @@ func TestAttackALogoutBesideASlowResponse(t *testing.T) {
 	}
 }
 
-// TestASlowResponseThatReplacesTheAppsCookie beside a login calls for a new id without TLS. Where
-// the browser has used the login's, it is dropped whole. Over TLS it calls for none: there what is
-// harmless is kept.
+// Beside a login, a response that replaces the app's cookie gives a new id without TLS. If the
+// browser has used the login's id by then, the whole change is dropped. Over TLS the response gives
+// no new id, and its harmless parts are kept.
 func TestASlowResponseThatReplacesTheAppsCookie(t *testing.T) {
 	for url, want := range map[string]string{"http://example.com/": "{} sid=ada", "https://example.com/": "{} sid=ada; note=1"} {
 		b := &client{T: t, h: mustProvision(t, inMemory(t, "vault sid note")), url: url}

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
-// countedStore counts how often it was opened and given back.
+// countedStore counts how often it was opened and released.
 type countedStore struct {
 	sessionstore.Store
 	opened, released atomic.Int32
@@ -33,8 +33,8 @@ func withCountedStore(t *testing.T, options string) (*Handler, *countedStore) {
 	return h, counted
 }
 
-// TestStoreOutlivesCleanup shows that a request under way keeps the store open when
-// its configuration is cleaned up, until its commit: a stream may go on for hours.
+// A running request keeps the store open when its configuration is cleaned up, until its commit. A
+// stream may go on for hours after that.
 func TestStoreOutlivesCleanup(t *testing.T) {
 	h, store := withCountedStore(t, "")
 	_, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
@@ -59,9 +59,8 @@ func TestStoreOutlivesCleanup(t *testing.T) {
 	}
 }
 
-// TestLatecomer shows that a request which begins after its configuration was
-// cleaned up gets the store all the same, and gives it back.
-func TestLatecomer(t *testing.T) {
+// A request that begins after its configuration was cleaned up opens the store and releases it.
+func TestRequestAfterCleanup(t *testing.T) {
 	h, store := withCountedStore(t, "")
 	cookie := create(t, h, `{"a":1}`)
 	if err := h.Cleanup(); err != nil {
@@ -86,9 +85,8 @@ func TestLatecomer(t *testing.T) {
 	}
 }
 
-// TestPanicGivesBack shows that a handler that panics leaves nothing open, and that its
-// panic goes on.
-func TestPanicGivesBack(t *testing.T) {
+// A handler that panics leaves nothing open, and its panic goes on.
+func TestPanicReleasesTheStore(t *testing.T) {
 	h, store := withCountedStore(t, "")
 	func() {
 		defer func() {
@@ -106,9 +104,8 @@ func TestPanicGivesBack(t *testing.T) {
 	}
 }
 
-// TestRefreshUnderWay shows that requests keep their sessions alive for as long as they take, and
-// that nothing is left of them afterwards.
-func TestRefreshUnderWay(t *testing.T) {
+// A running request keeps its session alive, and nothing is left after it.
+func TestRunningRequestsKeepTheirSession(t *testing.T) {
 	h, store := withCountedStore(t, "idle_timeout 400ms\ntouch_interval 50ms")
 	cookie := create(t, h, `{"a":1}`)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)

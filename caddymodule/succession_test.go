@@ -10,7 +10,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// ask sends a request with cookies, answered with headers given in pairs. It returns the data that the app was given and the response.
+// ask sends a request with cookies, answered with headers given in pairs. It returns the data that
+// the app got, and the response.
 func ask(t *testing.T, h *Handler, cookies []*http.Cookie, pairs ...string) (data string, w *httptest.ResponseRecorder) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -30,9 +31,9 @@ func ask(t *testing.T, h *Handler, cookies []*http.Cookie, pairs ...string) (dat
 	return data, w
 }
 
-// TestAttackC10APlantedOldIDBeforeTheNewOne: the attacker's cookie has a longer path, so browsers send it first. Its session has
-// a successor, the victim's login.
-func TestAttackC10APlantedOldIDBeforeTheNewOne(t *testing.T) {
+// The attacker's cookie has a longer path, so browsers send it first. Its session has a successor,
+// the victim's login. This is counterexample C10 of sessionstore/mutations_test.go.
+func TestAttackPlantedOldIDBeforeTheNewOne(t *testing.T) {
 	for name, vaulted := range map[string]bool{"regenerate": false, "the vault alone": true} {
 		h := mustProvision(t, inMemory(t, "vault sid"))
 		planted := create(t, h, `{"planted":1}`)
@@ -53,7 +54,7 @@ func TestAttackC10APlantedOldIDBeforeTheNewOne(t *testing.T) {
 	}
 }
 
-// TestSixteenCookiesAreLookedUp: dead ones before the live one make nobody anonymous, up to there.
+// Dead cookies before the live one do not hide it, up to this number.
 func TestSixteenCookiesAreLookedUp(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	var dead []*http.Cookie
@@ -70,7 +71,8 @@ func TestSixteenCookiesAreLookedUp(t *testing.T) {
 	}
 }
 
-// TestDestroyEndsTheSessionsOfAllCookies that came, looked up or not: they would come again.
+// The sessions of all cookies in the request end, even of those that were not looked up. Otherwise
+// the next request would find them.
 func TestDestroyEndsTheSessionsOfAllCookies(t *testing.T) {
 	for name, update := range map[string]string{"alone": "", "beside a message": `{"bye":1}`} {
 		h := mustProvision(t, inMemory(t, ""))
@@ -94,7 +96,7 @@ func TestDestroyEndsTheSessionsOfAllCookies(t *testing.T) {
 	}
 }
 
-// TestNoCookieOfAnIDThatHasASuccessor is signed anew when the keys rotate.
+// An id with a successor gets no new cookie when the keys rotate.
 func TestNoCookieOfAnIDThatHasASuccessor(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	old := create(t, h, `{"a":1}`)
@@ -110,8 +112,9 @@ func TestNoCookieOfAnIDThatHasASuccessor(t *testing.T) {
 	}
 }
 
-// TestAFirstUseIsNotedWithoutAChange, so that later requests need one read.
-func TestAFirstUseIsNotedWithoutAChange(t *testing.T) {
+// The first use of a new id is recorded even without a change, so that later requests need one
+// read.
+func TestFirstUseIsRecordedWithoutAChange(t *testing.T) {
 	h, store := withCountedStore(t, "")
 	old := create(t, h, `{"a":1}`)
 	_, w := ask(t, h, []*http.Cookie{old}, "X-Session-Control", "regenerate")

@@ -14,7 +14,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// tracing returns what records spans, and a function that begins a request's.
+// tracing returns a recorder of spans, and a function that begins the span of a request.
 func tracing(t *testing.T) (*tracetest.SpanRecorder, func() (context.Context, trace.Span)) {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
@@ -23,8 +23,8 @@ func tracing(t *testing.T) (*tracetest.SpanRecorder, func() (context.Context, tr
 	return recorder, func() (context.Context, trace.Span) { return provider.Tracer("test").Start(t.Context(), "request") }
 }
 
-// TestRequestTraced shows that all that a request asks of the store is below its span: also
-// what it does not wait for, and what outlasts a client that hangs up.
+// All store operations of a request are below its span: also those in the background, and those
+// after the client has closed the connection.
 func TestRequestTraced(t *testing.T) {
 	recorder, begin := tracing(t)
 	h, _ := withFailingStore(t, "touch_interval "+touchInterval.String())
@@ -58,7 +58,7 @@ func TestRequestTraced(t *testing.T) {
 	}
 }
 
-// slowStore takes its time to save, so that changes meet.
+// slowStore saves slowly, so that parallel changes wait for each other.
 type slowStore struct{ sessionstore.Store }
 
 func (s slowStore) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
@@ -66,8 +66,7 @@ func (s slowStore) CompareAndSet(ctx context.Context, key string, old, value []b
 	return s.Store.CompareAndSet(ctx, key, old, value, ttl)
 }
 
-// TestBatchTraced shows that changes which are saved together have one span, below a request that was
-// waiting for it all the while.
+// Changes that are saved together have one span, below a request that waits for it.
 func TestBatchTraced(t *testing.T) {
 	recorder, begin := tracing(t)
 	h, store := withFailingStore(t, "")

@@ -13,14 +13,14 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// unmatched is the response to a request that a matcher may have left out. There, no session handler takes out of it what is
-// meant for one.
+// unmatched is the response writer of session_clean. If no session handler is behind it, it removes
+// the session headers and cookies from the response.
 type unmatched struct {
 	headWriter
 	c *Clean
 	r *http.Request
 
-	// outer is the latest exchange of the handlers before.
+	// outer is the exchange of the last session handler before this one.
 	outer *exchange
 	begun bool
 }
@@ -38,7 +38,8 @@ func (l *unmatched) interim() bool {
 	return true
 }
 
-// end strips what next has left: trailers, or the head of a response that has not begun, as one that failed.
+// end cleans trailers, and the head of a response that has not begun, such as that of a failed
+// request.
 func (l *unmatched) end() {
 	if !l.begun {
 		l.strip()
@@ -56,13 +57,13 @@ func (l *unmatched) strip() {
 
 func (l *unmatched) warn() {
 	l.c.warned.Do(func() {
-		l.c.logger.Warn("a backend changes a session in a response that the matcher of session leaves out; that is ignored",
+		l.c.logger.Warn("session headers are ignored in a response that the matcher of session does not cover",
 			nameField(l.c.Headers[0]))
 	})
 }
 
-// taken reports whether a session handler of these names sees to the response: one behind, or one before, as where two
-// directives have one name and matchers of their own.
+// taken reports whether a session handler with these names handles the response. It may be behind
+// this handler, or before it, if two directives have the same name and different matchers.
 func (l *unmatched) taken() bool {
 	behind := true
 	for x := latest(l.r); x != nil; x = x.outer {
@@ -74,14 +75,16 @@ func (l *unmatched) taken() bool {
 	return false
 }
 
-// asideVar is the request variable with what a cleaner has taken out of a request and the session handler behind may need.
+// asideVar is the request variable for what session_clean removes from a request and a session
+// handler behind it may need.
 const asideVar = "\x00session_aside"
 
 type aside struct {
-	// headers are those of the outer request, in a sub-request of templates: see included.
+	// headers are the session headers of the outer request, in a sub-request of templates. See
+	// included.
 	headers http.Header
 
-	// cookies are the values of the session's cookies, by their names.
+	// cookies are the values of the session cookies, by name.
 	cookies map[string][]string
 }
 
@@ -102,11 +105,11 @@ func (c *Clean) keepAside(r *http.Request) {
 	}
 }
 
-// lent holds the cookies that are aside while requests are under way, for sub-requests of templates, which have
-// variables of their own. The keys are secret, and travel in markHeader.
+// lent holds the cookies of running requests for their sub-requests of templates, which have their
+// own variables. The keys are secret. markHeader carries them.
 var lent sync.Map
 
-// lend returns what ends the loan.
+// lend makes the cookies available to sub-requests, until end is called.
 func lend(r *http.Request) (end func()) {
 	a, ok := caddyhttp.GetVar(r.Context(), asideVar).(*aside)
 	if !ok || len(a.cookies) == 0 {
@@ -126,7 +129,7 @@ func borrow(r *http.Request) {
 	}
 }
 
-// setAside takes the session's cookies out of a request.
+// setAside moves the session cookies out of the request, into asideVar.
 func setAside(r *http.Request, own cookie.Names) {
 	if len(own) == 0 {
 		return

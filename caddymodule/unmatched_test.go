@@ -13,8 +13,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// TestAttackOurHeadersBesideTheMatcher shows that a backend which a matcher leaves out gets no cookie of ours and gives
-// none, whichever way its response begins.
+// An app behind requests that the matcher leaves out gets no session cookie and can set none,
+// however its response begins.
 func TestAttackOurHeadersBesideTheMatcher(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "capture X-Login user"))
 	for name, respond := range map[string]func(http.ResponseWriter) error{
@@ -28,7 +28,7 @@ func TestAttackOurHeadersBesideTheMatcher(t *testing.T) {
 		"1xx":      func(w http.ResponseWriter) error { w.WriteHeader(http.StatusEarlyHints); return nil },
 		"Hijack":   func(w http.ResponseWriter) error { _, _, _ = http.NewResponseController(w).Hijack(); return nil },
 		"nothing":  func(http.ResponseWriter) error { return nil },
-		"an error": func(http.ResponseWriter) error { return errors.New("no backend") },
+		"an error": func(http.ResponseWriter) error { return errors.New("no app") },
 	} {
 		c := h.clean()
 		if err := c.Provision(caddy.Context{Context: t.Context()}); err != nil {
@@ -40,7 +40,7 @@ func TestAttackOurHeadersBesideTheMatcher(t *testing.T) {
 		r.Header.Set("Cookie", "a=1; caddy_session=x.y; b=2; __Host-caddy_session=z")
 		_ = c.ServeHTTP(w, prepare(w, r), caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 			if got := r.Header.Get("Cookie"); got != "a=1; b=2" {
-				t.Errorf("%s: the backend gets the cookies %q", name, got)
+				t.Errorf("%s: the app gets the cookies %q", name, got)
 			}
 			for _, name := range []string{"X-Session-Update", "x_session_flash", "X-Session-Control", "X-Login"} {
 				w.Header()[name] = []string{"{}"}
@@ -60,7 +60,7 @@ func TestAttackOurHeadersBesideTheMatcher(t *testing.T) {
 	}
 }
 
-// TestCookieIsSetAside shows that a session handler behind gets the cookie which a cleaner before took.
+// A session handler gets the cookie that session_clean before it has removed.
 func TestCookieIsSetAside(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))
 	cookie := create(t, h, `{"user":"zoe"}`)
@@ -75,7 +75,7 @@ func TestCookieIsSetAside(t *testing.T) {
 	r.AddCookie(cookie)
 	w, _, err := on(new(caddyhttp.Server), chain{clean(), chain{clean(), h}}, r, func(w http.ResponseWriter, r *http.Request) error {
 		if got := r.Header.Get("X-Session-Data"); got != `{"user":"zoe"}` || r.Header["Cookie"] != nil {
-			t.Errorf("the backend gets %v", r.Header)
+			t.Errorf("the app gets %v", r.Header)
 		}
 		w.Header().Set("X-Session-Control", "regenerate")
 		return nil

@@ -43,7 +43,7 @@ func TestVaultOptions(t *testing.T) {
 	}
 }
 
-// The requests that a matcher leaves out are cleaned of the vault's names too, and keep our own cookie.
+// session_clean removes the vault's cookies too, and knows the session cookie.
 func TestVaultIsKnownToTheCleaner(t *testing.T) {
 	text := "example.org {\nsession /app/* {\nname shop\nvault * sid\n}\n}"
 	config, _, err := caddyfile.Adapter{ServerType: httpcaddyfile.ServerType{}}.Adapt([]byte(text), nil)

@@ -6,10 +6,10 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/session"
 )
 
-// view is an exchange as other modules see it.
+// view is the exchange as other modules see it.
 type view exchange
 
-// latest returns the exchange of the handler that the request has passed last.
+// latest returns the exchange of the last session handler that the request has passed.
 func latest(r *http.Request) *exchange {
 	v, _ := session.From(r).(*view)
 	return (*exchange)(v)
@@ -47,7 +47,7 @@ func (v *view) Outer() session.Session {
 	return (*view)(v.outer)
 }
 
-// String keeps what the exchange holds out of placeholders and logs.
+// String keeps the contents of the exchange out of placeholders and logs.
 func (*view) String() string { return "session" }
 
 // Interface guard

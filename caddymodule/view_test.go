@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/session"
 )
 
-// TestOtherModulesReadTheSession: those of all handlers that the request has passed.
+// Other modules can read the sessions of all handlers that the request has passed.
 func TestOtherModulesReadTheSession(t *testing.T) {
 	outer, inner := mustProvision(t, inMemory(t, "name shop")), mustProvision(t, inMemory(t, ""))
 	w, err := serve(outer, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, r *http.Request) error {

@@ -13,29 +13,31 @@ import (
 	"github.com/quic-go/quic-go/http3"
 )
 
-// errRefused is what a handler gets that goes on writing a response which is not forwarded.
+// errRefused is the error of writing to a response after its commit was refused.
 var errRefused = quiet(errors.New("the session change was refused"))
 
-// quiet makes an error of writing to the client pass for that of one which has cancelled its request. reverse_proxy logs
-// all others as warnings with the headers of the request, the session's data among them, and no option or other type of
-// error keeps it from that.
+// quiet disguises an error of writing to the client as a request that the client cancelled over
+// HTTP/3. reverse_proxy logs all other errors as warnings with the request headers, which contain
+// the session's data. No option and no other type of error prevents that.
 func quiet(err error) error {
 	return errors.Join(err, &http3.Error{Remote: true, ErrorCode: http3.ErrCodeRequestCanceled})
 }
 
-// headWriter is a response writer that tells a handler when a response begins, in whichever way it does.
+// headWriter is a response writer that reports when a response begins, in all ways in which it can
+// begin.
 type headWriter struct {
 	caddyhttp.ResponseWriterWrapper
 	of interface {
-		// start is called by everything that sends the head of the final response. After an error, nothing is sent.
+		// start is called before the head of the final response is sent. After an error, nothing is
+		// sent.
 		start(status int) error
 
-		// interim is called before the head of a 1xx response, and reports whether that is sent.
+		// interim is called before the head of a 1xx response. It reports whether to send it.
 		interim() bool
 	}
 }
 
-// WriteHeader implements [http.ResponseWriter]. A 1xx response is not the one that counts, 101 excepted.
+// WriteHeader implements [http.ResponseWriter]. A 1xx response is not the final one, except 101.
 func (w *headWriter) WriteHeader(status int) {
 	var send bool
 	if status >= 100 && status < 200 && status != http.StatusSwitchingProtocols {
@@ -48,8 +50,8 @@ func (w *headWriter) WriteHeader(status int) {
 	}
 }
 
-// Write implements [http.ResponseWriter]. It leaves the implicit WriteHeader(200) to the
-// server, which sniffs the content type then.
+// Write implements [http.ResponseWriter]. It leaves the implicit WriteHeader(200) to the server,
+// which then detects the content type.
 func (w *headWriter) Write(p []byte) (int, error) {
 	if err := w.of.start(http.StatusOK); err != nil {
 		return 0, err
@@ -65,7 +67,7 @@ func (w *headWriter) ReadFrom(r io.Reader) (int64, error) {
 	return w.ResponseWriterWrapper.ReadFrom(r)
 }
 
-// FlushError is what [http.ResponseController] calls: a flush sends the head if nothing has yet.
+// FlushError is what [http.ResponseController] calls. A flush sends the head.
 func (w *headWriter) FlushError() error {
 	if err := w.of.start(http.StatusOK); err != nil {
 		return err
@@ -73,8 +75,8 @@ func (w *headWriter) FlushError() error {
 	return http.NewResponseController(w.ResponseWriter).Flush()
 }
 
-// Hijack implements [http.Hijacker]. Whoever takes the connection without writing a
-// head can still change the session, but no cookie goes out.
+// Hijack implements [http.Hijacker]. A handler that takes over the connection without writing a
+// head can still change the session, but the client gets no cookie.
 func (w *headWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.of.start(http.StatusSwitchingProtocols); err != nil {
 		return nil, nil, err
@@ -98,7 +100,7 @@ func (x *exchange) interim() bool {
 	return true
 }
 
-// Write implements [http.ResponseWriter], with errors that do no harm in logs.
+// Write implements [http.ResponseWriter]. It returns quiet errors.
 func (x *exchange) Write(p []byte) (int, error) {
 	n, err := x.headWriter.Write(p)
 	if err != nil && err != errRefused {
@@ -107,8 +109,8 @@ func (x *exchange) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// stripHead removes our headers, and cookies in our cookie's name or of the session, from a response that is not
-// committed.
+// stripHead removes session headers, session cookies and the cookies of parts from a response that
+// is not committed.
 func (x *exchange) stripHead(message string) {
 	h := x.Header()
 	if x.h.names.response.strip(h, x.h.cookie.Names) {
@@ -117,26 +119,26 @@ func (x *exchange) stripHead(message string) {
 	for name := range h {
 		if strings.EqualFold(name, "Set-Cookie") {
 			if x.takePartCookies(h, name, nil) {
-				x.h.logger.Warn("a cookie of the session is ignored: it was not in the head of a final response")
+				x.h.logger.Warn("a cookie for vault or adopt is ignored: it was not in the head of a final response")
 			}
 		}
 	}
 }
 
-// stripTrailers removes our headers from the trailers, once the body is through.
+// stripTrailers removes session headers and cookies from the trailers, after the body.
 func (x *exchange) stripTrailers() {
 	if x.progress == committed && x.h.names.response.stripTrailers(x.Header()) {
 		x.h.logger.Warn("a session header or a cookie in the trailers is ignored")
 	}
 }
 
-// headerSnapshot remembers the headers that a response has before the backend adds its own.
+// headerSnapshot is a copy of the response headers before the app adds its own.
 type headerSnapshot struct {
-	server, altSvc []string // what Caddy sets: mostly there is nothing else
+	server, altSvc []string // usually the only ones
 	all            http.Header
 }
 
-// save asks for the two names, since going through a map costs several times that.
+// save looks up the two names first, because copying a map is several times slower.
 func (s *headerSnapshot) save(h http.Header) {
 	s.server, s.altSvc = h["Server"], h["Alt-Svc"]
 	known := 0

@@ -146,7 +146,7 @@ var mutations = []mutation{
 // TestMutations takes each part of the rule away, and sees the test of its counterexample fail. If
 // that test passes, the code does not compile or the text is not there exactly once, it fails. C10
 // is left out, since the caddymodule package takes too long to build: see
-// TestAttackC10APlantedOldIDBeforeTheNewOne there.
+// TestAttackPlantedOldIDBeforeTheNewOne there.
 func TestMutations(t *testing.T) {
 	if testing.Short() && os.Getenv("CI") != "true" {
 		t.Skip("it builds the package many times")

@@ -1,4 +1,4 @@
-// Package command is "caddy session": what looks after stored sessions from a shell.
+// Package command is the command line "caddy session".
 package command
 
 import (
@@ -18,18 +18,17 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "session",
-		Short: "Looks after stored sessions",
+		Short: "Maintains and inspects stored sessions",
 		CobraFunc: func(cmd *cobra.Command) {
 			compact := &cobra.Command{
 				Use:   "compact [--path <file>]",
-				Short: "Gives the unused space of a bolt session file back to the file system",
-				Long: `Writes the session file anew without expired sessions and free pages, and
-puts the new file in the place of the old one when it is complete. The file
-must not be in use: stop Caddy first.`,
+				Short: "Shrinks a bolt session file",
+				Long: `Writes a new session file without expired sessions and free pages. When it is
+complete, it replaces the old file. Stop Caddy first: the file must not be in use.`,
 				Args: cobra.NoArgs,
 				RunE: caddycmd.WrapCommandFuncForCobra(compactCommand),
 			}
-			compact.Flags().String("path", "", "The file (default: that of a bolt store without a path)")
+			compact.Flags().String("path", "", "The session file (default: that of a bolt store without a path)")
 			cmd.AddCommand(compact, inspectCommand())
 		},
 	})

@@ -18,22 +18,23 @@ import (
 	"github.com/caddy-session/caddy-session/internal/addons"
 )
 
-// maxInspected is how much of standard input is read, in bytes: more than any record or cookie.
+// maxInspected is the maximum size of the input in bytes, more than any record or cookie has.
 const maxInspected = 8 << 20
 
 func inspectCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect [--dialect <name>] [--secret-file <file>]... [--secret-env <variable>]...",
-		Short: "Shows what is in a session cookie or a stored record, and what is wrong with it",
-		Long: `Reads from standard input a cookie's value, or a record as the store has it
-(redis-cli --raw GET, a file of the app's, ...), and prints what is in it. It
-writes nothing, and asks no store.
+		Short: "Shows the contents of a session cookie or a stored record",
+		Long: `Reads the value of a cookie, or a record as the store has it (redis-cli --raw
+GET, a file of the app, ...), from standard input, and prints its contents and
+what is wrong with it. It changes nothing and connects to no store.
 
 Secrets are those of the configuration, of the file session/secret.key in Caddy's
-storage, or of the app, the first one that signs first; without them no signature is checked. Each file holds one, and a line
-break at its end is no part of it. Nothing secret is printed, but the data are.
+storage, or of the app. The first one is the one that signs. Without secrets, no
+signature is checked. Each file has one secret; a line break at its end is
+ignored. Secrets are not printed; the session's data are.
 
-The exit code is 1 if something is wrong with the cookie or the record.`,
+The exit code is 1 if the cookie or the record is not valid.`,
 		Args: cobra.NoArgs,
 		RunE: caddycmd.WrapCommandFuncForCobra(runInspect),
 	}
@@ -64,7 +65,7 @@ func runInspect(flags caddycmd.Flags) (int, error) {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	if !report.Fine() {
-		return caddy.ExitCodeFailedStartup, errors.New("something is wrong with it")
+		return caddy.ExitCodeFailedStartup, errors.New("the cookie or record is not valid")
 	}
 	return caddy.ExitCodeSuccess, nil
 }
@@ -113,7 +114,8 @@ func secretsFrom(flags caddycmd.Flags) (secrets []string, err error) {
 	return secrets, nil
 }
 
-// inspect looks at the input as it is and, if something is wrong with it, without the line break that tools such as redis-cli put behind it.
+// inspect examines the input as it is. If that is not valid, it tries without the line break that
+// tools such as redis-cli add.
 func inspect(inspector dialects.Inspector, input []byte, secrets []string) *dialects.Report {
 	if value, ok := cookieValue(input); ok {
 		return inspector.Inspect([]byte(value), secrets, time.Now())
@@ -127,7 +129,8 @@ func inspect(inspector dialects.Inspector, input []byte, secrets []string) *dial
 	return report
 }
 
-// cookieValue returns the input if it can be a cookie's value: browsers show one with its name, or percent-encoded.
+// cookieValue returns the cookie's value if the input may be one. Browsers show it with its name,
+// or percent-encoded.
 func cookieValue(input []byte) (value string, ok bool) {
 	line := strings.TrimSpace(string(input))
 	if line == "" || line[0] == '{' || strings.ContainsFunc(line, func(r rune) bool { return r <= ' ' || r > '~' }) {

@@ -1,4 +1,4 @@
-// Package cookie is the session's cookie: its options, its names, and what is set and taken.
+// Package cookie is the session cookie: its options, its names, and how it is set and read.
 package cookie
 
 import (
@@ -18,16 +18,17 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// Jar makes and reads our cookie.
+// Jar sets and reads the session cookie.
 type Jar struct {
 	Names Names
 
-	// HostOnTLS says that over TLS the second of the names is used.
+	// HostOnTLS says that over TLS the cookie has the second name, with __Host-.
 	HostOnTLS bool
 
 	Domain string
 
-	// PassThrough says that the app gets the cookie too, and Mark that it gets a 1 in its place.
+	// PassThrough says that the app gets the cookie too. Mark says that the app gets the name with
+	// the value 1 instead.
 	PassThrough, Mark bool
 
 	// Permanent says that the cookies of new sessions outlive the browser.
@@ -40,7 +41,8 @@ type Jar struct {
 	partitioned bool
 }
 
-// Jar returns the cookie of a handler of this name. An error says what browsers would not take.
+// Jar returns the cookie of a handler with this name. An error says which attributes browsers would
+// refuse.
 func (c *Options) Jar(handlerName string, format *dialects.Format) (Jar, error) {
 	foreign := format.Foreign()
 	j := Jar{
@@ -63,14 +65,14 @@ func (c *Options) Jar(handlerName string, format *dialects.Format) (Jar, error) 
 	return j, j.check()
 }
 
-// check holds the cookie to what browsers demand (RFC 6265bis, CHIPS): they would
-// drop it without a word otherwise.
+// check refuses attributes that browsers refuse (RFC 6265bis, CHIPS). They would ignore the cookie
+// without an error.
 func (j *Jar) check() error {
 	return errors.Join(j.checkPrefix(), j.checkSecure())
 }
 
-// Set returns the Set-Cookie value that gives a client, which came over TLS or did not, the value until end, or, if
-// the cookie is not permanent, until the browser closes.
+// Set returns the Set-Cookie value for a client that used TLS or not. A permanent cookie lasts
+// until end, any other until the browser closes.
 func (j *Jar) Set(secure bool, value string, permanent bool, end time.Time) string {
 	c := j.bare(secure)
 	c.Value = value
@@ -88,16 +90,18 @@ func (j *Jar) SetBrowser(secure bool, token string) string {
 	return c.String()
 }
 
-// Expire returns the Set-Cookie value that takes the cookie back, or, with its suffix, the second cookie.
+// Expire returns the Set-Cookie value that deletes the cookie or, with its suffix, the second
+// cookie.
 func (j *Jar) Expire(secure bool, suffix string) string {
 	c := j.bare(secure)
 	c.Name += suffix
 	c.MaxAge = -1
-	c.Expires = time.Unix(1, 0) // for browsers that do not know Max-Age
+	c.Expires = time.Unix(1, 0) // for browsers without Max-Age
 	return c.String()
 }
 
-// Attributes stands for all that the cookie says beside its value and its end, as configured: what a request adds is no change.
+// Attributes returns a hash of the configured names and attributes. It does not depend on the
+// request.
 func (j *Jar) Attributes() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %s %t %t", j.Names, j.Domain, j.path, j.sameSite, j.secure, j.httpOnly, j.partitioned))
 	return string(sum[:8])
@@ -111,7 +115,8 @@ func (j *Jar) bare(secure bool) http.Cookie {
 	}
 }
 
-// OverTLS reports whether the client came over TLS: to us, or to a trusted proxy before us that says so.
+// OverTLS reports whether the client used TLS, to Caddy or to a trusted proxy before it that says
+// so.
 func OverTLS(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
@@ -121,15 +126,15 @@ func OverTLS(r *http.Request) bool {
 	if !trusted || len(lines) == 0 {
 		return false
 	}
-	// Of several lines, the last is the one that reverse_proxy believes and tells the backend. Proxies that make a list
-	// append to it, so that its first value is what the client came by.
+	// reverse_proxy uses and forwards the last of several lines. Proxies that make a list append to
+	// it, so its first value is what the client used.
 	proto, _, _ := strings.Cut(lines[len(lines)-1], ",")
 	return strings.EqualFold(textproto.TrimString(proto), "https")
 }
 
-// Take appends the values of all cookies of this one of our names to values, in their order, and returns those of the
-// second cookie that goes with it. It removes the cookies of all our names from the header, except, if the backend
-// gets them, those of this one. Their neighbours stay byte for byte.
+// Take appends the values of all cookies of this name to values, in their order, and returns those
+// of the second cookie. It removes the cookies of all names of the session cookie from the header.
+// If the app gets the session cookie, those of this name stay. Other cookies stay byte for byte.
 func (j *Jar) Take(h http.Header, name string, values []string) (_, browser []string) {
 	wire.RemoveCookies(h, func(pair string) bool {
 		found, value := wire.ParseCookie(pair)

@@ -55,7 +55,7 @@ func TestTakeCookie(t *testing.T) {
 	}
 }
 
-// FuzzTakeCookie holds the edit of the Cookie header to what net/http reads before and after.
+// FuzzTakeCookie compares the edited Cookie header with what net/http reads before and after.
 func FuzzTakeCookie(f *testing.F) {
 	for _, seed := range []string{"a=1; caddy_session=x; b=2", "caddy_session=x;;a=\"b\"", ";caddy_session", "=caddy_session; caddy_session=;"} {
 		f.Add(seed)
@@ -82,14 +82,14 @@ func FuzzTakeCookie(f *testing.F) {
 		for _, rest := range h["Cookie"] {
 			for pair := range strings.SplitSeq(rest, ";") {
 				if name, _ := wire.ParseCookie(pair); jar.Names.Own(name) {
-					t.Errorf("%q: our cookie is still in %q", line, rest)
+					t.Errorf("%q: the session cookie is still in %q", line, rest)
 				}
 			}
 		}
 	})
 }
 
-func TestTheAttributesOfACookieAreToldApart(t *testing.T) {
+func TestEachCookieAttributeChangesTheHash(t *testing.T) {
 	known := map[string]int{}
 	no := false
 	for i, c := range []Options{
@@ -109,6 +109,6 @@ func TestTheAttributesOfACookieAreToldApart(t *testing.T) {
 	yes := true
 	spelled, err := (&Options{Path: "/", SameSite: "lax", Secure: "auto", HTTPOnly: &yes, Permanent: &no}).Jar("", &dialects.Format{})
 	if _, found := known[spelled.Attributes()]; err != nil || !found {
-		t.Errorf("the defaults, spelled out, are others: %v", err)
+		t.Errorf("explicit defaults have another hash: %v", err)
 	}
 }

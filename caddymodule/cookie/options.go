@@ -8,36 +8,41 @@ import (
 	"github.com/caddy-session/caddy-session/internal/config"
 )
 
-// Options are how the browser keeps the session's id. When a new configuration changes what is here, but for permanent and
-// pass_through, the next response to a client with a session sets the cookie again.
+// Options are the attributes of the session cookie. If a new configuration changes them, except
+// permanent and pass_through, the next response to a client with a session sets the cookie again.
 type Options struct {
-	// Default: caddy_session, or caddy_session_name with a name. For requests that came over TLS it has __Host- in front,
-	// unless there is a domain, another path, secure off, pass_through or a dialect with a name of its own
+	// The name of the cookie. Default: caddy_session, or caddy_session_<name> with a name. Over TLS
+	// it begins with __Host-, except with a domain, another path, secure off, pass_through on or a
+	// dialect that defines the name
 	Name string `json:"name,omitempty"`
 
-	// The domain that shares the cookie with its subdomains. Default: none, the host alone gets it
+	// The domain whose subdomains get the cookie too. Default: none, only the host gets it
 	Domain string `json:"domain,omitempty"`
 
-	// Default: /
+	// The path below which browsers send the cookie. Default: /
 	Path string `json:"path,omitempty"`
 
-	// lax, strict or none. Default: lax
+	// Whether browsers send the cookie with requests from other sites: lax, strict or none.
+	// Default: lax
 	SameSite string `json:"same_site,omitempty"`
 
-	// auto (as the request came, or as a trusted proxy says that it came), on or off. Default: auto
+	// The attribute Secure: auto (if the client used TLS, to Caddy or to a trusted proxy that says
+	// so), on or off. Default: auto
 	Secure string `json:"secure,omitempty"`
 
-	// Whether scripts are kept from the cookie. Default: true
+	// Whether the cookie is hidden from scripts. Default: true
 	HTTPOnly *bool `json:"http_only,omitempty"`
 
-	// Whether the cookie is kept apart for each top-level site (CHIPS). Default: false
+	// Whether browsers keep a separate cookie for each top-level site (CHIPS). Default: false
 	Partitioned bool `json:"partitioned,omitempty"`
 
-	// Whether the backend gets the cookie too, and may set it: on or off. mark: it gets the cookie's name with the value 1 while there
-	// is a session, so that a cache in between sees that. Default: off; on with a shared dialect
+	// Whether the app gets the cookie too, and may set it: on or off. With mark, the app gets the
+	// cookie's name with the value 1 while there is a session, for a cache between Caddy and the
+	// app. Default: off; on with the dialect of an app
 	PassThrough string `json:"pass_through,omitempty"`
 
-	// Whether the cookie outlives the browser. Default: true, and false with vault or adopt; with a shared dialect, what that says
+	// Whether the cookie outlives the browser. Default: true; false with vault or adopt; with the
+	// dialect of an app, what its block says
 	Permanent *bool `json:"permanent,omitempty"`
 }
 
@@ -51,7 +56,7 @@ const (
 	passMark = "mark"
 )
 
-// Block are the options, for the Caddyfile and for what is in JSON.
+// Block returns the options. The Caddyfile and the JSON configuration are checked by them.
 func (c *Options) Block() config.Options {
 	return config.Options{
 		"name":         config.Matching(&c.Name, "a cookie's name", httpguts.ValidHeaderFieldName),
@@ -84,7 +89,7 @@ func validDomain(domain string) bool {
 	return true
 }
 
-// Printable reports whether a text holds printable ASCII characters only.
+// Printable reports whether a text has only printable ASCII characters.
 func Printable(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {

@@ -1,4 +1,5 @@
-// Package gate is the Caddy HTTP handler http.handlers.session_gate: it sends those to log in whose session lacks a field.
+// Package gate is the Caddy HTTP handler http.handlers.session_gate. It sends users to log in if
+// their session lacks a field.
 package gate
 
 import (
@@ -22,44 +23,48 @@ import (
 
 func init() { caddy.RegisterModule(new(Gate)) }
 
-// Gate lets those requests through whose session has a field, and sends browsers to log in with the others:
+// Gate lets a request through if its session has a field, and sends the user to log in otherwise:
 //
 //	session
 //	session_gate user /login
 //	reverse_proxy localhost:9000
 //
-// The login URL gets the way back in a parameter: the path and query that were asked for, such as
-// /login?next=%2Forders%3Fpage%3D2. It names no host, so that nobody is sent elsewhere by it; what
-// somebody could read as another host is left out. Only navigations by GET and HEAD are sent there: others could
-// not be repeated, and are a 403. What is no navigation, such as a fetch or a WebSocket, has no use for a page:
-// it is a 401 with `WWW-Authenticate: Session`.
+// The login URL gets the way back in a parameter: the path and query of the request, such as
+// /login?next=%2Forders%3Fpage%3D2. It has no host, so that it cannot lead to another site. It is
+// left out if anything in it could be read as another host. Only navigations by GET and HEAD are
+// sent to the login page. Those by other methods could not be repeated after the login; they get a
+// 403. Requests that are no navigation, such as a fetch or a WebSocket, cannot show a page; they
+// get a 401 with `WWW-Authenticate: Session`.
 //
-// The login path itself is let through, by any method; a matcher leaves out what else its page needs. A login URL
-// with a query is let through with exactly that query, or with that and the way back at its end.
+// The login path itself is let through, for any method. Use a matcher to exclude what else its page
+// needs. A login URL with a query is let through with exactly that query, or with that query and
+// the way back at its end.
 //
-// It is a handler and not a request matcher because Caddy orders redir before session, where a matcher
-// would see no session yet.
+// The gate is a handler and not a request matcher, because Caddy orders redir before session, where
+// a matcher would see no session.
 type Gate struct {
-	// The field, by its dotted path. What is null, false or an empty string is no such field
+	// The field, by its dotted path. A field that is null, false or an empty string counts as
+	// missing. Required
 	Field string `json:"field,omitempty"`
 
-	// Where to log in: a path of the same site, or an http or https URL of another
+	// The login URL: a path of the same site, or an http or https URL of another one. Required
 	Login string `json:"login,omitempty"`
 
-	// The parameter of the login URL that holds the way back. Default: next
+	// The parameter of the login URL that gets the way back. Default: next
 	Parameter string `json:"parameter,omitempty"`
 
-	// What becomes of CORS preflights, which carry no cookies: gate (as of any request) or pass. Default: gate
+	// What happens to CORS preflights, which have no cookies: gate (like any request, so a 401) or
+	// pass. Default: gate
 	Preflight string `json:"preflight,omitempty"`
 
 	// The name of the session handler, if it has one. Default: none
 	Name string `json:"name,omitempty"`
 
-	// loginPath is the login URL's, if that is of this site, loginQuery its query, and backQuery what precedes the way
-	// back in the query.
+	// loginPath and loginQuery are the path and query of a login URL on this site. backQuery is the
+	// query up to the value of the way back.
 	loginPath, loginQuery, backQuery string
 
-	// The way back stands between these.
+	// The redirect goes to before + way back + after.
 	before, after string
 }
 
@@ -78,7 +83,7 @@ const (
 // Provision implements [caddy.Provisioner].
 func (g *Gate) Provision(caddy.Context) error { return g.provision() }
 
-// provision needs nothing but the options, so that what is wrong with them is said of a Caddyfile's line.
+// provision checks the options only, so that the Caddyfile adapter can call it and name the line.
 func (g *Gate) provision() error {
 	if err := g.block().Check(); err != nil {
 		return fmt.Errorf("session_gate: %w", err)
@@ -99,7 +104,7 @@ func (g *Gate) provision() error {
 		parameter = defaultParameter
 	}
 	if login.Query().Has(parameter) {
-		return fmt.Errorf("session_gate: login: its query has the parameter %s, which is for the way back", parameter)
+		return fmt.Errorf("session_gate: login: its query must not have the parameter %s, which is for the way back", parameter)
 	}
 	if login.Fragment != "" {
 		g.after = "#" + login.EscapedFragment()
@@ -114,9 +119,9 @@ func (g *Gate) provision() error {
 	return nil
 }
 
-var errLogin = errors.New("it is neither a path of this site nor an http or https URL, or not written as one; placeholders are not replaced in it")
+var errLogin = errors.New("it must be a path of this site, or an http or https URL; placeholders do not work here")
 
-// parseLogin reads a URL that a browser takes as we do.
+// parseLogin parses the login URL. It refuses what browsers would read differently.
 func parseLogin(text string) (*url.URL, error) {
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c > '~' || strings.IndexByte("\\{}", c) >= 0 {
@@ -152,7 +157,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return next.ServeHTTP(w, r)
 	}
 	if s.Unavailable() {
-		// Who is logged in must not be asked to do so again because a store is out of reach.
+		// A user who is logged in must not be sent to log in again because the store is out of
+		// reach.
 		failure.MayRepeat(w)
 		return failure.Answer(w, r, http.StatusServiceUnavailable, errNotLoaded)
 	}
@@ -161,7 +167,8 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 		return failure.Answer(w, r, http.StatusUnauthorized, errGated)
 	}
 	if asked.Method != http.MethodGet && asked.Method != http.MethodHead {
-		// It is no 401: a browser shows that to the user, and knows no way to log in with it.
+		// A browser does not know how to log in after a 401 with this scheme, and shows it as an
+		// error.
 		return failure.Answer(w, r, http.StatusForbidden, errGated)
 	}
 	w.Header().Set("Location", g.location(wayBack(asked.URL)))
@@ -170,8 +177,9 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	return nil
 }
 
-// isLogin reports whether a URL is the login page's. A query of the login URL may choose the page, so that one with
-// anything else in it may be another: apps differ in what they do about a parameter that comes twice.
+// isLogin reports whether a URL is the login page. If the login URL has a query, any further
+// parameter may select another page: apps differ in which one of two parameters with the same name
+// they use.
 func (g *Gate) isLogin(u *url.URL) bool {
 	if g.loginPath == "" || u.EscapedPath() != g.loginPath {
 		return false
@@ -183,7 +191,8 @@ func (g *Gate) isLogin(u *url.URL) bool {
 	return found && !strings.ContainsAny(back, "&;")
 }
 
-// asAsked is the request as the browser sent it: handlers before may have changed its path and method.
+// asAsked returns the request as the browser sent it. Handlers before the gate may have changed its
+// path and method.
 func asAsked(r *http.Request) *http.Request {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
 		return &original
@@ -199,7 +208,7 @@ func passes(field any, found bool) bool {
 	return found
 }
 
-// location is where to log in, and to come back from.
+// location returns the login URL with the way back.
 func (g *Gate) location(back string) string {
 	if back == "" {
 		return g.Login
@@ -236,7 +245,7 @@ func (g *Gate) block() config.Options {
 	}
 }
 
-// Parse makes a handler of the directive session_gate.
+// Parse reads the directive session_gate.
 func Parse(helper httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	g := new(Gate)
 	return g, g.UnmarshalCaddyfile(helper.Dispenser)

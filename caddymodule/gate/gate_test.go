@@ -60,7 +60,8 @@ func TestGateErrors(t *testing.T) {
 	}
 }
 
-// gated serves one request behind a session with these data, and reports whether it was let through.
+// gated sends a request through a gate behind a session with these data. It reports whether the
+// gate let it through.
 func gated(t *testing.T, options, directive, data string, r *http.Request) (*httptest.ResponseRecorder, bool, error) {
 	t.Helper()
 	h := new(caddymodule.Handler)
@@ -129,7 +130,7 @@ func TestGateFields(t *testing.T) {
 			t.Errorf("%s: status %d, %v", data, w.Code, w.Header())
 		}
 	}
-	// A null can be had by a JSON Patch only.
+	// Only a JSON Patch can set a field to null.
 	w, through, err := gated(t, "", "session_gate user.id /login", `[{"op":"add","path":"/user","value":{"id":null}}]`, httptest.NewRequest(http.MethodGet, "/", nil))
 	if err != nil || through || w.Code != http.StatusFound {
 		t.Errorf("null: let through: %t, status %d, %v", through, w.Code, err)
@@ -139,7 +140,7 @@ func TestGateFields(t *testing.T) {
 func TestGateMethods(t *testing.T) {
 	for _, test := range []struct {
 		method, target string
-		status         int // 0: it is let through
+		status         int // 0: the gate lets it through
 	}{
 		{http.MethodGet, "/a", http.StatusFound},
 		{http.MethodHead, "/a", http.StatusFound},
@@ -170,7 +171,7 @@ func TestGateMethods(t *testing.T) {
 	}
 }
 
-// TestAttackLoginQuery shows that a login page which its query chooses opens no other page.
+// If the query of the login URL selects the login page, no other page gets through.
 func TestAttackLoginQuery(t *testing.T) {
 	for target, want := range map[string]bool{
 		"/index.php?page=login":                           true,
@@ -210,7 +211,8 @@ func TestAttackLoginQuery(t *testing.T) {
 	}
 }
 
-// TestGateNavigations shows who is sent to the login page, who is told by a status, and what becomes of preflights.
+// Navigations are sent to the login page, other requests get a status. Preflights depend on the
+// option.
 func TestGateNavigations(t *testing.T) {
 	const found, unauthorized, forbidden = http.StatusFound, http.StatusUnauthorized, http.StatusForbidden
 	const chrome = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -267,7 +269,7 @@ func TestGateNavigations(t *testing.T) {
 	}
 }
 
-// A login page of another site has no path here.
+// The path of a login page on another site is not let through on this one.
 func TestGateOfAnotherSite(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "http://login.example.com/login", nil)
 	if w, through, err := gated(t, "", "session_gate user https://login.example.com/login", "", r); err != nil || through || w.Code != http.StatusFound {
@@ -275,7 +277,7 @@ func TestGateOfAnotherSite(t *testing.T) {
 	}
 }
 
-// A gate that finds no session to look into lets nobody through.
+// Without a session handler, the gate lets no request through.
 func TestGateWithoutItsSession(t *testing.T) {
 	g, err := newGate("session_gate user /login")
 	if err != nil {
@@ -298,7 +300,7 @@ func TestGateWithoutItsSession(t *testing.T) {
 	}
 }
 
-// TestAdaptGate shows that the gate stands behind the session wherever they are written, and before what answers.
+// The gate comes after session and before the app, wherever the directives are written.
 func TestAdaptGate(t *testing.T) {
 	const config = `:80 {
 	reverse_proxy localhost:9000

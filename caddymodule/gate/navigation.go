@@ -8,8 +8,9 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// isNavigation reports whether a browser shows the answer to a request as a page. Where the browser does not say so (over
-// HTTP without TLS, none does), a request is one unless a sign says that a script or a program has sent it.
+// isNavigation reports whether a browser shows the response as a page. Browsers say so in
+// Sec-Fetch-Mode, but not without TLS. Then a request is a navigation unless it shows that a script
+// or a program has sent it.
 func isNavigation(r *http.Request) bool {
 	if mode := r.Header["Sec-Fetch-Mode"]; len(mode) > 0 {
 		return mode[0] == "navigate"
@@ -17,12 +18,12 @@ func isNavigation(r *http.Request) bool {
 	return r.Header["X-Requested-With"] == nil && !isWebSocket(r) && (r.Header["Accept"] == nil || failure.AsksForHTML(r))
 }
 
-// isPreflight reports whether a request asks by CORS what another may do.
+// isPreflight reports whether a request is a CORS preflight.
 func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header["Origin"] != nil && r.Header["Access-Control-Request-Method"] != nil
 }
 
-// isWebSocket reports whether a request is the handshake of a WebSocket: by HTTP/1.1, HTTP/2 or HTTP/3.
+// isWebSocket reports whether a request is a WebSocket handshake, over HTTP/1.1, HTTP/2 or HTTP/3.
 func isWebSocket(r *http.Request) bool {
 	for _, line := range r.Header["Upgrade"] {
 		if wire.AnyToken(line, func(token string) bool { return strings.EqualFold(token, "websocket") }) {

@@ -17,7 +17,7 @@ func target(tb testing.TB, requestTarget string) *http.Request {
 	return r
 }
 
-// TestAttackOpenRedirect shows which targets have a way back.
+// An open redirect leads from the login page to another site.
 func TestAttackOpenRedirect(t *testing.T) {
 	for target_, want := range map[string]string{
 		"/":                                     "/",
@@ -72,7 +72,7 @@ func TestAttackOpenRedirect(t *testing.T) {
 // asBrowsers removes what browsers remove from URLs, and reads \ as they do.
 var asBrowsers = strings.NewReplacer("\t", "", "\r", "", "\n", "", "\\", "/")
 
-// FuzzWayBack shows that a way back stays on its host, decoded once more too.
+// FuzzWayBack checks that a way back stays on its host, also if it is decoded twice.
 func FuzzWayBack(f *testing.F) {
 	for _, s := range []string{"/", "/a?b", "//evil", "/%2Fevil", "/%5Cevil", "/%09/evil", "/%25%32%46", "/..//evil", "http://evil/x", "http://evil//x", "*", "/\x80", "/a%2e"} {
 		f.Add(s)

@@ -9,21 +9,22 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/none"
 )
 
-// maxCookie is what browsers keep of a cookie, its name and its value together (RFC 6265bis, section 5.6), in bytes.
+// maxCookie is the maximum size of a cookie's name and value together that browsers accept (RFC
+// 6265bis, section 5.6), in bytes.
 const maxCookie = 4096
 
-// Cookie keeps each session in its cookie. There is no store, and so nobody to compare with: parallel changes overwrite
-// each other, see [sessionstore.Manager.Unpack].
+// Cookie keeps each session in the session cookie itself. Without a store there is no
+// compare-and-set, so parallel changes overwrite each other. See [sessionstore.Manager.Unpack].
 type Cookie struct {
 	client  dialects.Client
 	opts    sessionstore.Options
 	manager *sessionstore.Manager
 
-	// name is the cookie's.
+	// name is the cookie's name.
 	name string
 }
 
-// NewCookie returns what keeps sessions in cookies of this name.
+// NewCookie returns a keeper for sessions in the cookie of this name.
 func NewCookie(client dialects.Client, opts sessionstore.Options, name string) *Cookie {
 	return &Cookie{client, opts, sessionstore.NewManager(none.Store{}, opts), name}
 }
@@ -64,7 +65,7 @@ func (k *Cookie) Find(v *Visit) error {
 	return nil
 }
 
-// open returns the session in a cookie, or nil if it is not one that the app may have made.
+// open returns the session in a cookie, or nil if the cookie is not valid.
 func (k *Cookie) open(v *Visit, value string) (*sessionstore.Session, error) {
 	if len(value) > maxCookie {
 		return nil, nil
@@ -78,11 +79,11 @@ func (k *Cookie) open(v *Visit, value string) (*sessionstore.Session, error) {
 	return session, err
 }
 
-// Save implements [Keeper]. The change goes to the cookie that the app itself has just set, if it has.
+// Save implements [Keeper]. If the app has set the cookie itself, the change applies to that one.
 func (k *Cookie) Save(v *Visit, change *sessionstore.Change, app []string) (Outcome, error) {
 	session := v.Session
 	if len(app) > 0 {
-		session = new(sessionstore.Session) // it has taken its cookie back
+		session = new(sessionstore.Session) // the app has deleted its cookie
 		for _, value := range app {
 			answered, err := k.open(v, value)
 			if err != nil {

@@ -1,5 +1,5 @@
-// Package keep is where the session of a request comes from and goes to: a store, or the cookie itself. Nothing outside of it
-// asks which of them it is.
+// Package keep loads and saves the sessions of requests, in a store or in the cookie itself. No
+// other package needs to know which.
 package keep
 
 import (
@@ -8,96 +8,99 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Keeper finds sessions and saves what responses change. It may be used by many goroutines at once.
+// Keeper loads and saves sessions. It is safe for concurrent use.
 type Keeper interface {
-	// Enter begins a visit. Only if it succeeds may the visit go on, and must be left in the end. An error means that the
-	// sessions are out of reach.
+	// Enter begins a visit. After an error, which means that the sessions are out of reach, the
+	// visit must not be used. Otherwise it must be ended by Leave.
 	Enter(v *Visit) error
 
-	// Find puts the session into the visit that its cookies name, and looks after it until the visit is left. A session
-	// that does not exist is no error.
+	// Find loads the session that the visit's cookies name, into the visit. It keeps the session
+	// from expiring until the visit ends. A missing session is no error.
 	Find(v *Visit) error
 
-	// Save makes a change to the session of the visit, or begins one. App holds the values of the cookies that the app
-	// itself has set in the name of ours, which may name another session. An error wraps [sessionstore.ErrInvalid] if the
-	// change cannot be made, whatever the store does.
+	// Save applies a change to the visit's session, or to a new one if there is none. app holds the
+	// values of session cookies that the app has set itself; they may name another session. An
+	// error wraps [sessionstore.ErrInvalid] if the change is invalid, and otherwise comes from the
+	// store.
 	Save(v *Visit, change *sessionstore.Change, app []string) (Outcome, error)
 
-	// Renew returns the value that sets the cookie of the visit's session once more. It reports false if the session has
-	// a new id by now, or has ended.
+	// Renew returns the value to set the cookie of the visit's session again. It reports false if
+	// the session has a new id or has ended.
 	Renew(v *Visit) (value string, ok bool)
 
-	// Answered records what the answer means for the session beside its change: whether that was saved, and whether the
-	// cookie is set once more.
+	// Answered records facts about the response: whether its change was saved, and whether it sets
+	// the cookie again.
 	Answered(v *Visit, saved, renewed bool)
 
-	// Leave ends the visit. It does nothing if that was left before, or not entered.
+	// Leave ends the visit. It does nothing if the visit has ended or Enter was not called.
 	Leave(v *Visit)
 
-	// Options are how the sessions are kept, with their defaults.
+	// Options returns the options of the sessions, with their defaults.
 	Options() sessionstore.Options
 
-	// Cleanup says that no more visits are to be expected. Those under way go on, and even new ones may come.
+	// Cleanup releases the store after the last visit. Running visits go on, and new ones may still
+	// begin.
 	Cleanup()
 }
 
-// Visit is what a keeper knows of one request.
+// Visit is what a keeper knows about one request.
 type Visit struct {
 	Request *http.Request
 
-	// Scope is where the session counts.
+	// Scope is the scope of the session.
 	Scope sessionstore.Scope
 
-	// Virtual says that the request is templates' own, whose answer can set no cookie.
+	// Virtual says that the request comes from templates, so that its response can set no cookie.
 	Virtual bool
 
-	// Cookies are the values of all cookies that came under the name of ours, and Browser those of the second cookie,
-	// which ends with the browser.
+	// Cookies are the values of all session cookies in the request. Browser are those of the second
+	// cookie, which ends with the browser.
 	Cookies, Browser []string
 
-	// Ref names the session of a virtual request without a cookie. When [Keeper.Find] fails, it is that of the session
-	// which could not be loaded, if that is known.
+	// Ref names the session of a virtual request without a cookie. If [Keeper.Find] fails, it is
+	// the ref of the session that could not be loaded, if known.
 	Ref string
 
-	// Session is what was found, and [Nobody] as long as nothing was: it is never nil.
+	// Session is the session that was found, or [Nobody]. It is never nil.
 	Session *sessionstore.Session
 
-	// Verified is how many of the cookies are valid, whether or not there is still a session.
+	// Verified is the number of valid cookies, with or without a session.
 	Verified int
 
-	// Stale says that an older key has signed the session's cookie.
+	// Stale says that an older key has signed the cookie.
 	Stale bool
 
-	// Touched says that the use of the session is being recorded.
+	// Touched says that the session's use is being recorded.
 	Touched bool
 
-	// manager is there while the visit in a store has been entered and not left.
+	// manager is set from Enter to Leave, if the session is in a store.
 	manager *sessionstore.Manager
 
-	// id is what the session's cookie says, and signed are all that verify.
+	// id is the id in the session's cookie. signed are the contents of all valid cookies.
 	id         string
 	signed     []signed
-	signedRoom [1]signed // so that one needs no memory of its own
+	signedRoom [1]signed // saves an allocation for one cookie
 
-	// payload is what a cookie held that is a session by itself.
+	// payload is the session in the cookie, if the cookie holds it.
 	payload []byte
 }
 
-// Nobody is the session of all requests without one, which share it: it is never changed. It
-// has no scope, so that what a change begins is another.
+// Nobody is the session of all requests without one. It is shared and never changed. A change
+// begins a new session, which has a scope.
 var Nobody = new(sessionstore.Session)
 
-// Outcome is what has become of a change.
+// Outcome is the result of a change.
 type Outcome struct {
 	sessionstore.Outcome
 
-	// Value is that of the cookie, if the outcome says [sessionstore.CookieSet].
+	// Value is the value of the cookie, if Cookie is [sessionstore.CookieSet].
 	Value string
 
-	// Replaces says that our cookie has all that the app's has, and takes its place.
+	// Replaces says that the session cookie includes the app's changes and replaces the cookie that
+	// the app has set.
 	Replaces bool
 }
 
-// maxCookies is how many cookies that verify are looked up: another site of the
-// same domain may have added some of its own.
+// maxCookies is the maximum number of valid cookies that are looked up. Another site of the same
+// domain may have added some.
 const maxCookies = 16

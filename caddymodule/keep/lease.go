@@ -10,12 +10,12 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// lease is a keeper's hold on its store. Caddy cleans a configuration up while
-// requests of it are still under way, and some begin even later, so that the store is
-// given back only when nobody uses it, and opened again for a latecomer.
+// lease opens and releases the store of a keeper. Caddy calls Cleanup while requests of the old
+// configuration are still running, and some begin even later. So the store is released only when
+// nothing uses it, and opened again for a late request.
 //
-// It also looks after the sessions of the requests under way, so that they do not idle out, and are found when they
-// get a new id.
+// A lease also refreshes the sessions of running requests, so that they do not expire and can be
+// found after they got a new id.
 type lease struct {
 	opens  func() (sessionstore.Store, func(), error) // see [stores.Module]
 	name   string                                     // of the store's module
@@ -28,20 +28,20 @@ type lease struct {
 	users   int
 	cleaned bool
 
-	// held are the visits whose sessions are looked after, and refresh is the
-	// timer for the first of them that is due, at refreshAt.
+	// held are the visits whose sessions are refreshed. refresh is the timer for the next one, at
+	// refreshAt.
 	held      map[*Visit]hold
 	refresh   *time.Timer
 	refreshAt time.Time
 }
 
-// hold says how often the session of a visit is looked after, and when next.
+// hold says how often a visit's session is refreshed, and when next.
 type hold struct {
 	interval time.Duration
 	due      time.Time
 }
 
-// acquire returns the manager, which is good until the call of done.
+// acquire returns the manager, which is valid until done is called.
 func (l *lease) acquire() (*sessionstore.Manager, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -67,7 +67,7 @@ func (l *lease) open() error {
 	return nil
 }
 
-// background runs what goes on after a request. The caller has acquired the lease.
+// background runs f, which outlives its request. The caller has acquired the lease.
 func (l *lease) background(f func()) {
 	l.mu.Lock()
 	l.users++
@@ -78,7 +78,7 @@ func (l *lease) background(f func()) {
 	}()
 }
 
-// done ends a use of the manager, and with it hold, if there is a visit.
+// done ends a use of the manager and the hold on the visit's session. v may be nil.
 func (l *lease) done(v *Visit) {
 	l.mu.Lock()
 	delete(l.held, v)
@@ -90,7 +90,7 @@ func (l *lease) done(v *Visit) {
 	}
 }
 
-// cleanup says that no more requests are to be expected.
+// cleanup says that the configuration has ended.
 func (l *lease) cleanup() {
 	l.mu.Lock()
 	l.cleaned = true
@@ -101,8 +101,8 @@ func (l *lease) cleanup() {
 	}
 }
 
-// idle returns what gives the store back, if that is due. The caller holds mu and
-// calls it without: closing a store takes time.
+// idle returns the function that releases the store, or nil if the store is still needed. The
+// caller holds mu, and must release it before the call, because closing a store takes time.
 func (l *lease) idle() func() {
 	if l.users > 0 || !l.cleaned || l.manager == nil {
 		return nil
@@ -112,7 +112,7 @@ func (l *lease) idle() func() {
 	return release
 }
 
-// hold looks after the session of v, which has just been loaded, until done.
+// hold refreshes the session of v, which was just loaded, until done is called.
 func (l *lease) hold(v *Visit, interval time.Duration) {
 	due := v.Session.Loaded().Add(interval)
 	l.mu.Lock()
@@ -121,8 +121,8 @@ func (l *lease) hold(v *Visit, interval time.Duration) {
 	l.arm(due)
 }
 
-// arm sees to it that the timer fires by then. It is left running when nobody is
-// held any more: setting it for each request would cost more. The caller holds mu.
+// arm makes the timer fire at that time or earlier. The timer stays active when no visit is left,
+// because setting it for each request would cost more. The caller holds mu.
 func (l *lease) arm(by time.Time) {
 	switch {
 	case l.refresh == nil:
@@ -148,7 +148,7 @@ func (l *lease) refreshDue() {
 	}
 	for _, v := range due {
 		l.users++
-		go l.touch(beyond(v.Request.Context()), l.manager, v.Session, (*sessionstore.Manager).Refresh)
+		go l.touch(detached(v.Request.Context()), l.manager, v.Session, (*sessionstore.Manager).Refresh)
 	}
 	var next time.Time
 	for v, h := range l.held {
@@ -165,10 +165,10 @@ func (l *lease) refreshDue() {
 	}
 }
 
-// touching is a way to record a use of a session.
+// touching is a method that records the use of a session.
 type touching = func(*sessionstore.Manager, context.Context, *sessionstore.Session) error
 
-// touch runs off the request's path and calls done at its end.
+// touch records the use of a session, in its own goroutine, and calls done at the end.
 func (l *lease) touch(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session, how touching) {
 	defer l.done(nil)
 	if err := how(m, ctx, s); err != nil {
@@ -176,10 +176,10 @@ func (l *lease) touch(ctx context.Context, m *sessionstore.Manager, s *sessionst
 	}
 }
 
-// touchSoon records by how that the session of v was used, off the request's path.
+// touchSoon records the use of v's session in the background.
 func (l *lease) touchSoon(v *Visit, how touching) {
 	l.mu.Lock()
 	l.users++
 	l.mu.Unlock()
-	go l.touch(beyond(v.Request.Context()), v.manager, v.Session, how)
+	go l.touch(detached(v.Request.Context()), v.manager, v.Session, how)
 }

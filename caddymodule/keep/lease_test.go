@@ -15,7 +15,7 @@ import (
 	"github.com/caddy-session/caddy-session/signer"
 )
 
-// TestNothingIsHeldAfterAVisit: a session is looked after while its request is under way, and no longer.
+// A session is refreshed while its request is running, and no longer.
 func TestNothingIsHeldAfterAVisit(t *testing.T) {
 	sgn, err := signer.New(signer.Options{Keys: [][]byte{[]byte(strings.Repeat("k", 32))}})
 	if err != nil {

@@ -28,10 +28,10 @@ const (
 	opMissing  // of a get
 	opConflict // of a set or a delete
 	opError
-	opCanceled // the client hung up
+	opCanceled // the client closed the connection
 )
 
-// The metrics belong to the process, as those of requests do.
+// The metrics belong to the process, like those of requests.
 var (
 	operationsTotal = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "caddy_session_store_operations_total",
@@ -41,7 +41,7 @@ var (
 	operationSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "caddy_session_store_operation_duration_seconds",
 		Help: "How long the operations of the session stores took.",
-		// From a read in memory to beyond the store timeout's default of 1 s.
+		// From a read in memory to more than the default store timeout of 1 s.
 		Buckets: []float64{
 			10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
 			1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5,
@@ -49,7 +49,7 @@ var (
 	}, []string{"store", "operation"})
 )
 
-// Collectors are the metrics of the stores.
+// Collectors returns the metrics of the stores.
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{operationsTotal, operationSeconds}
 }
@@ -60,7 +60,7 @@ var (
 		opOK: "ok", opFound: "found", opMissing: "missing", opConflict: "conflict", opError: "error", opCanceled: "canceled",
 	}
 
-	// possible are the outcomes that an operation can have.
+	// possible are the outcomes that each operation can have.
 	possible = [...][]int{
 		opGet:    {opFound, opMissing, opError, opCanceled},
 		opSet:    {opOK, opConflict, opError, opCanceled},
@@ -69,7 +69,7 @@ var (
 	}
 )
 
-// observed counts, times and traces what is asked of a store. Close is not among it.
+// observed counts, times and traces the operations of a store, except Close.
 type observed struct {
 	sessionstore.Store
 	name     string
@@ -77,7 +77,7 @@ type observed struct {
 	seconds  [len(operationNames)]prometheus.Observer
 }
 
-// observe returns the store, observed under the name of its module.
+// observe returns the store with metrics and traces under the name of its module.
 func observe(store sessionstore.Store, name string) *observed {
 	o := &observed{Store: store, name: name}
 	for op, outcomes := range possible {
@@ -89,7 +89,7 @@ func observe(store sessionstore.Store, name string) *observed {
 	return o
 }
 
-// Unwrap returns the store itself, for what only some stores can do.
+// Unwrap returns the observed store, for optional interfaces of stores.
 func (o *observed) Unwrap() sessionstore.Store { return o.Store }
 
 // Get implements [sessionstore.Store].
@@ -134,7 +134,7 @@ func (o *observed) Touch(ctx context.Context, key string, old []byte, ttl time.D
 
 var started = time.Now()
 
-// elapsed is a clock that never goes back: half the price of [time.Now], which reads the time of day too.
+// elapsed is a monotonic clock. It costs half of [time.Now], which also reads the time of day.
 func elapsed() time.Duration { return time.Since(started) }
 
 // done counts an operation, and ends its span if it has one.
@@ -145,13 +145,13 @@ func (o *observed) done(ctx context.Context, op int, began time.Duration, span t
 	case err == nil:
 	case errors.Is(err, sessionstore.ErrConflict):
 		outcome = opConflict
-	case errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled: // a driver may call that a timeout
+	case errors.Is(err, context.Canceled) || ctx.Err() == context.Canceled: // for a driver: a timeout
 		outcome = opCanceled
 	default:
 		outcome = opError
 	}
 	if o.counters[op][outcome] == nil {
-		outcome = opError // a conflict, say, of an operation that can have none
+		outcome = opError // such as a conflict in an operation that has none
 	}
 	o.counters[op][outcome].Inc()
 	if span == nil {
@@ -159,7 +159,8 @@ func (o *observed) done(ctx context.Context, op int, began time.Duration, span t
 	}
 	span.SetAttributes(attribute.String("caddy_session.outcome", outcomeNames[outcome]))
 	if outcome == opError {
-		// A store is not to be trusted with what may leave the machine: its error is in our log.
+		// The error of a store may contain secrets, and traces may leave the machine. The error is
+		// in the log.
 		span.SetStatus(codes.Error, "the session store failed")
 	}
 	span.End()
@@ -167,8 +168,8 @@ func (o *observed) done(ctx context.Context, op int, began time.Duration, span t
 
 const tracerName = "github.com/caddy-session/caddy-session/caddymodule"
 
-// trace begins a span below the one of the request, if that is recorded. Without Caddy's tracing
-// handler it costs one look into the context, and the span is nil.
+// trace starts a span below that of the request, if the request is recorded. Without Caddy's
+// tracing handler it costs one look-up in the context, and the span is nil.
 func (o *observed) trace(ctx context.Context, op int) (context.Context, trace.Span) {
 	parent := trace.SpanFromContext(ctx)
 	if !parent.IsRecording() {
@@ -182,9 +183,9 @@ func (o *observed) trace(ctx context.Context, op int) (context.Context, trace.Sp
 		))
 }
 
-// beyond returns a context for what the request asks for and does not wait for. It holds the
-// request's span and nothing else.
-func beyond(request context.Context) context.Context {
+// detached returns a context for work that outlives the request. It keeps nothing but the request's
+// span.
+func detached(request context.Context) context.Context {
 	span := trace.SpanFromContext(request)
 	if !span.IsRecording() {
 		return context.Background()
@@ -192,7 +193,7 @@ func beyond(request context.Context) context.Context {
 	return trace.ContextWithSpan(context.Background(), outlived{span})
 }
 
-// outlived is a span that may have ended when it gets its last children.
+// outlived is the span of a request that may have ended before its last children begin.
 type outlived struct{ trace.Span }
 
 func (outlived) IsRecording() bool { return true }

@@ -22,7 +22,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
-// answeringStore gives one answer to everything.
+// answeringStore returns the same answer for every operation.
 type answeringStore struct {
 	sessionstore.Store
 	entry sessionstore.Entry
@@ -66,7 +66,7 @@ func mustRegister(tb testing.TB) *prometheus.Registry {
 	return registry
 }
 
-// operation is the name of the counter for "get found" and the like.
+// operation is the name of the counter of "get found" and so on.
 func operation(name string) string {
 	op, outcome, _ := strings.Cut(name, " ")
 	return "store_operations_total operation=" + op + " outcome=" + outcome + " store=failing"
@@ -116,7 +116,7 @@ func TestOperationsCounted(t *testing.T) {
 	}
 }
 
-// TestAllOutcomesFromTheStart shows that a rate has a zero to rise from.
+// All counters exist from the start, so that a rate has a zero to begin with.
 func TestAllOutcomesFromTheStart(t *testing.T) {
 	observe(&answeringStore{}, "failing")
 	got := metricstest.Scrape(t, mustRegister(t))
@@ -127,7 +127,7 @@ func TestAllOutcomesFromTheStart(t *testing.T) {
 	}
 }
 
-// tracing returns what records spans, and a function that begins a request's.
+// tracing returns a recorder of spans, and a function that begins the span of a request.
 func tracing(t *testing.T, sampler sdktrace.Sampler) (*tracetest.SpanRecorder, func() (context.Context, trace.Span)) {
 	t.Helper()
 	recorder := tracetest.NewSpanRecorder()
@@ -173,7 +173,7 @@ func TestOperationsTraced(t *testing.T) {
 	}
 }
 
-// TestNotTracedUnlessRecorded shows that neither a request without tracing nor one that is not sampled has spans.
+// A request without tracing has no spans, and neither has one that is not sampled.
 func TestNotTracedUnlessRecorded(t *testing.T) {
 	recorder, begin := tracing(t, sdktrace.NeverSample())
 	unsampled, _ := begin()
@@ -184,7 +184,7 @@ func TestNotTracedUnlessRecorded(t *testing.T) {
 				t.Errorf("%s allocates %v times", op, n)
 			}
 		}
-		if beyond(ctx) != context.Background() {
+		if detached(ctx) != context.Background() {
 			t.Error("what goes on after the request holds on to it")
 		}
 	}
@@ -193,11 +193,11 @@ func TestNotTracedUnlessRecorded(t *testing.T) {
 	}
 }
 
-// TestTouchTracedAfterItsRequest shows that a touch which begins when the request has ended is still below it.
+// A touch that begins after its request has ended is below that request.
 func TestTouchTracedAfterItsRequest(t *testing.T) {
 	recorder, begin := tracing(t, sdktrace.AlwaysSample())
 	ctx, request := begin()
-	ctx = beyond(ctx)
+	ctx = detached(ctx)
 	request.End()
 	_, _ = operate(ctx, observe(&answeringStore{}, "failing"), "touch", "key")
 	spans := recorder.Ended()
@@ -226,7 +226,8 @@ func (conflicting) Get(context.Context, string) (sessionstore.Entry, error) {
 	return sessionstore.Entry{}, sessionstore.ErrConflict
 }
 
-// TestAStoreThatBreaksTheContract does not take Caddy with it: a touch runs in a goroutine of its own.
+// A store that breaks the contract does not crash Caddy. A touch runs in its own goroutine, where a
+// panic would.
 func TestAStoreThatBreaksTheContract(t *testing.T) {
 	store := observe(conflicting{memory.New(memory.Options{})}, "broken")
 	t.Cleanup(func() { _ = store.Close() })
@@ -238,7 +239,7 @@ func TestAStoreThatBreaksTheContract(t *testing.T) {
 	}
 }
 
-// BenchmarkGet is what a read of the store costs, and what it costs to watch it.
+// BenchmarkGet measures a read of the store, with and without metrics.
 func BenchmarkGet(b *testing.B) {
 	store := memory.New(memory.Options{})
 	defer store.Close()

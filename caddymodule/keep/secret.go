@@ -21,18 +21,19 @@ import (
 )
 
 const (
-	// storageKey is where a key that nobody configured is kept.
+	// storageKey is the name of the generated key in Caddy's storage.
 	storageKey = "session/secret.key"
 
-	// minSecret is the length of the shortest key, in bytes.
+	// minSecret is the minimum length of a key, in bytes.
 	minSecret = 16
 
-	// generatedSecret is the length of such a key before it is encoded, in bytes.
+	// generatedSecret is the length of the generated key before encoding, in bytes.
 	generatedSecret = 32
 )
 
-// Secret gives the signer of cookies: of the configured keys, or of one that is
-// kept in Caddy's storage and made at first use, since provisioning writes nothing.
+// Secret provides the signer of the session cookie. Its keys are those of the configuration, or one
+// that is kept in Caddy's storage. That one is generated at first use, because provisioning must
+// write nothing.
 type Secret struct {
 	signer  atomic.Pointer[signer.Signer]
 	storage certmagic.Storage
@@ -41,14 +42,14 @@ type Secret struct {
 	fetching *fetching
 }
 
-// fetching is an attempt to get the key from the storage.
+// fetching is a running attempt to get the key from the storage.
 type fetching struct {
 	done chan struct{}
-	err  error // valid when done is closed
+	err  error // valid after done is closed
 }
 
-// Provision resolves the configured keys. The field that holds them stays as it
-// is: Caddy may log it.
+// Provision resolves the placeholders in the configured keys. It does not change the configuration,
+// which Caddy may log.
 func (s *Secret) Provision(configured []string, storage certmagic.Storage) error {
 	s.storage = storage
 	if len(configured) == 0 {
@@ -79,16 +80,16 @@ func (s *Secret) use(keys ...[]byte) error {
 }
 
 const (
-	// fetchTimeout bounds an attempt to get the key from the storage.
+	// fetchTimeout is the time limit for getting the key from the storage.
 	fetchTimeout = 30 * time.Second
 
-	// fetchPatience is how long a request waits for it. Where several instances make the key
-	// at once, they queue for the storage's lock, which files have them look at once a second.
+	// fetchPatience is how long a request waits for the key. If several instances generate it at
+	// once, they wait for the storage's lock, and file storage checks its lock once a second.
 	fetchPatience = 3 * time.Second
 )
 
-// Get returns the signer. Only if no key is configured, and the storage was not asked
-// before, can that fail or take time.
+// Get returns the signer. It can fail or wait only if no key is configured and none has been
+// fetched yet.
 func (s *Secret) Get(ctx context.Context) (*signer.Signer, error) {
 	if sgn := s.signer.Load(); sgn != nil {
 		return sgn, nil
@@ -111,7 +112,8 @@ func (s *Secret) Get(ctx context.Context) (*signer.Signer, error) {
 	return s.signer.Load(), nil
 }
 
-// begin returns the attempt under way, or a new one. It goes on when those who wait give up.
+// begin returns the running attempt, or starts one. An attempt goes on when the requests that wait
+// for it give up.
 func (s *Secret) begin() *fetching {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -140,8 +142,8 @@ func (s *Secret) begin() *fetching {
 	return f
 }
 
-// fetch reads the key. Only if it is not there, and still is not when nobody else
-// can be making it, is one made: another key logs everybody out.
+// fetch reads the key from the storage. It generates a key only if there is still none while it
+// holds the storage's lock: a second key would log everybody out.
 func (s *Secret) fetch(ctx context.Context) (key []byte, err error) {
 	if key, err = s.load(ctx); !errors.Is(err, fs.ErrNotExist) {
 		return key, err

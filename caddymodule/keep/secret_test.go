@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// TestSecretIsMadeOnce shows that many instances which share a storage make one key together.
+// Many instances with one storage generate one key together.
 func TestSecretIsMadeOnce(t *testing.T) {
 	storage := &certmagic.FileStorage{Path: t.TempDir()}
 	var wg sync.WaitGroup
@@ -40,8 +40,7 @@ func TestSecretIsMadeOnce(t *testing.T) {
 	}
 }
 
-// TestProvisionWritesNoSecret shows that the key is made at first use, not by a configuration
-// that is only checked.
+// Provisioning, as in caddy validate, does not generate the key.
 func TestProvisionWritesNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	var s Secret
@@ -53,15 +52,14 @@ func TestProvisionWritesNoSecret(t *testing.T) {
 	}
 }
 
-// brokenStorage fails to load, as a network file system does.
+// brokenStorage fails to load, like a network file system.
 type brokenStorage struct{ certmagic.Storage }
 
 var errBroken = errors.New("input/output error")
 
 func (brokenStorage) Load(context.Context, string) ([]byte, error) { return nil, errBroken }
 
-// TestStorageErrorMakesNoSecret shows that only "not there" means none: another key
-// would log everybody out.
+// An error of the storage does not mean that there is no key. A second key would log everybody out.
 func TestStorageErrorMakesNoSecret(t *testing.T) {
 	dir := t.TempDir()
 	var s Secret
@@ -76,7 +74,7 @@ func TestStorageErrorMakesNoSecret(t *testing.T) {
 	}
 }
 
-// TestDamagedSecretStays shows that a key which is there and is no key is left alone.
+// A damaged key is not overwritten.
 func TestDamagedSecretStays(t *testing.T) {
 	storage := &certmagic.FileStorage{Path: t.TempDir()}
 	if err := storage.Store(context.Background(), storageKey, []byte("short")); err != nil {

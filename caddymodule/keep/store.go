@@ -9,31 +9,31 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// StoreOptions say where a [Store] has its sessions, and how.
+// StoreOptions are the options of a [Store].
 type StoreOptions struct {
-	// Open returns the store and what gives it back, see [stores.Module].
+	// Open opens the store and returns it with a function that releases it. See [stores.Module].
 	Open func() (sessionstore.Store, func(), error)
 
-	// Name is that of the store's module, for metrics and traces.
+	// Name is the name of the store's module, for metrics and traces.
 	Name string
 
-	// Sessions are how they are kept.
+	// Sessions are the options of the sessions.
 	Sessions sessionstore.Options
 
-	// Cookies returns what reads and makes the values of the cookie.
+	// Cookies returns what signs and verifies the values of the session cookie.
 	Cookies func(context.Context) (dialects.Cookies, error)
 
-	// Logger is told of sessions whose use could not be recorded.
+	// Logger logs when the use of a session could not be recorded.
 	Logger *zap.Logger
 }
 
-// Store keeps sessions in a store. The cookie holds an id.
+// Store keeps sessions in a store. The session cookie holds an id.
 type Store struct {
 	lease
 	cookies func(context.Context) (dialects.Cookies, error)
 }
 
-// NewStore opens the store, which does no I/O.
+// NewStore opens the store. That does no I/O.
 func NewStore(o StoreOptions) (*Store, error) {
 	k := &Store{lease: lease{opens: o.Open, name: o.Name, opts: o.Sessions, logger: o.Logger, held: make(map[*Visit]hold)}, cookies: o.Cookies}
 	k.mu.Lock()
@@ -44,10 +44,10 @@ func NewStore(o StoreOptions) (*Store, error) {
 // Options implements [Keeper].
 func (k *Store) Options() sessionstore.Options { return k.opts }
 
-// Cleanup implements [Keeper]. The last visit gives the store back.
+// Cleanup implements [Keeper]. The last visit releases the store.
 func (k *Store) Cleanup() { k.cleanup() }
 
-// InUse returns how many visits there are, and uses of sessions that are being recorded.
+// InUse returns the number of visits and of background operations.
 func (k *Store) InUse() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -86,7 +86,7 @@ func (k *Store) Find(v *Visit) error {
 
 func (k *Store) find(v *Visit) (err error) {
 	if len(v.Cookies) == 0 {
-		if v.Ref == "" || v.manager.Foreign() { // others make no keys of refs
+		if v.Ref == "" || v.manager.Foreign() { // in an app's store, no key can be made from a ref
 			return nil
 		}
 		v.Session, err = v.manager.LoadRef(v.Request.Context(), v.Ref, v.Scope)
@@ -106,8 +106,9 @@ func (k *Store) find(v *Visit) (err error) {
 	return k.lookUp(v)
 }
 
-// lookUp asks the store for the sessions that the cookies name, until there is one. Such that have a successor come
-// last: somebody may have planted an old id, with a path that browsers send first.
+// lookUp loads the sessions that the cookies name, until it finds one. Sessions with a successor
+// come last: an attacker may have planted an old id in a cookie with a longer path, which browsers
+// send first.
 func (k *Store) lookUp(v *Visit) error {
 	for i := range v.signed[:min(len(v.signed), maxCookies)] {
 		c := &v.signed[i]
@@ -128,18 +129,18 @@ func (k *Store) lookUp(v *Visit) error {
 	return nil
 }
 
-// signed is what a cookie says whose signature is right.
+// signed is the content of a valid cookie.
 type signed struct {
 	id    string
 	ref   string
 	stale bool // an older key has signed it
 }
 
-// maxValue is longer than any value that we sign. What is longer is not worth hashing.
+// maxValue is more than the length of any signed value. Longer values are not hashed.
 const maxValue = 256
 
-// verify returns what the value of a cookie says, and whether its signature is right and it names what may be a
-// session's id.
+// verify returns the content of a cookie's value. ok is false if its signature is wrong or it holds
+// no valid id.
 func verify(value string, cookies dialects.Cookies, m *sessionstore.Manager) (s signed, ok bool) {
 	if len(value) > maxValue {
 		return signed{}, false
@@ -153,9 +154,9 @@ func verify(value string, cookies dialects.Cookies, m *sessionstore.Manager) (s 
 
 // Save implements [Keeper].
 func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outcome, error) {
-	// A client that hangs up does not lose what the backend has answered.
+	// The change is saved even if the client closes the connection: the app has already answered.
 	ctx := context.WithoutCancel(v.Request.Context())
-	// Without a key there can be no cookie: that must be known before anything is saved.
+	// Without a key there can be no cookie, so the change must fail before anything is saved.
 	cookies, err := k.cookies(ctx)
 	if err != nil {
 		return Outcome{}, err
@@ -181,9 +182,9 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 	return o, nil
 }
 
-// target returns the session that the change goes to. It is the request's, or an anonymous one
-// for a change to begin, unless the app may name another by a cookie of its own. Then
-// we set none, and the target is nil if that cookie leads nowhere.
+// target returns the session that the change applies to: the request's session, or a new one. If
+// the app has set a session cookie, it is the session which that cookie names. It is nil if that
+// cookie names none.
 func (v *Visit) target(ctx context.Context, app []string, cookies dialects.Cookies) (*sessionstore.Session, error) {
 	if len(app) == 0 && !v.Session.Exists() {
 		return &sessionstore.Session{Scope: v.Scope, NoCookie: v.Virtual}, nil
@@ -198,16 +199,16 @@ func (v *Visit) target(ctx context.Context, app []string, cookies dialects.Cooki
 		}
 	}
 	if !v.Session.Exists() {
-		return nil, nil // nobody could ever find a new one
+		return nil, nil // no client would get the cookie of a new one
 	}
 	return v.Session, nil
 }
 
-// endOthers ends the sessions of the other cookies that came. They come again with the next request, when
-// the one that has been looked at is gone.
+// endOthers ends the sessions of the other cookies in the request. Otherwise the next request would
+// be logged in by one of them.
 func (k *Store) endOthers(ctx context.Context, v *Visit) error {
 	if v.Virtual || len(v.signed) == 0 {
-		return nil // no cookie can be taken back there, so nothing is ended
+		return nil // no cookie can be expired there, so nothing is ended
 	}
 	ctx, cancel := context.WithTimeout(ctx, k.opts.StoreTimeout)
 	defer cancel()

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Adopt takes in the sessions of an app that keeps them in a cookie of its own: the app gets that cookie made of the
-// session, and what it changes there is changed in the session.
+// Adopt replaces the session cookie of an app that keeps its sessions in the cookie. The app gets
+// that cookie, made from the session. When the app sets it, the session gets the changes.
 type Adopt struct {
 	adopters.Form
 
@@ -24,24 +24,24 @@ type Adopt struct {
 	Cookie string
 }
 
-// NewAdopt returns the part for an adopter. Own reports whether a cookie is the session's own.
+// NewAdopt returns the part for an adopter. own reports whether a cookie is the session cookie.
 func NewAdopt(adopter adopters.Adopter, own func(cookie string) bool) (*Adopt, error) {
 	p := &Adopt{Form: adopter.Form(), Cookie: adopter.CookieName()}
 	switch {
 	case !httpguts.ValidHeaderFieldName(p.Cookie) || strings.Contains(p.Cookie, "*"):
 		return nil, fmt.Errorf("adopt: %q is not a cookie's name", p.Cookie)
 	case own(p.Cookie):
-		return nil, fmt.Errorf("adopt: %s is the session's own cookie; name it otherwise: cookie name", p.Cookie)
+		return nil, fmt.Errorf("adopt: %s is the name of the session cookie too; give that another name with the option: cookie name", p.Cookie)
 	}
 	return p, nil
 }
 
-// given is the session as the app is told of it.
+// given is the session as the app gets it.
 func given(v *View) sessionstore.Record {
 	if !v.Session.Exists() {
 		return sessionstore.Record{Data: []byte(EmptyData)}
 	}
-	flashes, _ := v.Session.Flashes() // what is damaged, the change finds out
+	flashes, _ := v.Session.Flashes() // saving a change reports damaged ones
 	return sessionstore.Record{
 		Data: []byte(v.Session.Data()), Flash: sessionstore.JoinFlashes(flashes), Permanent: v.Session.Permanent(),
 	}
@@ -62,17 +62,17 @@ func (p *Adopt) Forward(v *View, to *Forwarded) error {
 	return nil
 }
 
-// Takes implements [Part]: no header, but a cookie.
+// Takes implements [Part]. Adopt takes a cookie and no header.
 func (*Adopt) Takes() string { return "" }
 
 // TakesCookie implements [CookieTaker].
 func (p *Adopt) TakesCookie(line string) bool { return vault.NameOf(line) == p.Cookie }
 
-// clockSkew is how far the app's clock may be from ours.
+// clockSkew is the accepted difference between the app's clock and ours.
 const clockSkew = time.Minute
 
-// Take implements [Part]. It works out what the app has changed, against what it was given, and has just that happen. The
-// last of its cookies counts, as in a browser.
+// Take implements [Part]. It compares the app's cookie with the one that the app got, and applies
+// the difference. If the app sets the cookie several times, the last one counts, as in a browser.
 func (p *Adopt) Take(v *View, lines []string, a *Answer) error {
 	if lines == nil {
 		return nil
@@ -106,8 +106,8 @@ func (p *Adopt) Take(v *View, lines []string, a *Answer) error {
 	return nil
 }
 
-// diffFlashes returns which messages are in after and not in before, and the other way round. Equal
-// ones are counted.
+// diffFlashes returns the messages that are only in after, and those that are only in before. A
+// message may occur several times.
 func diffFlashes(before, after []sessionstore.Flash) (added, gone []sessionstore.Flash) {
 	gone = slices.Clone(before)
 	for _, f := range after {
@@ -120,7 +120,7 @@ func diffFlashes(before, after []sessionstore.Flash) (added, gone []sessionstore
 	return added, gone
 }
 
-// read returns the session that the app's cookie holds: an empty one, if it takes its cookie back.
+// read returns the session in the app's cookie. It is empty if the app deletes the cookie.
 func (p *Adopt) read(v *View, line string) (rec sessionstore.Record, err error) {
 	rec.Data = []byte(EmptyData)
 	cookie, err := http.ParseSetCookie(line)
@@ -134,10 +134,10 @@ func (p *Adopt) read(v *View, line string) (rec sessionstore.Record, err error) 
 	payload, age, _, ok := p.Client.Open(cookie.Value, now)
 	switch {
 	case !ok:
-		return rec, fmt.Errorf("%w: it does not verify; is the secret of adopt the app's?", sessionstore.ErrInvalid)
+		return rec, fmt.Errorf("%w: its signature is wrong; the secret of adopt must be the app's", sessionstore.ErrInvalid)
 	case age-clockSkew > now.Sub(v.Asked):
-		// A cache between the app and us answers with the cookie of whoever came first.
-		return rec, fmt.Errorf("%w: it is older than the request; is it from a cache?", sessionstore.ErrInvalid)
+		// A cache between Caddy and the app may replay another user's cookie.
+		return rec, fmt.Errorf("%w: it is older than the request, as from a cache or by a wrong clock", sessionstore.ErrInvalid)
 	}
 	if err := p.Codec.Decode(payload, &rec); err != nil {
 		return rec, fmt.Errorf("%w: %w", sessionstore.ErrInvalid, err)
@@ -145,7 +145,8 @@ func (p *Adopt) read(v *View, line string) (rec sessionstore.Record, err error) 
 	return rec, nil
 }
 
-// Readable, which comes after all other parts, refuses data of which the app could not read its session any more.
+// Readable is the last part of the list. It refuses changes that would make the session unreadable
+// for the app.
 type Readable struct {
 	forwardsNothing
 	Check func(jsondoc.Value) error
@@ -162,7 +163,7 @@ func (p Readable) Take(_ *View, _ []string, a *Answer) error {
 	return nil
 }
 
-// readable is the edit, after all others, that refuses data of which the app could not read its session any more.
+// readable is the last edit of a change. It refuses data that the app could not read.
 type readable func(jsondoc.Value) error
 
 func (check readable) Apply(doc jsondoc.Value, _ *jsondoc.Budget) (jsondoc.Value, error) {

@@ -19,18 +19,18 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Capture says what becomes of a response header of the backend's. In JSON, a field alone
-// may stand for it.
+// Capture stores a response header of the app in a field of the session's data. In JSON, the field
+// alone may stand for it.
 type Capture struct {
-	// The dotted path of the field that it becomes. An empty header removes the field
+	// The dotted path of the field. An empty header removes the field
 	Field string `json:"field,omitempty"`
 
-	// text (as it stands, several lines joined with ", ") or json (one value, which keeps its
-	// type; null removes the field, and what is not valid is a 502). Default: text
+	// text (a string; several lines are joined with ", ") or json (one JSON value, which keeps its
+	// type; null removes the field; an invalid value is a 502). Default: text
 	Format string `json:"format,omitempty"`
 
-	// The responses that it is taken from, by status and headers. It is removed from all others
-	// too. Default: all
+	// The responses that the header is taken from, by status and headers. It is removed from all
+	// others too. Default: all
 	Match *caddyhttp.ResponseMatcher `json:"match,omitempty"`
 }
 
@@ -39,7 +39,7 @@ const (
 	formatJSON = "json"
 )
 
-// plainCapture is Capture without its methods.
+// plainCapture is Capture without its methods, to decode it without recursion.
 type plainCapture Capture
 
 // MarshalJSON implements [json.Marshaler].
@@ -60,7 +60,7 @@ func (c *Capture) UnmarshalJSON(text []byte) error {
 	return d.Decode((*plainCapture)(c))
 }
 
-// CaptureOption is capture, which may be given for several headers.
+// CaptureOption is the option capture, which is repeatable.
 func CaptureOption(to *map[string]Capture) config.Option {
 	read := func(d *caddyfile.Dispenser) error { return readCapture(d, to) }
 	return config.Func(read).Repeatable().Also(func() error {
@@ -69,7 +69,7 @@ func CaptureOption(to *map[string]Capture) config.Option {
 	})
 }
 
-// readCapture reads a line of the Caddyfile, and the block that may follow it.
+// readCapture reads a line of the Caddyfile and its optional block.
 func readCapture(d *caddyfile.Dispenser, to *map[string]Capture) error {
 	option := d.Val()
 	args, err := config.Arguments(d, option, "a header, a field and perhaps text or json", 2, 3)
@@ -83,7 +83,7 @@ func readCapture(d *caddyfile.Dispenser, to *map[string]Capture) error {
 	if len(args) == 3 {
 		c.Format = args[2]
 	}
-	// The last argument stands where a named matcher has its name.
+	// ParseNamedResponseMatcher takes the last argument as the name of the matcher.
 	last, matchers := d.Val(), make(map[string]caddyhttp.ResponseMatcher)
 	if err := caddyhttp.ParseNamedResponseMatcher(d.NewFromNextSegment(), matchers); err != nil {
 		return err
@@ -105,14 +105,14 @@ func (c *Capture) check() (jsondoc.Path, error) {
 	if c.Match != nil {
 		for _, status := range c.Match.StatusCode {
 			if (status < 1 || status > 5) && (status < 100 || status > 599) {
-				return jsondoc.Path{}, fmt.Errorf("status: %d is neither a status nor the first digit of some", status)
+				return jsondoc.Path{}, fmt.Errorf("status: %d is neither a status code nor the first digit of status codes", status)
 			}
 		}
 	}
 	return jsondoc.ParsePath(c.Field)
 }
 
-// captured is a response header that becomes a field of the data.
+// captured is the part for one captured header.
 type captured struct {
 	forwardsNothing
 	header string
@@ -121,7 +121,7 @@ type captured struct {
 	match  *caddyhttp.ResponseMatcher
 }
 
-// NewCapture returns a part for each header. Taken are the names that may not be used.
+// NewCapture returns a part for each header. taken are the names that it may not use.
 func NewCapture(headers map[string]Capture, taken wire.Names) (list []Part, err error) {
 	var twice wire.Names
 	for _, name := range slices.Sorted(maps.Keys(headers)) {

@@ -13,8 +13,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Control is the session itself: one header tells whether there is one, since when and until when, and another ends it or
-// gives it a new id, and the like.
+// Control forwards facts about the session in one header: whether it exists, its ref, when it began
+// and when it ends. With another header, the app ends the session, gives it a new id and so on.
 type Control struct {
 	// Info and Header are the names of the two headers.
 	Info, Header string
@@ -42,7 +42,8 @@ func (p *Control) Forward(v *View, to *Forwarded) error {
 	return nil
 }
 
-// info is the RFC 9651 dictionary that describes a session. Where the dialect does not say when it began, nor does this.
+// info returns the RFC 9651 dictionary that describes a session. It has no created if the dialect
+// does not record that.
 func info(s *sessionstore.Session) string {
 	b := make([]byte, 0, len(`exists, ref="", created=@, expires=@`)+len(s.Ref())+2*len("1795318769"))
 	b = append(b, `exists, ref="`...)
@@ -66,7 +67,7 @@ func (p *Control) Take(v *View, lines []string, a *Answer) error {
 		return fmt.Errorf("%s: %w", p.Header, err)
 	}
 	if v.Omits >= OmitData {
-		a.Change.FlashSeen = false // the app was given no messages
+		a.Change.FlashSeen = false // the app did not get the messages
 	}
 	return nil
 }
@@ -91,13 +92,14 @@ func readControl(lines []string, change *sessionstore.Change) error {
 			return fmt.Errorf("%w: unknown member %.40q; known are %s", sessionstore.ErrInvalid, name, strings.Join(slices.Sorted(maps.Keys(controls)), ", "))
 		}
 		if member, _ := dict.Get(name); !read(member, change) {
-			return fmt.Errorf("%w: %s has a value that it cannot have", sessionstore.ErrInvalid, name)
+			return fmt.Errorf("%w: %s has an invalid value", sessionstore.ErrInvalid, name)
 		}
 	}
 	return nil
 }
 
-// controls are the members of the control header, with what puts each into a change, or reports that its value is wrong.
+// controls are the members of the control header. Each function adds its member to a change, and
+// reports false for an invalid value.
 var controls = map[string]func(httpsfv.Member, *sessionstore.Change) bool{
 	"regenerate": func(m httpsfv.Member, c *sessionstore.Change) (ok bool) {
 		c.Regenerate, ok = boolean(m)
@@ -144,7 +146,7 @@ func readFlashSeen(m httpsfv.Member, change *sessionstore.Change) bool {
 	return true
 }
 
-// maxIdleSeconds keeps a time.Duration from overflowing.
+// maxIdleSeconds prevents an overflow of time.Duration.
 const maxIdleSeconds = int64(1<<63-1) / int64(time.Second)
 
 func readIdleTimeout(m httpsfv.Member, change *sessionstore.Change) bool {

@@ -63,7 +63,7 @@ func TestReadControlRefuses(t *testing.T) {
 	}
 }
 
-// A typing error in a member's name is found by whoever reads the log.
+// The log names a misspelt member.
 func TestUnknownMemberIsNamed(t *testing.T) {
 	err := readControl([]string{"regenerate, regenrate"}, new(sessionstore.Change))
 	const want = `unknown member "regenrate"; known are destroy, flash-seen, idle-timeout, permanent, regenerate`
@@ -75,7 +75,7 @@ func TestUnknownMemberIsNamed(t *testing.T) {
 	}
 }
 
-// FuzzChange holds whatever a response says to the rules: it is a change, or an error that says that it is invalid.
+// FuzzChange checks that any response gives a change or an error that wraps ErrInvalid.
 func FuzzChange(f *testing.F) {
 	f.Add(`{"a":1}`, `["info","x"]`, "regenerate", true)
 	f.Add(`[{"op":"increment","path":"/n","value":1}], {"b":null}`, `"x", "y"`, "destroy, idle-timeout=1", false)

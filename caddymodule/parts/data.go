@@ -15,31 +15,31 @@ const (
 	forwardNone = "none"
 )
 
-// ForwardOption is forward.
+// ForwardOption is the option forward.
 func ForwardOption(to *[]string) config.Option {
 	return config.Words(to).Also(func() error { return new(SessionData).SetFields(*to) })
 }
 
-// Forwards reports whether fields, as the option forward has them, are some.
+// Forwards reports whether the option forward names any fields.
 func Forwards(fields []string) bool { return !slices.Equal(fields, []string{forwardNone}) }
 
-// SessionData is the data of the session: told in one header, and changed by another.
+// SessionData forwards the session's data in one header and takes changes of them from another.
 type SessionData struct {
 	// Header and Update are the names of the two headers.
 	Header, Update string
 
-	// Limit is how many bytes are forwarded at most: none if it is 0.
+	// Limit is the maximum size of forwarded data in bytes. 0 means no limit.
 	Limit int
 
-	// Base64 says that the data are encoded so, and that updates may be.
+	// Base64 says that the data are encoded in base64. Updates may be, too.
 	Base64 bool
 
-	// all says that all data are forwarded, and fields which, otherwise.
+	// all says that all fields are forwarded. Otherwise only those in fields are.
 	all    bool
 	fields []jsondoc.Path
 }
 
-// SetFields says which fields are forwarded: all, if there are none.
+// SetFields sets the fields to forward. No fields means all.
 func (p *SessionData) SetFields(fields []string) (err error) {
 	if len(fields) == 0 {
 		fields = []string{forwardAll}
@@ -48,7 +48,7 @@ func (p *SessionData) SetFields(fields []string) (err error) {
 		switch {
 		case field != forwardAll && field != forwardNone:
 		case len(fields) > 1:
-			return fmt.Errorf("forward: %s stands alone", field)
+			return fmt.Errorf("forward: %s cannot be combined with other values", field)
 		default:
 			p.all = field == forwardAll
 			return nil
@@ -58,7 +58,7 @@ func (p *SessionData) SetFields(fields []string) (err error) {
 	return err
 }
 
-// EmptyData are those of no session.
+// EmptyData are the data of a request without a session.
 const EmptyData = "{}"
 
 // Forward implements [Part].

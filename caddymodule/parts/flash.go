@@ -5,11 +5,11 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Flash are the waiting messages, told and added in headers of one name.
+// Flash forwards the waiting flash messages and takes new ones, in headers of the same name.
 type Flash struct {
 	Header string
 
-	// Base64 says that what is added may be encoded so.
+	// Base64 says that new messages may be encoded in base64.
 	Base64 bool
 }
 

@@ -7,21 +7,21 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// Forwarded is what the parts have told the app in a request: headers, which are set at once, and cookies, which are added
-// together. All of it can be taken back.
+// Forwarded collects what the parts add to a request. Headers are set at once, cookies are added
+// together at the end. Undo removes everything again.
 type Forwarded struct {
 	header  http.Header
 	names   []string
 	cookies []string
 
-	// added is what stands in the Cookie header.
+	// added are the cookies in the Cookie header.
 	added string
 
-	// What most requests need lies here, so that it needs no memory of its own.
+	// These arrays hold what most requests need, so that it needs no allocation.
 	nameRoom, lineRoom [3]string
 }
 
-// To says whose request is told.
+// To sets the request header to add to.
 func (t *Forwarded) To(h http.Header) {
 	t.header, t.names, t.cookies = h, t.nameRoom[:0], nil
 }
@@ -37,25 +37,25 @@ func (t *Forwarded) Header(name, value string) {
 	t.names = append(t.names, name)
 }
 
-// Cookie adds cookies: pairs with "; " between them, or nothing.
+// Cookie adds cookies: pairs separated by "; ". It ignores an empty string.
 func (t *Forwarded) Cookie(pairs string) {
 	if pairs != "" {
 		t.cookies = append(t.cookies, pairs)
 	}
 }
 
-// Cookies returns the cookies that are to be added.
+// Cookies returns the cookies to add.
 func (t *Forwarded) Cookies() string { return strings.Join(t.cookies, "; ") }
 
-// AddCookies puts what [Forwarded.Cookies] has returned into the request. They come before those of the client, since many
-// servers take the first of a name.
+// AddCookies adds the result of [Forwarded.Cookies] to the request. They come before the client's
+// cookies, because many servers use the first of several cookies with one name.
 func (t *Forwarded) AddCookies(pairs string) {
 	if t.added = pairs; pairs != "" {
 		wire.PrependCookies(t.header, pairs)
 	}
 }
 
-// Undo takes everything back.
+// Undo removes everything from the request.
 func (t *Forwarded) Undo() {
 	for _, name := range t.names {
 		delete(t.header, name)
@@ -66,7 +66,7 @@ func (t *Forwarded) Undo() {
 	t.names, t.cookies, t.added = nil, nil, ""
 }
 
-// Size is how many bytes of the request are what it was told.
+// Size is the size of what was added, in bytes.
 func (t *Forwarded) Size() (size int) {
 	for _, name := range t.names {
 		size += wire.Size(name, t.header[name])

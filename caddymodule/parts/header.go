@@ -10,21 +10,22 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// checkHeader refuses names that may be neither injected nor captured, and those that are taken.
+// checkHeader refuses names that cannot be injected or captured, and those that are already in use.
 func checkHeader(option, name string, taken *wire.Names) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
 		return fmt.Errorf("%s: %q is not a header's name", option, name)
 	case reserved(name):
-		return fmt.Errorf("%s: %s is not for sessions: it steers the connection, the message or the browser", option, name)
+		return fmt.Errorf("%s: %s cannot be used: it controls the connection, the message or the browser", option, name)
 	case taken.Find(name) != 0:
-		return fmt.Errorf("%s: %s is taken already", option, name)
+		return fmt.Errorf("%s: %s is already in use", option, name)
 	default:
 		return nil
 	}
 }
 
-// reserved reports whether a header may be neither injected nor captured.
+// reserved reports whether a header cannot be injected or captured, because servers, proxies or
+// browsers act on it.
 func reserved(name string) bool {
 	switch folded := wire.Fold(name); folded {
 	case "connection", "proxy-connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te",
@@ -35,7 +36,7 @@ func reserved(name string) bool {
 	}
 }
 
-// ParseFields returns the fields of an option.
+// ParseFields parses the dotted paths of an option.
 func ParseFields(option string, fields []string) ([]jsondoc.Path, error) {
 	var paths []jsondoc.Path
 	for _, field := range fields {

@@ -15,8 +15,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// InjectOption is inject, with what can be said of it line by line: which placeholders are fields of the session itself,
-// the handler's name says.
+// InjectOption is the option inject. Its check does not know the handler's name, so it cannot check
+// the placeholders of the session itself.
 func InjectOption(to *map[string]string) config.Option {
 	return config.Pairs(to, "a header and a field or a text in quotes").Also(func() error {
 		_, err := NewInject(*to, "", wire.Names{})
@@ -24,14 +24,15 @@ func InjectOption(to *map[string]string) config.Option {
 	})
 }
 
-// Inject is a request header that is made of the session.
+// Inject adds a request header that contains fields of the session.
 type Inject struct {
 	takesNothing
 	header string
 	pieces []piece
 }
 
-// piece is a part of such a header: a text, a field of the handler's own data, or another placeholder.
+// piece is a part of the header's template: a text, a field of the handler's own data, or another
+// placeholder.
 type piece struct {
 	kind  pieceKind
 	text  string // the text, or the placeholder's name
@@ -47,13 +48,13 @@ const (
 )
 
 var (
-	errBrace       = errors.New("a { without its }; a brace of the text itself is \\{")
+	errBrace       = errors.New("a { without its }; write a literal brace as \\{")
 	errPlaceholder = errors.New("the placeholder has no name")
-	errTemplate    = errors.New("the text may hold printable ASCII characters only")
+	errTemplate    = errors.New("the text may only have printable ASCII characters")
 )
 
-// NewInject returns a part for each header. The placeholders of the session itself begin with own, and taken are the names
-// that may not be used.
+// NewInject returns a part for each header. own is the prefix of the handler's placeholders. taken
+// are the names that it may not use.
 func NewInject(headers map[string]string, own string, taken wire.Names) (list []Part, err error) {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		if err := checkHeader("inject", name, &taken); err != nil {
@@ -69,7 +70,8 @@ func NewInject(headers map[string]string, own string, taken wire.Names) (list []
 	return list, nil
 }
 
-// newInject returns the header that is made of a field, by its path, or, if there is a brace in the text, of a template.
+// newInject returns the part for a header. The text is the dotted path of a field or, if it has a
+// brace, a template.
 func newInject(header, text, own string) (*Inject, error) {
 	p := &Inject{header: http.CanonicalHeaderKey(header)}
 	if !strings.Contains(text, "{") {
@@ -117,7 +119,8 @@ func parsePlaceholder(name, own string) (piece, error) {
 	return piece{kind: fieldPiece, field: field}, err
 }
 
-// Forward implements [Part]. The header is set if there is everything that it is made of: half a name is another's name.
+// Forward implements [Part]. It leaves the header out if any value is missing: half of a name could
+// be another user's name.
 func (p *Inject) Forward(v *View, to *Forwarded) error {
 	if v.Omits >= OmitInject {
 		return nil
@@ -144,8 +147,8 @@ func (p *Inject) Forward(v *View, to *Forwarded) error {
 	return nil
 }
 
-// placeholderText returns what stands for a placeholder in a header. There, an empty one is missing: most
-// placeholders do not tell the two apart.
+// placeholderText returns the value of a placeholder. An empty value counts as missing, as most
+// placeholders have no other way to say that.
 func placeholderText(v *View, name string) (text string, ok bool) {
 	if value, found, isField := v.Outer.Field(name); isField {
 		return headerText(value, found)
@@ -155,8 +158,8 @@ func placeholderText(v *View, name string) (text string, ok bool) {
 	return percentEncode(value), value != ""
 }
 
-// headerText is the text of a field for a header: of a string its characters, percent-encoded, of everything
-// else its JSON, which is ASCII. A field that is missing, or null, has none.
+// headerText returns a field as header text: strings percent-encoded, other values as JSON in
+// ASCII. ok is false if the field is missing or null.
 func headerText(v jsondoc.Value, found bool) (text string, ok bool) {
 	switch {
 	case !found || v.Kind() == jsondoc.Null:
@@ -168,9 +171,9 @@ func headerText(v jsondoc.Value, found bool) (text string, ok bool) {
 	}
 }
 
-// percentEncode makes printable ASCII of a text, as RFC 3986, section 2.1, says: of its UTF-8. It encodes % too, and
-// the blanks at both ends, which servers trim: whoever may choose a name could otherwise choose one that
-// looks like another's in the header.
+// percentEncode encodes a text as printable ASCII (RFC 3986, section 2.1). It also encodes % and
+// the blanks at both ends, which servers trim: otherwise a user could choose a name that looks like
+// another user's in the header.
 func percentEncode(text string) string {
 	last := len(text) - 1
 	plain := func(i int) bool {

@@ -8,18 +8,19 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// What looks like a login is decided here, for apps that know nothing of us and tell it by their cookies alone. A
-// login calls for a new id, since somebody else may have planted the old one. What calls for a new id is not merged
-// with parallel changes, so everything else is spared.
+// This file decides what looks like a login. An app that does not know this handler only shows a
+// login in its cookies. A login needs a new id, because an attacker may have planted the old one
+// (session fixation). Other changes must not get one: a change with a new id is not merged with
+// parallel changes.
 
 var (
-	// loginFields are what the name of a field contains, in lower case, that says who is logged in.
+	// loginFields are parts of the names of fields that say who is logged in, in lower case.
 	loginFields = []string{"user", "uid", "login", "logged", "auth", "account", "email", "role", "admin", "member"}
 
-	// passingFields are the same of fields that redirects add without a login.
+	// passingFields are parts of the names of fields that redirects add without a login.
 	passingFields = []string{"flash", "csrf", "xsrf"}
 
-	// loginCookies are the same of cookies.
+	// loginCookies are parts of the names of cookies that change at a login.
 	loginCookies = []string{"sess", "sid", "auth", "login", "token", "user", "remember"}
 )
 
@@ -34,11 +35,11 @@ func Redirects(status int, h http.Header) bool {
 	case http.StatusMultipleChoices, http.StatusNotModified:
 		return false
 	default:
-		return status/100 == 3 || h.Get("Refresh") != "" // PHP apps on IIS send that in place of Location
+		return status/100 == 3 || h.Get("Refresh") != "" // of PHP apps on IIS
 	}
 }
 
-// loggedIn reports whether an app that has made one session of another may have logged somebody in.
+// loggedIn reports whether the app's change of its session looks like a login.
 func loggedIn(was, is jsondoc.Value, redirect bool) bool {
 	before := make(map[string]jsondoc.Value)
 	for name, value := range was.Members() {

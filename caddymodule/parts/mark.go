@@ -1,7 +1,7 @@
 package parts
 
-// Mark gives the app a cookie with the name of the session's and the value 1 while there is a session, so that a cache in
-// between sees that.
+// Mark adds a cookie to requests with a session: the session cookie's name with the value 1. It
+// shows a cache between Caddy and the app that there is a session.
 type Mark struct{ takesNothing }
 
 // Forward implements [Part].

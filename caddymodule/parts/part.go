@@ -1,5 +1,7 @@
-// Package parts is what a session does to requests and responses: a file for each part. The handler has a list of them and
-// knows no more than [Part]. No part knows another; where order matters, the list's order says it.
+// Package parts contains the parts of the session handler, one per file. A part adds something of
+// the session to requests, and takes changes of the session from responses. The handler has a list
+// of parts and knows only the interface [Part]. No part knows another one. If the order matters,
+// the list defines it.
 package parts
 
 import (
@@ -12,30 +14,35 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Part is one thing that a session does. It belongs to a handler, and may be used by many goroutines at once: whatever
-// belongs to a request is in the View.
+// Part adds something of the session to requests and takes changes from responses. It belongs to a
+// handler and is safe for concurrent use. What belongs to a request is in the View.
 type Part interface {
-	// Forward tells the app of the session, in the headers of its request. An error refuses the request.
+	// Forward adds headers and cookies to the request. An error refuses the request.
 	Forward(v *View, to *Forwarded) error
 
-	// Takes returns the name of the response header whose lines are for this part, and go no further: "" if none are.
+	// Takes returns the name of the response header that this part takes, or "". No client gets
+	// this header.
 	Takes() string
 
-	// Take puts into the change what the lines ask for. It is called for every part when a response has lines for any;
-	// lines is nil where it has none for this one. An error names the header, holds none of the data and wraps
-	// [sessionstore.ErrInvalid]: it refuses the response.
+	// Take adds to the change what the header's lines ask for. If a response has lines for any
+	// part, it is called for every part; lines is nil if there are none for this one. An error
+	// refuses the response. It names the header, contains no data and wraps
+	// [sessionstore.ErrInvalid].
 	Take(v *View, lines []string, a *Answer) error
 }
 
 // CookieTaker is implemented by parts that take Set-Cookie lines.
 type CookieTaker interface {
-	// TakesCookie reports whether a Set-Cookie line is for this part. The first part of the list gets it.
+	// TakesCookie reports whether this part takes a Set-Cookie line. The first such part in the
+	// list gets it.
 	TakesCookie(line string) bool
 }
 
-// Chooser is implemented by parts that take their lines from some responses only. They go no further in the others too.
+// Chooser is implemented by parts that take their header from some responses only. It is removed
+// from all responses.
 type Chooser interface {
-	// TakesFrom looks at a response before anything is taken out of it.
+	// TakesFrom reports whether the part takes its header from this response. It sees the head as
+	// the app sent it.
 	TakesFrom(status int, head http.Header) bool
 }
 
@@ -44,49 +51,51 @@ type View struct {
 	Request *http.Request
 	Logger  *zap.Logger
 
-	// Session is as the request found it: never nil.
+	// Session is the session as it was when the request arrived. It is never nil.
 	Session *sessionstore.Session
 
-	// Unavailable says that it could not be loaded.
+	// Unavailable says that the session could not be loaded.
 	Unavailable bool
 
-	// Host is the one that the client named, in lower case and without its port.
+	// Host is the host that the client named, in lower case and without its port.
 	Host string
 
-	// CookieName is that of the session's cookie in this request, and Unplantable says that no other host can have set it.
+	// CookieName is the name of the session cookie in this request. Unplantable says that no other
+	// host can have set that cookie.
 	CookieName  string
 	Unplantable bool
 
-	// Secure says that the request came over TLS.
+	// Secure says that the client used TLS.
 	Secure bool
 
-	// Outer are the sessions of the handlers before.
+	// Outer are the sessions of the handlers before this one.
 	Outer Fields
 
-	// Left says what the app is not told, as all headers of the session would be longer than they may be.
+	// Omits says what is not forwarded because of max_headers.
 	Omits Omission
 
-	// Asked is when an adopted app was told.
+	// Asked is the time when the request was forwarded to an adopted app.
 	Asked time.Time
 
 	parsed bool
 	data   jsondoc.Value
 }
 
-// Left says what is left out, and all before it.
+// Omission is what is not forwarded. Each value includes those before it.
 type Omission uint8
 
-// What is left out goes in this order.
+// The values, in the order in which things are omitted.
 const (
 	OmitNothing Omission = iota
-	OmitData             // the data, in whichever form: half of anything is never sent
-	OmitVault            // those of the vault
+	OmitData             // the data and messages, and the cookie of adopt
+	OmitVault            // the cookies of the vault
 	OmitInject           // the headers of inject
 )
 
-// Fields are what placeholders may name.
+// Fields looks up fields of sessions.
 type Fields interface {
-	// Field returns the field that a placeholder names, if it names one of a session.
+	// Field returns the field that a placeholder names. isField is false if it is no field of a
+	// session.
 	Field(placeholder string) (value jsondoc.Value, found, isField bool)
 }
 
@@ -115,18 +124,19 @@ type Answer struct {
 	Redirect bool
 }
 
-// replaceSession ends the session of an app that was not given its cookies, and has begun a session of its own.
+// replaceSession ends the old session. Because of max_headers the app did not get its cookies, so
+// it has begun a new session.
 func (a *Answer) replaceSession(v *View) {
-	v.Logger.Warn("the app has begun a new session in the place of one that is beyond max_headers", zap.String("ref", v.Session.Ref()))
+	v.Logger.Warn("the app began a new session, as the headers of the old one were longer than max_headers", zap.String("ref", v.Session.Ref()))
 	a.Change.Destroy = true
 }
 
-// forwardsNothing is embedded by parts that tell the app nothing.
+// forwardsNothing is embedded by parts that add nothing to requests.
 type forwardsNothing struct{}
 
 func (forwardsNothing) Forward(*View, *Forwarded) error { return nil }
 
-// takesNothing is embedded by parts that take no header.
+// takesNothing is embedded by parts that take nothing from responses.
 type takesNothing struct{}
 
 func (takesNothing) Takes() string                       { return "" }

@@ -10,10 +10,10 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// maxLine is how long a header line of ours may be, in bytes.
+// maxLine is the maximum length of a session header line, in bytes.
 const maxLine = sessionstore.MaxRecord
 
-// eachValue calls use for the JSON values of a header, which may have several in a line.
+// eachValue calls use for each JSON value of a header. A line may have several.
 func eachValue(header string, lines []string, inBase64 bool, use func(jsondoc.Value) error) error {
 	for i, line := range lines {
 		values, err := parseLine(line, inBase64)
@@ -29,8 +29,8 @@ func eachValue(header string, lines []string, inBase64 bool, use func(jsondoc.Va
 	return nil
 }
 
-// parseLine reads JSON values with commas between them; in the base64 encoding,
-// also the base64 of the same.
+// parseLine reads JSON values separated by commas. With base64, a value may be the base64 of such a
+// list.
 func parseLine(line string, inBase64 bool) ([]jsondoc.Value, error) {
 	if len(line) > maxLine {
 		return nil, jsondoc.ErrTooLarge
@@ -71,7 +71,8 @@ func parseLine(line string, inBase64 bool) ([]jsondoc.Value, error) {
 	}
 }
 
-// asUTF8 returns a header line as it was meant: Node, gunicorn and others send each character as one byte of ISO-8859-1.
+// asUTF8 returns a header line as UTF-8. Node, gunicorn and others send each character as one byte
+// of ISO-8859-1.
 func asUTF8(line string) string {
 	if utf8.ValidString(line) {
 		return line
@@ -83,7 +84,7 @@ func asUTF8(line string) string {
 	return string(text)
 }
 
-// namedEdit says in its errors which header it came from.
+// namedEdit adds the header's name to the errors of an edit.
 type namedEdit struct {
 	sessionstore.Edit
 	header string

@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// VaultOption is vault.
+// VaultOption is the option vault.
 func VaultOption(to *[]string) config.Option {
 	return config.Words(to).Also(func() error {
 		_, err := NewVault(*to, nil)
@@ -20,7 +20,8 @@ func VaultOption(to *[]string) config.Option {
 	})
 }
 
-// NewVault returns the part that keeps the cookies of these names, in which * stands for any characters, but never own.
+// NewVault returns the part that keeps the cookies of these names, in which * stands for any
+// characters. It never takes the cookies in own.
 func NewVault(names, own []string) (*Vault, error) {
 	patterns, err := vault.NewPatterns(names, own...)
 	if err != nil {
@@ -29,11 +30,11 @@ func NewVault(names, own []string) (*Vault, error) {
 	return &Vault{names: patterns}, nil
 }
 
-// Vault keeps cookies of the app's in the session. The app gets them as a browser would have sent them.
+// Vault keeps cookies of the app in the session. The app gets them as a browser would send them.
 type Vault struct {
 	names vault.Patterns
 
-	// AnyChange says that every change of such a cookie calls for a new id.
+	// AnyChange says that every change of a cookie needs a new id.
 	AnyChange bool
 }
 
@@ -50,7 +51,8 @@ func (p *Vault) Forward(v *View, to *Forwarded) error {
 	return nil
 }
 
-// request is the request as the browser knows it: handlers before this one may have changed its path.
+// request returns the request as the browser sent it. Handlers before this one may have changed its
+// path.
 func (*Vault) request(v *View) vault.Request {
 	r := v.Request
 	original, _ := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
@@ -65,7 +67,7 @@ func (*Vault) request(v *View) vault.Request {
 	}
 	req.Secure = v.Secure || vault.Local(req.Host)
 	if req.Path, _, _ = strings.Cut(original.RequestURI, "?"); !strings.HasPrefix(req.Path, "/") && original.URL != nil {
-		req.Path = original.URL.EscapedPath() // of a proxy's client, or of templates
+		req.Path = original.URL.EscapedPath() // absolute form, or a sub-request of templates
 	}
 	if !strings.HasPrefix(req.Path, "/") {
 		req.Path = "/"
@@ -73,13 +75,13 @@ func (*Vault) request(v *View) vault.Request {
 	return req
 }
 
-// Takes implements [Part]: no header, but cookies.
+// Takes implements [Part]. Vault takes cookies and no header.
 func (*Vault) Takes() string { return "" }
 
 // TakesCookie implements [CookieTaker].
 func (p *Vault) TakesCookie(line string) bool { return p.names.Match(vault.NameOf(line)) }
 
-// Take implements [Part]. Cookies that a browser would refuse, the vault refuses.
+// Take implements [Part]. It ignores cookies that a browser would refuse.
 func (p *Vault) Take(v *View, lines []string, a *Answer) error {
 	if lines == nil {
 		return nil
@@ -99,7 +101,7 @@ func (p *Vault) Take(v *View, lines []string, a *Answer) error {
 	return nil
 }
 
-// newIDFor says when a cookie for the vault calls for a new id.
+// newIDFor says when a cookie in the vault needs a new id.
 func (p *Vault) newIDFor(v *View, c *vault.Received, redirect bool) vault.NewID {
 	switch cookie := c.Cookie(); {
 	case redirect || p.AnyChange:
@@ -107,7 +109,7 @@ func (p *Vault) newIDFor(v *View, c *vault.Received, redirect bool) vault.NewID 
 	case !cookie.HTTPOnly && !containsAny(cookie.Name, loginCookies):
 		return vault.NewIDNever
 	case v.Unplantable:
-		// Laravel, Rails and others write their session's cookie anew in every response.
+		// Laravel, Rails and others set their session cookie to a new value in every response.
 		return vault.NewIDIfAdded
 	default:
 		return vault.NewIDIfChanged

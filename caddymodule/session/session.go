@@ -1,5 +1,5 @@
-// Package session gives other Caddy modules the session of a request, to read it. Changes are the app's: see
-// [sessionstore.Change].
+// Package session gives other Caddy plugins read access to the session of a request. Only the app
+// changes sessions. A plugin calls [From] in its handler, behind the directive session.
 package session
 
 import (
@@ -8,43 +8,45 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// Session is the session of a request as its handler has found it. It belongs to the request, and is not for several
-// goroutines at once.
+// Session is the session as it was when the request arrived. It is valid until the request ends,
+// and must not be used by several goroutines at once.
 type Session interface {
-	// Handler is the name of the session handler, and empty if it has none.
+	// Handler returns the name of the session handler, or "" if it has none.
 	Handler() string
 
 	// Exists reports whether there is a session.
 	Exists() bool
 
-	// Unavailable reports whether nobody knows, as the session could not be loaded.
+	// Unavailable reports whether the session could not be loaded, or the request was refused.
+	// Whether there is a session is unknown then.
 	Unavailable() bool
 
-	// Ref is the session's name in logs, never its id. It is empty if there is no session.
+	// Ref returns the session's name in logs, never its id. It is "" if there is no session.
 	Ref() string
 
-	// Data are the data, as a JSON object in ASCII: {} if there is no session.
+	// Data returns the data as a JSON object in ASCII, {} if there is no session.
 	Data() string
 
-	// Field returns a field of the data, by its dotted path: nil, a bool, a string, a [encoding/json.Number], a
-	// map[string]any or an []any. It reports false if there is none.
+	// Field returns a field of the data, by its dotted path, as nil, a bool, a string, an
+	// [encoding/json.Number], a map[string]any or an []any. ok is false if there is no such field.
 	Field(path string) (value any, ok bool)
 
-	// Outer is the session of the handler that the request has passed before, and nil if there was none.
+	// Outer returns the session of the session handler before this one, or nil.
 	Outer() Session
 }
 
-// Variable is the name under which a handler puts its session into the variables of a request. No placeholder can name
-// it.
+// Variable is the request variable with the session. No placeholder can name it.
 const Variable = "\x00session"
 
-// From returns the session of the handler that the request has passed last, and nil if there was none.
+// From returns the session of the last session handler that the request has passed, or nil if there
+// was none.
 func From(r *http.Request) Session {
 	s, _ := caddyhttp.GetVar(r.Context(), Variable).(Session)
 	return s
 }
 
-// Of is [From] for the handler of this name.
+// Of returns the session of the session handler with this name, or nil if the request has not
+// passed it.
 func Of(r *http.Request, handler string) Session {
 	s := From(r)
 	for s != nil && s.Handler() != handler {

@@ -1,4 +1,5 @@
-// Package failure ends requests with an error of ours: for error routes if there are some, and else for people.
+// Package failure refuses requests with an error: for Caddy's error routes or, if there are none,
+// with a short text for the user.
 package failure
 
 import (
@@ -14,9 +15,10 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Answer returns an error of ours as Caddy's error routes take it: all of them come from here, before
-// anything of a response was written. In those routes, {http.session.error} says what was wrong, without the
-// details of the store, which are for the log. Where there are none, the response is written here, for people.
+// Answer returns an error for Caddy's error routes. All errors for the client come from here,
+// before the response has begun. In error routes, {http.session.error} is the reason, without
+// details of the store, which only the log has. If there are no error routes, Answer writes the
+// response.
 func Answer(w http.ResponseWriter, r *http.Request, status int, err error) error {
 	failure := caddyhttp.Error(status, err)
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
@@ -28,10 +30,10 @@ func Answer(w http.ResponseWriter, r *http.Request, status int, err error) error
 	return failure
 }
 
-// MayRepeat tells the client of a request that the backend has not seen that it may repeat it.
+// MayRepeat tells the client that it may repeat the request, which the app has not seen.
 func MayRepeat(w http.ResponseWriter) { w.Header().Set("Retry-After", "1") }
 
-// PublicText is what an error page may know.
+// PublicText returns the error without details of the store.
 func PublicText(err caddyhttp.HandlerError) string {
 	switch {
 	case err.StatusCode != http.StatusServiceUnavailable:
@@ -43,7 +45,7 @@ func PublicText(err caddyhttp.HandlerError) string {
 	}
 }
 
-// sentences tell people what an error means to them.
+// sentences are the texts for users.
 var sentences = map[int]string{
 	http.StatusUnauthorized:        "You need to log in first.",
 	http.StatusForbidden:           "You may not do this, or need to log in first.",
@@ -54,10 +56,10 @@ var sentences = map[int]string{
 	http.StatusServiceUnavailable:  "The session store cannot be reached. Try again in a moment.",
 }
 
-// unreadable is the sentence for a session that a later request does not find in a better state.
+// unreadable is the text for a damaged session. Trying again does not help.
 const unreadable = "Your session cannot be read."
 
-// write writes the response for people: as HTML if the client asks for that.
+// write writes the response, as HTML if the client accepts that.
 func write(w http.ResponseWriter, r *http.Request, err caddyhttp.HandlerError) {
 	body := sentences[err.StatusCode]
 	if errors.Is(err, sessionstore.ErrRecord) {
@@ -84,7 +86,7 @@ func write(w http.ResponseWriter, r *http.Request, err caddyhttp.HandlerError) {
 	}
 }
 
-// AsksForHTML reports whether the client names HTML among what it accepts: a browser that shows a page does.
+// AsksForHTML reports whether Accept names HTML, as it does when a browser loads a page.
 func AsksForHTML(r *http.Request) bool {
 	for _, line := range r.Header["Accept"] {
 		for kind := range strings.SplitSeq(line, ",") {
@@ -99,11 +101,12 @@ func AsksForHTML(r *http.Request) bool {
 	return false
 }
 
-// errorRoutes reports whether the server has routes for errors, or any of its subroutes, around which a handler cannot look.
+// errorRoutes reports whether the server or any of its subroutes has error routes. A handler cannot
+// find out which subroutes are around it.
 func errorRoutes(r *http.Request) bool {
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
-		return true // whoever called this without a server writes the response
+		return true // without a server, the caller writes the response
 	}
 	if handles(server.Errors) || anyHandles(server.Routes) {
 		return true

@@ -13,17 +13,17 @@ func ParseCookie(pair string) (name, value string) {
 	return textproto.TrimString(name), textproto.TrimString(value)
 }
 
-// ParseSetCookie returns the name and the value of the cookie that a Set-Cookie line is about.
+// ParseSetCookie returns the name and value of the cookie in a Set-Cookie line.
 func ParseSetCookie(line string) (name, value string) {
 	pair, _, _ := strings.Cut(line, ";")
-	// A cookie without a name, "=a=b", comes back as a cookie a.
+	// Browsers send a cookie without a name, "=a=b", as a=b.
 	return ParseCookie(strings.TrimLeft(pair, " \t="))
 }
 
-// RemoveCookies removes the cookies that drop names from the Cookie header, of which it is asked one after another. Their
-// neighbours stay byte for byte.
+// RemoveCookies removes the cookies for which drop is true from the Cookie header. Other cookies
+// stay byte for byte.
 func RemoveCookies(h http.Header, drop func(pair string) bool) {
-	var room [4]string // so that a request that keeps its cookies needs no memory
+	var room [4]string // saves an allocation if all cookies stay
 	kept, changed := room[:0], false
 	for _, line := range h["Cookie"] {
 		rest, removed := without(line, drop)
@@ -41,10 +41,11 @@ func RemoveCookies(h http.Header, drop func(pair string) bool) {
 	}
 }
 
-// without returns the line without the cookies that drop names, or nothing if it held no others, and reports whether there
-// were any. Where they stand at the ends of the line, that is a part of it and no copy.
+// without returns the line without the cookies for which drop is true, "" if no others are left. It
+// reports whether there were any. If they are at the ends of the line, the result is a part of the
+// line and no copy.
 func without(line string, drop func(pair string) bool) (rest string, removed bool) {
-	var joined strings.Builder // the neighbours before the run line[start:end]
+	var joined strings.Builder // the kept cookies before line[start:end]
 	var start, end int
 	gap := false
 	for at, more := 0, true; more; {
@@ -56,7 +57,7 @@ func without(line string, drop func(pair string) bool) (rest string, removed boo
 			removed, gap = true, true
 		case start == end && joined.Len() == 0:
 			if removed {
-				pair = strings.TrimLeft(pair, " \t") // it followed what is gone
+				pair = strings.TrimLeft(pair, " \t") // it followed a removed cookie
 			}
 			start, end, gap = at-len(pair), at, false
 		case gap:
@@ -80,12 +81,13 @@ func without(line string, drop func(pair string) bool) (rest string, removed boo
 	return rest, removed
 }
 
-// PrependCookies puts pairs before all others, in one line with them, since FastCGI has room for one only.
+// PrependCookies puts pairs before all other cookies, in one line with them, because FastCGI has
+// only one Cookie line.
 func PrependCookies(h http.Header, pairs string) {
 	h["Cookie"] = []string{strings.Join(append([]string{pairs}, h["Cookie"]...), "; ")}
 }
 
-// RemovePrepended removes pairs that [PrependCookies] has put there.
+// RemovePrepended removes the pairs that [PrependCookies] has added.
 func RemovePrepended(h http.Header, pairs string) {
 	for i, line := range h["Cookie"] {
 		before, after, found := strings.Cut(line, pairs)

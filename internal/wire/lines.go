@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// SetLines gives a header these lines, or none.
+// SetLines sets the lines of a header, or deletes it if there are none.
 func SetLines(h http.Header, name string, lines []string) {
 	if len(lines) == 0 {
 		delete(h, name)
@@ -15,7 +15,7 @@ func SetLines(h http.Header, name string, lines []string) {
 	}
 }
 
-// Size is how many bytes the lines of a header take in a message.
+// Size returns the size of a header's lines in an HTTP/1.1 message, in bytes.
 func Size(name string, lines []string) (size int) {
 	for _, line := range lines {
 		size += len(name) + len(": ") + len(line) + len("\r\n")
@@ -23,8 +23,8 @@ func Size(name string, lines []string) (size int) {
 	return size
 }
 
-// RemoveTokens removes the comma-separated tokens that drop names from the lines
-// of a header, and reports whether there were any. Mostly there are none, which costs no memory.
+// RemoveTokens removes the comma-separated tokens for which drop is true from the lines of a
+// header. It reports whether there were any. Without any, it allocates nothing.
 func RemoveTokens(lines []string, drop func(token string) bool) (kept []string, removed bool) {
 	if !slices.ContainsFunc(lines, func(line string) bool { return AnyToken(line, drop) }) {
 		return lines, false
@@ -43,7 +43,7 @@ func RemoveTokens(lines []string, drop func(token string) bool) (kept []string, 
 	return kept, true
 }
 
-// AnyToken reports whether one of the comma-separated tokens in a line is one that match names.
+// AnyToken reports whether match is true for one of the comma-separated tokens in a line.
 func AnyToken(line string, match func(token string) bool) bool {
 	for more := true; more; {
 		var token string

@@ -1,10 +1,11 @@
-// Package wire is how headers and cookies look on their way: names as any server may read them, lists of tokens, and the
-// lines of Cookie and Set-Cookie.
+// Package wire reads and edits headers and cookies as they are sent: names of headers as any server
+// may read them, lists of tokens, and lines of Cookie and Set-Cookie.
 package wire
 
-// Names is a set of header names. It finds them as a server on the way may read them: in any case, and with "_" for
-// whatever is no letter or digit, as CGI has it in lighttpd and BusyBox. It is asked for every header of every request,
-// so it looks at the length first. The zero value is empty.
+// Names is a set of header names. It finds a name in all spellings that a server may read as the
+// same name: in any case, and with any character that is no letter or digit in place of another, as
+// CGI replaces them by "_" in lighttpd and BusyBox. It is used for every header of every request,
+// so it compares the length first. The zero value is empty.
 type Names struct {
 	lengths uint64
 	names   []marked
@@ -15,13 +16,13 @@ type marked struct {
 	mark   int
 }
 
-// Add adds a name with its mark, which is not 0.
+// Add adds a name with its mark, which must not be 0.
 func (s *Names) Add(name string, mark int) {
 	s.lengths |= 1 << (len(name) % 64)
 	s.names = append(s.names, marked{Fold(name), mark})
 }
 
-// Find returns the mark of a name, and 0 if it is not in the set.
+// Find returns the mark of a name, or 0 if it is not in the set.
 func (s *Names) Find(name string) (mark int) {
 	if s.lengths&(1<<(len(name)%64)) == 0 {
 		return 0
@@ -34,7 +35,7 @@ func (s *Names) Find(name string) (mark int) {
 	return 0
 }
 
-// Fold returns a name in the form in which all its spellings are one.
+// Fold returns the common form of all spellings of a name.
 func Fold(name string) string {
 	b := []byte(name)
 	for i, c := range b {

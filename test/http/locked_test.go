@@ -141,7 +141,7 @@ http://$ADDR {
 			for _, header := range chromium {
 				b = b.with(header[0], header[1])
 			}
-			const line = "the backend has refused a request, perhaps because its headers are too long"
+			const line = "the app refused a request, perhaps because its headers are too long"
 			page := func(path string) (got struct{ X_SESSION_DATA, X_SESSION_INFO, COOKIE string }) { //nolint:revive // as WSGI names them
 				t.Helper()
 				if err := json.Unmarshal(b.get(path).want(http.StatusOK).body, &got); err != nil {
@@ -181,7 +181,7 @@ http://$ADDR {
 			if got.X_SESSION_DATA != "{}" || !strings.HasSuffix(got.X_SESSION_INFO, ", too-large") || got.COOKIE != "" {
 				t.Errorf("with max_headers the app gets %+v", got)
 			}
-			if !c.WaitLog("the session's headers are more than max_headers") {
+			if !c.WaitLog("the session's headers are longer than max_headers") {
 				t.Error("the log does not say that the data was left out")
 			}
 			b.get("/bounded?logout=1").want(http.StatusOK).expires()

@@ -86,7 +86,7 @@ http://$ADDR {
 		reverse_proxy `+cache+`
 	}
 }`)
-	const warning = "session headers of a response from a cache are ignored"
+	const warning = "session headers in a response from a cache are ignored"
 	ada := visit(t, c)
 	ada.get("/login?as=ada").want(http.StatusOK).hides().issues()
 	if strings.Contains(c.Log(), warning) {
