@@ -124,7 +124,7 @@ func (h *Handler) block() config.Options {
 				h.sharedCookie = shared.CookieName()
 			}
 		}),
-		"header_prefix": config.Matching(&h.HeaderPrefix, "the beginning of a header's name", httpguts.ValidHeaderFieldName),
+		"header_prefix": config.Matching(&h.HeaderPrefix, "the beginning of a header name", httpguts.ValidHeaderFieldName),
 		"forward":       parts.ForwardOption(&h.Forward),
 		"updates":       config.Given(&h.Updates, config.OnOff),
 		"encoding":      config.OneOf(&h.Encoding, encodingJSON, encodingBase64),

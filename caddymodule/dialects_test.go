@@ -79,7 +79,7 @@ func TestAdoptOptions(t *testing.T) {
 		"an option that there is not":  {"adopt flask {\nsecret a\nsalt x\n}", "unrecognized option of adopt flask: salt"},
 		"an option twice":              {"adopt flask {\nsecret a\nsecret b\n}", "secret is given twice"},
 		"our own cookie":               {"adopt flask {\nsecret a\ncookie caddy_session\n}", "caddy_session is the name of the session cookie too"},
-		"no name of a cookie":          {"adopt flask {\nsecret a\ncookie a;b\n}", "not a cookie's name"},
+		"no name of a cookie":          {"adopt flask {\nsecret a\ncookie a;b\n}", "not a cookie name"},
 		"twice":                        {"adopt flask {\nsecret a\n}\nadopt flask {\nsecret a\n}", "adopt is given twice"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -59,7 +59,7 @@ const (
 // Block returns the options. The Caddyfile and the JSON configuration are checked by them.
 func (c *Options) Block() config.Options {
 	return config.Options{
-		"name":         config.Matching(&c.Name, "a cookie's name", httpguts.ValidHeaderFieldName),
+		"name":         config.Matching(&c.Name, "a cookie name", httpguts.ValidHeaderFieldName),
 		"domain":       config.Matching(&c.Domain, "a domain name", func(text string) bool { return validDomain(canonicalDomain(text)) }),
 		"path":         config.Matching(&c.Path, "a path that begins with / and holds no semicolon or comma", validPath),
 		"same_site":    config.OneOf(&c.SameSite, "lax", "strict", "none"),

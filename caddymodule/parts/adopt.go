@@ -29,7 +29,7 @@ func NewAdopt(adopter adopters.Adopter, own func(cookie string) bool) (*Adopt, e
 	p := &Adopt{Form: adopter.Form(), Cookie: adopter.CookieName()}
 	switch {
 	case !httpguts.ValidHeaderFieldName(p.Cookie) || strings.Contains(p.Cookie, "*"):
-		return nil, fmt.Errorf("adopt: %q is not a cookie's name", p.Cookie)
+		return nil, fmt.Errorf("adopt: %q is not a cookie name", p.Cookie)
 	case own(p.Cookie):
 		return nil, fmt.Errorf("adopt: %s is the name of the session cookie too; give that another name with the option: cookie name", p.Cookie)
 	}

@@ -14,7 +14,7 @@ import (
 func checkHeader(option, name string, taken *wire.Names) error {
 	switch {
 	case !httpguts.ValidHeaderFieldName(name):
-		return fmt.Errorf("%s: %q is not a header's name", option, name)
+		return fmt.Errorf("%s: %q is not a header name", option, name)
 	case reserved(name):
 		return fmt.Errorf("%s: %s cannot be used: it controls the connection, the message or the browser", option, name)
 	case taken.Find(name) != 0:
