@@ -191,11 +191,11 @@ func (m *merger) tagged(before Value, doc jsondoc.Value, tag string, value jsond
 	if v, err := m.lookup(doc.ASCII(), tag); v != nil || err != nil {
 		return v, err
 	}
-	return m.made(tag, value.String(), invalid)
+	return m.newTagged(tag, value.String(), invalid)
 }
 
-// made makes a new value from the text of a tag.
-func (m *merger) made(tag, text string, invalid error) (Value, error) {
+// newTagged makes a new value from the text of a tag.
+func (m *merger) newTagged(tag, text string, invalid error) (Value, error) {
 	switch tag {
 	case tagBytes:
 		if b, err := base64.StdEncoding.DecodeString(text); err == nil {
@@ -243,7 +243,7 @@ func (m *merger) collect(v Value) {
 	case *Dict:
 		text := Render(v)
 		if strings.HasPrefix(text, `{"`+tagOpaque+`":`) {
-			m.enter(text, v)
+			m.add(text, v)
 			return
 		}
 		for _, p := range v.Pairs {
@@ -259,11 +259,11 @@ func (m *merger) collect(v Value) {
 		}
 	case None, Bool, Int, Bytes, Float, Float32:
 	default:
-		m.enter(Render(v), v)
+		m.add(Render(v), v)
 	}
 }
 
-func (m *merger) enter(text string, v Value) {
+func (m *merger) add(text string, v Value) {
 	for _, other := range m.known[text] {
 		if other == v || hashOf(other) == hashOf(v) {
 			return

@@ -3,7 +3,10 @@
 // object of a class stays a description of how Python makes it.
 package python
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Value is a Python value: one of the types below. A pointer that occurs several times in a tree is
 // one object in Python too. A decoded Value is never modified.
@@ -100,20 +103,11 @@ func (d *Dict) Get(key string) (Value, bool) {
 func (d *Dict) Without(keys ...string) *Dict {
 	rest := new(Dict)
 	for _, p := range d.Pairs {
-		if text, ok := Text(p.Key); !ok || !contains(keys, text) {
+		if text, ok := Text(p.Key); !ok || !slices.Contains(keys, text) {
 			rest.Add(p.Key, p.Value)
 		}
 	}
 	return rest
-}
-
-func contains(keys []string, key string) bool {
-	for _, k := range keys {
-		if k == key {
-			return true
-		}
-	}
-	return false
 }
 
 // Truth returns Python's bool(v). Objects and all types not listed are true.

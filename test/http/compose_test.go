@@ -325,10 +325,10 @@ func TestForwardAuth(t *testing.T) {
 	if r.given("X-Role") != "admin" {
 		t.Errorf("X-Role %q", r.given("X-Role"))
 	}
-	// An auth response that allows the request is not the response.
+	// forward_auth's response does not count if it allows the request,
 	r.holds(`{"user":"zoe"}`)
 	b.look().holds(`{"user":"zoe"}`)
-	// One that denies it is.
+	// and counts if it denies it.
 	r = b.get(ask("/auth", "auth", ask("/", "status", "403", "update", `{"denied":1}`))).want(http.StatusForbidden).hides()
 	r.holds(`{"user":"zoe"}`)
 	b.look().holds(`{"user":"zoe","denied":1}`)

@@ -97,7 +97,7 @@ http://$ADDR {
 		text, got := scrape(t, c)
 		total := float64(n)
 		for name, want := range map[string]float64{
-			`caddy_session_requests_total{outcome="anonymous"}`:   2 + 1 + total, // forged ones have no cookie of the shop
+			`caddy_session_requests_total{outcome="anonymous"}`:   2 + 1 + total, // the forged requests have no cookie of the shop
 			`caddy_session_requests_total{outcome="hit"}`:         4*total - 2 + 3*total - 1,
 			`caddy_session_requests_total{outcome="forged"}`:      total,
 			`caddy_session_requests_total{outcome="expired"}`:     0,

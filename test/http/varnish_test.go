@@ -57,7 +57,7 @@ func TestAttackReplayedByVarnish(t *testing.T) {
 	app := new(loginApp)
 	cache := varnish(t, harness.Backend(t, app.ServeHTTP))
 
-	// Without Caddy, Varnish repeats the whole response; a new one also has an Age.
+	// Without Caddy, Varnish repeats the whole response. Even a new response has an Age.
 	alone := newBrowser(t, cache, "http://x")
 	for i := range 3 {
 		r := alone.get("/alone/login?as=ada").want(http.StatusOK)

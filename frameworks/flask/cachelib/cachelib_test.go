@@ -256,7 +256,7 @@ func TestCounter(t *testing.T) {
 	for _, f := range []form{modern, pickled} {
 		s := openTemp(t, Options{Dir: t.TempDir()})
 		save(t, s, "before", nil, pickle(1), time.Hour)
-		if _, ok := s.counted(); ok {
+		if _, ok := s.readCounter(); ok {
 			t.Error("a counter was created")
 		}
 		writeCounter(t, s.o.Dir, byMD5, f, 1)
@@ -267,7 +267,7 @@ func TestCounter(t *testing.T) {
 		if _, err := s.CompareAndDelete(t.Context(), "key0", pickle(1)); err != nil {
 			t.Fatal(err)
 		}
-		if c, ok := s.counted(); c.n != 200 || c.form != f || !ok {
+		if c, ok := s.readCounter(); c.n != 200 || c.form != f || !ok {
 			t.Errorf("counted %d in form %v", c.n, c.form)
 		}
 	}
@@ -371,7 +371,7 @@ func TestWriters(t *testing.T) {
 	for w := range writers {
 		want(t, both[w%2], fmt.Sprint("own", w), value(w))
 	}
-	if c, _ := both[0].counted(); c.n != writers+1 {
+	if c, _ := both[0].readCounter(); c.n != writers+1 {
 		t.Errorf("the counter says %d, want %d", c.n, writers+1)
 	}
 	left, err := filepath.Glob(filepath.Join(dir, "*"+suffix))

@@ -21,8 +21,8 @@ type counter struct {
 	path string
 }
 
-// counted reads the counter.
-func (s *Store) counted() (c counter, ok bool) {
+// readCounter reads the counter.
+func (s *Store) readCounter() (c counter, ok bool) {
 	is, known := s.naming()
 	if !known {
 		return counter{}, false
@@ -42,7 +42,7 @@ func (s *Store) counted() (c counter, ok bool) {
 // by an app may be lost, as it may between the app's own processes: cachelib recounts when an app
 // starts.
 func (s *Store) count(delta int64) {
-	if c, ok := s.counted(); ok {
+	if c, ok := s.readCounter(); ok {
 		c.n += delta
 		s.setCount(c)
 	}
@@ -64,7 +64,7 @@ const formSample = 100
 // newForm returns the form that the app's cachelib reads: that of its counter, which it rewrites at
 // each start, else that of the latest file, else the modern one.
 func (s *Store) newForm() form {
-	if c, ok := s.counted(); ok {
+	if c, ok := s.readCounter(); ok {
 		return c.form
 	}
 	is, _ := s.latest()
@@ -119,7 +119,7 @@ func (s *Store) prune() {
 	if threshold <= 0 {
 		return
 	}
-	c, counted := s.counted()
+	c, counted := s.readCounter()
 	if counted && c.n <= threshold {
 		return
 	}

@@ -268,7 +268,7 @@ const slack = 100 * time.Millisecond
 func (r *report) pace(h *history, rules rules) {
 	for _, o := range h.ops {
 		if o.kind == final {
-			continue // others may change it by then
+			continue // the load of other tests may have begun
 		}
 		load, commit := o.done-o.sent, time.Duration(0)
 		if o.found != nil {

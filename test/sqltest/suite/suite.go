@@ -52,8 +52,8 @@ func (db *database) test(t *testing.T) {
 		for name, test := range map[string]func(*testing.T){
 			"tables":              db.tables,
 			"table names":         db.tableNames,
-			"concurrent creation": db.madeByMany,
-			"dropped table":       db.madeAnew,
+			"concurrent creation": db.concurrentCreation,
+			"dropped table":       db.droppedTable,
 			"sweeping":            db.sweeping,
 			"fifty keys":          db.fiftyKeys,
 			"whole values":        db.wholeValues,

@@ -113,8 +113,8 @@ func (db *database) tableNames(t *testing.T) {
 	}
 }
 
-// madeByMany has many processes create the missing table at the same time.
-func (db *database) madeByMany(t *testing.T) {
+// concurrentCreation has many processes create the missing table at the same time.
+func (db *database) concurrentCreation(t *testing.T) {
 	var all sync.WaitGroup
 	for range 8 {
 		s := db.use(t, sql.Options{Table: "many", CreateTable: true, PoolSize: 2, Timeout: 5 * time.Second})
@@ -127,8 +127,8 @@ func (db *database) madeByMany(t *testing.T) {
 	all.Wait()
 }
 
-// madeAnew drops the table.
-func (db *database) madeAnew(t *testing.T) {
+// droppedTable drops the table.
+func (db *database) droppedTable(t *testing.T) {
 	s := db.use(t, patient(sql.Options{Table: "anew", CreateTable: true}))
 	for range 2 {
 		if err := save(t, s, "k", "v", time.Hour); err != nil {
