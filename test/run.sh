@@ -212,6 +212,9 @@ formatted() {
 	}
 }
 
+# lint runs golangci-lint. Its own module in test/lint pins its version, and keeps it out of go.mod.
+lint() { go tool -modfile=test/lint/go.mod golangci-lint run "$@"; }
+
 # go_test runs the tests. It prints a line for each package, and the output of failed tests.
 go_test() {
 	local status=0 p f s
@@ -284,6 +287,7 @@ export SESSION_TEST_ROUNDS=${SESSION_TEST_ROUNDS:-100}
 
 check "gofmt" formatted
 check "go vet" go vet -race "$@"
+check "golangci-lint" lint "$@"
 
 if [ "$*" = ./... ]; then
 	# Build Caddy once, not in each package that starts it.
