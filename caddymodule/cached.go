@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -43,10 +44,8 @@ func cached(method string, h http.Header) bool {
 		default:
 			continue
 		}
-		for _, line := range lines {
-			if says(line) {
-				return true
-			}
+		if slices.ContainsFunc(lines, says) {
+			return true
 		}
 	}
 	return false

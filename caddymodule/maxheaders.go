@@ -59,8 +59,7 @@ func (x *exchange) tooLong(status int) {
 
 // statusOf returns the status of a handler's error.
 func statusOf(err error) int {
-	var failure caddyhttp.HandlerError
-	if errors.As(err, &failure) {
+	if failure, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
 		return failure.StatusCode
 	}
 	return 0

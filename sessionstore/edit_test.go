@@ -44,7 +44,7 @@ func nested(depth int) string {
 }
 
 func TestAssign(t *testing.T) {
-	one := ptr(parse(`1`))
+	one := new(parse(`1`))
 	for name, c := range map[string]struct {
 		field string
 		value *jsondoc.Value

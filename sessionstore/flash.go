@@ -149,8 +149,8 @@ func (c *Change) applyFlashes(waiting, given []byte) ([]byte, error) {
 	}
 	flashes = append(flashes, c.Flashes...)
 	size := len("[]")
-	for i := len(flashes) - 1; i >= 0; i-- {
-		if size += len(flashes[i].json) + len(","); size-len(",") > maxFlash {
+	for i, message := range slices.Backward(flashes) {
+		if size += len(message.json) + len(","); size-len(",") > maxFlash {
 			flashes = flashes[i+1:]
 			break
 		}

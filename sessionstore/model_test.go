@@ -232,7 +232,7 @@ func (h *history) change(client int, m *rig, s *sessionstore.Session, from *node
 	c := &request{from: from, gen: s.Gen()}
 	key := h.next(c)
 	parts := []part{update(`{"` + key + `":1}`), count, flash(`["` + key + `","x"]`)}
-	line := 0
+	var line int
 	if from == nil {
 		line = h.begin()
 		parts = append(parts, update(fmt.Sprintf(`{"line":%d}`, line)))

@@ -66,8 +66,8 @@ func TestADocumentMayGrowBetweenTheOperations(t *testing.T) {
 		for what, parts := range map[string][]part{
 			"in a patch": {update(fmt.Sprintf(`[{"op":"add","path":"/a","value":%q},{"op":"replace","path":"","value":{"b":1}}]`, strings.Repeat("x", c.size-len(`{"a":""}`))))},
 			"by merges":  {update(sized(c.size)), update(`{"a":null,"b":1}`)},
-			"by fields": {edit(jsondoc.Assign{Field: paths("a")[0], Value: ptr(parse(`"` + strings.Repeat("x", c.size-len(`{"a":""}`)) + `"`))}),
-				edit(jsondoc.Assign{Field: paths("a")[0]}), edit(jsondoc.Assign{Field: paths("b")[0], Value: ptr(parse(`1`))})},
+			"by fields": {edit(jsondoc.Assign{Field: paths("a")[0], Value: new(parse(`"` + strings.Repeat("x", c.size-len(`{"a":""}`)) + `"`))}),
+				edit(jsondoc.Assign{Field: paths("a")[0]}), edit(jsondoc.Assign{Field: paths("b")[0], Value: new(parse(`1`))})},
 		} {
 			r := newRig(t, sessionstore.Options{MaxSize: max})
 			out, err := r.try(&sessionstore.Session{Scope: here}, parts...)
@@ -80,8 +80,6 @@ func TestADocumentMayGrowBetweenTheOperations(t *testing.T) {
 		}
 	}
 }
-
-func ptr[T any](v T) *T { return &v }
 
 // TestADocumentThatDoublesItself is 935 bytes that would be 88 MB without a limit.
 func TestADocumentThatDoublesItself(t *testing.T) {
@@ -171,7 +169,7 @@ func TestADocumentIsNoDeeperThanAllowed(t *testing.T) {
 		return update(`[{"op":"add","path":"` + path + `","value":` + nested(depth) + `}]`)
 	}
 	assign := func(path string, depth int) part {
-		return edit(jsondoc.Assign{Field: paths(path)[0], Value: ptr(parse(nested(depth)))})
+		return edit(jsondoc.Assign{Field: paths(path)[0], Value: new(parse(nested(depth)))})
 	}
 	for name, c := range map[string]struct {
 		fits, deeper part

@@ -132,7 +132,7 @@ func TestKeysAreNotPrinted(t *testing.T) {
 		hex.EncodeToString([]byte(secret[:8])),
 		strings.ToUpper(hex.EncodeToString([]byte(secret[:8]))),
 		base64.StdEncoding.EncodeToString([]byte(secret[:6])),
-		strings.Trim(fmt.Sprint([]byte(secret[:8])), "[]"),
+		strings.Trim(fmt.Sprintf("%d", []byte(secret[:8])), "[]"),
 		strings.Trim(fmt.Sprintf("%c", []byte(secret[:8])), "[]"),
 		strings.Trim(fmt.Sprintf("%#v", []byte(secret[:4])), "[]byte{}"),
 		strings.Trim(fmt.Sprintf("%08b", []byte(secret[:4])), "[]"),

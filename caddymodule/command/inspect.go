@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -106,10 +107,8 @@ func secretsFrom(flags caddycmd.Flags) (secrets []string, err error) {
 		}
 		secrets = append(secrets, secret)
 	}
-	for _, secret := range secrets {
-		if secret == "" {
-			return nil, errors.New("a secret is empty")
-		}
+	if slices.Contains(secrets, "") {
+		return nil, errors.New("a secret is empty")
 	}
 	return secrets, nil
 }

@@ -76,7 +76,7 @@ func gated(t *testing.T, options, directive, data string, r *http.Request) (*htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.Cleanup()
+	defer func() { _ = h.Cleanup() }()
 	g, err := newGate(directive)
 	if err != nil {
 		t.Fatal(err)
@@ -257,8 +257,7 @@ func TestGateNavigations(t *testing.T) {
 				continue
 			}
 			status := w.Code
-			var refused caddyhttp.HandlerError
-			if errors.As(err, &refused) {
+			if refused, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
 				status = refused.StatusCode
 			}
 			challenge := w.Header().Get("WWW-Authenticate")

@@ -95,7 +95,7 @@ func newInject(header, text, own string) (*Inject, error) {
 				return nil, err
 			}
 			p.pieces = append(p.pieces, piece{text: string(literal)}, placeholder)
-			literal = nil
+			literal = literal[:0]
 			i += len(name) + len("}")
 		case c < ' ' || c > '~':
 			return nil, errTemplate

@@ -1,6 +1,7 @@
 package parts
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,10 +42,7 @@ func Redirects(status int, h http.Header) bool {
 
 // loggedIn reports whether the app's change of its session looks like a login.
 func loggedIn(was, is jsondoc.Value, redirect bool) bool {
-	before := make(map[string]jsondoc.Value)
-	for name, value := range was.Members() {
-		before[name] = value
-	}
+	before := maps.Collect(was.Members())
 	for name, value := range is.Members() {
 		old, had := before[name]
 		switch {

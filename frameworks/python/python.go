@@ -245,7 +245,7 @@ func (g Global) IsGetattr() bool {
 
 func set(words string) map[string]bool {
 	s := make(map[string]bool)
-	for _, word := range strings.Fields(words) {
+	for word := range strings.FieldsSeq(words) {
 		s[word] = true
 	}
 	return s

@@ -79,7 +79,8 @@ func (f *file) walk(ctx context.Context, p page, k *keys, depth int) error {
 		if !k.inOrder(p, e) {
 			return p.corrupt("keys are out of order")
 		}
-		below, within := page{}, k
+		var below page
+		within := k
 		switch {
 		case p.kind == branchPage:
 			below, err = f.page(e.child, f.buf(depth+1))

@@ -39,8 +39,8 @@ func TestBreaker(t *testing.T) {
 			t.Errorf("said %v", said)
 		}
 		// The pauses between probes grow.
-		for _, pause := range []time.Duration{25, 50, 100, 200, 250, 250} {
-			pause *= time.Millisecond
+		for _, ms := range []int{25, 50, 100, 200, 250, 250} {
+			pause := time.Duration(ms) * time.Millisecond
 			time.Sleep(pause - time.Millisecond)
 			if !errors.Is(try(true, nil), ErrOpen) {
 				t.Fatalf("closed within %s", pause)

@@ -64,7 +64,9 @@ func TestGatheringEnds(t *testing.T) {
 		start := time.Now()
 		last := do(t.Context(), c, 9)
 		g.next <- struct{}{}
-		<-last
+		if err := <-last; err != nil {
+			t.Error(err)
+		}
 		if d := time.Since(start); d != gather {
 			t.Errorf("waited %v for others, want %v", d, gather)
 		}

@@ -49,8 +49,8 @@ func write(w io.Writer, v reflect.Value) {
 			write(w, v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			write(w, v.Field(i))
+		for _, field := range v.Fields() {
+			write(w, field)
 		}
 	default:
 		panic("config: no fingerprint of a " + v.Type().String())

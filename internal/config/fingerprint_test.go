@@ -61,7 +61,7 @@ func TestFingerprint(t *testing.T) {
 	if Fingerprint(everyKind{OnState: func() {}}) != Fingerprint(everyKind{}) {
 		t.Error("a function counts")
 	}
-	if Fingerprint(everyKind{Cache: &limits{1}}) != Fingerprint(everyKind{Cache: &limits{1}}) {
+	if one, other := (everyKind{Cache: &limits{1}}), (everyKind{Cache: &limits{1}}); Fingerprint(one) != Fingerprint(other) {
 		t.Error("a pointer counts, and not what it leads to")
 	}
 	defer func() {

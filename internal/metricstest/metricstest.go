@@ -23,11 +23,12 @@ func Scrape(tb testing.TB, registry prometheus.Gatherer) map[string]float64 {
 			continue
 		}
 		for _, m := range family.GetMetric() {
-			name := strings.TrimPrefix(family.GetName(), "caddy_session_")
+			var name strings.Builder
+			name.WriteString(strings.TrimPrefix(family.GetName(), "caddy_session_"))
 			for _, label := range m.GetLabel() {
-				name += " " + label.GetName() + "=" + label.GetValue()
+				name.WriteString(" " + label.GetName() + "=" + label.GetValue())
 			}
-			seen[name] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
+			seen[name.String()] = m.GetCounter().GetValue() + float64(m.GetHistogram().GetSampleCount())
 		}
 	}
 	return seen

@@ -3,6 +3,7 @@ package vault
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -219,9 +220,9 @@ func TestDecodeRefuses(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"no cookie":           {version},
 		"another version":     append([]byte{version + 1}, good[1:]...),
-		"a cookie twice":      append(one[:len(one):len(one)], one[1:]...),
+		"a cookie twice":      append(slices.Clip(one), one[1:]...),
 		"an unknown flag":     append([]byte{version, 0x80}, one[2:]...),
-		"something behind":    append(good[:len(good):len(good)], 0),
+		"something behind":    append(slices.Clip(good), 0),
 		"a longer number":     {version, flagHostOnly, 1, 'a', 0x81, 0, '1', 1, 'h', 1, '/'},
 		"no name, no value":   {version, flagHostOnly, 0, 0, 1, 'h', 1, '/'},
 		"no domain":           {version, flagHostOnly, 1, 'a', 0, 0, 1, '/'},

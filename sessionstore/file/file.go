@@ -100,7 +100,7 @@ func Open(o Options) *Store {
 	}
 	s := &Store{o: o, slots: make(chan struct{}, maxAtWork), full: make(chan struct{}, 1)}
 	s.place = folder.NewFolder(o.Dir, s.report)
-	s.alive, s.end = context.WithCancel(context.Background())
+	s.alive, s.end = context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	s.syncs = combiner.New(0, s.sync)
 	s.Set(o.FileMode, o.Threshold)
 	return s

@@ -26,7 +26,7 @@ func FuzzDocument(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add([]byte(raw))
+		f.Add(raw)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		for _, l := range []documents{{MongoDB: own}, {MongoDB: own, endless: time.Minute}} {

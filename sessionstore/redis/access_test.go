@@ -161,7 +161,7 @@ func documentedUsers(t *testing.T) map[string][]string {
 		}
 		rest, use, _ := strings.Cut(rest, "#")
 		var rights []string
-		for _, right := range strings.Fields(rest) {
+		for right := range strings.FieldsSeq(rest) {
 			if right != "on" && !strings.HasPrefix(right, ">") && right != "reset" {
 				rights = append(rights, right)
 			}

@@ -167,7 +167,7 @@ func TestGuardProbes(t *testing.T) {
 			for pause := minPause; pause < 4*maxPause; pause *= 2 {
 				time.Sleep(min(pause, maxPause) - 1)
 				w.mustNotRun()
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				w.mustRun(0, errRefused)
 				w.mustNotRun()
 			}

@@ -74,7 +74,7 @@ func (p *pool) renew(old *sql.DB) bool {
 	p.renewed = time.Now()
 	statements := p.prepared
 	p.open()
-	p.closing.Go(func() { closeAll(old, statements) }) // waits for the statements under way
+	p.closing.Go(func() { _ = closeAll(old, statements) }) // waits for the statements under way
 	return true
 }
 

@@ -28,7 +28,9 @@ var loginApps = []app{
 	{
 		name: "WordPress", start: startWordPress,
 		login: func(v visitor) { v.form("/wp-login.php", "log", "victim") },
-		user:  func(v visitor) string { return strings.Trim(v.get("/"), `<>p id="user"/`) },
+		user: func(v visitor) string {
+			return strings.TrimSuffix(strings.TrimPrefix(v.get("/"), `<p id="user">`), "</p>")
+		},
 	},
 	{
 		name: "DokuWiki", start: startDokuWiki,

@@ -79,8 +79,7 @@ func optionsOf(of reflect.Type) (names []string) {
 	if of.Kind() != reflect.Struct || of == reflect.TypeFor[caddyhttp.ResponseMatcher]() {
 		return nil
 	}
-	for i := range of.NumField() {
-		field := of.Field(i)
+	for field := range of.Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue

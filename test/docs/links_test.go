@@ -17,7 +17,7 @@ var (
 	link    = regexp.MustCompile(`\]\(([^()\s]+)\)`)
 	heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
 	fence   = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
-	dropped = regexp.MustCompile("[^\\p{L}\\p{N}_ -]")
+	dropped = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
 )
 
 // anchors returns the anchors of a page's headings, made like GitHub's.

@@ -65,8 +65,10 @@ func TestCaddyStartsWhateverStateAStoreIsIn(t *testing.T) {
 			if _, err := get(harness.Client(t), caddy.URL, update, `{"a":1}`); err == nil || !strings.Contains(err.Error(), "503") {
 				t.Errorf("a change: %v", err)
 			}
-			if resp, err := http.Get(caddy.URL + "/plain"); err != nil || resp.StatusCode != http.StatusOK {
+			if resp, err := http.Get(caddy.URL + "/plain"); err != nil {
 				t.Errorf("a page without a session: %v", err)
+			} else if _ = resp.Body.Close(); resp.StatusCode != http.StatusOK {
+				t.Errorf("a page without a session: %s", resp.Status)
 			}
 			out, err := caddy.Command("validate", "--config", caddy.Config(), "--adapter", "caddyfile").CombinedOutput()
 			if err == nil || !bytes.Contains(out, []byte(test.says)) {

@@ -174,7 +174,7 @@ func (l *line) meetFate(ctx context.Context, of string, client io.Writer, piece 
 	const half = len("HTTP/1.1 303 ")
 	for cut := false; ; cut = true {
 		var fate string
-		if !l.wait(ctx, func() bool { fate = l.fates[of]; return fate != "hold" && !(cut && fate == "half") }) || fate == "lose" {
+		if !l.wait(ctx, func() bool { fate = l.fates[of]; return fate != "hold" && (!cut || fate != "half") }) || fate == "lose" {
 			return nil
 		}
 		if fate != "half" {

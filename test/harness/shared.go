@@ -3,6 +3,7 @@ package harness
 import (
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -67,8 +68,8 @@ func (s *Shared) Close() bool {
 	cleanups := s.cleanups
 	s.cleanups = nil
 	s.mu.Unlock()
-	for i := len(cleanups) - 1; i >= 0; i-- {
-		cleanups[i]()
+	for _, cleanup := range slices.Backward(cleanups) {
+		cleanup()
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -157,6 +157,7 @@ func TestAttackReplayedEarlyData(t *testing.T) {
 	if err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatal(resp, err)
 	}
+	_ = resp.Body.Close()
 	select {
 	case <-cache.put:
 	case <-time.After(patience):

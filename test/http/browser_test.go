@@ -2,6 +2,7 @@ package http_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -45,7 +46,9 @@ func visit(t *testing.T, c *harness.Caddy) *browser {
 
 func newBrowser(t *testing.T, addr, base string) *browser {
 	t.Helper()
-	transport := &http.Transport{Dial: func(string, string) (net.Conn, error) { return net.Dial("tcp", addr) }}
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+	}}
 	t.Cleanup(transport.CloseIdleConnections)
 	jar, err := cookiejar.New(nil)
 	if err != nil {

@@ -318,7 +318,7 @@ func TestEncode(t *testing.T) {
 			if r.Header.Get("Content-Encoding") == "zstd" || strings.Contains(string(r.body), "compress") {
 				t.Errorf("refused: %v %q", r.Header, r.body)
 			}
-			r = packed.send(packed.request(http.MethodHead, ask(test.path, "update", `{"h":1}`), nil)).want(http.StatusOK).hides()
+			packed.send(packed.request(http.MethodHead, ask(test.path, "update", `{"h":1}`), nil)).want(http.StatusOK).hides()
 			if !strings.Contains(b.look().given("X-Session-Data"), `"h":1`) {
 				t.Error("HEAD does not commit")
 			}

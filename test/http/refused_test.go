@@ -241,7 +241,9 @@ func TestHangUpDuringTheSave(t *testing.T) {
 	r := busy.request(http.MethodGet, "/", nil).WithContext(ctx)
 	done := make(chan struct{})
 	go func() {
-		_, _ = b.client.Do(r)
+		if resp, err := b.client.Do(r); err == nil {
+			_ = resp.Body.Close()
+		}
 		close(done)
 	}()
 	eventually(t, "the save has begun", func() bool {

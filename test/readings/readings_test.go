@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -204,7 +205,7 @@ func TestAttackRandomCookies(t *testing.T) {
 		left := clean(header)
 		ask := all
 		if i%200 == 0 {
-			ask = append(all[:len(all):len(all)], slow)
+			ask = append(slices.Clip(all), slow)
 		}
 		if found := evil(t, left, ask); found != nil {
 			t.Errorf("%q was reduced to %q: %v", header, left, found)

@@ -17,8 +17,7 @@ func wait(timeout time.Duration, try func() error) error {
 		if err == nil {
 			return nil
 		}
-		var final stop
-		if errors.As(err, &final) {
+		if final, ok := errors.AsType[stop](err); ok {
 			return final.error
 		}
 		if time.Now().After(deadline) {

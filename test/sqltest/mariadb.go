@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,13 +23,13 @@ func StartMariaDB(tb testing.TB, settings ...string) *Server {
 	return start(tb, kind{
 		name: "mariadb", user: "mysql",
 		prepare: func(s *Server) error {
-			var text string
+			var text strings.Builder
 			for _, host := range []string{"%", "localhost"} {
 				who := fmt.Sprintf("'%s'@'%s'", User, host)
-				text += fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO %s WITH GRANT OPTION;\n", who, Password, who)
+				fmt.Fprintf(&text, "CREATE USER IF NOT EXISTS %s IDENTIFIED BY '%s';\nGRANT ALL ON *.* TO %s WITH GRANT OPTION;\n", who, Password, who)
 			}
-			text += "CREATE DATABASE IF NOT EXISTS " + Database + ";\n"
-			if err := os.WriteFile(filepath.Join(s.dir, "init.sql"), []byte(text), 0o644); err != nil {
+			text.WriteString("CREATE DATABASE IF NOT EXISTS " + Database + ";\n")
+			if err := os.WriteFile(filepath.Join(s.dir, "init.sql"), []byte(text.String()), 0o644); err != nil {
 				return err
 			}
 			return run(s, install, "--no-defaults", "--datadir="+filepath.Join(s.dir, "data"), "--tmpdir="+s.dir, "--skip-test-db",

@@ -4,7 +4,6 @@ package sqltest
 
 import (
 	"fmt"
-	"github.com/caddy-session/caddy-session/test/harness"
 	"os"
 	"os/exec"
 	"os/user"
@@ -14,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+
+	"github.com/caddy-session/caddy-session/test/harness"
 )
 
 // process is one run of a server.
@@ -85,7 +86,7 @@ func (p *process) signalChildren(signal syscall.Signal) {
 	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, list := range lists {
 		text, _ := os.ReadFile(list)
-		for _, child := range strings.Fields(string(text)) {
+		for child := range strings.FieldsSeq(string(text)) {
 			if n, err := strconv.Atoi(child); err == nil {
 				_ = syscall.Kill(n, signal)
 				if signal == syscall.SIGSTOP {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -187,9 +188,7 @@ func (s headerSide) ask(args ...string) told {
 
 // speak is the handler of the backend.
 func speak(w http.ResponseWriter, r *http.Request) {
-	for name, values := range r.URL.Query() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), r.URL.Query())
 	answer := map[string]any{"Info": r.Header.Get("X-Session-Info")}
 	answer["Data"] = json.RawMessage(r.Header.Get("X-Session-Data"))
 	if flash := r.Header.Get("X-Session-Flash"); flash != "" {

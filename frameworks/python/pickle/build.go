@@ -1,6 +1,7 @@
 package pickle
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
@@ -244,8 +245,8 @@ func (m *machine) memory(op byte) (bool, error) {
 		if err != nil {
 			return true, err
 		}
-		for i := len(b) - 1; i >= 0; i-- {
-			index = index<<8 | uint64(b[i])
+		for _, v := range slices.Backward(b) {
+			index = index<<8 | uint64(v)
 		}
 	default:
 		return false, nil

@@ -24,7 +24,7 @@ func (w *writer) dict(d *python.Dict) error {
 		w.out = append(w.out, opEmptyDict)
 	}
 	w.remember(d)
-	var values []python.Value
+	values := make([]python.Value, 0, 2*len(d.Pairs))
 	for _, p := range d.Pairs {
 		values = append(values, p.Key, p.Value)
 	}

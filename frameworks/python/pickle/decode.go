@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 
 	"github.com/caddy-session/caddy-session/frameworks/python"
@@ -143,8 +144,8 @@ func (m *machine) scalar(op byte) (bool, error) {
 			return true, err
 		}
 		n := int64(0)
-		for i := len(b) - 1; i >= 0; i-- {
-			n = n<<8 | int64(b[i])
+		for _, v := range slices.Backward(b) {
+			n = n<<8 | int64(v)
 		}
 		if op == opBinInt {
 			n = int64(int32(n))

@@ -99,7 +99,7 @@ func (r *report) answer(o *op) {
 	}
 	gives := o.asked && (o.kind == create || o.kind == regenerate || o.kind == destroy)
 	switch {
-	case o.cookie && !(gives && o.ok()):
+	case o.cookie && (!gives || !o.ok()):
 		r.problem("%v, with status %d, touched the cookie", o, o.status)
 	case gives && o.ok() && !o.cookie && o.kind != regenerate: // checked by dropped
 		r.problem("%v did not touch the cookie", o)
@@ -180,7 +180,7 @@ func (r *report) losses(ops []*op, rules rules) {
 				known[n] = append(v, visible{o.reached, o.proxy})
 			}
 		}
-		if o.found.Owner == o.session && !(o.kind == final) {
+		if o.found.Owner == o.session && o.kind != final {
 			last = append(last, o)
 		}
 	}
