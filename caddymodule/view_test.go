@@ -2,9 +2,12 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/caddymodule/session"
 )
@@ -47,5 +50,40 @@ func TestOtherModulesReadTheSession(t *testing.T) {
 	}
 	if session.From(prepare(httptest.NewRecorder(), r)) != nil {
 		t.Error("a session without a handler")
+	}
+}
+
+// adminsOnly lets requests through whose user is an admin.
+func adminsOnly(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	s := session.From(r)
+	if s == nil {
+		return caddyhttp.Error(http.StatusInternalServerError, errors.New("no session directive before this handler"))
+	}
+	if role, _ := s.Field("user.role"); role != "admin" {
+		return caddyhttp.Error(http.StatusForbidden, errors.New("the user is not an admin"))
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// docs/go.md shows adminsOnly.
+func TestPluginOfTheDocumentation(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	plugin := func(w http.ResponseWriter, r *http.Request) error {
+		return adminsOnly(w, r, handlerFunc(func(http.ResponseWriter, *http.Request) error { return nil }))
+	}
+	for role, want := range map[string]int{"admin": 0, "editor": http.StatusForbidden} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(create(t, h, `{"user":{"role":"`+role+`"}}`))
+		if _, err := serve(h, r, plugin); statusOf(err) != want {
+			t.Errorf("%s: %v, want %d", role, err, want)
+		}
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	if _, err := serve(h, r, plugin); statusOf(err) != http.StatusForbidden {
+		t.Errorf("without a session: %v", err)
+	}
+	w := httptest.NewRecorder()
+	if err := plugin(w, prepare(w, r)); statusOf(err) != http.StatusInternalServerError {
+		t.Errorf("without a session directive: %v", err)
 	}
 }

@@ -465,7 +465,9 @@ func TestThePageShowsTheExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	var code []byte
-	for _, name := range []string{"example_test.go", "../example_test.go", "../../signer/example_test.go"} {
+	for _, name := range []string{
+		"example_test.go", "../example_test.go", "../../signer/example_test.go", "../../caddymodule/view_test.go",
+	} {
 		file, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
