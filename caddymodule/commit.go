@@ -125,9 +125,10 @@ func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
 
 // cookieDue reports whether the cookie must be set again although its value has not changed:
 //
-// - an older key signed it, or the configuration has other attributes than it was set with - the
-// browser was closed, or the second cookie, which shows that, has not come back - the cookie would
-// end before the session, in a dialect whose sessions do not record when they began
+//   - an older key signed it, or it was set with other attributes than the configuration has now
+//   - the browser was closed, or the second cookie, which shows that, has not come back
+//   - the cookie would end before the session, in a dialect whose sessions do not record when they
+//     began
 func (x *exchange) cookieDue(o *keep.Outcome) bool {
 	s := x.Session
 	if o.Cookie != sessionstore.CookieKept || o.Result == sessionstore.Dropped || !s.Exists() || s.Former() || o.Former {

@@ -119,7 +119,7 @@ func TestRequestsCounted(t *testing.T) {
 			[]string{"requests_total outcome=anonymous", "commits_total outcome=none"}},
 		{"a session", []*http.Cookie{live}, nil,
 			[]string{"requests_total outcome=hit", fmt.Sprintf(get, "found"), "commits_total outcome=none"}},
-		{"a forged cookie before ours", []*http.Cookie{forged, live}, nil,
+		{"a forged cookie before the valid one", []*http.Cookie{forged, live}, nil,
 			[]string{"requests_total outcome=hit", fmt.Sprintf(get, "found"), "commits_total outcome=none"}},
 		{"an ended session", []*http.Cookie{ended}, nil,
 			[]string{"requests_total outcome=expired", fmt.Sprintf(get, "missing"), "commits_total outcome=none"}},

@@ -4,14 +4,17 @@
 //
 // Where to find what:
 //
-// - handler.go: the steps of one request; request.go, response.go and commit.go: the steps in
-// detail - module.go, caddyfile.go, provision.go: the options, the Caddyfile and the provisioning -
-// partlist.go: the list of parts; parts: what a session adds to requests and takes from responses -
-// keep: where sessions are loaded from and saved to, a store or the cookie itself - cookie: the
-// session cookie - clean.go and unmatched.go: the handler session_clean, for requests that a
-// matcher leaves out - gate: the handler session_gate, which sends users to log in - session: how
-// other Caddy plugins read a request's session - command: the command line "caddy session" -
-// stores, dialects, adopters: the modules that the options store, dialect and adopt load
+//   - handler.go: the steps of one request; request.go, response.go and commit.go: the details
+//   - module.go, caddyfile.go, provision.go: the options, the Caddyfile, the provisioning
+//   - partlist.go: the list of parts; folder parts: what a session adds to requests and takes from
+//     responses
+//   - folder keep: where sessions are loaded from and saved to, a store or the cookie itself
+//   - folder cookie: the session cookie
+//   - clean.go, unmatched.go: the handler session_clean, for requests that a matcher leaves out
+//   - folder gate: the handler session_gate, which sends users to log in
+//   - folder session: how other Caddy plugins read a request's session
+//   - folder command: the command line "caddy session"
+//   - folders stores, dialects, adopters: the modules for the options store, dialect and adopt
 package caddymodule
 
 import (
@@ -57,7 +60,7 @@ func init() {
 // `{http.session.created}` | When it began, in Unix seconds
 // `{http.session.data}` | Its data, as JSON
 // `{http.session.data.<field>}` | A field of its data, by its dotted path
-// `{http.session.error}` | In error routes: why the handler refused the request, without details of the store
+// `{http.session.error}` | In error routes: why the request was refused, without details of the store
 //
 // With a `name`, the placeholders contain it after `http.session.`, as in
 // `{http.session.shop.exists}`.

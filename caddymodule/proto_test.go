@@ -22,7 +22,7 @@ func TestForwardedProto(t *testing.T) {
 		{"https", []string{"https"}, true, true},
 		{"in another case", []string{"HTTPS"}, true, true},
 		{"http", []string{"http"}, true, false},
-		{"from nobody we trust", []string{"https"}, false, false},
+		{"from an untrusted proxy", []string{"https"}, false, false},
 		{"a list, which each proxy adds to", []string{"https, http"}, true, true},
 		{"a list with blanks", []string{" https ,http,http"}, true, true},
 		{"a list of a client without TLS", []string{"http, https"}, true, false},

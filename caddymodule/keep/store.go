@@ -183,8 +183,8 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 }
 
 // target returns the session that the change applies to: the request's session, or a new one. If
-// the app has set a session cookie, it is the session which that cookie names. It is nil if that
-// cookie names none.
+// the app has set a valid session cookie, it is the session of that cookie. It is nil if that
+// session does not exist, or if the app has set an invalid cookie and there is no other session.
 func (v *Visit) target(ctx context.Context, app []string, cookies dialects.Cookies) (*sessionstore.Session, error) {
 	if len(app) == 0 && !v.Session.Exists() {
 		return &sessionstore.Session{Scope: v.Scope, NoCookie: v.Virtual}, nil
