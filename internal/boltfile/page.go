@@ -26,6 +26,7 @@ var order = binary.NativeEndian
 type file struct {
 	r io.ReaderAt
 	meta
+	data []byte   // what the root says of the bucket Data
 	used []uint64 // a bit for each page that was verified
 	bufs [][]byte // a page for each level of the tree
 }
@@ -45,6 +46,8 @@ type element struct {
 	bucket     bool
 	child      uint64 // the page below, of a branch page
 }
+
+func (e element) size() int { return elementLen + len(e.key) + len(e.value) }
 
 func (p page) corrupt(what string) error {
 	return fmt.Errorf("%w: page %d: %s", ErrDamaged, p.id, what)
@@ -83,6 +86,14 @@ func (f *file) page(id uint64, buf []byte) (page, error) {
 	return p, nil
 }
 
+// checkOverflow compares how many pages continue p with its size: bbolt frees them together.
+func (f *file) checkOverflow(p page, size int) error {
+	if p.id != 0 && int64(p.overflow) != int64(size-1)/f.pageSize {
+		return p.corrupt("page header is corrupt")
+	}
+	return nil
+}
+
 // bucket returns the root page of a bucket, whose value holds its number, or all of a small bucket.
 func (f *file) bucket(value, buf []byte) (page, error) {
 	if len(value) >= bucketHead && order.Uint64(value) != 0 {
@@ -96,6 +107,12 @@ func (f *file) bucket(value, buf []byte) (page, error) {
 		return page{}, fmt.Errorf("%w: bucket header is corrupt", ErrDamaged)
 	}
 	return p, nil
+}
+
+// isTree reports whether it is a leaf or branch page. It is empty only if it is a leaf and has no
+// parent.
+func (p page) isTree(parent bool) bool {
+	return p.kind == leafPage && (p.count > 0 || !parent) || p.kind == branchPage && p.count > 0
 }
 
 // element returns an entry of a leaf or branch page. It lies within the page.

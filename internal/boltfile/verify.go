@@ -48,12 +48,12 @@ func (f *file) prefetch(ctx context.Context) error {
 // keys checks the order of the keys of a bucket, from the first page to the last.
 type keys struct {
 	last   []byte
-	branch bool // last is a key of a branch page, which the first key below it may equal
+	branch bool // last is a key of a branch page, which the first key below it equals
 }
 
 func (k *keys) inOrder(p page, e element) bool {
 	c := bytes.Compare(e.key, k.last)
-	ok := c > 0 || c == 0 && k.branch
+	ok := k.branch && c == 0 || !k.branch && c > 0
 	k.last, k.branch = append(k.last[:0], e.key...), p.kind == branchPage
 	return ok
 }
@@ -65,17 +65,19 @@ func (f *file) walk(ctx context.Context, p page, k *keys, depth int) error {
 		return ctx.Err()
 	case depth >= maxDepth:
 		return p.corrupt("the tree is too deep")
-	case p.kind != leafPage && (p.kind != branchPage || p.count == 0):
+	case !p.isTree(k.branch):
 		return p.corrupt("page type is corrupt")
 	}
 	if err := f.use(p); err != nil {
 		return err
 	}
+	size := pageHead
 	for i := range p.count {
 		e, err := p.element(i)
 		if err != nil {
 			return err
 		}
+		size += e.size()
 		if !k.inOrder(p, e) {
 			return p.corrupt("keys are out of order")
 		}
@@ -97,7 +99,7 @@ func (f *file) walk(ctx context.Context, p page, k *keys, depth int) error {
 			return err
 		}
 	}
-	return nil
+	return f.checkOverflow(p, size)
 }
 
 // buf returns the buffer of a level: the pages above are in use while those below are read.

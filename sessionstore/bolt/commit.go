@@ -6,6 +6,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/caddy-session/caddy-session/internal/boltfile"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -69,7 +70,14 @@ func (s *Store) commit(f *file, batch []*op) {
 
 func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
 	return f.update(func(b *bbolt.Bucket) ([]string, error) {
-		w := writer{bucket: b, now: s.now(), arena: f.arena[:0], changed: make([]string, 0, len(touched)+len(batch))}
+		tree, err := boltfile.OpenTree(f.fd, layout)
+		if err != nil {
+			return nil, err
+		}
+		w := writer{
+			bucket: b, tree: tree, now: s.now(), arena: f.arena[:0],
+			changed: make([]string, 0, len(touched)+len(batch)),
+		}
 		for key, t := range touched {
 			w.touch(key, t)
 		}
@@ -83,9 +91,10 @@ func (s *Store) write(f *file, touched map[string]touch, batch []*op) error {
 	})
 }
 
-// writer makes changes within a transaction.
+// writer makes changes within a transaction, on pages that are not damaged.
 type writer struct {
 	bucket  *bbolt.Bucket
+	tree    *boltfile.Tree
 	now     int64
 	changed []string // keys
 	err     error    // fails the transaction
@@ -105,7 +114,7 @@ func (w *writer) apply(o *op) {
 		return
 	}
 	key := w.keep(o.key)
-	r, err := readRecord(w.bucket.Get(key), w.now)
+	r, err := w.read(key)
 	switch {
 	case err != nil:
 		o.err = err
@@ -113,15 +122,26 @@ func (w *writer) apply(o *op) {
 	case o.kind == setOp && r.value != nil && !r.is(o.old) && bytes.Equal(r.value, o.value):
 		// Saved before, and the answer was lost.
 	case r.is(o.old) || o.kind == setOp && o.old == nil && r.value == nil:
-		if o.kind == setOp {
+		switch {
+		case o.kind == setOp:
 			w.put(o.key, key, deadline(w.now, o.ttl), o.value)
-		} else {
+		case w.tree.CanDelete(key) == nil:
 			w.done(o.key, w.bucket.Delete(key))
+		default: // a page beside is damaged
+			w.put(o.key, key, longAgo, nil)
 		}
 	default:
 		r.value = bytes.Clone(r.value)
 		o.found, o.err = r.entry(w.now), sessionstore.ErrConflict
 	}
+}
+
+// read returns a record that may be changed, unless its page is damaged.
+func (w *writer) read(key []byte) (record, error) {
+	if err := w.tree.CanPut(key); err != nil {
+		return record{}, err
+	}
+	return readRecord(w.bucket.Get(key), w.now)
 }
 
 // is reports whether the record exists and is the old one.
@@ -132,7 +152,7 @@ func (r record) is(old []byte) bool {
 // touch moves a deadline, if the record is still the one that was touched.
 func (w *writer) touch(name string, t touch) {
 	key := w.keep(name)
-	r, err := readRecord(w.bucket.Get(key), w.now)
+	r, err := w.read(key)
 	if err == nil && r.is(t.old) && r.deadline != t.deadline {
 		w.put(name, key, t.deadline, t.old)
 	}
@@ -141,6 +161,9 @@ func (w *writer) touch(name string, t touch) {
 // sweep deletes expired records. A record may have been replaced since it was found expired.
 func (w *writer) sweep(keys [][]byte) {
 	for _, key := range keys {
+		if w.tree.CanDelete(key) != nil {
+			continue
+		}
 		raw := w.bucket.Get(key)
 		if r, err := readRecord(raw, w.now); raw != nil && err == nil && r.value == nil {
 			w.done(string(key), w.bucket.Delete(key))

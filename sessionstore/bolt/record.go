@@ -14,6 +14,9 @@ import (
 // big-endian. The value follows.
 const headLen = 8
 
+// longAgo is a deadline that has passed, whatever the clock says.
+const longAgo = math.MinInt64
+
 // appendRecord appends a record to buf and returns both.
 func appendRecord(buf []byte, deadline int64, value []byte) (whole, record []byte) {
 	start := len(buf)
