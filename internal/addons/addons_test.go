@@ -31,7 +31,7 @@ func TestHandlerAlone(t *testing.T) {
 		}
 	}
 	if got, want := strings.Join(ids, " "), "dialects.native stores.bolt stores.file stores.memory stores.none stores.redis"; got != want {
-		t.Errorf("there are %s, want %s", got, want)
+		t.Errorf("got %s, want %s", got, want)
 	}
 }
 

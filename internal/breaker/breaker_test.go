@@ -58,7 +58,7 @@ func TestBreaker(t *testing.T) {
 		}
 		b.Leave(t.Context(), probe, time.Now(), true, errors.New("an answer"))
 		if try(true, nil) != nil || !slices.Equal(said, []error{refused, nil}) {
-			t.Errorf("still open; said %v", said)
+			t.Errorf("still open; reported %v", said)
 		}
 	})
 }
@@ -126,7 +126,7 @@ func TestProbeOvertakenByASuccess(t *testing.T) {
 		b.Leave(t.Context(), probe, time.Now(), true, nil)
 		open()
 		if probe, err := b.Enter(); !probe || err != nil {
-			t.Error("no probe any more")
+			t.Error("no probes after that")
 		}
 	})
 }

@@ -41,10 +41,10 @@ func (c *Combiner[T]) take() {
 
 // runBatch runs the batch, wakes its callers and starts the next batch, even if run panics.
 func (c *Combiner[T]) runBatch() (err error) {
-	err = ErrExited
+	err = errExited
 	defer func() {
 		if p := recover(); p != nil {
-			err = newPanicError(p)
+			err = &panicError{p}
 		}
 		c.finish(err)
 	}()

@@ -65,8 +65,8 @@ func NewDetached[T any](max int, gather time.Duration, run func(batch []T)) *Com
 // item that is in a batch is still run: run must not depend on the caller, and the caller may read
 // results in the item only if Do returns nil.
 //
-// If run panics, the callers of its batch get a [*PanicError], and the combiner stays usable. If
-// run calls [runtime.Goexit], they get [ErrExited].
+// If run panics or calls [runtime.Goexit], the callers of its batch get an error, and the combiner
+// stays usable. It is unknown then whether their items were run.
 func (c *Combiner[T]) Do(ctx context.Context, item T) error {
 	if err := ctx.Err(); err != nil {
 		return err

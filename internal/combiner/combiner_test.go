@@ -102,7 +102,7 @@ func TestALeaderRunsOneBatchOnly(t *testing.T) {
 		third := do(t.Context(), c, 3)
 		g.next <- struct{}{}
 		if pending(first) || !pending(second) || !pending(third) {
-			t.Error("the first leader must be free after its own batch, and nobody else")
+			t.Error("only the first leader must return after its own batch")
 		}
 		g.next <- struct{}{}
 		g.next <- struct{}{}
@@ -225,7 +225,7 @@ func TestLeavingLeaderPassesTheLeadOn(t *testing.T) {
 			synctest.Wait()
 			g.next <- struct{}{}
 			if pending(stays) || pending(leaves) {
-				t.Fatal("somebody still waits")
+				t.Fatal("a caller still waits")
 			}
 			ran := slices.Concat(g.batches...)
 			if err := <-leaves; err == nil == !slices.Contains(ran, 1) {
@@ -286,11 +286,11 @@ func TestPanic(t *testing.T) {
 				synctest.Wait()
 			}
 			for i, d := range errs {
-				var panicked *PanicError
+				var panicked *panicError
 				switch err, returned := <-d; {
-				case next == "panic" && (!errors.As(err, &panicked) || !errors.Is(err, cause) || len(panicked.Stack) == 0):
+				case next == "panic" && (!errors.As(err, &panicked) || !errors.Is(err, cause)):
 					t.Errorf("panic, item %d: %v", i, err)
-				case next == "exit" && returned && !errors.Is(err, ErrExited):
+				case next == "exit" && returned && !errors.Is(err, errExited):
 					t.Errorf("exit, item %d: %v", i, err)
 				}
 			}
@@ -381,7 +381,7 @@ func TestStorm(t *testing.T) {
 					c.mu.Unlock()
 				}
 			}
-			var panicked *PanicError
+			var panicked *panicError
 			for i, err := range errs {
 				switch {
 				case err == nil && ran[i] != 1,
@@ -391,7 +391,7 @@ func TestStorm(t *testing.T) {
 				}
 			}
 			if c.busy || c.waiting.first != nil || c.waiting.last != nil {
-				t.Error("something is left behind")
+				t.Error("the combiner is not empty")
 			}
 		})
 	}

@@ -89,7 +89,7 @@ func TestNoWaitAfterALongPause(t *testing.T) {
 		start := time.Now()
 		_ = c.Do(t.Context(), 1)
 		if d := time.Since(start); d != gather/2+gather {
-			t.Errorf("took %v, want what is left of gathering and the batch", d)
+			t.Errorf("took %v, want the rest of the wait and the batch", d)
 		}
 		parallel(5, func(i int) { _ = c.Do(t.Context(), i) })
 		time.Sleep(time.Hour)

@@ -24,9 +24,9 @@ func TestFingerprintCoversEveryOption(t *testing.T) {
 			other, taken := seen[sum]
 			switch reports := field.Type.Kind() == reflect.Func; {
 			case reports && other != "none":
-				t.Errorf("%v: %s counts, and only reports", whole, field.Name)
+				t.Errorf("%v: the fingerprint covers the callback %s", whole, field.Name)
 			case !reports && taken:
-				t.Errorf("%v: with %s it is the same as with %s", whole, field.Name, other)
+				t.Errorf("%v: %s and %s have the same fingerprint", whole, field.Name, other)
 			case !reports:
 				seen[sum] = field.Name
 			}

@@ -51,22 +51,22 @@ func TestFingerprint(t *testing.T) {
 	} {
 		sum := Fingerprint(parts...)
 		if again := Fingerprint(parts...); again != sum {
-			t.Errorf("%d: twice, and not the same", i)
+			t.Errorf("%d: two different fingerprints", i)
 		}
 		if other, taken := seen[sum]; taken {
-			t.Errorf("%d is the same as %d", i, other)
+			t.Errorf("%d and %d have the same fingerprint", i, other)
 		}
 		seen[sum] = i
 	}
 	if Fingerprint(everyKind{OnState: func() {}}) != Fingerprint(everyKind{}) {
-		t.Error("a function counts")
+		t.Error("a fingerprint covers a function")
 	}
 	if one, other := (everyKind{Cache: &limits{1}}), (everyKind{Cache: &limits{1}}); Fingerprint(one) != Fingerprint(other) {
-		t.Error("a pointer counts, and not what it leads to")
+		t.Error("a fingerprint covers the pointer instead of its target")
 	}
 	defer func() {
 		if recover() == nil {
-			t.Error("a kind that is not covered counts as nothing")
+			t.Error("an unsupported kind was ignored")
 		}
 	}()
 	Fingerprint(struct{ Any any }{1})

@@ -145,7 +145,7 @@ func TestRead(t *testing.T) {
 		_, err := read(text)
 		fails(t, text, err, want)
 		if err != nil && !strings.Contains(err.Error(), "Testfile:") {
-			t.Errorf("%s: the error does not say where: %v", text, err)
+			t.Errorf("%s: the error has no line: %v", text, err)
 		}
 	}
 	d := caddyfile.NewTestDispenser("thing {\nx\n}")
@@ -226,6 +226,6 @@ func TestArguments(t *testing.T) {
 func TestOr(t *testing.T) {
 	no := false
 	if Or(nil, 5) != 5 || Or(&no, true) || Or(new(string), "a") != "" {
-		t.Error("the default is not what holds without a value")
+		t.Error("Or does not return the default for nil")
 	}
 }

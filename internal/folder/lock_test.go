@@ -42,6 +42,6 @@ func TestLocks(t *testing.T) {
 	Unlock(two)
 	_ = two.Close()
 	if free, err := TryLock(two); free || err == nil {
-		t.Error("a file that is closed was locked")
+		t.Error("a closed file was locked")
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Interval is the minimum time between two equal warnings.
-const Interval = time.Minute
+// interval is the minimum time between two equal warnings.
+const interval = time.Minute
 
-// Warning is a warning to log at most once per [Interval]. Its zero value is ready to use, also
+// Warning is a warning to log at most once per [interval]. Its zero value is ready to use, also
 // concurrently.
 type Warning struct {
 	next atomic.Int64 // Unix time in nanoseconds
@@ -19,5 +19,5 @@ type Warning struct {
 // Due reports whether to log the warning now. The caller must then log it.
 func (w *Warning) Due() bool {
 	now, next := time.Now(), w.next.Load()
-	return now.UnixNano() >= next && w.next.CompareAndSwap(next, now.Add(Interval).UnixNano())
+	return now.UnixNano() >= next && w.next.CompareAndSwap(next, now.Add(interval).UnixNano())
 }

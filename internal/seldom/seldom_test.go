@@ -15,7 +15,7 @@ func TestWarning(t *testing.T) {
 		for _, step := range []struct {
 			after time.Duration
 			want  int32
-		}{{0, 1}, {Interval - 1, 1}, {1, 2}, {1, 2}, {time.Hour, 3}} {
+		}{{0, 1}, {interval - 1, 1}, {1, 2}, {1, 2}, {time.Hour, 3}} {
 			time.Sleep(step.after)
 			var all sync.WaitGroup
 			for range 50 {

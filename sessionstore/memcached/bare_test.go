@@ -42,7 +42,7 @@ func (s told) tell(key string, e sessionstore.Entry, err error) (sessionstore.En
 		return e, err
 	}
 	if !e.TTLUnknown || e.TTL != longest {
-		s.t.Errorf("the time to live is said to be %v", e.TTL)
+		s.t.Errorf("time to live: %v", e.TTL)
 	}
 	e.TTL = max(left(s.t, s.addr, s.prefix+key), time.Millisecond)
 	return e, err

@@ -33,7 +33,7 @@ func FuzzItem(f *testing.F) {
 			o.fill(item, was, time.Minute)
 			again, err := o.open(item)
 			if err != nil || !bytes.Equal(again.value, was) || item.Flags != flags {
-				t.Errorf("%q has become %q with the flags %d, %v", was, again.value, item.Flags, err)
+				t.Errorf("%q changed to %q with the flags %d, %v", was, again.value, item.Flags, err)
 			}
 		}
 	})
@@ -79,7 +79,7 @@ func FuzzReply(f *testing.F) {
 		line, _, whole := bytes.Cut(data, []byte{'\n'})
 		refuse := whole && itemSize(line) > maxItem
 		if refuse && bytes.Contains(got, []byte{'\n'}) || !refuse && !bytes.Equal(got, data) {
-			t.Errorf("of %q came %q", data, got)
+			t.Errorf("%q was passed on as %q", data, got)
 		}
 	})
 }

@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// DefaultTimeout is well below the second that loading or committing a session may take, so
+	// defaultTimeout is well below the second that loading or committing a session may take, so
 	// that there is time for another attempt after a server that hangs.
-	DefaultTimeout = 400 * time.Millisecond
+	defaultTimeout = 400 * time.Millisecond
 
 	// MaxPrefix is the maximum length of a key prefix, in bytes. Keys in memcached have at most
 	// 250.
@@ -64,7 +64,7 @@ func (o Options) Check() error { return o.complete() }
 
 // complete checks the options and sets their defaults.
 func (o *Options) complete() error {
-	o.Timeout = cmp.Or(o.Timeout, DefaultTimeout)
+	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
 	o.PoolSize = cmp.Or(o.PoolSize, 10*runtime.GOMAXPROCS(0))
 	switch {
 	case len(o.Addrs) == 0:

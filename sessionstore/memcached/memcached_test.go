@@ -77,7 +77,7 @@ func want(tb testing.TB, s *memcached.Store, key, value string) {
 	tb.Helper()
 	e, err := s.Get(tb.Context(), key)
 	if err != nil || string(e.Value) != value {
-		tb.Fatalf("there is %.40q, %v, want %.40q", e.Value, err, value)
+		tb.Fatalf("got %.40q, %v, want %.40q", e.Value, err, value)
 	}
 }
 
@@ -340,7 +340,7 @@ func TestBalancerWithoutServers(t *testing.T) {
 		}
 	}
 	if n := connections.Load(); n > 50 || states.Load() != 1 {
-		t.Errorf("200 requests took %d connections, and %d states were told", n, states.Load())
+		t.Errorf("200 requests took %d connections, %d states were reported", n, states.Load())
 	}
 }
 

@@ -57,7 +57,7 @@ func cheap(t *testing.T, s *mongodb.Store) {
 		}
 	}
 	if each := time.Since(start) / n; each > 2*time.Millisecond {
-		t.Errorf("out of reach costs %v", each)
+		t.Errorf("an operation on an unreachable server took %v", each)
 	}
 }
 
@@ -69,7 +69,7 @@ func back(t *testing.T, s *mongodb.Store) {
 			return
 		}
 		if time.Now().After(end) {
-			t.Fatalf("it is not back: %v", err)
+			t.Fatalf("still unreachable: %v", err)
 		}
 	}
 }
@@ -174,7 +174,7 @@ func TestServerKilledDuringWrites(t *testing.T) {
 				return
 			}
 			if time.Now().After(end) {
-				t.Error("it does not go on")
+				t.Error("the writers are stuck")
 				return
 			}
 		}
@@ -193,7 +193,7 @@ func TestServerKilledDuringWrites(t *testing.T) {
 			back(t, other)
 			e, err := other.Get(t.Context(), fmt.Sprint("key", w))
 			if _, scanErr := fmt.Sscanf(string(e.Value), fmt.Sprintf("key%d is %%d", w), &n); err != nil || scanErr != nil || n < before[w] {
-				t.Errorf("there is %q, %v, after %d was answered", e.Value, err, before[w])
+				t.Errorf("got %q, %v, after %d was confirmed", e.Value, err, before[w])
 			}
 		}
 	}
@@ -236,7 +236,7 @@ func TestUnreachableServer(t *testing.T) {
 			t.Errorf("%s: %v", uri, err)
 		}
 		if strings.HasPrefix(uri, "mongodb+srv") && !strings.Contains(err.Error(), "no-such-host.invalid") {
-			t.Errorf("it does not say what is not found: %v", err)
+			t.Errorf("the error does not say what was not found: %v", err)
 		}
 	}
 }

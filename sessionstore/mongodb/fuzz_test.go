@@ -35,7 +35,7 @@ func FuzzDocument(f *testing.F) {
 			case err != nil && (!errors.Is(err, sessionstore.ErrRecord) || e.Found()):
 				t.Errorf("%v with %v", e, err)
 			case e.Found() != (e.TTL > 0), len(e.Value) > sessionstore.MaxValue, e.TTLUnknown && (l.endless == 0 || e.TTL != l.endless):
-				t.Errorf("there is %v", e)
+				t.Errorf("got %v", e)
 			}
 		}
 	})

@@ -46,7 +46,7 @@ func TestIndex(t *testing.T) {
 				OnIndexError: func(err error) { said <- err.Error() },
 			})
 			if p.Met() != 0 {
-				t.Error("it was asked for before it was needed")
+				t.Error("the index was created before first use")
 			}
 			for range 3 {
 				want(t, s, "key", "")
@@ -61,10 +61,10 @@ func TestIndex(t *testing.T) {
 					time.Sleep(time.Millisecond)
 				}
 				if text := *request.Load(); !strings.Contains(text, "expireAfterSeconds") || !strings.Contains(text, "expiration_1") {
-					t.Errorf("asked for %q", text)
+					t.Errorf("index request: %q", text)
 				}
 			} else if p.Met() != 0 {
-				t.Error("an index was asked for")
+				t.Error("an index was created")
 			}
 			if len(said) > 0 {
 				t.Errorf("said %s", <-said)

@@ -145,6 +145,6 @@ func save(tb testing.TB, s *mongodb.Store, key string, old, value []byte) {
 func want(tb testing.TB, s *mongodb.Store, key, value string) {
 	tb.Helper()
 	if e, err := s.Get(tb.Context(), key); err != nil || string(e.Value) != value {
-		tb.Errorf("there is %q, %v; want %q", e.Value, err, value)
+		tb.Errorf("got %q, %v; want %q", e.Value, err, value)
 	}
 }

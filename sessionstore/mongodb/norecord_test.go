@@ -21,7 +21,7 @@ func TestDocumentsThatAreNoRecords(t *testing.T) {
 	large := make([]byte, sessionstore.MaxValue+1)
 	for name, l := range collections {
 		opts := mongodb.Options{Collection: name, Layout: l, Endless: time.Hour, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second}
-		s, c := open(t, server.URI(), opts), direct(t, server.URI(), mongodb.DefaultDatabase, name)
+		s, c := open(t, server.URI(), opts), direct(t, server.URI(), "caddy", name)
 		for what, fields := range map[string]bson.D{
 			"too-large":     {{Key: "val", Value: large}, {Key: "expiration", Value: later}},
 			"text":          {{Key: "val", Value: "one"}, {Key: "expiration", Value: later}},
@@ -55,7 +55,7 @@ func TestDocumentsThatAreNoRecords(t *testing.T) {
 				t.Fatal(err)
 			}
 			if is, err := c.FindOne(t.Context(), bson.D{{Key: "_id", Value: what}}).Raw(); err != nil || !bytes.Equal(is, wanted) {
-				t.Errorf("%s, %s: it has changed: %v", name, what, err)
+				t.Errorf("%s, %s: the document changed: %v", name, what, err)
 			}
 		}
 	}

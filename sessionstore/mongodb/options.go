@@ -13,17 +13,17 @@ import (
 
 // The defaults of [Options].
 const (
-	DefaultDatabase   = "caddy"
-	DefaultCollection = "sessions"
+	defaultDatabase   = "caddy"
+	defaultCollection = "sessions"
 
-	// DefaultPoolSize is the driver's default.
-	DefaultPoolSize = 100
+	// defaultPoolSize is the driver's default.
+	defaultPoolSize = 100
 
-	// DefaultDialTimeout and DefaultTimeout are below the second that loading or committing a
+	// defaultDialTimeout and defaultTimeout are below the second that loading or committing a
 	// session may take. They are not shorter because the driver checks an unreachable server only
 	// twice a second, and would miss its return.
-	DefaultDialTimeout = 600 * time.Millisecond
-	DefaultTimeout     = 800 * time.Millisecond
+	defaultDialTimeout = 600 * time.Millisecond
+	defaultTimeout     = 800 * time.Millisecond
 
 	// maxIdleTime closes idle connections before a firewall drops them.
 	maxIdleTime = 5 * time.Minute
@@ -79,8 +79,8 @@ var (
 
 // complete checks the options and sets their defaults.
 func (o *Options) complete() error {
-	o.Database = cmp.Or(o.Database, DefaultDatabase)
-	o.Collection = cmp.Or(o.Collection, DefaultCollection)
+	o.Database = cmp.Or(o.Database, defaultDatabase)
+	o.Collection = cmp.Or(o.Collection, defaultCollection)
 	switch {
 	case !databaseNames.MatchString(o.Database):
 		return fmt.Errorf("mongodb: database %q: a name is 1 to 63 letters, digits, underscores and hyphens", o.Database)
@@ -106,8 +106,8 @@ func (o *Options) complete() error {
 		value *time.Duration
 		def   time.Duration
 	}{
-		{"dial_timeout", &o.DialTimeout, DefaultDialTimeout},
-		{"timeout", &o.Timeout, DefaultTimeout},
+		{"dial_timeout", &o.DialTimeout, defaultDialTimeout},
+		{"timeout", &o.Timeout, defaultTimeout},
 	} {
 		if *t.value = cmp.Or(*t.value, t.def); *t.value < time.Millisecond {
 			return fmt.Errorf("mongodb: %s %s: must be at least 1ms", t.name, *t.value)

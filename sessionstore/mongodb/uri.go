@@ -46,7 +46,7 @@ func prepare(uri string, o *Options) (source, error) {
 		if known := scheme + rest[:at] + s.server; validate(known) != nil {
 			return source{}, fmt.Errorf("mongodb: %w", redactURI(known, validate(known)))
 		}
-		o.PoolSize = cmp.Or(o.PoolSize, DefaultPoolSize)
+		o.PoolSize = cmp.Or(o.PoolSize, defaultPoolSize)
 	case !strings.HasPrefix(uri, scheme):
 		return source{}, errors.New("mongodb: uri: it must begin with " + scheme + " or " + schemeLookup)
 	default:
@@ -74,7 +74,7 @@ func (s *source) client(o *Options) (*options.ClientOptions, error) {
 		return nil, errors.New("mongodb: uri: w=0 is not supported: writes must be acknowledged")
 	}
 	if o.PoolSize == 0 {
-		o.PoolSize = DefaultPoolSize
+		o.PoolSize = defaultPoolSize
 		if c.MaxPoolSize != nil && *c.MaxPoolSize > 0 && *c.MaxPoolSize < 1<<20 {
 			o.PoolSize = int(*c.MaxPoolSize)
 		}

@@ -55,7 +55,7 @@ func failFast(t *testing.T, what string, s *store) {
 			}
 		}
 	})
-	t.Logf("%s: four operations take %v at the median, %v at most", what, median, most)
+	t.Logf("%s: four operations take %v (median), %v (maximum)", what, median, most)
 	if median > 20*time.Millisecond {
 		t.Errorf("%s: four operations take %v", what, median)
 	}
@@ -268,7 +268,7 @@ func TestDeadMaster(t *testing.T) {
 							_, err := s.Get(one, lost[i])
 							cancel()
 							if err == nil {
-								t.Error("a dead master answers")
+								t.Error("a dead master replies")
 							}
 							time.Sleep(time.Millisecond)
 						}
@@ -299,18 +299,18 @@ func TestDeadMaster(t *testing.T) {
 				mean, alone := meanOf(took), meanOf(pace)
 				_, most := summary(took)
 				usually, _ := summary(pace)
-				t.Logf("a save and a read at the other masters: %v in the mean, %v at most; at a server by itself: %v in the mean", mean, most, alone)
+				t.Logf("a save and a read on the other masters: mean %v, maximum %v; on a separate server: mean %v", mean, most, alone)
 				if failures > 0 {
 					t.Errorf("%d saves failed", failures)
 				}
 				if mean > 5*time.Millisecond+alone*3/2 || most > time.Second {
-					t.Errorf("the others are slow: %v in the mean, %v at most", mean, most)
+					t.Errorf("the others are slow: mean %v, maximum %v", mean, most)
 				}
 				own, worst := timed(50, func(int) {
 					_, err := s.Get(t.Context(), lost[4])
 					unavailable(t, "its own keys", err)
 				})
-				t.Logf("its own keys: %v at the median, %v at most", own, worst)
+				t.Logf("its own keys: median %v, maximum %v", own, worst)
 				if own > 5*time.Millisecond+usually {
 					t.Errorf("its own keys: %v", own)
 				}
@@ -406,7 +406,7 @@ func TestContexts(t *testing.T) {
 		}
 		slices.Sort(late)
 		if median := late[len(late)/2]; median > 100*time.Millisecond {
-			t.Errorf("late by %v at the median", median)
+			t.Errorf("late by %v (median)", median)
 		}
 	}
 	for name, set := range variants {

@@ -76,7 +76,7 @@ func (w *watched) mustNotRun() {
 func (w *watched) said(states ...string) {
 	w.t.Helper()
 	if !slices.Equal(w.states, states) {
-		w.t.Errorf("it said %q, want %q", w.states, states)
+		w.t.Errorf("reported %q, want %q", w.states, states)
 	}
 }
 
@@ -273,7 +273,7 @@ func TestGuardMarksUncertainCommands(t *testing.T) {
 				return errors.Join(errReply, test.err)
 			})(ctx, []goredis.Cmder{one, two})
 			if one.uncertain || two.uncertain != test.want {
-				t.Errorf("with another: %t, want %t", two.uncertain, test.want)
+				t.Errorf("in a pipeline: %t, want %t", two.uncertain, test.want)
 			}
 		})
 	}

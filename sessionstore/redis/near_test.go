@@ -186,7 +186,7 @@ func TestNearCacheStaleness(t *testing.T) {
 				other.save("k", other.read("k"), one)
 				eventually(t, redis.MaxStaleness, func() error {
 					if !bytes.Equal(s.read("k"), one) {
-						return errors.New("not seen")
+						return errors.New("not visible")
 					}
 					return nil
 				})
@@ -194,15 +194,15 @@ func TestNearCacheStaleness(t *testing.T) {
 				next := write(other, one)
 				all = append(all, eventually(t, redis.MaxStaleness, func() error {
 					if !bytes.Equal(s.read("k"), next) {
-						return errors.New("not seen")
+						return errors.New("not visible")
 					}
 					return nil
 				}))
 			}
 			slices.Sort(all)
-			t.Logf("a %s made elsewhere is seen after %v at the median, %v in 99 of 100, %v at most", what, all[150], all[297], all[299])
+			t.Logf("a %s by another process is visible after %v (median), %v (99th percentile), %v (maximum)", what, all[150], all[297], all[299])
 			if all[299] >= redis.MaxStaleness {
-				t.Errorf("seen after %v only", all[299])
+				t.Errorf("visible only after %v", all[299])
 			}
 		})
 	}
@@ -220,7 +220,7 @@ func TestNearCacheExpires(t *testing.T) {
 	end := time.Now().Add(200 * time.Millisecond)
 	for asked := time.Now(); asked.Before(end.Add(100 * time.Millisecond)); asked = time.Now() {
 		if got := s.read("k"); got != nil && asked.After(end.Add(50*time.Millisecond)) {
-			t.Fatalf("it is still there, %v late", asked.Sub(end))
+			t.Fatalf("still returned %v after it expired", asked.Sub(end))
 		}
 	}
 }
@@ -309,7 +309,7 @@ func TestNearCacheServerRestart(t *testing.T) {
 		eventually(t, recovery, func() error { return other.try("k", nil, two) })
 		eventually(t, recovery, func() error {
 			if e, err := s.Get(t.Context(), "k"); err != nil || !bytes.Equal(e.Value, two) {
-				return fmt.Errorf("not seen: %w", err)
+				return fmt.Errorf("not visible: %w", err)
 			}
 			return nil
 		})
@@ -317,9 +317,9 @@ func TestNearCacheServerRestart(t *testing.T) {
 		time.Sleep(300 * time.Millisecond)
 		cancel()
 		reading.Wait()
-		t.Logf("the copy was answered for %v after the kill; what is new was seen %v after the restart", time.Duration(latest.Load()), took)
+		t.Logf("the near cache returned the copy for %v after the kill; a new record was visible %v after the restart", time.Duration(latest.Load()), took)
 		if old := time.Duration(latest.Load()); old > redis.MaxStaleness+300*time.Millisecond {
-			t.Errorf("the copy was answered for %v after the kill", old)
+			t.Errorf("the near cache returned the copy for %v after the kill", old)
 		}
 		s.warm("k", two)
 		seen := server.Monitor()
@@ -350,9 +350,9 @@ func TestNearCacheServerPause(t *testing.T) {
 		cancel()
 		time.Sleep(time.Millisecond)
 	}
-	t.Logf("the copy was answered for %v", old)
+	t.Logf("the near cache returned the copy for %v", old)
 	if old > redis.MaxStaleness+300*time.Millisecond {
-		t.Errorf("the copy was answered for %v", old)
+		t.Errorf("the near cache returned the copy for %v", old)
 	}
 }
 

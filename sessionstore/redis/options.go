@@ -16,14 +16,14 @@ const (
 	DefaultReadTimeout  = 400 * time.Millisecond
 	DefaultWriteTimeout = 400 * time.Millisecond
 
-	DefaultNearCacheEntries = 10_000
-	DefaultNearCacheBytes   = 64 << 20
+	defaultNearCacheEntries = 10_000
+	defaultNearCacheBytes   = 64 << 20
 
 	// MaxStaleness bounds the age of what the near cache returns, even if an invalidation was lost.
 	MaxStaleness = time.Second
 
-	// DefaultEndless is 100 years.
-	DefaultEndless = 100 * 365 * 24 * time.Hour
+	// defaultEndless is 100 years.
+	defaultEndless = 100 * 365 * 24 * time.Hour
 )
 
 // Options selects the servers of a [Store] and configures it.
@@ -136,7 +136,7 @@ func (o *Options) complete() error {
 			return fmt.Errorf("redis: %s %s: must be at least 1ms", t.name, *t.value)
 		}
 	}
-	o.Endless = cmp.Or(o.Endless, DefaultEndless)
+	o.Endless = cmp.Or(o.Endless, defaultEndless)
 	o.PoolSize = cmp.Or(o.PoolSize, 10*runtime.GOMAXPROCS(0))
 	if o.NearCache == nil {
 		return nil
@@ -152,8 +152,8 @@ func (o *Options) complete() error {
 		return errors.New("redis: near_cache: limits must be greater than 0")
 	}
 	near := *o.NearCache
-	near.MaxEntries = cmp.Or(near.MaxEntries, DefaultNearCacheEntries)
-	near.MaxBytes = cmp.Or(near.MaxBytes, DefaultNearCacheBytes)
+	near.MaxEntries = cmp.Or(near.MaxEntries, defaultNearCacheEntries)
+	near.MaxBytes = cmp.Or(near.MaxBytes, defaultNearCacheBytes)
 	o.NearCache = &near
 	return nil
 }

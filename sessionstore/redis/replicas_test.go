@@ -57,23 +57,23 @@ func TestWaitReplicas(t *testing.T) {
 		t.Errorf("touching: %v", err)
 	}
 	if took := time.Since(begin); took > time.Second {
-		t.Errorf("what waits for nobody took %v", took)
+		t.Errorf("operations that do not wait for replicas took %v", took)
 	}
 	// An operation with less time than the timeouts ends in time too.
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	begin = time.Now()
 	_, err := s.CompareAndSet(ctx, "k", two, one, time.Hour)
-	unavailable(t, "saving in haste", err)
+	unavailable(t, "saving with a short deadline", err)
 	if took := time.Since(begin); took > 600*time.Millisecond {
-		t.Errorf("saving in haste took %v", took)
+		t.Errorf("saving with a short deadline took %v", took)
 	}
 
 	set.Servers[1].Resume()
 	eventually(t, 5*time.Second, func() error { return s.basics(t.Context()) })
 	s.save("k", one, two) // the short attempt was applied
 	if got := seen.String(); got != "[]" {
-		t.Errorf("a replica that lags is no server that is down: %s", got)
+		t.Errorf("a lagging replica was reported as a server that is down: %s", got)
 	}
 }
 
@@ -152,7 +152,7 @@ func TestMigration(t *testing.T) {
 			}
 			check("moved, scripts flushed")
 			if cluster.MasterOfSlot(slot) != to {
-				t.Error("it is not moved")
+				t.Error("the slot was not migrated")
 			}
 		})
 	}
@@ -204,7 +204,7 @@ func failover(t *testing.T, stores []*store, kill func()) {
 				t.Errorf("an operation took %v", took)
 			}
 			if errors.Is(err, sessionstore.ErrConflict) {
-				t.Fatal("a conflict with nobody")
+				t.Fatal("a conflict without another writer")
 			}
 			if err == nil {
 				values[i] = next

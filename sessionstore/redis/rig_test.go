@@ -100,7 +100,7 @@ func (s *store) read(key string) []byte {
 func (s *store) want(key string, value []byte) {
 	s.t.Helper()
 	if got := s.read(key); !bytes.Equal(got, value) {
-		s.t.Errorf("there is %.20q, want %.20q", got, value)
+		s.t.Errorf("got %.20q, want %.20q", got, value)
 	}
 }
 
@@ -131,7 +131,7 @@ func (s *store) basics(ctx context.Context) error {
 	key := fmt.Sprint("basics", last.Add(1))
 	one, two := record(500), record(500)
 	if _, err := s.Get(ctx, key); err != nil {
-		return fmt.Errorf("getting nothing: %w", err)
+		return fmt.Errorf("reading a missing record: %w", err)
 	}
 	if _, err := s.CompareAndSet(ctx, key, nil, one, time.Hour); err != nil {
 		return fmt.Errorf("creating: %w", err)
@@ -164,7 +164,7 @@ func (s *store) basics(ctx context.Context) error {
 		return fmt.Errorf("deleting: %w", err)
 	}
 	if e, err := s.Get(ctx, key); err != nil || e.Found() {
-		return fmt.Errorf("getting what was deleted: found %t: %w", e.Found(), err)
+		return fmt.Errorf("reading a deleted record: found %t: %w", e.Found(), err)
 	}
 	return nil
 }
@@ -198,7 +198,7 @@ func eventually(t testing.TB, patience time.Duration, f func() error) time.Durat
 			return time.Since(begin)
 		}
 		if time.Since(begin) > patience {
-			t.Fatalf("not within %v: %v", patience, err)
+			t.Fatalf("still failing after %v: %v", patience, err)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

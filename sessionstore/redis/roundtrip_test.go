@@ -115,7 +115,7 @@ func TestServerRestartedEmpty(t *testing.T) {
 	for name, s := range stores {
 		eventually(t, 1500*time.Millisecond, func() error { return s.basics(t.Context()) })
 		if got := s.read("k"); got != nil {
-			t.Errorf("%s: a record of the time before", name)
+			t.Errorf("%s: a record from before the restart", name)
 		}
 	}
 }

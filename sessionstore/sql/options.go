@@ -14,22 +14,22 @@ import (
 
 // The defaults of [Options].
 const (
-	DefaultTable = "sessions"
+	defaultTable = "sessions"
 
-	// DefaultPoolSize leaves connections for other proxies: PostgreSQL allows 100 by default.
-	DefaultPoolSize = 10
+	// defaultPoolSize leaves connections for other proxies: PostgreSQL allows 100 by default.
+	defaultPoolSize = 10
 
-	// DefaultDialTimeout and DefaultTimeout are below the second that loading or committing a
+	// defaultDialTimeout and defaultTimeout are below the second that loading or committing a
 	// session may take.
-	DefaultDialTimeout = 500 * time.Millisecond
-	DefaultTimeout     = 800 * time.Millisecond
+	defaultDialTimeout = 500 * time.Millisecond
+	defaultTimeout     = 800 * time.Millisecond
 
-	// DefaultMaxIdleTime closes connections before a firewall drops them. DefaultMaxLifetime makes
+	// defaultMaxIdleTime closes connections before a firewall drops them. defaultMaxLifetime makes
 	// connections follow a change of the server's address in DNS.
-	DefaultMaxIdleTime = 5 * time.Minute
-	DefaultMaxLifetime = 30 * time.Minute
+	defaultMaxIdleTime = 5 * time.Minute
+	defaultMaxLifetime = 30 * time.Minute
 
-	DefaultSweepInterval = time.Minute
+	defaultSweepInterval = time.Minute
 )
 
 // maxKeyColumn is the maximum length of a key with its prefix in our own tables, in bytes.
@@ -96,7 +96,7 @@ var names = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,54}$`)
 
 // complete checks the options and sets their defaults.
 func (o *Options) complete(d *Driver) error {
-	o.Table = cmp.Or(o.Table, DefaultTable)
+	o.Table = cmp.Or(o.Table, defaultTable)
 	parts := strings.Split(o.Table, ".")
 	if len(parts) > 2 || len(parts) == 2 && !d.Schemas {
 		return fmt.Errorf("sql: table %q: too many parts", o.Table)
@@ -128,7 +128,7 @@ func (o *Options) complete(d *Driver) error {
 			return errors.New("sql: key_prefix: only printable ASCII characters without spaces are allowed")
 		}
 	}
-	if o.PoolSize = cmp.Or(o.PoolSize, DefaultPoolSize); o.PoolSize < 1 {
+	if o.PoolSize = cmp.Or(o.PoolSize, defaultPoolSize); o.PoolSize < 1 {
 		return fmt.Errorf("sql: pool_size %d: must be greater than 0", o.PoolSize)
 	}
 	for _, t := range []struct {
@@ -136,11 +136,11 @@ func (o *Options) complete(d *Driver) error {
 		value *time.Duration
 		def   time.Duration
 	}{
-		{"dial_timeout", &o.DialTimeout, DefaultDialTimeout},
-		{"timeout", &o.Timeout, DefaultTimeout},
-		{"max_idle_time", &o.MaxIdleTime, DefaultMaxIdleTime},
-		{"max_lifetime", &o.MaxLifetime, DefaultMaxLifetime},
-		{"sweep_interval", &o.SweepInterval, DefaultSweepInterval},
+		{"dial_timeout", &o.DialTimeout, defaultDialTimeout},
+		{"timeout", &o.Timeout, defaultTimeout},
+		{"max_idle_time", &o.MaxIdleTime, defaultMaxIdleTime},
+		{"max_lifetime", &o.MaxLifetime, defaultMaxLifetime},
+		{"sweep_interval", &o.SweepInterval, defaultSweepInterval},
 	} {
 		if *t.value = cmp.Or(*t.value, t.def); *t.value < time.Millisecond {
 			return fmt.Errorf("sql: %s %s: must be at least 1ms", t.name, *t.value)

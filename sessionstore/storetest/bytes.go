@@ -150,7 +150,7 @@ func returnedValuesStay(c *checker) {
 	})
 	for i, value := range returned {
 		if !bytes.Equal(value, first) {
-			c.Errorf("entry %d has become %.40q", i, value)
+			c.Errorf("entry %d changed to %.40q", i, value)
 		}
 	}
 }

@@ -105,12 +105,12 @@ func (c *checker) entry(e sessionstore.Entry, value []byte) {
 	switch {
 	case value == nil:
 		if e.Value != nil || e.TTL != 0 || e.Found() {
-			c.Errorf("there is %.40q for %v, want nothing", e.Value, e.TTL)
+			c.Errorf("got %.40q for %v, want no record", e.Value, e.TTL)
 		}
 	case e.Value == nil || !e.Found():
-		c.Errorf("there is nothing, want %.40q", value)
+		c.Errorf("no record, want %.40q", value)
 	case !bytes.Equal(e.Value, value):
-		c.Errorf("there is %.40q of %d bytes, want %.40q of %d", e.Value, len(e.Value), value, len(value))
+		c.Errorf("got %.40q of %d bytes, want %.40q of %d", e.Value, len(e.Value), value, len(value))
 	default:
 		c.ttl(e, long)
 	}
@@ -132,7 +132,7 @@ func (c *checker) eventually(what string, ok func() bool) {
 	c.Helper()
 	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			c.Fatalf("not in 10 seconds: %s", what)
+			c.Fatalf("not within 10 seconds: %s", what)
 		}
 	}
 }

@@ -67,7 +67,7 @@ func endingContexts(c *checker) {
 				c.Errorf("got %v", err)
 			default:
 				if e := c.get(key); !bytes.Equal(e.Value, now) && !bytes.Equal(e.Value, value) {
-					c.Errorf("there is %.40q of %d bytes", e.Value, len(e.Value))
+					c.Errorf("got %.40q of %d bytes", e.Value, len(e.Value))
 				}
 			}
 			// The write may still be applied later, so continue from what is there after another

@@ -14,7 +14,7 @@ func timesToLive(c *checker) {
 		e := c.get(key)
 		c.ttl(e, ttl-2*c.Tick)
 		if e.TTL < ttl-ttl/10-10*c.Tick {
-			c.Errorf("of %v there is only %v left", ttl, e.TTL)
+			c.Errorf("of %v only %v is left", ttl, e.TTL)
 		}
 		e, _ = c.cas(key, nil, []byte("other"), long)
 		c.ttl(e, ttl-2*c.Tick)

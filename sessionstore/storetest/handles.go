@@ -71,6 +71,6 @@ func survivesClosing(c *checker) {
 	}
 	c.want("expires", nil)
 	if e := c.get("touched"); e.TTL <= long {
-		c.Errorf("a touch was lost by closing: %v left", e.TTL)
+		c.Errorf("closing lost a touch: %v left", e.TTL)
 	}
 }

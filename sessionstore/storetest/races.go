@@ -64,11 +64,11 @@ func oneCreates(c *checker) {
 			if e, conflict := c.cas(key, nil, fmt.Appendf(nil, "from %d", i), long); !conflict {
 				won.Add(1)
 			} else if !e.Found() {
-				c.Error("a conflict with nothing")
+				c.Error("a conflict without a record")
 			}
 		})
 		if won.Load() != 1 {
-			c.Errorf("round %d: %d have created the record", round, won.Load())
+			c.Errorf("round %d: %d creates succeeded", round, won.Load())
 		}
 	}
 }

@@ -45,8 +45,8 @@ type Module struct {
 	holder *stores.Holder
 }
 
-// DefaultDirectory returns the path of the folder if none is configured.
-func DefaultDirectory() string { return filepath.Join(caddy.AppDataDir(), "session", "files") }
+// defaultDirectory returns the path of the folder if none is configured.
+func defaultDirectory() string { return filepath.Join(caddy.AppDataDir(), "session", "files") }
 
 // CaddyModule returns the Caddy module information.
 func (*Module) CaddyModule() caddy.ModuleInfo {
@@ -61,7 +61,7 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	}
 	s.mode, _ = parseMode(cmp.Or(s.Mode, defaultMode))
 	var err error
-	if s.dir, err = config.Path("directory", s.Directory, DefaultDirectory()); err != nil {
+	if s.dir, err = config.Path("directory", s.Directory, defaultDirectory()); err != nil {
 		return fmt.Errorf("store file: %w", err)
 	}
 	if err := file.Check(s.dir); err != nil {

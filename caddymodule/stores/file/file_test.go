@@ -86,7 +86,7 @@ func TestProvision(t *testing.T) {
 	check("file {env.DIR}", filepath.Join(root, "from", "env"))
 	check("file "+root+"/x/../y", filepath.Join(root, "y"))
 	if entries, err := os.ReadDir(root); err != nil || len(entries) != 0 {
-		t.Errorf("something was made: %v %v", entries, err)
+		t.Errorf("files were created: %v %v", entries, err)
 	}
 
 	if err := os.WriteFile(filepath.Join(root, "note"), nil, 0o600); err != nil {

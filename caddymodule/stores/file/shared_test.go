@@ -50,13 +50,13 @@ func TestSharedWithApp(t *testing.T) {
 	}
 	defer releaseNative()
 	if any(native) == any(store) || open("file "+dir, app, 2*day) == any(store) || open("file "+dir, other, day) == any(store) {
-		t.Error("what differs is shared")
+		t.Error("stores with different options are shared")
 	}
 	if open("file "+dir+" {\nmode 0640\n}", app, day) != any(store) {
-		t.Error("two handlers do not share")
+		t.Error("two handlers with the same options do not share a store")
 	}
 	if len(folders) != 3 || folders[0].Dir != dir || folders[0].Endless != day || folders[0].OnError == nil || folders[0].OnEvict == nil {
-		t.Errorf("it was opened as %+v", folders)
+		t.Errorf("opened with %+v", folders)
 	}
 	if _, err := store.CompareAndSet(t.Context(), "key", nil, []byte("value"), day); err != nil {
 		t.Fatal(err)

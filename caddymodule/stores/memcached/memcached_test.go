@@ -124,6 +124,6 @@ func TestShared(t *testing.T) {
 		all = append(all, store)
 	}
 	if all[0] != all[1] || all[0] == all[2] {
-		t.Error("not shared as they should be")
+		t.Error("the wrong stores are shared")
 	}
 }

@@ -65,10 +65,10 @@ func TestSharedWithApp(t *testing.T) {
 	}
 	defer release()
 	if shared(t, text, 31*day) != store {
-		t.Error("two handlers do not share")
+		t.Error("two handlers with the same options do not share a store")
 	}
 	if own == store || shared(t, text, day) == store {
-		t.Error("what differs is shared")
+		t.Error("stores with different options are shared")
 	}
 }
 

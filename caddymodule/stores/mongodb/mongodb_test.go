@@ -171,10 +171,10 @@ func TestShared(t *testing.T) {
 	const uri = "mongodb mongodb://shared.invalid"
 	own, app := open(uri, 0), open(uri, day)
 	if open(uri, 0) != own || open(uri, day) != app || open(uri+" {\ndatabase flask_session\ncreate_index off\n}", day) != app {
-		t.Error("two handlers do not share")
+		t.Error("two handlers with the same options do not share a store")
 	}
 	if own == app || open(uri, 2*day) == app || open(uri+" {\ncollection other\n}", day) == app || open(uri+" {\nkey_prefix x\n}", 0) == own {
-		t.Error("what differs is shared")
+		t.Error("stores with different options are shared")
 	}
 	for _, test := range []struct {
 		text   string
@@ -216,7 +216,7 @@ func TestReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	if e, err := own.Get(t.Context(), "session:k"); err != nil || e.Found() {
-		t.Errorf("our own sessions are an app's: %v", err)
+		t.Errorf("our own sessions are in the app's collection: %v", err)
 	}
 	other, err := mongodb.Open(server.URI(), mongodb.Options{Database: "flask_session", Layout: &flask, Endless: time.Hour, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second})
 	if err != nil {
@@ -224,11 +224,11 @@ func TestReports(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = other.Close() })
 	if e, err := other.Get(t.Context(), "session:k"); err != nil || string(e.Value) != "one" {
-		t.Errorf("there is %q, %v", e.Value, err)
+		t.Errorf("got %q, %v", e.Value, err)
 	}
 	for end := time.Now().Add(10 * time.Second); all.FilterMessageSnippet("create_index off").Len() == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatal("nothing is said about the index")
+			t.Fatal("the index is not reported")
 		}
 	}
 	server.Kill()
@@ -241,7 +241,7 @@ func TestReports(t *testing.T) {
 	for end := time.Now().Add(10 * time.Second); all.FilterMessage("mongodb is back").Len() == 0; time.Sleep(5 * time.Millisecond) {
 		_, _ = own.Get(t.Context(), "k")
 		if time.Now().After(end) {
-			t.Fatalf("it is not back: %v", all.All())
+			t.Fatalf("still unreachable: %v", all.All())
 		}
 	}
 	if all.FilterMessageSnippet("unreachable").Len() != 1 || all.Len() != 3 {

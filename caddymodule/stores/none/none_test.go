@@ -25,6 +25,6 @@ func TestOpen(t *testing.T) {
 		t.Error(err)
 	}
 	if e, err := s.Get(t.Context(), "key"); err != nil || e.Found() {
-		t.Error("something was kept", err)
+		t.Error("a record was kept", err)
 	}
 }

@@ -174,7 +174,7 @@ func TestIdentity(t *testing.T) {
 	} {
 		one, again := mustProvision(t, text), mustProvision(t, text)
 		if one.identity != again.identity {
-			t.Errorf("%s: twice, and not the same", text)
+			t.Errorf("%s: two different identities", text)
 		}
 		if other, taken := seen[one.identity.Resource]; taken {
 			t.Errorf("%s and %s share", text, other)
@@ -187,11 +187,11 @@ func TestIdentity(t *testing.T) {
 	same := []string{"redis localhost", "redis localhost:6379", "redis redis://localhost", "redis {\npipelining on\n}", "redis {\nkey_prefix session:\n}"}
 	for _, text := range same {
 		if got := seen[mustProvision(t, text).identity.Resource]; got != "redis" {
-			t.Errorf("%s is not the same as redis, but %q", text, got)
+			t.Errorf("%s has another identity than redis: %q", text, got)
 		}
 	}
 	if got := seen[mustProvision(t, "redis {\npassword {env.TEST_PASSWORD}\n}").identity.Resource]; !strings.Contains(got, "password "+secret) {
-		t.Error("the same password by another way is not the same")
+		t.Error("the same password from another source is another identity")
 	}
 }
 
@@ -208,18 +208,18 @@ func TestShare(t *testing.T) {
 	two, releaseTwo := open("redis share.invalid:6379")
 	other, releaseOther := open("redis share.invalid {\ndb 1\n}")
 	if one != two || one == other {
-		t.Error("not shared as it should be")
+		t.Error("the wrong stores are shared")
 	}
 	releaseOne()
 	if three, release := open("redis share.invalid"); three != one {
-		t.Error("it was closed while somebody used it")
+		t.Error("the store was closed while in use")
 	} else {
 		release()
 	}
 	releaseTwo()
 	releaseOther()
 	if four, release := open("redis share.invalid"); four == one {
-		t.Error("it was not closed by the last")
+		t.Error("the last release did not close the store")
 	} else {
 		release()
 	}
@@ -245,7 +245,7 @@ func TestRenewedCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := provision(t, text); err == nil || !strings.Contains(err.Error(), "contains no PEM certificate") {
-		t.Errorf("a damaged file: %v", err)
+		t.Errorf("a corrupt file: %v", err)
 	}
 }
 

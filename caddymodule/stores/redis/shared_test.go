@@ -26,10 +26,10 @@ func TestShared(t *testing.T) {
 	defer release()
 	one := open("redis shared.invalid", day)
 	if open("redis shared.invalid:6379", day) != one {
-		t.Error("two handlers do not share")
+		t.Error("two handlers with the same options do not share a store")
 	}
 	if one == any(own) || open("redis shared.invalid", 2*day) == one || open("redis shared.invalid {\nnear_cache\n}", day) == one {
-		t.Error("what differs is shared")
+		t.Error("stores with different options are shared")
 	}
 	for text, says := range map[string]string{
 		"redis {\nkey_prefix app:\n}":     "store redis: key_prefix: set it in the block of the dialect",

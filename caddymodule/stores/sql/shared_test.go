@@ -44,7 +44,7 @@ func TestShared(t *testing.T) {
 	config := fmt.Sprintf(`{"database":"sqlite","dsn":%q,"table":"flask_sessions","timeout":"5s"}`, path)
 	store := shared(t, config)
 	if shared(t, config) != store {
-		t.Error("two handlers do not share")
+		t.Error("two handlers with the same options do not share a store")
 	}
 	s, err := provision(t, config)
 	if err != nil {
@@ -56,10 +56,10 @@ func TestShared(t *testing.T) {
 	}
 	defer release()
 	if own == store {
-		t.Error("what differs is shared")
+		t.Error("stores with different options are shared")
 	}
 	if _, err := own.Get(t.Context(), key); !errors.Is(err, sessionstore.ErrUnavailable) {
-		t.Errorf("the app's table is taken for one of ours: %v", err)
+		t.Errorf("an app's table was accepted as one of ours: %v", err)
 	}
 
 	if e, err := store.Get(t.Context(), key); err != nil || string(e.Value) != value || e.TTL < 365*day || e.TTLUnknown {
@@ -100,7 +100,7 @@ func TestNotShared(t *testing.T) {
 	t.Parallel()
 	const postgres = `"database":"postgres","dsn":"postgres://u:p@shared.invalid/d"`
 	if shared(t, `{`+postgres+`,"table":"app.sessions","sequence":"ids"}`) == shared(t, `{`+postgres+`,"table":"app.sessions"}`) {
-		t.Error("what differs is shared")
+		t.Error("stores with different options are shared")
 	}
 	for _, test := range []struct {
 		config string
@@ -129,6 +129,6 @@ func TestNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, _, err := s.Open(); err == nil || !strings.Contains(err.Error(), "store sql: sequence: only for the table of an app") {
-		t.Errorf("our own table has a sequence: %v", err)
+		t.Errorf("a table of our own accepts a sequence: %v", err)
 	}
 }

@@ -114,7 +114,7 @@ func TestProvisioningTouchesNothing(t *testing.T) {
 		release()
 	}
 	if _, err := os.Stat(path); err == nil {
-		t.Error("there is a file")
+		t.Error("provisioning created a file")
 	}
 }
 

@@ -33,10 +33,10 @@ func TestFileThatGoesAway(t *testing.T) {
 		t.Errorf("a change: %v", err)
 	}
 	if _, err := s.Get(t.Context(), "k"); !errors.Is(err, sessionstore.ErrUnavailable) {
-		t.Errorf("a read after it: %v", err)
+		t.Errorf("a read after that: %v", err)
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("something is in its place: %v", err)
+		t.Errorf("a file was created in its place: %v", err)
 	}
 	if err := os.Rename(dir+".aside", dir); err != nil {
 		t.Fatal(err)
@@ -57,23 +57,23 @@ func TestInspect(t *testing.T) {
 		return sql.Inspect(t.Context(), sqlite.Driver, path, sql.Options{CreateTable: true})
 	}
 	if err := inspect(path); err != nil {
-		t.Errorf("not there: %v", err)
+		t.Errorf("a missing file: %v", err)
 	}
 	if err := inspect(filepath.Join(dir, "none", "s.db")); err == nil {
-		t.Error("no folder: no error")
+		t.Error("a missing folder: no error")
 	}
 	s := open(t, path, sql.Options{CreateTable: true})
 	if err := s.Probe(t.Context()); err != nil {
 		t.Errorf("a probe: %v", err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 0 {
-		t.Errorf("something was made: %v %v", entries, err)
+		t.Errorf("files were created: %v %v", entries, err)
 	}
 	if _, err := s.CompareAndSet(t.Context(), "k", nil, []byte("v"), time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if err := inspect(path); err != nil {
-		t.Errorf("a good one in use: %v", err)
+		t.Errorf("a valid file in use: %v", err)
 	}
 	for name, content := range map[string]string{"text": strings.Repeat("somebody's notes ", 100), "cut": "SQLite format 3\x00\x10\x00"} {
 		other := filepath.Join(dir, name)

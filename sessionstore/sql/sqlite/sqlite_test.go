@@ -53,7 +53,7 @@ func TestFile(t *testing.T) {
 	}
 	s := open(t, path, sql.Options{CreateTable: true})
 	if _, err := os.Stat(path); err == nil {
-		t.Error("opening has made a file")
+		t.Error("opening created a file")
 	}
 	if _, err := s.CompareAndSet(t.Context(), "k", nil, []byte("v"), time.Hour); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestFile(t *testing.T) {
 	}
 	for _, path := range []string{"", ":memory:", "file:x.db", "file::memory:?cache=shared"} {
 		if err := sql.Check(sqlite.Driver, path, sql.Options{}); err == nil {
-			t.Errorf("%q is taken", path)
+			t.Errorf("%q is accepted", path)
 		}
 	}
 }
