@@ -18,10 +18,11 @@ type Layout interface {
 	Store() string
 }
 
-// Redis: each record is a string with an expiry. A string without one is a record too.
+// Redis is the layout of records that are strings with an expiry. A string without an expiry is a
+// record too.
 type Redis struct{}
 
-// Memcached: each record is an item with an expiry.
+// Memcached is the layout of records that are items with an expiry.
 type Memcached struct {
 	// Plain are the flags of the program's client that do not change the value: the value is the
 	// record. New items have no flags.
@@ -31,7 +32,7 @@ type Memcached struct {
 	Zlib uint32
 }
 
-// MongoDB: each record is a document.
+// MongoDB is the layout of records that are documents.
 type MongoDB struct {
 	// Database is the program's default database. Empty: it has none.
 	Database string
@@ -42,7 +43,7 @@ type MongoDB struct {
 	Key, Value, Expires string
 }
 
-// SQL: each record is a row.
+// SQL is the layout of records that are rows.
 type SQL struct {
 	// Key, Value and Expires are the names of the columns: text with a unique index, binary data,
 	// and a time. A row without a time is ignored.
@@ -60,7 +61,7 @@ type SQL struct {
 	Create map[string][]string
 }
 
-// File: records are files in a folder, in a format of the program's own.
+// File is the layout of records that are files in a folder, in a format of the program's own.
 type File struct {
 	// Format is the name of the format with everything that Open depends on: two layouts with the
 	// same Format share an open folder.
@@ -72,6 +73,7 @@ type File struct {
 
 // Folder describes a folder to open.
 type Folder struct {
+	// Dir is the path of the folder.
 	Dir string
 
 	// Endless is the time to live that is reported for a record without an expiry.

@@ -115,7 +115,7 @@ func (s *Store) send(ctx context.Context, script *script, key string, c *command
 		}
 	}
 	switch {
-	case err == goredis.Nil: //nolint:errorlint // one that wraps it is no reply: Sentinels that do not know the master make one
+	case err == goredis.Nil: //nolint:errorlint // an unknown master is an error that wraps Nil
 		return nil, nil
 	case err != nil:
 		return nil, err

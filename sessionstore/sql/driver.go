@@ -74,6 +74,7 @@ type Driver struct {
 
 // Times are expressions for times in a column of one of the Types.
 type Times struct {
+	// Types are the types that the column may have, as the database names them.
 	Types []string
 
 	// Now is the database's clock. After is the time that many milliseconds from now. Left is the
@@ -84,6 +85,7 @@ type Times struct {
 
 // Source is a database to connect to.
 type Source struct {
+	// Connector makes the connections.
 	Connector driver.Connector
 
 	// Server is the address or the file of the database, for logs.
@@ -98,6 +100,7 @@ type Source struct {
 
 // Fault is an error that the database replied.
 type Fault struct {
+	// Kind says what to do, Text what is wrong. Text is safe to log.
 	Kind FaultKind
 	Text string
 }
