@@ -212,8 +212,12 @@ formatted() {
 	}
 }
 
-# lint runs golangci-lint. Its own module in test/lint pins its version, and keeps it out of go.mod.
-lint() { go tool -modfile=test/lint/go.mod golangci-lint run "$@"; }
+# lint runs golangci-lint. Its own module in test/lint pins its version, and keeps it out of go.mod. With -race it reads
+# the packages that the tests need compiled anyway.
+lint() {
+	go build -modfile=test/lint/go.mod -o "$tmp/golangci-lint" github.com/golangci/golangci-lint/v2/cmd/golangci-lint &&
+		GOFLAGS="$GOFLAGS -race" "$tmp/golangci-lint" run "$@"
+}
 
 # go_test runs the tests. It prints a line for each package, and the output of failed tests.
 go_test() {
