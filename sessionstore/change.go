@@ -34,8 +34,8 @@ type Change struct {
 	// Regenerate gives the session a new id.
 	Regenerate bool
 
-	// Login says that the edits come from the app's own session, and that they look like a login: if
-	// they change the data, the session gets a new id.
+	// Login says that the edits come from the app's own session, and that they look like a login:
+	// if they change the data, the session gets a new id.
 	Login bool
 
 	// Destroy ends the session. Edits and flashes beside it begin a new one.
@@ -73,9 +73,9 @@ type elevation uint8
 
 const (
 	notElevated elevation = iota
-	// elevatedByVault means that only the app's own cookies look like a login: those of the vault, or
-	// an adopted session. Apps write them again for other reasons too, so a lost response must not end
-	// the old id.
+	// elevatedByVault means that only the app's own cookies look like a login: those of the vault,
+	// or an adopted session. Apps write them again for other reasons too, so a lost response must
+	// not end the old id.
 	elevatedByVault
 	// elevatedByField means that a field of [Options.RegenerateOn] has changed.
 	elevatedByField

@@ -39,7 +39,8 @@ const (
 type Outcome struct {
 	Result Result
 
-	// Cookie says what happens to the client's cookie. ID, Permanent, CookieEnd and Browser are for a
+	// Cookie says what happens to the client's cookie. ID, Permanent, CookieEnd and Browser are for
+	// a
 	// [CookieSet]: a permanent cookie lasts until CookieEnd, and Browser is the token for the second
 	// cookie, see [Session.Browser].
 	Cookie    Cookie
@@ -51,8 +52,9 @@ type Outcome struct {
 	// Ref names the session after the commit; it is empty if there is none.
 	Ref string
 
-	// Former says that the client's id has a successor, since before the request or since a response
-	// that overtook this one. The client must not get its cookie: it could replace the new one.
+	// Former says that the client's id has a successor, since before the request or since a
+	// response that overtook this one. The client must not get its cookie: it could replace the new
+	// one.
 	Former bool
 
 	// Conflicts counts how often the change was applied again because
@@ -174,8 +176,8 @@ type pending struct {
 	// outdated says that the response sets the cookie again: see [Session.CookieOutdated].
 	outdated bool
 
-	// loaded is the record that the request had loaded, and base how it was stored, if that was under
-	// this key.
+	// loaded is the record that the request had loaded, and base how it was stored, if that was
+	// under this key.
 	loaded Record
 	base   Entry
 
@@ -325,8 +327,8 @@ type plan struct {
 	count   int
 	changed bool
 
-	// newID says that the first change of the batch, and no other, is to be saved under a new id, as
-	// made.
+	// newID says that the first change of the batch, and no other, is to be saved under a new id,
+	// as made.
 	newID bool
 	made  applied
 }

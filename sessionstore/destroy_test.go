@@ -195,8 +195,8 @@ func TestEverythingBetweenTheStepsOfADestroy(t *testing.T) {
 							r.store.before(o, n, h)
 						}
 						out := r.do(s, destroy, update(`{"new":1}`))
-						// What the other began anew on a session that was gone is none of ours, and so is what was
-						// there before.
+						// What the other began anew on a session that was gone is none of ours, and
+						// so is what was there before.
 						r.gone(id)
 						r.want(out.ID, `{"new":1}`)
 						if former {

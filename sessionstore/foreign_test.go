@@ -114,7 +114,8 @@ func TestForeignRegenerateEndsTheFormerID(t *testing.T) {
 		if n := r.keys(); n != 1 {
 			t.Errorf("%d records, want the new one alone", n)
 		}
-		// A request under way commits to the session where it is now, and its client gets no cookie.
+		// A request under way commits to the session where it is now, and its client gets no
+		// cookie.
 		r.outcome(r.do(slow, update(`{"b":2}`)), sessionstore.Saved, sessionstore.CookieKept)
 		r.want(out.ID, `{"a":1,"user":"zoe","b":2}`)
 	})

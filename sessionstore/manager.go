@@ -15,8 +15,8 @@ const (
 	DefaultIdleTimeout     = 24 * time.Hour
 	DefaultAbsoluteTimeout = 31 * 24 * time.Hour
 	DefaultRegenerateGrace = 10 * time.Second
-	// DefaultRegenerateUnused is long enough for a user to notice that an answer was lost, and to try
-	// again.
+	// DefaultRegenerateUnused is long enough for a user to notice that an answer was lost, and to
+	// try again.
 	DefaultRegenerateUnused = 5 * time.Minute
 	DefaultStoreTimeout     = time.Second
 	DefaultMaxSize          = 4000
@@ -37,8 +37,8 @@ const (
 )
 
 var (
-	// ErrInvalid means that a change can never be applied: it asks for something that is not allowed
-	// or does not fit the data.
+	// ErrInvalid means that a change can never be applied: it asks for something that is not
+	// allowed or does not fit the data.
 	ErrInvalid = errors.New("invalid change")
 
 	// ErrTooLarge is the [ErrInvalid] of a change whose result is beyond a limit.
@@ -68,12 +68,12 @@ type Options struct {
 	// with a shorter idle timeout of its own.
 	TouchInterval time.Duration
 
-	// RegenerateGrace is how long the record of an emptied session is kept for requests under way. A
-	// mark is kept as long, but three minutes at least. Default: 10 s.
+	// RegenerateGrace is how long the record of an emptied session is kept for requests under way.
+	// A mark is kept as long, but three minutes at least. Default: 10 s.
 	RegenerateGrace time.Duration
 
-	// RegenerateUnused is how long an old id goes on working if the new one that the backend has asked
-	// for is not used: the answer may have been lost. Default: 5 min.
+	// RegenerateUnused is how long an old id goes on working if the new one that the backend has
+	// asked for is not used: the answer may have been lost. Default: 5 min.
 	RegenerateUnused time.Duration
 
 	// StoreTimeout bounds every [Manager.Load] and every [Manager.Commit],
@@ -91,9 +91,9 @@ type Options struct {
 	// where the change that makes the session does not say it. Default: false.
 	Permanent bool
 
-	// CookieMark stands for the attributes of the client's cookie. A cookie that was set under another
-	// mark needs to be set again: see [Session.CookieOutdated]. Native records hold the mark. Default:
-	// none.
+	// CookieMark stands for the attributes of the client's cookie. A cookie that was set under
+	// another mark needs to be set again: see [Session.CookieOutdated]. Native records hold the
+	// mark. Default: none.
 	CookieMark string
 
 	// Now is the clock. Default: time.Now.

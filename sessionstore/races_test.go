@@ -199,7 +199,8 @@ func TestRaceOfEmptyingAndFilling(t *testing.T) {
 func TestRaceOfEmptyingAndRegenerating(t *testing.T) {
 	empty := update(`{"n":null,"planted":null}`)
 	race(t, sessionstore.Options{}, [][]part{{empty}, {regenerate}}, func(r *rig, id string, outs []sessionstore.Outcome) {
-		// Emptied first, there is nothing to regenerate. Regenerated first, both records are emptied.
+		// Emptied first, there is nothing to regenerate. Regenerated first, both records are
+		// emptied.
 		r.gone(id)
 		if outs[1].ID != "" {
 			r.gone(outs[1].ID)

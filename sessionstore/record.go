@@ -35,11 +35,11 @@ type State uint8
 const (
 	// Live is a session.
 	Live State = iota
-	// Ended is a session that a change has emptied. A request that had loaded it before may still fill
-	// it. For all others it is not there.
+	// Ended is a session that a change has emptied. A request that had loaded it before may still
+	// fill it. For all others it is not there.
 	Ended
-	// Mark replaces a session that had got a new id and has ended. It has no data. It leads requests
-	// that were under way to the record of the new id. For all others it is not there.
+	// Mark replaces a session that had got a new id and has ended. It has no data. It leads
+	// requests that were under way to the record of the new id. For all others it is not there.
 	Mark
 )
 
@@ -53,8 +53,8 @@ type Record struct {
 	// Created is when the session began.
 	Created time.Time
 
-	// Idle is the idle timeout when the record was last saved. The store keeps the record that long,
-	// unless it has an Until.
+	// Idle is the idle timeout when the record was last saved. The store keeps the record that
+	// long, unless it has an Until.
 	Idle time.Duration
 
 	// Keep, if it is longer than Idle, is how long the store keeps the record, because of lasting
@@ -67,18 +67,18 @@ type Record struct {
 	// Scope says where the session counts: see [Scope].
 	Scope string
 
-	// Gen is how many successors the session has had, and Target is the key of the latest. Each new id
-	// makes a record of its own, the successor. A mark has the Gen and the Target of the successor
-	// that it leads to. Gen never falls: a change that was loaded with a smaller one is older than
-	// Target.
+	// Gen is how many successors the session has had, and Target is the key of the latest. Each new
+	// id makes a record of its own, the successor. A mark has the Gen and the Target of the
+	// successor that it leads to. Gen never falls: a change that was loaded with a smaller one is
+	// older than Target.
 	Gen    uint64
 	Target string
 
 	// Until is when the session ends because it has a successor, used or not.
 	Until time.Time
 
-	// Pred is the key of the record that this one succeeds, until somebody uses this one's id. Idx is
-	// the Gen that the other one got with it.
+	// Pred is the key of the record that this one succeeds, until somebody uses this one's id. Idx
+	// is the Gen that the other one got with it.
 	Pred string
 	Idx  uint64
 

@@ -71,8 +71,8 @@ func (m *Manager) begin(ctx context.Context, h *heir, rec *Record) error {
 			}
 			return err
 		}
-		// A change was led there. So the old record had been marked, though the answer was lost, and it
-		// has another successor by now.
+		// A change was led there. So the old record had been marked, though the answer was lost,
+		// and it has another successor by now.
 		*h = heir{}
 	}
 }
@@ -201,8 +201,8 @@ func (m *Manager) trySettle(ctx context.Context, d *doubt) error {
 	next := d.rec
 	switch {
 	case bytes.Equal(now.Value, d.former.Value):
-		// It has not happened. The record is saved in a new version, so that a write that is still on its
-		// way finds a conflict.
+		// It has not happened. The record is saved in a new version, so that a write that is still
+		// on its way finds a conflict.
 		if _, err := m.put(ctx, d.key, now.Value, &next); err != nil {
 			return err
 		}

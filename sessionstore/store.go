@@ -18,8 +18,8 @@ type Entry struct {
 	// touches it. It is above zero whenever Value is not nil.
 	TTL time.Duration
 
-	// TTLUnknown says that the store cannot tell, and that TTL is the longest that it may be: it keeps
-	// the record as another program does.
+	// TTLUnknown says that the store cannot tell, and that TTL is the longest that it may be: it
+	// keeps the record as another program does.
 	TTLUnknown bool
 }
 
@@ -81,9 +81,9 @@ const (
 	// MaxKey is the length of the longest key, in bytes.
 	MaxKey = 200
 
-	// MaxValue is the size of the largest value that a store must take, in bytes. A larger one, which
-	// only another program may have put there, is not read into memory: operations that come upon it
-	// fail with an error that wraps [ErrRecord].
+	// MaxValue is the size of the largest value that a store must take, in bytes. A larger one,
+	// which only another program may have put there, is not read into memory: operations that come
+	// upon it fail with an error that wraps [ErrRecord].
 	MaxValue = 1 << 20
 )
 

@@ -138,8 +138,8 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 	if rec.Idle == idle && !save {
 		err = m.store.Touch(ctx, key, entry.Value, rec.kept())
 	} else {
-		// The record must say for how long it is kept: see idleLeft. The configuration may have changed
-		// since it was saved.
+		// The record must say for how long it is kept: see idleLeft. The configuration may have
+		// changed since it was saved.
 		rec.Idle = idle
 		if _, err = m.put(ctx, key, entry.Value, &rec); errors.Is(err, ErrConflict) {
 			err = nil

@@ -1,6 +1,6 @@
-// Package boltfile looks for damage in a bbolt file before bbolt opens it, and in pages before bbolt
-// changes them: bbolt maps the file into memory, trusts what it finds there, and ends the process
-// or spreads the damage when that is wrong.
+// Package boltfile looks for damage in a bbolt file before bbolt opens it, and in pages before
+// bbolt changes them: bbolt maps the file into memory, trusts what it finds there, and ends the
+// process or spreads the damage when that is wrong.
 //
 // bbolt's own check, with [debug.SetPanicOnFault] and recover around it, cannot take the place of
 // this package. That was tried with the damage tests of sessionstore/bolt. bbolt checks a file, and

@@ -163,8 +163,8 @@ func allowed(c *Cookie, set *setCookie, req *Request) bool {
 	case hasPrefix(c.Name, hostPrefix):
 		return c.Secure && c.HostOnly && set.hasPath && c.Path == "/"
 	case c.Name == "":
-		// It would be sent as if it had such a name. The sign is Chromium's addition, which section 5.3
-		// allows: "=a=b" would be sent as a cookie "a".
+		// It would be sent as if it had such a name. The sign is Chromium's addition, which section
+		// 5.3 allows: "=a=b" would be sent as a cookie "a".
 		return !hasPrefix(c.Value, securePrefix) && !hasPrefix(c.Value, hostPrefix) && !strings.Contains(c.Value, "=")
 	}
 	return true

@@ -6,12 +6,12 @@ import (
 )
 
 const (
-	// maxPair is how long the name and the value of a cookie are together at most, in bytes (section
-	// 5.6).
+	// maxPair is how long the name and the value of a cookie are together at most, in bytes
+	// (section 5.6).
 	maxPair = 4096
 
-	// maxAttribute is how long the value of an attribute is at most, in bytes. A longer one does not
-	// count (section 5.6).
+	// maxAttribute is how long the value of an attribute is at most, in bytes. A longer one does
+	// not count (section 5.6).
 	maxAttribute = 1024
 
 	// maxAge is the longest that a cookie lives (section 5.5).

@@ -15,15 +15,15 @@ type Patterns struct {
 	// own are the names of the cookie that leads to the vault, which never belongs into it.
 	own []string
 
-	// folded are the patterns in lower case. php are the same, and ownPHP the own names, as PHP spells
-	// names.
+	// folded are the patterns in lower case. php are the same, and ownPHP the own names, as PHP
+	// spells names.
 	folded, php, ownPHP []string
 
 	// shortest is the length of the shortest name of the vault or of our own.
 	shortest int
 
-	// empty says that a cookie without a name belongs into the vault, and mangled that PHP spells some
-	// of the names otherwise.
+	// empty says that a cookie without a name belongs into the vault, and mangled that PHP spells
+	// some of the names otherwise.
 	empty, mangled bool
 }
 

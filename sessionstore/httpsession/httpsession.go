@@ -1,5 +1,5 @@
-// Package httpsession is a middleware for net/http. It loads the session that a request's signed cookie
-// names, and saves what the handler has changed before the first byte of the response.
+// Package httpsession is a middleware for net/http. It loads the session that a request's signed
+// cookie names, and saves what the handler has changed before the first byte of the response.
 package httpsession
 
 import (
@@ -22,23 +22,25 @@ type Options struct {
 	// Signer signs the cookies. Required.
 	Signer *signer.Signer
 
-	// Cookie holds the attributes of the cookie. Its value and its end are ignored. Default: the name
-	// "session", the path "/", SameSite=Lax. HttpOnly is always set, and Secure for requests over TLS.
+	// Cookie holds the attributes of the cookie. Its value and its end are ignored. Default: the
+	// name "session", the path "/", SameSite=Lax. HttpOnly is always set, and Secure for requests
+	// over TLS.
 	Cookie http.Cookie
 
-	// OnError answers a request whose session could not be loaded or saved. Nothing has been written
-	// before. Default: 500 for a change that is not valid, which wraps [sessionstore.ErrInvalid], else 503.
+	// OnError answers a request whose session could not be loaded or saved. Nothing has been
+	// written before. Default: 500 for a change that is not valid, which wraps
+	// [sessionstore.ErrInvalid], else 503.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// maxCookies is how many cookies of our name are looked up. Another site of the same domain may have
-// added some of its own.
+// maxCookies is how many cookies of our name are looked up. Another site of the same domain may
+// have added some of its own.
 const maxCookies = 16
 
 // Middleware returns what wraps handlers, so that they have a session: see [From].
 //
-// A request that takes longer than a minute should call [sessionstore.Manager.Refresh] now and then: see
-// [sessionstore.Manager.RefreshInterval].
+// A request that takes longer than a minute should call [sessionstore.Manager.Refresh] now and
+// then: see [sessionstore.Manager.RefreshInterval].
 func Middleware(o Options) func(http.Handler) http.Handler {
 	if o.Cookie.Name == "" {
 		o.Cookie.Name = "session"
@@ -88,7 +90,8 @@ func (o *Options) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 	}
 }
 
-// load returns the session that the request's cookies name, and its id if the cookie should be signed anew.
+// load returns the session that the request's cookies name, and its id if the cookie should be
+// signed anew.
 func (o *Options) load(r *http.Request) (s *sessionstore.Session, stale string, err error) {
 	scope := o.scope(r)
 	cookies := r.CookiesNamed(o.Cookie.Name)

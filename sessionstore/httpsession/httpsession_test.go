@@ -245,7 +245,8 @@ func TestACookieOfAnOldKeyIsSignedAnew(t *testing.T) {
 	}
 }
 
-// TestAnswersWhenTheStoreIsDown: nothing of the handler's answer is sent where its change was not saved.
+// TestAnswersWhenTheStoreIsDown: nothing of the handler's answer is sent where its change was not
+// saved.
 func TestAnswersWhenTheStoreIsDown(t *testing.T) {
 	s := newSite(t, httpsession.Options{}, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Secret", "paid")

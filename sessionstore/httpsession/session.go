@@ -18,15 +18,15 @@ func From(ctx context.Context) *Session {
 	return s
 }
 
-// Session is the session of one request, which may not exist yet. Only the goroutine of the handler may
-// use it.
+// Session is the session of one request, which may not exist yet. Only the goroutine of the handler
+// may use it.
 type Session struct {
 	// Loaded is the session as the request found it.
 	Loaded *sessionstore.Session
 
-	// Change is what the middleware saves before the first byte of the response. Set its fields for a new
-	// id (Regenerate, after each login), a logout (Destroy) or messages (Flashes). Edits are added by
-	// [Session.Edit].
+	// Change is what the middleware saves before the first byte of the response. Set its fields for
+	// a new id (Regenerate, after each login), a logout (Destroy) or messages (Flashes). Edits are
+	// added by [Session.Edit].
 	Change sessionstore.Change
 
 	// edited are the data with all edits made, once there is one.
@@ -43,8 +43,8 @@ func (s *Session) data() (jsondoc.Value, error) {
 	return jsondoc.Parse(s.Loaded.Data(), jsondoc.MaxDepth)
 }
 
-// Get returns a field of the data, a dotted path such as "user.name": a string, [json.Number], bool, []any
-// or map[string]any, and nil if there is none. It sees the edits.
+// Get returns a field of the data, a dotted path such as "user.name": a string, [json.Number],
+// bool, []any or map[string]any, and nil if there is none. It sees the edits.
 func (s *Session) Get(field string) any {
 	path, err := sessionstore.ParseField(field)
 	if err != nil {
@@ -75,8 +75,8 @@ func (s *Session) Remove(field string) error { return s.Edit(sessionstore.Remove
 
 var errLate = errors.New("the session is saved before the response begins: change it before that")
 
-// Edit adds an edit to the change. An error means that it does not fit the data, and has not been added,
-// or that the response has begun.
+// Edit adds an edit to the change. An error means that it does not fit the data, and has not been
+// added, or that the response has begun.
 func (s *Session) Edit(e sessionstore.Edit) error {
 	if s.committed {
 		return errLate

@@ -48,7 +48,8 @@ func (w *writer) FlushError() error {
 // Flush implements [http.Flusher].
 func (w *writer) Flush() { _ = w.FlushError() }
 
-// Hijack implements [http.Hijacker]. The handler must send the headers itself, the cookie among them.
+// Hijack implements [http.Hijacker]. The handler must send the headers itself, the cookie among
+// them.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.begin(); err != nil {
 		return nil, nil, err

@@ -96,7 +96,8 @@ func measure(sides [2]side, m *measured) error {
 		m.add(collected, costs)
 	}
 	for _, s := range sides {
-		// Later rounds use the memory of this one again, so that none pays for getting it from the kernel.
+		// Later rounds use the memory of this one again, so that none pays for getting it from the
+		// kernel.
 		if _, err := s.proxy.collector(http.MethodPost); err != nil {
 			return err
 		}

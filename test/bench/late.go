@@ -15,8 +15,9 @@ const (
 	lateConns = 8
 )
 
-// late prints what it adds to the time that a request takes when Redis answers late: against a Redis that answers at once, behind the
-// same relay, so that nothing but the lateness is between them.
+// late prints what it adds to the time that a request takes when Redis answers late: against a
+// Redis that answers at once, behind the same relay, so that nothing but the lateness is between
+// them.
 func (b *bench) late(out io.Writer) error {
 	prompt, err := b.startRelay(0)
 	if err != nil {
@@ -42,8 +43,9 @@ func (b *bench) late(out io.Writer) error {
 	return nil
 }
 
-// startLateRelay starts a relay behind which PING is answered exactly as late as it is to be, and returns how late that is, in
-// milliseconds. Waking up takes time too, so that a relay must wait for less.
+// startLateRelay starts a relay behind which PING is answered exactly as late as it is to be, and
+// returns how late that is, in milliseconds. Waking up takes time too, so that a relay must wait
+// for less.
 func (b *bench) startLateRelay(prompt *process) (late *process, really float64, err error) {
 	for wait, attempts := lateness, 3; ; attempts-- {
 		if late, err = b.startRelay(wait); err != nil {
@@ -91,8 +93,8 @@ func (b *bench) medianTimes(addrs [2]string, path string) (medians [2]float64, e
 	return [2]float64{median(times[0]), median(times[1])}, nil
 }
 
-// times has each connection send n requests at a visitor's pace, as what is measured is waiting and no queue for the processor. It returns
-// how long each took, in milliseconds.
+// times has each connection send n requests at a visitor's pace, as what is measured is waiting and
+// no queue for the processor. It returns how long each took, in milliseconds.
 func (l *load) times(n int) ([]float64, error) {
 	times := make([][]float64, len(l.conns))
 	err := l.each(func(i int, c *conn) error {
@@ -109,7 +111,8 @@ func (l *load) times(n int) ([]float64, error) {
 	return slices.Concat(times...), err
 }
 
-// lateOf is how much later PING is answered through the first relay than through the second, in milliseconds.
+// lateOf is how much later PING is answered through the first relay than through the second, in
+// milliseconds.
 func lateOf(addrs [2]string) (float64, error) {
 	var times [2][]float64
 	for i, addr := range addrs {

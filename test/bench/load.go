@@ -21,7 +21,8 @@ type load struct {
 	conns []*conn
 }
 
-// conn is a connection whose visitors take turns. Their cookies are what they send beside otherCookie.
+// conn is a connection whose visitors take turns. Their cookies are what they send beside
+// otherCookie.
 type conn struct {
 	net.Conn
 	r        *bufio.Reader
@@ -30,8 +31,8 @@ type conn struct {
 	sent     int
 }
 
-// dial opens connections. Where first is a path that gives cookies, that many visitors share them, each with a cookie
-// from there; otherwise nobody has one.
+// dial opens connections. Where first is a path that gives cookies, that many visitors share them,
+// each with a cookie from there; otherwise nobody has one.
 func dial(addr, first, path string, conns, visitors int) (*load, error) {
 	l := &load{path: path}
 	for range conns {
@@ -82,8 +83,9 @@ func (l *load) copyTo(addr string) (*load, error) {
 	return other, nil
 }
 
-// browser is what Debian's Chromium 156 sends, byte for byte and without "Headless", when somebody follows a link on a page of the
-// site. Fewer headers would flatter or blame a handler that adds some: Go's maps work in another way from nine entries on.
+// browser is what Debian's Chromium 156 sends, byte for byte and without "Headless", when somebody
+// follows a link on a page of the site. Fewer headers would flatter or blame a handler that adds
+// some: Go's maps work in another way from nine entries on.
 const browser = "GET %[2]s HTTP/1.1\r\n" +
 	"Host: %[1]s\r\n" +
 	"Connection: keep-alive\r\n" +

@@ -1,10 +1,11 @@
 // Command bench measures what a session costs the proxy: the processor time of each request against
-// the same Caddy with reverse_proxy alone, both in one run, with Go's garbage collector and without.
+// the same Caddy with reverse_proxy alone, both in one run, with Go's garbage collector and
+// without.
 //
 //	go run ./test/bench -write docs/costs.md
 //
-// Seconds on a shared machine mean little, so it compares. Both Caddies run at once and are loaded in
-// turn, round by round.
+// Seconds on a shared machine mean little, so it compares. Both Caddies run at once and are loaded
+// in turn, round by round.
 package main
 
 import (
@@ -91,7 +92,8 @@ func run() error {
 	return errors.Join(failed...)
 }
 
-// choose returns the tables, or those of their rows, that only names. Tables must be whole to be written.
+// choose returns the tables, or those of their rows, that only names. Tables must be whole to be
+// written.
 func choose(only string, whole bool) (chosen []table, err error) {
 	for _, t := range tables {
 		if only == "" || only == t.name {

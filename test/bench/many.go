@@ -105,7 +105,8 @@ func fill(path string, count int) ([]string, error) {
 	return cookies, failed
 }
 
-// readAll reads the sessions again and again, and returns the processor time for each request in µs.
+// readAll reads the sessions again and again, and returns the processor time for each request in
+// µs.
 func readAll(proxy *process, cookies []string) (cost, heap float64, err error) {
 	const conns = 8
 	l, err := dial(proxy.addr, "", anonymousPath, conns, 0)

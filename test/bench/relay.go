@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// relayCommand makes this program a relay to Redis, in a process of its own, so that the threads that wait are in nobody's way.
+// relayCommand makes this program a relay to Redis, in a process of its own, so that the threads
+// that wait are in nobody's way.
 const relayCommand = "relay"
 
 func (b *bench) startRelay(wait time.Duration) (*process, error) {

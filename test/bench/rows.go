@@ -49,8 +49,9 @@ var (
 	vaultChange = traffic{first: basketPath, path: basketPath, outcome: "hit", saves: true}
 )
 
-// site is how many live sessions the store of a site in use holds. Those that lie in the proxy's own
-// memory cost the garbage collector time, and save some: the larger the heap, the less often it comes.
+// site is how many live sessions the store of a site in use holds. Those that lie in the proxy's
+// own memory cost the garbage collector time, and save some: the larger the heap, the less often it
+// comes.
 const site = 10_000
 
 func session(options string) string { return "session {\n" + options + "\n}" }

@@ -30,8 +30,8 @@ func (s side) cost() (float64, error) {
 // heap is what the collector of a proxy tells.
 type heap struct{ Collections, Bytes, Allocations float64 }
 
-// uncollected is what a request costs and allocates while the collector is off. Garbage is collected
-// before, and it is an error if that is done once more meanwhile.
+// uncollected is what a request costs and allocates while the collector is off. Garbage is
+// collected before, and it is an error if that is done once more meanwhile.
 func (s side) uncollected() (cost float64, h heap, err error) {
 	before, err := s.proxy.collector(http.MethodPost)
 	if err != nil {

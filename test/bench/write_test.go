@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestCostsHasEveryTable has the page about costs a place for each table, beside which its command stands.
+// TestCostsHasEveryTable has the page about costs a place for each table, beside which its command
+// stands.
 func TestCostsHasEveryTable(t *testing.T) {
 	page := filepath.Join("..", "..", "docs", "costs.md")
 	text, err := os.ReadFile(page)
