@@ -39,10 +39,9 @@ const (
 type Outcome struct {
 	Result Result
 
-	// Cookie says what happens to the client's cookie. ID, Permanent, CookieEnd and Browser are for
-	// a
-	// [CookieSet]: a permanent cookie lasts until CookieEnd, and Browser is the token for the second
-	// cookie, see [Session.Browser].
+	// Cookie says what happens to the client's cookie. ID, Permanent, CookieEnd and Browser belong
+	// to a [CookieSet]. A permanent cookie lasts until CookieEnd, and Browser is the token for the
+	// second cookie, see [Session.Browser].
 	Cookie    Cookie
 	ID        string
 	Permanent bool

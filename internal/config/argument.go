@@ -46,8 +46,8 @@ func Optional(d *caddyfile.Dispenser, whose, right string, to *string) error {
 	}
 }
 
-// Arguments reads all arguments of the line, at least least and at most most. right describes them
-// in errors. Errors do not contain the arguments: they may be parts of a secret.
+// Arguments reads all arguments of the line: from least to most of them. right describes them in
+// errors. Errors do not contain the arguments: they may be parts of a secret.
 func Arguments(d *caddyfile.Dispenser, whose, right string, least, most int) ([]string, error) {
 	args := d.RemainingArgs()
 	switch {
