@@ -390,7 +390,7 @@ func TestAdoptedCookieOfAnotherSecret(t *testing.T) {
 	if got := v.cookies(); len(got) != 0 {
 		t.Errorf("the cookies are %v", got)
 	}
-	if !caddy.WaitLog("is the secret of adopt the app's?") {
+	if !caddy.WaitLog("the secret of adopt must be the app's") {
 		t.Error("the log does not say why")
 	}
 }

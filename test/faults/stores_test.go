@@ -141,7 +141,7 @@ func TestMemcachedStore(t *testing.T) {
 func TestMongoDBStore(t *testing.T) {
 	t.Parallel()
 	server := mongotest.Start(t)
-	options := fmt.Sprintf("store_timeout 3s\nstore mongodb %s {\ncollection e2e\ntimeout 5s\n}\nsecret 0123456789abcdef\nscope shared\n", server.URI())
+	options := fmt.Sprintf("store_timeout 10s\nstore mongodb %s {\ncollection e2e\ntimeout 10s\n}\nsecret 0123456789abcdef\nscope shared\n", server.URI())
 	one, two := harness.Start(t, site(t, options)), harness.Start(t, site(t, options))
 	client := harness.Client(t)
 	setKeys(t, client, one.URL, two.URL)
