@@ -1,11 +1,11 @@
 // Walks through sites with logins, behind Caddy and, if the app has its own session, without it. SITES are the sites, LINES
-// controls the lines to them: see test/harness/line.go. Every site has regenerate_grace 1s and regenerate_unused 2s.
+// controls the lines to them: see test/harness/line.go. Every site has regenerate_grace 1s and regenerate_unused 4s.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { launch } from '../../browser/run.mjs';
 
 const { SITES, LINES: control } = process.env;
-const unused = 2000, over = 2500; // regenerate_unused, and a wait that exceeds both
+const unused = 4000, over = 4500; // regenerate_unused, and a wait that exceeds both
 
 // What a visitor does; each scenario returns the users of the pages on the way.
 const scenarios = {
