@@ -53,7 +53,7 @@ func TestLoginsOverADelayedLine(t *testing.T) {
 		if i > 0 {
 			s.Site = harness.FreeAddr(t)
 		}
-		fmt.Fprintf(&config, "http://%s {\nsession {\nstore memory\nregenerate_grace 1s\nregenerate_unused 4s\n%s\n}\nreverse_proxy %s\n}\n", s.Site, s.options, s.App)
+		fmt.Fprintf(&config, "http://%s {\nsession {\nstore memory\nregenerate_grace 1s\nregenerate_unused 5s\n%s\n}\nreverse_proxy %s\n}\n", s.Site, s.options, s.App)
 	}
 	sites[0].Site = harness.Start(t, config.String()).Addr
 
