@@ -91,11 +91,13 @@ func (t *Tree) child(parent page, i int) (page, error) {
 	}
 	v, ok := t.seen[e.child]
 	if !ok {
-		if v.page, v.err = t.f.page(e.child, nil); v.err == nil {
+		if v.page, v.err = t.f.page(e.child, t.f.buf(0)); v.err == nil {
 			v.err = t.f.whole(v.page, e.key, false)
 		}
 		if v.kind == leafPage {
 			v.data = nil
+		} else {
+			v.data = bytes.Clone(v.data) // the buffer is for all pages
 		}
 		t.seen[e.child] = v
 	}
