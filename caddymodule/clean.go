@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
-	"github.com/caddy-session/caddy-session/internal/failure"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )

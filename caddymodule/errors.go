@@ -3,7 +3,7 @@ package caddymodule
 import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/caddy-session/caddy-session/internal/failure"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
 )
 
 // fail refuses the request with an error.

@@ -11,10 +11,10 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
-	"github.com/caddy-session/caddy-session/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/caddy-session/caddy-session/internal/failure"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
