@@ -85,7 +85,7 @@ func TestAttackTheSecondCookiesName(t *testing.T) {
 			}
 		}
 	}
-	if _, err := provision(t, inMemory(t, "vault caddy_session_browser")); err == nil || !strings.Contains(err.Error(), "the session's own cookie") {
+	if _, err := provision(t, inMemory(t, "vault caddy_session_browser")); err == nil || !strings.Contains(err.Error(), "the session cookie") {
 		t.Errorf("in the vault: %v", err)
 	}
 	if !mustProvision(t, inMemory(t, "")).cookie.Names.Meet(mustProvision(t, inMemory(t, "name browser\n")).cookie.Names) {

@@ -91,7 +91,7 @@ func TestErrorsHaveABodyForPeople(t *testing.T) {
 		status       int
 		body, reason string
 	}{
-		"store out of reach": {outage, 503, "The session store cannot be reached. Try again in a moment.", "session store unavailable"},
+		"store unreachable": {outage, 503, "The session store cannot be reached. Try again in a moment.", "session store unavailable"},
 		"damaged record":     {damage, 503, "Your session cannot be read.", "the stored record cannot be read"},
 		"gate":               {gated, 403, "You may not do this, or need to log in first.", "session_gate: the session does not have the field"},
 		"invalid change":     {invalid, 502, "The application has given an answer that cannot be used.", "X-Session-Update, line 1: invalid change: unexpected end at byte 1"},
@@ -202,7 +202,7 @@ func TestClosedConnectionIsNoOutage(t *testing.T) {
 	}
 }
 
-// hangingUp is a store that is out of reach. The client may close the connection meanwhile.
+// hangingUp is an unreachable store. The client may close the connection meanwhile.
 type hangingUp struct {
 	broken
 	cancel  context.CancelFunc

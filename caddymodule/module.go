@@ -167,7 +167,7 @@ type Handler struct {
 
 	logger *zap.Logger
 
-	// outages is the logger for a store that is out of reach, unreadable the one for damaged
+	// outages is the logger for a unreachable store, unreadable the one for damaged
 	// records. See loggerFor.
 	outages, unreadable *zap.Logger
 	format              dialects.Format

@@ -10,7 +10,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Neither a store that is out of reach for minutes nor a client that always requests a damaged
+// Neither a store that is unreachable for minutes nor a client that always requests a damaged
 // record fills the disk with log lines. Neither hides the lines of the other. Errors of a single
 // change are always logged.
 func TestLogLinesOfOutagesAreLimited(t *testing.T) {

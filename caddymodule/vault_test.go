@@ -20,10 +20,10 @@ func TestVaultOptions(t *testing.T) {
 		{"vault a;b", "vault: "},
 		{`vault "a b"`, "vault: "},
 		{`vault ""`, "vault: "},
-		{"vault caddy_session", "the session's own cookie"},
-		{"name shop\nvault caddy_session_shop", "the session's own cookie"},
-		{"name shop\nvault __Host-caddy_session_shop", "the session's own cookie"},
-		{"vault sid\ncookie {\nname sid\n}", "the session's own cookie"},
+		{"vault caddy_session", "the session cookie"},
+		{"name shop\nvault caddy_session_shop", "the session cookie"},
+		{"name shop\nvault __Host-caddy_session_shop", "the session cookie"},
+		{"vault sid\ncookie {\nname sid\n}", "the session cookie"},
 	} {
 		if _, err := provision(t, inMemory(t, tt.options)); err == nil || !strings.Contains(err.Error(), tt.complaint) {
 			t.Errorf("%s: %v", tt.options, err)

@@ -19,7 +19,7 @@ type Change struct {
 	// Flashes are messages to add, in this order.
 	Flashes []Flash
 
-	// Vault are cookies that the backend has set, in this order. The session keeps them in place of
+	// Vault are cookies that the app has set, in this order. The session keeps them in place of
 	// the client.
 	Vault []vault.Received
 

@@ -66,7 +66,7 @@ func (f Flash) Message() string {
 
 // ParseFlashes reads the messages of a record, the reverse of [JoinFlashes]: each
 // ["category","message"], or with a third item, the message as a framework has it that does not
-// keep it as a string. That is not shown to backends. Errors wrap [ErrRecord].
+// keep it as a string. That is not shown to apps. Errors wrap [ErrRecord].
 func ParseFlashes(array []byte) ([]Flash, error) {
 	if len(array) == 0 {
 		return nil, nil
@@ -103,7 +103,7 @@ func JoinFlashes(flashes []Flash) []byte {
 	return append(array, ']')
 }
 
-// shown returns stored messages without what is not for backends.
+// shown returns stored messages without what is not for apps.
 func shown(stored []byte) []byte {
 	if !bytes.ContainsAny(stored, "{") {
 		return stored

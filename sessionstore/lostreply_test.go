@@ -320,7 +320,7 @@ func TestDestroyingWithALostReply(t *testing.T) {
 	}
 }
 
-// TestARetryOfAWholeChange is the backend that asks again: an edit that looks first is safe.
+// TestARetryOfAWholeChange is the app that asks again: an edit that looks first is safe.
 func TestARetryOfAWholeChange(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	id := r.begin(update(`{"paid":[]}`))

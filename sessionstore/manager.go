@@ -72,7 +72,7 @@ type Options struct {
 	// A mark is kept as long, but three minutes at least. Default: 10 s.
 	RegenerateGrace time.Duration
 
-	// RegenerateUnused is how long an old id goes on working if the new one that the backend has
+	// RegenerateUnused is how long an old id goes on working if the new one that the app has
 	// asked for is not used: the answer may have been lost. Default: 5 min.
 	RegenerateUnused time.Duration
 

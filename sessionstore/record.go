@@ -89,7 +89,7 @@ type Record struct {
 	// in the same form, or nothing.
 	Flash []byte
 
-	// Vault holds the cookies that the backend has set, in the stored form of a [vault.Vault], or
+	// Vault holds the cookies that the app has set, in the stored form of a [vault.Vault], or
 	// nothing.
 	Vault []byte
 

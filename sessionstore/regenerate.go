@@ -167,7 +167,7 @@ func (m *Manager) deleteUnused(ctx context.Context, key string, entry Entry) err
 }
 
 // doubt is a regeneration that may have happened or not: the answer to its last step was lost. The
-// client was told that the store is out of reach, and goes on with the old id.
+// client was told that the store is unreachable, and goes on with the old id.
 type doubt struct {
 	key    string
 	former Entry // what was under key before

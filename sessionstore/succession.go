@@ -14,7 +14,7 @@ import (
 // changes one key. The order of the writes makes every state in between right, whoever crashes.
 //
 //	regenerate  1 create the successor, with the change, Pred and Idx
-//	            2 the old record: Gen + 1, Target, and Until if the backend has asked for the new id
+//	            2 the old record: Gen + 1, Target, and Until if the app has asked for the new id
 //	            3 answer with the cookie
 //	first use   1 read the old record (Pred)
 //	            2 make it a Mark, whatever it has become meanwhile, unless it is one or is gone

@@ -9,7 +9,7 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestAnUnusedSuccessorEndsTheOldID some time after the backend has asked for a new one, and
+// TestAnUnusedSuccessorEndsTheOldID some time after the app has asked for a new one, and
 // nothing makes that later.
 func TestAnUnusedSuccessorEndsTheOldID(t *testing.T) {
 	for name, c := range map[string]struct {

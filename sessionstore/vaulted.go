@@ -42,7 +42,7 @@ func (m *Manager) applyVault(a *applied, c *Change) error {
 	return nil
 }
 
-var errNoVault = fmt.Errorf("%w: the format of another program has no place for the backend's cookies", ErrInvalid)
+var errNoVault = fmt.Errorf("%w: the format of another program has no place for the app's cookies", ErrInvalid)
 
 // changeFor returns the change of p as it is made to rec. A change that was led here sets only
 // those vaulted cookies that are still as its request got them. It must not bring back what the

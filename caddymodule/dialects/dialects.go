@@ -50,9 +50,9 @@ type Format struct {
 	// Lifetime is how long a session lives after it was last saved or touched.
 	Lifetime time.Duration
 
-	// Doubt names the setting that may differ from the app's if a request's cookie does not verify
-	// or names no session. Without this hint, users would be logged out and the log would not say
-	// why. It returns "" if no setting can be wrong. It may be nil.
+	// Doubt names the setting that may differ from the app's if a request's cookie has an invalid
+	// signature or names no session. Without this hint, users would be logged out and the log would
+	// not say why. It returns "" if no setting can be wrong. It may be nil.
 	Doubt func(cookie string, verified bool) string
 
 	// Permanent is the default for whether the cookies of new sessions outlive the browser.

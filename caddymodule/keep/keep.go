@@ -10,7 +10,7 @@ import (
 
 // Keeper loads and saves sessions. It is safe for concurrent use.
 type Keeper interface {
-	// Enter begins a visit. After an error, which means that the sessions are out of reach, the
+	// Enter begins a visit. After an error, which means that the sessions are unreachable, the
 	// visit must not be used. Otherwise it must be ended by Leave.
 	Enter(v *Visit) error
 

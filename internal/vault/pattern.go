@@ -27,7 +27,7 @@ type Patterns struct {
 	empty, mangled bool
 }
 
-// NewPatterns checks the patterns. None may be in own, the names of the session's own cookie.
+// NewPatterns checks the patterns. None may be in own, the names of the session cookie.
 // Patterns with a "*" do not match those.
 func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 	p := Patterns{own: own}
@@ -38,7 +38,7 @@ func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 		case strings.ContainsAny(pattern, "=; ,\t\"") || strings.ContainsFunc(pattern, isControl):
 			return p, fmt.Errorf("%q is not a cookie name, in which * stands for any characters", pattern)
 		case slices.Contains(own, pattern):
-			return p, fmt.Errorf("%s is the session's own cookie", pattern)
+			return p, fmt.Errorf("%s is the session cookie", pattern)
 		}
 		p.patterns = append(p.patterns, pattern)
 	}

@@ -1,4 +1,4 @@
-// Package vault is a jar for the cookies that a backend sets, kept on the server in place
+// Package vault is a jar for the cookies that an app sets, kept on the server in place
 // of the browser's. It follows draft-ietf-httpbis-rfc6265bis-22, whose sections the comments
 // name.
 //
