@@ -86,14 +86,14 @@ func TestFullFileSystem(t *testing.T) {
 // They must stay unchanged.
 func TestForeign(t *testing.T) {
 	good := func(value string) []byte {
-		return append(headerOf(time.Now().Add(time.Hour).UnixMilli(), []byte(value)).append(nil), value...)
+		return encode("key", time.Now().Add(time.Hour).UnixMilli(), []byte(value))
 	}
 	flipped := good("value")
 	flipped[len(flipped)-1] ^= 1
 	header := good("value")
 	header[5] ^= 1
 	newer := good("value")
-	newer[3] = 2
+	newer[3] = 3
 	for name, test := range map[string]struct {
 		put  func(path string) error
 		want error

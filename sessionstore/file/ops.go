@@ -67,7 +67,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 	}
 	return s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
 		for {
-			found, err := s.set(ctx, path, old, value, ttl)
+			found, err := s.set(ctx, path, key, old, value, ttl)
 			if !errors.Is(err, fs.ErrExist) {
 				return found, err
 			} // another process has just created it
@@ -75,7 +75,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 	})
 }
 
-func (s *Store) set(ctx context.Context, path string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
+func (s *Store) set(ctx context.Context, path, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
 	h, err := s.hold(ctx, path)
 	if err != nil {
 		return sessionstore.Entry{}, err
@@ -85,12 +85,12 @@ func (s *Store) set(ctx context.Context, path string, old, value []byte, ttl tim
 		if old != nil {
 			return sessionstore.Entry{}, sessionstore.ErrConflict
 		}
-		return sessionstore.Entry{}, s.create(ctx, path, deadline(now, ttl), value)
+		return sessionstore.Entry{}, s.create(ctx, path, key, deadline(now, ttl), value)
 	}
 	defer h.release()
 	switch live := h.live(now); {
 	case live && h.is(old), !live && old == nil:
-		return sessionstore.Entry{}, s.write(path, deadline(now, ttl), value, os.Rename)
+		return sessionstore.Entry{}, s.write(path, key, deadline(now, ttl), value, os.Rename)
 	case live && bytes.Equal(h.value, value):
 		// Saved before, and the answer was lost. The sync may not have happened.
 		return sessionstore.Entry{}, s.syncNames()

@@ -11,19 +11,20 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// A file has a header and the record. The header is big-endian:
+// A file has a header and a body: the length of the key in a byte, the key, and the record. The
+// header is big-endian:
 //
-//	"CSF", 1 (the version of the format)
+//	"CSF", 2 (the version of the format)
 //	deadline, Unix milliseconds, 8 bytes
-//	length of the record, 4 bytes
-//	CRC-32C of the record, 4 bytes
+//	length of the body, 4 bytes
+//	CRC-32C of the body, 4 bytes
 //	CRC-32C of the header so far, 4 bytes
 //
 // A touch overwrites the header, which lies within one sector of the disk.
 const (
-	magic     = "CSF\x01"
+	magic     = "CSF\x02"
 	headerLen = 24
-	maxFile   = headerLen + sessionstore.MaxValue
+	maxFile   = headerLen + 1 + sessionstore.MaxKey + sessionstore.MaxValue
 )
 
 var (
@@ -40,8 +41,15 @@ type header struct {
 	sum      uint32
 }
 
-func headerOf(deadline int64, value []byte) header {
-	return header{deadline, uint32(len(value)), crc32.Checksum(value, castagnoli)}
+// encode returns the content of a file.
+func encode(key string, deadline int64, value []byte) []byte {
+	raw := make([]byte, headerLen, headerLen+1+len(key)+len(value))
+	raw = append(raw, byte(len(key)))
+	raw = append(raw, key...)
+	raw = append(raw, value...)
+	body := raw[headerLen:]
+	header{deadline, uint32(len(body)), crc32.Checksum(body, castagnoli)}.append(raw[:0])
+	return raw
 }
 
 func (h header) append(b []byte) []byte {
@@ -70,10 +78,10 @@ func parseHeader(raw []byte) (header, error) {
 	}, nil
 }
 
-// record is the content of a file. Its value is a slice of the buffer that was read.
+// record is the content of a file. Its key and value are slices of the buffer that was read.
 type record struct {
 	header
-	value []byte
+	key, value []byte
 }
 
 func parse(raw []byte) (record, error) {
@@ -81,11 +89,12 @@ func parse(raw []byte) (record, error) {
 	if err != nil {
 		return record{}, err
 	}
-	value := raw[headerLen:]
-	if uint64(len(value)) != uint64(h.length) || crc32.Checksum(value, castagnoli) != h.sum {
+	body := raw[headerLen:]
+	if uint64(len(body)) != uint64(h.length) || crc32.Checksum(body, castagnoli) != h.sum || len(body) == 0 || len(body) <= int(body[0]) {
 		return record{}, errDamaged
 	}
-	return record{h, value}, nil
+	value := 1 + int(body[0])
+	return record{h, body[1:value], body[value:]}, nil
 }
 
 func (r record) live(now int64) bool { return r.deadline > now }

@@ -18,8 +18,8 @@ const tempPrefix = ".tmp-"
 
 // write writes a temporary file to disk and moves it to path with place, so that others see the old
 // record or the new one.
-func (s *Store) write(path string, deadline int64, value []byte, place func(from, to string) error) error {
-	temp, err := s.writeTemp(deadline, value)
+func (s *Store) write(path, key string, deadline int64, value []byte, place func(from, to string) error) error {
+	temp, err := s.writeTemp(encode(key, deadline, value))
 	if err != nil {
 		return err
 	}
@@ -31,13 +31,13 @@ func (s *Store) write(path string, deadline int64, value []byte, place func(from
 }
 
 // create writes a new file. It returns an error that is [fs.ErrExist] if there is one.
-func (s *Store) create(ctx context.Context, path string, deadline int64, value []byte) error {
+func (s *Store) create(ctx context.Context, path, key string, deadline int64, value []byte) error {
 	if err := s.reserve(ctx); err != nil {
 		return err
 	}
 	made := false
 	defer func() { s.census.born(made) }()
-	return s.write(path, deadline, value, func(from, to string) error {
+	return s.write(path, key, deadline, value, func(from, to string) error {
 		err := os.Link(from, to)
 		if folder.HasNoLinks(err) {
 			return errNoLinks
@@ -50,8 +50,8 @@ func (s *Store) create(ctx context.Context, path string, deadline int64, value [
 	})
 }
 
-// writeTemp writes a temporary file and returns its path.
-func (s *Store) writeTemp(deadline int64, value []byte) (string, error) {
+// writeTemp writes a temporary file with this content and returns its path.
+func (s *Store) writeTemp(content []byte) (string, error) {
 	var random [12]byte
 	_, _ = rand.Read(random[:])
 	path := filepath.Join(s.o.Dir, tempPrefix+hex.EncodeToString(random[:]))
@@ -70,8 +70,7 @@ func (s *Store) writeTemp(deadline int64, value []byte) (string, error) {
 		err = file.Chmod(mode) // whatever the umask says
 	}
 	if err == nil {
-		raw := headerOf(deadline, value).append(make([]byte, 0, headerLen+len(value)))
-		_, err = file.Write(append(raw, value...))
+		_, err = file.Write(content)
 	}
 	if err == nil {
 		err = file.Sync()

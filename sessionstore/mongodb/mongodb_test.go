@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -65,6 +67,20 @@ func (s *spread) CompareAndDelete(ctx context.Context, key string, old []byte) (
 
 func (s *spread) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	return s.of(key).Touch(ctx, key, old, ttl)
+}
+
+// Walk goes from collection to collection.
+func (s *spread) Walk(ctx context.Context, prefix, after string, limit int) (sessionstore.Page, error) {
+	number, rest, _ := strings.Cut(after, " ")
+	i, _ := strconv.Atoi(number)
+	page, err := s.stores[i].Walk(ctx, prefix, rest, limit)
+	switch {
+	case page.Next != "":
+		page.Next = fmt.Sprint(i, " ", page.Next)
+	case i+1 < len(s.stores):
+		page.Next = fmt.Sprint(i+1, " ")
+	}
+	return page, err
 }
 
 func (s *spread) Close() error {

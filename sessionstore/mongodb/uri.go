@@ -18,6 +18,21 @@ func Check(uri string, opts Options) error {
 	return err
 }
 
+// Place returns where [Open] would keep the records, without secrets, or nothing if it would fail.
+// A database is named only if the options do.
+func Place(uri string, opts Options) string {
+	database := opts.Database
+	from, err := prepare(uri, &opts)
+	switch {
+	case err != nil:
+		return ""
+	case database == "":
+		return from.server + " " + opts.Collection
+	default:
+		return from.server + " " + database + "." + opts.Collection
+	}
+}
+
 // source is the address of the database.
 type source struct {
 	uri    string

@@ -68,6 +68,9 @@ func TestPasswordOfSentinels(t *testing.T) {
 	secretive(t, open(t, o).basics(t.Context()), "", opts.Password, opts.SentinelPassword)
 }
 
+// listing is the use for which the documentation has the rights to walk.
+const listing = "listing sessions"
+
 // The ACL rules in the documentation are sufficient, and each right in them is needed.
 func TestDocumentedACLUsers(t *testing.T) {
 	t.Parallel()
@@ -87,9 +90,11 @@ func TestDocumentedACLUsers(t *testing.T) {
 		{"one server", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}}, nil, nil},
 		{"near_cache", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}, NearCache: new(redis.NearCache)}, []string{"near_cache"}, []string{"+client|tracking"}},
 		{"db", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}, DB: 1}, []string{"db"}, nil},
+		{"listing", []*redistest.Server{one}, redis.Options{Addrs: []string{one.Addr()}}, []string{listing}, nil},
 		{"sentinel", set.Servers, redis.Options{Addrs: set.Addrs(), Master: set.MasterName}, nil, nil},
 		{"sentinel, wait_replicas", set.Servers, redis.Options{Addrs: set.Addrs(), Master: set.MasterName, WaitReplicas: 2}, []string{"wait_replicas"}, nil},
 		{"cluster", cluster.Nodes, redis.Options{Addrs: cluster.Addrs()}, []string{"cluster"}, []string{"+asking"}},
+		{"cluster, listing", cluster.Nodes, redis.Options{Addrs: cluster.Addrs()}, []string{"cluster", listing}, []string{"+asking"}},
 		{"cluster, wait_replicas", cluster.Nodes, redis.Options{Addrs: cluster.Addrs(), WaitReplicas: 1}, []string{"cluster", "wait_replicas"}, []string{"+asking"}},
 	} {
 		rights := slices.Clone(lines[""])
@@ -128,11 +133,13 @@ func TestDocumentedACLUsers(t *testing.T) {
 					var err error
 					for range 12 { // in a Cluster a single attempt may fail
 						ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-						if err = s.basics(ctx); err != nil {
-							cancel()
-							break
+						if err = s.basics(ctx); err == nil && slices.Contains(test.needs, listing) {
+							_, err = s.Walk(ctx, "", "", 10)
 						}
 						cancel()
+						if err != nil {
+							break
+						}
 					}
 					if missing == "nothing" && err != nil {
 						t.Errorf("with all rights: %v; %v", err, do(t, test.servers[0], "ACL", "LOG"))

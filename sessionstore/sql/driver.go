@@ -46,6 +46,9 @@ type Driver struct {
 	// sequences.
 	Next string
 
+	// Bytewise is {key} with an ordering byte by byte, which uses the index of a table of our own.
+	Bytewise string
+
 	// Create inserts a record (key, value, milliseconds) if there is no live one. Otherwise it
 	// changes no row.
 	Create string

@@ -91,6 +91,19 @@ func Check(d *Driver, dsn string, opts Options) error {
 	return err
 }
 
+// Place returns where [Open] would keep the records, without secrets, or nothing if it would fail.
+func Place(d *Driver, dsn string, opts Options) string {
+	opts.Sequence = "" // whose table it is does not matter here
+	if opts.complete(d) != nil {
+		return ""
+	}
+	source, err := d.Connect(dsn, &opts)
+	if err != nil {
+		return ""
+	}
+	return source.Server + " table " + opts.Table
+}
+
 // names leaves room for the suffix of the index: PostgreSQL reads 63 bytes of a name.
 var names = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,54}$`)
 

@@ -13,9 +13,9 @@ var own = layout.SQL{Key: "key", Value: "value", Expires: "expires"}
 
 // texts are the statements of a store.
 type texts struct {
-	get, create, sweep string
-	columns, unique    string
-	table              []string
+	get, page, create, sweep string
+	columns, unique          string
+	table                    []string
 
 	// keyTypes and expiresTypes are the types that these columns may have.
 	keyTypes, expiresTypes []string
@@ -38,9 +38,9 @@ func newTexts(d *Driver, o *Options) texts {
 	if schema != "" {
 		full = quote(schema) + "." + full
 	}
-	times, keyTypes, making := d.Times, d.Key, d.Table
+	times, keyTypes, making, order := d.Times, d.Key, d.Table, d.Bytewise
 	if o.Layout != nil {
-		table, keyTypes, making = o.Layout, d.Text, o.Layout.Create[d.Name]
+		table, keyTypes, making, order = o.Layout, d.Text, o.Layout.Create[d.Name], "{key}"
 	}
 	if table.Naive {
 		times = d.Naive
@@ -69,6 +69,8 @@ func newTexts(d *Driver, o *Options) texts {
 	t := texts{
 		get: text(`SELECT CASE WHEN ` + d.Size + ` <= ` + strconv.Itoa(sessionstore.MaxValue) + ` THEN {value} END, {left}, ` + d.Size +
 			` FROM {table} WHERE {key} = ? AND {expires} > {now}`),
+		page: text(`SELECT {key}, CASE WHEN ` + d.Size + ` <= ` + strconv.Itoa(sessionstore.MaxValue) + ` THEN {value} END, {left}, ` + d.Size +
+			` FROM {table} WHERE ` + order + ` > ? ORDER BY ` + order + ` LIMIT ?`),
 		keyTypes: keyTypes, expiresTypes: times.Types,
 		create:  text(d.Create),
 		sweep:   text(d.Sweep),

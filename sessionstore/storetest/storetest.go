@@ -85,6 +85,9 @@ func (h Harness) run(t *testing.T, test test, parallel bool) {
 		s := h.New(t)
 		c := &checker{T: t, Harness: h, store: s}
 		t.Cleanup(func() { c.close(c.store) })
+		if _, can := s.(sessionstore.Walker); test.needs == walks && !can {
+			t.Skip("no walks")
+		}
 		test.run(c)
 	})
 }
@@ -92,11 +95,12 @@ func (h Harness) run(t *testing.T, test test, parallel bool) {
 const (
 	second = "second"
 	reopen = "reopen"
+	walks  = "walks"
 )
 
 type test struct {
 	name  string
-	needs string // second, reopen or empty
+	needs string // second, reopen, walks or empty
 	waits bool   // the test waits for time to pass, which is slow with a long Tick
 	run   func(c *checker)
 }
@@ -146,6 +150,13 @@ var tests = []test{
 
 	{"a context that has ended", "", false, endedContext},
 	{"contexts that end during an operation", "", false, endingContexts},
+
+	{"a walk without records", walks, false, walkNothing},
+	{"a walk gives every record", walks, false, walkAll},
+	{"a walk through large records", walks, false, walkLarge},
+	{"a walk gives no expired record", walks, true, walkExpired},
+	{"a walk while others write", walks, false, walkUnderWrites},
+	{"a walk with a context that has ended", walks, false, walkEnded},
 
 	{"two handles see the same", second, true, twoHandles},
 	{"two handles lose no updates", second, false, twoHandlesNoLostUpdates},

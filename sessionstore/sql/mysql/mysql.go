@@ -25,6 +25,8 @@ var Driver = &sql.Driver{
 	Naive:   seconds,
 	Size:    `octet_length({value})`,
 	Next:    `nextval({sequence})`,
+
+	Bytewise: `{key}`,
 	// VALUES() is deprecated in MySQL, but MariaDB does not know its replacement. MySQL assigns
 	// columns in this order, so both conditions see the old expires.
 	Create: `INSERT INTO {table} ({id}{key}, {value}, {expires}) VALUES ({next}?, ?, {after})

@@ -39,6 +39,8 @@ var Driver = &sql.Driver{
 	},
 	Size: `octet_length({value})`,
 	Next: `nextval('{sequence}')`,
+	// somebody else may have created the table with another collation
+	Bytewise: `{key} COLLATE "C"`,
 	Create: `INSERT INTO {table} AS t ({id}{key}, {value}, {expires}) VALUES ({next}?, ?, {after})
 		ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}, {expires} = excluded.{expires} WHERE (t.{expires} > {now}) IS NOT TRUE`,
 	Sweep: `DELETE FROM {table} WHERE ctid = ANY (ARRAY(

@@ -46,7 +46,8 @@ var Driver = &sql.Driver{
 		Left:  `CAST((julianday({expires}) - julianday('now')) * 86400000000 AS INTEGER)`,
 		Begin: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
 	},
-	Size: `octet_length({value})`,
+	Size:     `octet_length({value})`,
+	Bytewise: `{key} COLLATE BINARY`,
 	Create: `INSERT INTO {table} ({key}, {value}, {expires}) VALUES (?, ?, {after})
 		ON CONFLICT ({key}) DO UPDATE SET {value} = excluded.{value}, {expires} = excluded.{expires} WHERE ({table}.{expires} > {now}) IS NOT TRUE`,
 	Sweep: `DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {expires} <= {now} LIMIT ?)`,
