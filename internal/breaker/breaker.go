@@ -15,8 +15,9 @@ import (
 // Breaker is a circuit breaker for one server. Its methods may be called concurrently. [New]
 // returns one.
 type Breaker struct {
-	slow     time.Duration
-	onChange func(err error)
+	slow    time.Duration
+	server  string
+	onState func(server string, err error)
 
 	// failing counts failures since the last success, up to tolerated. Then the circuit is open.
 	failing atomic.Int32
@@ -42,10 +43,10 @@ const (
 var ErrOpen = errors.New("the server is unreachable; the next attempt follows soon")
 
 // New returns a breaker whose circuit is closed. A server that has not replied within slow counts
-// as unreachable; a request with less time says nothing about the server. onChange is called with
+// as unreachable; a request with less time says nothing about the server. onState is called with
 // the error when the circuit opens, and with nil when it closes. It must not block, and may be nil.
-func New(slow time.Duration, onChange func(err error)) *Breaker {
-	return &Breaker{slow: slow, onChange: onChange}
+func New(slow time.Duration, server string, onState func(server string, err error)) *Breaker {
+	return &Breaker{slow: slow, server: server, onState: onState}
 }
 
 // Enter reports whether a command may be sent. If not, it returns an error that wraps [ErrOpen].
@@ -121,11 +122,11 @@ func (b *Breaker) Settle(probe bool, v Verdict, err error) {
 	b.failing.Store(after)
 	b.mu.Unlock()
 	switch {
-	case b.onChange == nil:
+	case b.onState == nil:
 	case before < tolerated && after == tolerated:
-		b.onChange(err)
+		b.onState(b.server, err)
 	case before == tolerated && after == 0:
-		b.onChange(nil)
+		b.onState(b.server, nil)
 	}
 }
 
@@ -141,6 +142,12 @@ func (b *Breaker) isUnreachable(ctx context.Context, start time.Time, err error)
 	if !timedOut {
 		return IsDial(err)
 	}
+	return b.Waited(ctx, start)
+}
+
+// Waited reports whether a command that began at start has waited so long that a server without a
+// reply counts as unreachable. One that had less time says nothing about the server.
+func (b *Breaker) Waited(ctx context.Context, start time.Time) bool {
 	if end, ok := ctx.Deadline(); ok && end.Sub(start) < b.slow {
 		return false
 	}

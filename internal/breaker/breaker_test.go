@@ -16,7 +16,7 @@ var refused = &net.OpError{Op: "dial", Err: errors.New("refused")}
 func TestBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []error
-		b := New(time.Second, func(err error) { said = append(said, err) })
+		b := New(time.Second, "a server", func(_ string, err error) { said = append(said, err) })
 		try := func(answered bool, err error) error {
 			probe, open := b.Enter()
 			if open == nil {
@@ -66,7 +66,7 @@ func TestBreaker(t *testing.T) {
 // Failures that say nothing about the server.
 func TestErrorsThatDoNotCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := New(time.Second, nil)
+		b := New(time.Second, "a server", nil)
 		for range 10 {
 			b.Leave(t.Context(), false, time.Now(), false, io.EOF)
 			start := time.Now()
@@ -92,7 +92,7 @@ func TestErrorsThatDoNotCount(t *testing.T) {
 // The process is so busy that it notices even a short timeout late.
 func TestStarvedProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := New(time.Second, nil)
+		b := New(time.Second, "a server", nil)
 		for range 10 {
 			start := time.Now()
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
@@ -110,7 +110,7 @@ func TestStarvedProcess(t *testing.T) {
 // be released, or the next outage would have no probes.
 func TestProbeOvertakenByASuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := New(time.Second, nil)
+		b := New(time.Second, "a server", nil)
 		open := func() {
 			for range tolerated {
 				b.Leave(t.Context(), false, time.Now(), false, refused)

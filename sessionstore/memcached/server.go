@@ -25,13 +25,9 @@ type server struct {
 }
 
 func newServer(addr string, o *Options) *server {
-	var onChange func(error)
-	if o.OnState != nil {
-		onChange = func(err error) { o.OnState(addr, err) }
-	}
 	client := memcache.NewFromSelector(oneAddr(addr))
 	client.DialContext, client.Timeout, client.MaxIdleConns = dial, o.Timeout, o.PoolSize
-	return &server{addr, client, breaker.New(o.Timeout/2, onChange), make(chan struct{}, o.PoolSize)}
+	return &server{addr, client, breaker.New(o.Timeout/2, addr, o.OnState), make(chan struct{}, o.PoolSize)}
 }
 
 // oneAddr is the address of a client with one server. Its name is resolved when a connection is

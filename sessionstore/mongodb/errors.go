@@ -4,17 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"os"
 	"slices"
-	"syscall"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -33,10 +30,7 @@ var undecided = []int{6, 7, 50, 64, 89, 91, 189, 262, 9001, 11600, 11602, 13436}
 // A timeout says nothing about the server if there was little time, perhaps only because this
 // process was short of CPU.
 func (s *Store) classify(ctx context.Context, err error, start time.Time) (fault, breaker.Verdict) {
-	waited := time.Since(start) >= s.slow()
-	if end, ok := ctx.Deadline(); ok && end.Sub(start) < s.slow() {
-		waited = false
-	}
+	waited := s.breaker.Waited(ctx, start)
 	unreachable := func(always bool) breaker.Verdict {
 		if errors.Is(err, context.Canceled) || !always && !waited {
 			return breaker.Nothing
@@ -113,55 +107,10 @@ func (s *Store) text(err error) string {
 
 // plain describes an error that is not a reply.
 func plain(err error) string {
-	var number syscall.Errno
-	var timeout net.Error
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled.Error()
-	case errors.As(err, &dns):
-		return "server name not found"
-	case errors.As(err, &number):
-		return number.Error()
-	case mongo.IsTimeout(err), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no reply in time"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed):
-		return "connection lost"
-	default:
-		return fmt.Sprintf("connection failed (%T)", innermost(err))
+	if mongo.IsTimeout(err) {
+		return remote.NoReply
 	}
-}
-
-func innermost(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
-}
-
-// redacted is an error with a text of our own.
-type redacted struct {
-	text  string
-	cause error
-}
-
-func (e redacted) Error() string { return e.text }
-
-func (e redacted) Unwrap() error { return e.cause }
-
-// cause returns the context error behind err, if there is one.
-func cause(ctx context.Context, err error) error {
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return context.DeadlineExceeded
-	default:
-		return ctx.Err()
-	}
+	return remote.Text(err)
 }
 
 // unavailable wraps an error for [sessionstore.Store].

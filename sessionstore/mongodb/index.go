@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/remote"
 )
 
 const (
@@ -68,5 +69,5 @@ func (s *Store) makeIndex() (breaker.Verdict, error) {
 	if fault != refused {
 		verdict = breaker.Nothing
 	}
-	return verdict, redacted{s.text(err), cause(ctx, err)}
+	return verdict, remote.Redact(ctx, err, s.text(err))
 }

@@ -59,11 +59,7 @@ func Open(uri string, opts Options) (*Store, error) {
 	if opts.Layout != nil {
 		s.documents.MongoDB, s.documents.endless = *opts.Layout, opts.Endless
 	}
-	var onChange func(error)
-	if opts.OnState != nil {
-		onChange = func(err error) { opts.OnState(from.server, err) }
-	}
-	s.breaker = breaker.New(s.slow(), onChange)
+	s.breaker = breaker.New(min(opts.DialTimeout, opts.Timeout)/2, from.server, opts.OnState)
 	s.closing, s.close = context.WithCancel(context.Background())
 	return s, nil
 }

@@ -3,12 +3,12 @@ package mongodb
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -39,13 +39,13 @@ func (s *Store) run(ctx context.Context, command func(context.Context, *mongo.Co
 		}
 		last = err
 		lost = lost || fault == lostReply
-		if end := ended(ctx); end != nil {
+		if end := remote.Ended(ctx); end != nil {
 			return lost, unavailable(end)
 		}
 		if attempt >= fault.limit() {
 			return lost, unavailable(err)
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := remote.Pause(ctx, attempt); err != nil {
 			return lost, unavailable(err)
 		}
 	}
@@ -76,14 +76,10 @@ func (s *Store) attempt(ctx context.Context, command func(context.Context, *mong
 		return refused, err
 	}
 	fault, verdict := s.classify(own, err, start)
-	err = redacted{s.text(err), cause(own, err)}
+	err = remote.Redact(own, err, s.text(err))
 	s.breaker.Settle(probe, verdict, err)
 	return fault, err
 }
-
-// slow is the time after which a server without a reply counts as unreachable. A request that had
-// less time says nothing about the server.
-func (s *Store) slow() time.Duration { return min(s.opts.DialTimeout, s.opts.Timeout) / 2 }
 
 // fault says what an error means for the command.
 type fault int
@@ -107,33 +103,5 @@ func (f fault) limit() int {
 		return electionAttempts
 	default:
 		return attempts
-	}
-}
-
-// ended returns the error of a context that has ended. It compares the deadline itself because on a
-// busy machine the context's timer may fire late, after the connection has timed out.
-func ended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
-// pause waits before the next attempt. There is no wait before the second: the connection may have
-// been broken while it was idle.
-func pause(ctx context.Context, attempt int) error {
-	if attempt == 1 {
-		return nil
-	}
-	timer := time.NewTimer(time.Duration(rand.Int64N(int64(min(attempt, 5)) * int64(10*time.Millisecond))))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

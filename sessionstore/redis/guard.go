@@ -23,11 +23,7 @@ type guard struct {
 }
 
 func newGuard(addr string, o *Options) *guard {
-	var onChange func(error)
-	if o.OnState != nil {
-		onChange = func(err error) { o.OnState(addr, err) }
-	}
-	return &guard{breaker: breaker.New(min(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)/2, onChange)}
+	return &guard{breaker: breaker.New(min(o.DialTimeout, o.ReadTimeout, o.WriteTimeout)/2, addr, o.OnState)}
 }
 
 // isReply reports whether the server replied, even if with an error.

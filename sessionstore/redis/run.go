@@ -10,6 +10,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -59,8 +60,8 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 				return nil, unavailable(errLost)
 			}
 			return reply, nil
-		case ended(ctx) != nil:
-			return nil, unavailable(ended(ctx)) // another goroutine may still use c
+		case remote.Ended(ctx) != nil:
+			return nil, unavailable(remote.Ended(ctx)) // another goroutine may still use c
 		case strings.HasPrefix(err.Error(), "NOSCRIPT ") && name == "evalsha":
 			// The server has dropped its scripts, or a failover replaced it.
 			name, body = "eval", script.text
@@ -75,7 +76,7 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 		}
 		uncertain = uncertain || c.uncertain
 		s.reloadCluster(ctx, err)
-		if err := pause(ctx, attempt); err != nil {
+		if err := remote.Pause(ctx, attempt); err != nil {
 			return nil, unavailable(err)
 		}
 	}
@@ -155,34 +156,6 @@ func redirected(err error) bool {
 func (s *Store) reloadCluster(ctx context.Context, err error) {
 	if cluster, ok := s.client.(*goredis.ClusterClient); ok && !isReply(err) {
 		cluster.ReloadState(ctx)
-	}
-}
-
-// ended returns the error of a context that has ended. It compares the deadline itself because on a
-// busy machine the context's timer may fire late, after the connection has timed out.
-func ended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
-// pause waits before the next attempt. There is no wait before the second: the connection may have
-// been broken while it was idle.
-func pause(ctx context.Context, attempt int) error {
-	if attempt == 1 {
-		return nil
-	}
-	timer := time.NewTimer(time.Duration(attempt) * 10 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

@@ -5,15 +5,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -64,12 +61,12 @@ func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) err
 			limit = transientAttempts
 		}
 		switch {
-		case ended(ctx) != nil:
-			return lost, s.unavailable(ended(ctx))
+		case remote.Ended(ctx) != nil:
+			return lost, s.unavailable(remote.Ended(ctx))
 		case attempt >= limit:
 			return lost, s.unavailable(err)
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := remote.Pause(ctx, attempt); err != nil {
 			return lost, s.unavailable(err)
 		}
 	}
@@ -84,7 +81,7 @@ func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) er
 	if err := s.inPlace(p, false); err != nil {
 		return Fault{Kind: Refused}, err
 	}
-	probe, err := s.guard.Enter()
+	probe, err := s.breaker.Enter()
 	if err != nil {
 		return Fault{Kind: Refused}, err
 	}
@@ -93,15 +90,15 @@ func (s *Store) attempt(ctx context.Context, p *pool, f func(context.Context) er
 	defer cancel()
 	err = f(own)
 	if err == nil {
-		s.guard.Settle(probe, breaker.Answers, nil)
+		s.breaker.Settle(probe, breaker.Answers, nil)
 		return Fault{Kind: Lost}, s.inPlace(p, true)
 	}
 	fault, is := s.classify(own, err, start)
 	if fault.Kind == ReadOnly && !p.renew(db) {
 		fault.Kind = Refused
 	}
-	err = redacted{fault.Text, cause(err, own)}
-	s.guard.Settle(probe, is, err)
+	err = remote.Redact(own, err, fault.Text)
+	s.breaker.Settle(probe, is, err)
 	return fault, err
 }
 
@@ -114,10 +111,7 @@ func (s *Store) classify(ctx context.Context, err error, start time.Time) (Fault
 	var notSent unsent
 	var bad unusable
 	timedOut := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
-	waited := time.Since(start) >= s.guard.slow
-	if end, ok := ctx.Deadline(); ok && end.Sub(start) < s.guard.slow {
-		waited = false
-	}
+	waited := s.breaker.Waited(ctx, start)
 	switch fault, answered := s.driver.Fault(err); {
 	case errors.As(err, &bad):
 		return Fault{bad.kind, bad.Error()}, breaker.Answers
@@ -137,107 +131,24 @@ func (s *Store) classify(ctx context.Context, err error, start time.Time) (Fault
 		return fault, breaker.Answers
 	case timedOut:
 		if waited {
-			return Fault{Lost, plain(err)}, breaker.Unreachable
+			return Fault{Lost, remote.Text(err)}, breaker.Unreachable
 		}
-		return Fault{Lost, plain(err)}, breaker.Nothing
+		return Fault{Lost, remote.Text(err)}, breaker.Nothing
 	case errors.As(err, &notSent) || errors.Is(err, driver.ErrBadConn):
-		return Fault{Transient, plain(err)}, breaker.Nothing
+		return Fault{Transient, remote.Text(err)}, breaker.Nothing
 	default:
-		return Fault{Lost, plain(err)}, breaker.Nothing
+		return Fault{Lost, remote.Text(err)}, breaker.Nothing
 	}
 }
 
 // reason says why connecting failed. It uses the innermost error, since the driver's own message
 // may quote the DSN.
 func (s *Store) reason(err error) string {
-	text := plain(err)
-	if inner := innermost(err).Error(); text == unknown(err) && (s.secret == "" || !strings.Contains(inner, s.secret)) {
+	text := remote.Text(err)
+	if inner := remote.Innermost(err).Error(); text == remote.Unknown(err) && (s.secret == "" || !strings.Contains(inner, s.secret)) {
 		return inner
 	}
 	return text
-}
-
-// plain describes an error that is not a reply.
-func plain(err error) string {
-	var number syscall.Errno
-	var timeout net.Error
-	var dns *net.DNSError
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled.Error()
-	case errors.As(err, &dns):
-		return "server name not found"
-	case errors.As(err, &number):
-		return number.Error()
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no reply in time"
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, net.ErrClosed):
-		return "connection lost"
-	default:
-		return unknown(err)
-	}
-}
-
-func unknown(err error) string { return fmt.Sprintf("connection failed (%T)", innermost(err)) }
-
-func innermost(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
-}
-
-// redacted is an error with a text of our own.
-type redacted struct {
-	text  string
-	cause error
-}
-
-func (e redacted) Error() string { return e.text }
-
-func (e redacted) Unwrap() error { return e.cause }
-
-// cause returns the context error behind err, if there is one.
-func cause(err error, ctx context.Context) error {
-	switch {
-	case errors.Is(err, context.Canceled):
-		return context.Canceled
-	case errors.Is(err, context.DeadlineExceeded):
-		return context.DeadlineExceeded
-	default:
-		return ctx.Err()
-	}
-}
-
-// ended returns the error of a context that has ended. It compares the deadline itself because on a
-// busy machine the context's timer may fire late, after the connection has timed out.
-func ended(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
-		return context.DeadlineExceeded
-	}
-	return nil
-}
-
-// pause waits before the next attempt. There is no wait before the second: the connection may have
-// been broken while it was idle.
-func pause(ctx context.Context, attempt int) error {
-	if attempt == 1 {
-		return nil
-	}
-	timer := time.NewTimer(time.Duration(rand.Int64N(int64(min(attempt, 5)) * int64(10*time.Millisecond))))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // unavailable wraps an error for [sessionstore.Store].

@@ -14,19 +14,20 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/breaker"
 	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // Store is a [sessionstore.Store] in an SQL database. It is as durable as the database.
 type Store struct {
-	driver *Driver
-	dsn    string
-	opts   Options
-	texts  texts
-	guard  *guard
-	secret string
-	place  *folder.Place // nil if the database is not a file
+	driver  *Driver
+	dsn     string
+	opts    Options
+	texts   texts
+	breaker *breaker.Breaker
+	secret  string
+	place   *folder.Place // nil if the database is not a file
 
 	// readers and writers are the same pool unless the database allows one writer at a time.
 	readers, writers *pool
@@ -54,7 +55,8 @@ func Open(d *Driver, dsn string, opts Options) (*Store, error) {
 	}
 	s := &Store{
 		driver: d, dsn: dsn, opts: opts, texts: newTexts(d, &opts),
-		guard: newGuard(source.Server, &opts), secret: source.Secret, place: source.Place, checking: make(chan struct{}, 1),
+		breaker: breaker.New(min(opts.DialTimeout, opts.Timeout)/2, source.Server, opts.OnState),
+		secret:  source.Secret, place: source.Place, checking: make(chan struct{}, 1),
 	}
 	s.writers = newPool(source.Connector, d, &opts, d.OneWriter)
 	s.readers = s.writers

@@ -4,6 +4,8 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/remote"
 )
 
 const (
@@ -43,7 +45,7 @@ func (s *Store) sleep(d time.Duration) bool {
 
 // sweep deletes expired records in batches.
 func (s *Store) sweep() error {
-	for !s.guard.Open() {
+	for !s.breaker.Open() {
 		n, err := s.sweepSome()
 		if err != nil || n < sweepBatch || !s.sleep(sweepPause) {
 			return err
@@ -68,5 +70,5 @@ func (s *Store) sweepSome() (int64, error) {
 	if fault.Kind == Transient || fault.Kind == ReadOnly && s.writers.renew(db) {
 		return 0, nil // sessions have priority
 	}
-	return 0, redacted{fault.Text, cause(err, ctx)}
+	return 0, remote.Redact(ctx, err, fault.Text)
 }
