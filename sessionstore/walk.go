@@ -12,8 +12,8 @@ type Walker interface {
 	// same open store.
 	//
 	// A record that is there from the first page to the last is given at least once. One that is
-	// created, changed or deleted meanwhile may be given, in one of its forms, or not. A record that
-	// has expired is never given.
+	// created, changed or deleted meanwhile may be given, in one of its forms, or not. A record
+	// that has expired is never given.
 	//
 	// A page costs about as much as reading limit records (1 to [MaxPage]), however many there are.
 	// So it may have fewer than limit, or none, although others follow, and a few more where a

@@ -300,8 +300,8 @@ func TestDeadMaster(t *testing.T) {
 					values[key] = next
 				}
 				// On a busy machine some operations take microseconds and some many milliseconds.
-				// The median may be either, so the test compares means. If the operations waited for
-				// the dead master, each would take a good part of the timeout.
+				// The median may be either, so the test compares means. If the operations waited
+				// for the dead master, each would take a good part of the timeout.
 				mean, alone := meanOf(took), meanOf(pace)
 				t.Logf("a save and a read on the other masters: mean %v; on a separate server: mean %v", mean, alone)
 				if failures > 0 {
