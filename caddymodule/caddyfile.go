@@ -78,9 +78,11 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		}
 //		vault             <cookie name pattern>...
 //		adopt             <module> { ... }
+//		user              <field> [authenticate]
 //		regenerate_on     <field>... | vault
 //		idle_timeout      <duration>
 //		absolute_timeout  <duration>
+//		anonymous_timeout <duration>
 //		touch_interval    <duration>
 //		regenerate_grace  <duration>
 //		regenerate_unused <duration>
@@ -136,6 +138,8 @@ func (h *Handler) block() config.Options {
 				h.adoptedCookie = adopter.CookieName()
 			}
 		}),
+		"user":              UserOption(&h.User),
+		"anonymous_timeout": config.Duration(&h.AnonymousTimeout),
 		"regenerate_on":     config.Words(&h.RegenerateOn).Also(h.checkRegenerateOn),
 		"idle_timeout":      config.Duration(&h.IdleTimeout),
 		"absolute_timeout":  config.Duration(&h.AbsoluteTimeout),

@@ -58,6 +58,7 @@ func init() {
 // `{http.session.exists}` | Whether there is a session
 // `{http.session.ref}` | The session's name in logs, never its id
 // `{http.session.created}` | When it began, in Unix seconds
+// `{http.session.user}` | Who has logged in, with the option user
 // `{http.session.data}` | Its data, as JSON
 // `{http.session.data.<field>}` | A field of its data, by its dotted path
 // `{http.session.error}` | In error routes: why the request was refused, without details of the store
@@ -122,12 +123,20 @@ type Handler struct {
 	AdoptRaw json.RawMessage `json:"adopt,omitempty" caddy:"namespace=http.session.adopters inline_key=kind"`
 
 	// The fields, by their dotted paths, whose change gives the session a new id. The fields of
-	// capture always do, and so does what looks like a login in the app's session (adopt) or
-	// cookies (vault). "vault" means every change of a cookie in the vault. Default: none
+	// capture and user always do, and so does what looks like a login in the app's session (adopt)
+	// or cookies (vault). "vault" means every change of a cookie in the vault. Default: none
 	RegenerateOn []string `json:"regenerate_on,omitempty"`
 
 	// How long a session lives after its last request. Default: 24h
 	IdleTimeout caddy.Duration `json:"idle_timeout,omitempty"`
+
+	// Who has logged in: a field of the data. It is {http.session.user}, and its change gives the
+	// session a new id. Default: none
+	User *User `json:"user,omitempty"`
+
+	// How long a session that nobody has logged in to lives after its last request. Needs user.
+	// Default: idle_timeout
+	AnonymousTimeout caddy.Duration `json:"anonymous_timeout,omitempty"`
 
 	// How long a session lives after its creation, even if it is used. Default: 744h
 	AbsoluteTimeout caddy.Duration `json:"absolute_timeout,omitempty"`

@@ -48,8 +48,12 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 	if h.cookie.Mark {
 		mark = append(mark, parts.Mark{})
 	}
+	var user []parts.Part
+	if h.User != nil && h.User.Authenticate {
+		user = append(user, parts.Authenticate{})
+	}
 
-	h.parts = slices.Concat(inject, adopt, capture, []parts.Part{data, flash, control}, mark, keep, readable)
+	h.parts = slices.Concat(inject, adopt, capture, []parts.Part{data, flash, control}, mark, keep, readable, user)
 
 	h.ignored = make([]bool, len(h.parts))
 	h.names.response = newResponseNames()

@@ -41,6 +41,8 @@ func (x *exchange) placeholder(name string) (any, bool) {
 		return s.Created().Unix(), true
 	case "data":
 		return s.Data(), true
+	case "user":
+		return s.User(), true
 	case "error":
 		if err, failed := x.failure.(caddyhttp.HandlerError); failed {
 			return failure.PublicText(err), true

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -78,7 +79,7 @@ func validName(text string) bool {
 }
 
 func (h *Handler) checkName() error {
-	if slices.Contains([]string{"exists", "ref", "created", "data", "error"}, h.Name) {
+	if slices.Contains([]string{"exists", "ref", "created", "data", "user", "error"}, h.Name) {
 		return fmt.Errorf("name: %q is the name of a placeholder", h.Name)
 	}
 	return nil
@@ -126,11 +127,21 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		TouchInterval:    time.Duration(h.TouchInterval),
 		MaxSize:          h.MaxSize,
 		RegenerateOn:     h.regenerateOn,
+		AnonymousTimeout: time.Duration(h.AnonymousTimeout),
 		Permanent:        h.cookie.Permanent,
 		CookieMark:       h.cookie.Attributes(),
 	}
 	if h.format.Lifetime > 0 {
 		opts.IdleTimeout = h.format.Lifetime
+	}
+	switch {
+	case h.User != nil:
+		var err error
+		if opts.User, err = h.User.field(); err != nil {
+			return opts, err
+		}
+	case h.AnonymousTimeout != 0:
+		return opts, errors.New("anonymous_timeout: needs the option user <field>, which says who has logged in")
 	}
 	if opts.TouchInterval >= opts.IdleTimeout {
 		return opts, fmt.Errorf("touch_interval: %s must be shorter than the idle timeout, which is %s", opts.TouchInterval, opts.IdleTimeout)

@@ -27,6 +27,9 @@ func (v *view) Unavailable() bool { return v.unavailable || v.failure != nil }
 // Ref implements [session.Session].
 func (v *view) Ref() string { return v.Session.Ref() }
 
+// User implements [session.Session].
+func (v *view) User() string { return v.Session.User() }
+
 // Data implements [session.Session].
 func (v *view) Data() string { return v.Session.Data() }
 

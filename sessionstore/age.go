@@ -73,7 +73,8 @@ func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func
 		}
 		next := *rec
 		next.Data, next.Flash, next.Vault = emptyObject, nil, v.Encode()
-		next.OwnIdle, next.Idle = false, m.opts.IdleTimeout
+		next.User, next.OwnIdle = "", false
+		next.Idle = m.idle(&next)
 		next.Browser, next.BrowserSeen = "", false
 		m.age(&next)
 		found, err := m.put(ctx, key, s.entry.Value, &next)

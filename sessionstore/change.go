@@ -101,6 +101,7 @@ func (m *Manager) apply(rec *Record, c *Change, given []byte) (applied, error) {
 			return a, fmt.Errorf("%w: the data would be %d bytes, at most %d are kept", ErrTooLarge, len(next.Data), m.opts.MaxSize)
 		}
 		a.elevated = m.elevated(before, after)
+		next.User = m.user(after)
 		if c.Login && !after.Equal(before) {
 			a.elevated = max(a.elevated, elevatedByVault)
 		}

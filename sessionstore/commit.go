@@ -106,8 +106,14 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	}
 	id := m.newID()
 	ref := Ref(id)
-	if _, err := m.put(ctx, m.opts.Codec.Key(id, ref), nil, &a.next); err != nil {
+	key := m.opts.Codec.Key(id, ref)
+	a.next.Listed = m.opts.Now()
+	entry, err := m.put(ctx, key, nil, &a.next)
+	if err != nil {
 		return Outcome{}, err
+	}
+	if err := m.list(ctx, ref, &a.next); err != nil {
+		return Outcome{}, errors.Join(err, m.deleteUnused(ctx, key, entry))
 	}
 	return m.given(id, ref, &a.next), nil
 }
@@ -138,7 +144,7 @@ func (m *Manager) put(ctx context.Context, key string, old []byte, rec *Record) 
 	if m.foreign != nil && rec.State == Ended {
 		return m.store.CompareAndDelete(ctx, key, old)
 	}
-	value, err := m.opts.Codec.Encode(rec)
+	value, err := m.encode(rec)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -211,12 +217,10 @@ func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, 
 	}
 	key := s.key
 	for range maxHops {
-		q := m.enter(key)
-		err := q.changes.Do(ctx, p)
-		m.leave(key, q)
+		err := m.sessions.do(ctx, key, p)
 		switch {
 		case err != nil:
-			return Outcome{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+			return Outcome{}, err
 		case p.err != nil:
 			return Outcome{}, p.err
 		case p.next == "":
@@ -228,14 +232,8 @@ func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, 
 }
 
 // saveBatch runs as the only one in this process that writes this key.
-func (m *Manager) saveBatch(key string, q *queue, batch []*pending) {
-	until, _ := batch[0].ctx.Deadline()
-	for _, p := range batch[1:] {
-		if at, _ := p.ctx.Deadline(); at.Before(until) {
-			until = at
-		}
-	}
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(batch[0].ctx), until)
+func (m *Manager) saveBatch(key string, q *queue[*pending], batch []*pending) {
+	ctx, cancel := together(batch, func(p *pending) context.Context { return p.ctx })
 	defer cancel()
 	for len(batch) > 0 {
 		n, err := m.saveSome(ctx, key, q, batch)
@@ -256,7 +254,7 @@ func (m *Manager) saveBatch(key string, q *queue, batch []*pending) {
 // What becomes of a change is decided on the record that is in the store now. A compare-and-set
 // proves that it still is. A verdict without a write (nothing to save, not valid, no session, led
 // on) needs a record that was read for it.
-func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*pending) (int, error) {
+func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], batch []*pending) (int, error) {
 	first := batch[0]
 	cur, fresh, err := m.current(ctx, key, q, first)
 	if err != nil {
@@ -287,6 +285,8 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 			saved, err = m.regenerate(ctx, key, cur, &rec, &pl.made, first)
 			first.outcome.Conflicts = conflicts
 		} else if err = m.deleteHeir(ctx, first); err == nil && pl.changed {
+			// If this fails, the next save or touch tries again.
+			_ = m.listAgain(ctx, key, &pl.next)
 			saved, err = m.put(ctx, key, cur.Value, &pl.next)
 		} else if err == nil {
 			return pl.count, nil
@@ -309,7 +309,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue, batch []*p
 }
 
 // current returns what is under key. If fresh is false, it is what was last seen there.
-func (m *Manager) current(ctx context.Context, key string, q *queue, p *pending) (cur Entry, fresh bool, err error) {
+func (m *Manager) current(ctx context.Context, key string, q *queue[*pending], p *pending) (cur Entry, fresh bool, err error) {
 	if q.known != nil {
 		return *q.known, false, nil
 	}

@@ -48,7 +48,7 @@ func (m *Manager) deleteBegun(ctx context.Context, begun Outcome) error {
 // If the record leads on, the successor is ended afterwards. In the other order, a logout that
 // failed in between would be repeated with the new id, which has ended, and the old one would live
 // on.
-func (m *Manager) end(ctx context.Context, key string, q *queue, cur Entry, p *pending) error {
+func (m *Manager) end(ctx context.Context, key string, q *queue[*pending], cur Entry, p *pending) error {
 	for {
 		rec := m.moves.mark(key, m.opts.Now())
 		if cur.Found() {

@@ -2,9 +2,11 @@ package sessionstore
 
 // Queues is how many records somebody is changing.
 func (m *Manager) Queues() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.queues)
+	m.sessions.mu.Lock()
+	defer m.sessions.mu.Unlock()
+	m.indexes.mu.Lock()
+	defer m.indexes.mu.Unlock()
+	return len(m.sessions.byKey) + len(m.indexes.byKey)
 }
 
 // The limits that tests stand on both sides of.

@@ -89,8 +89,8 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	s.loaded, s.absolute = m.opts.Now(), m.opts.AbsoluteTimeout
 	s.idleLeft, s.touchDue = m.idleLeft(&s.rec, entry.TTL, s.loaded)
 	s.outdated = s.rec.CookieMark != m.opts.CookieMark
-	s.fromTheFuture = s.rec.Created.After(s.loaded)
-	s.touchDue = s.touchDue || entry.TTLUnknown || s.fromTheFuture
+	s.unsaved = s.rec.Created.After(s.loaded) || m.foreign == nil && s.rec.UserField != m.userField
+	s.touchDue = s.touchDue || entry.TTLUnknown || s.unsaved
 	s.rec.notFromTheFuture(s.loaded)
 	inScope := m.foreign != nil || s.Scope.is(s.rec.Scope)
 	if s.rec.State != Live || !inScope || m.tooOld(&s.rec, s.loaded) {
@@ -104,6 +104,9 @@ func (m *Manager) decode(value []byte, rec *Record) error {
 	err := m.opts.Codec.Decode(value, rec)
 	if m.foreign != nil {
 		rec.Idle = m.opts.IdleTimeout
+	}
+	if err == nil && rec.UserField != m.userField && rec.State != Index {
+		rec.User = m.userIn(rec.Data)
 	}
 	return err
 }
@@ -146,10 +149,14 @@ func (m *Manager) idleLeft(rec *Record, ttl time.Duration, now time.Time) (left 
 
 // idle returns the idle timeout that holds for the session.
 func (m *Manager) idle(rec *Record) time.Duration {
-	if rec.OwnIdle {
+	switch {
+	case rec.OwnIdle:
 		return min(rec.Idle, m.opts.AbsoluteTimeout).Truncate(time.Millisecond)
+	case rec.User == "":
+		return m.opts.AnonymousTimeout
+	default:
+		return m.opts.IdleTimeout
 	}
-	return m.opts.IdleTimeout
 }
 
 func (m *Manager) touchInterval(idle time.Duration) time.Duration {

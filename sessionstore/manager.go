@@ -2,8 +2,10 @@ package sessionstore
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,8 +86,17 @@ type Options struct {
 	// bytes. Default: 4000.
 	MaxSize int
 
-	// RegenerateOn are the fields whose change regenerates the id.
+	// RegenerateOn are the fields whose change regenerates the id. User is always one of them.
 	RegenerateOn []Field
+
+	// User is the field that says who has logged in: a string or a number of at most [MaxUser]
+	// bytes without control characters. Anything else is nobody. In the native format, the sessions
+	// of each user are listed in the same store: see [Manager.UserSessions]. Default: none.
+	User Field
+
+	// AnonymousTimeout is the IdleTimeout of sessions that nobody has logged in to. It needs User.
+	// Default: IdleTimeout.
+	AnonymousTimeout time.Duration
 
 	// Permanent says whether the cookies of new sessions outlive the browser,
 	// where the change that makes the session does not say it. Default: false.
@@ -114,10 +125,14 @@ type Manager struct {
 	// foreign is the codec, if it is of another program's format.
 	foreign ForeignCodec
 
+	// userField is the text of Options.User.
+	userField string
+
 	moves moves
 
-	mu     sync.Mutex
-	queues map[string]*queue
+	// sessions are the queues of records, and indexes those of indexes.
+	sessions queues[*pending]
+	indexes  queues[*listing]
 
 	touches touches
 }
@@ -141,41 +156,85 @@ func NewManager(store Store, opts Options) *Manager {
 	opts.RegenerateUnused = cmp.Or(opts.RegenerateUnused, DefaultRegenerateUnused)
 	opts.StoreTimeout = cmp.Or(opts.StoreTimeout, DefaultStoreTimeout)
 	opts.MaxSize = cmp.Or(opts.MaxSize, DefaultMaxSize)
+	opts.AnonymousTimeout = cmp.Or(opts.AnonymousTimeout, opts.IdleTimeout).Truncate(time.Millisecond)
 	foreign, _ := opts.Codec.(ForeignCodec)
 	if foreign != nil {
-		opts.CookieMark = ""
+		opts.CookieMark, opts.AnonymousTimeout = "", opts.IdleTimeout
 	}
-	return &Manager{store: store, opts: opts, foreign: foreign, queues: make(map[string]*queue)}
+	m := &Manager{store: store, opts: opts, foreign: foreign, userField: opts.User.String()}
+	if m.userField != "" {
+		m.opts.RegenerateOn = append(slices.Clip(opts.RegenerateOn), opts.User)
+	} else {
+		m.opts.AnonymousTimeout = opts.IdleTimeout
+	}
+	m.sessions.save, m.indexes.save = m.saveBatch, m.saveIndex
+	return m
 }
 
-// queue orders the changes of one record within this process. Those that wait
-// are saved together, in one compare-and-set.
-type queue struct {
+// queues order the changes of each record within this process. Those that wait for one record are
+// saved together, in one compare-and-set.
+type queues[T any] struct {
+	save func(key string, q *queue[T], batch []T)
+
+	mu    sync.Mutex
+	byKey map[string]*queue[T]
+}
+
+type queue[T any] struct {
 	users   int
-	changes *combiner.Combiner[*pending]
+	changes *combiner.Combiner[T]
 
 	// known is what the last leader left in the store, if it is known. Only
 	// leaders use it.
 	known *Entry
 }
 
-func (m *Manager) enter(key string) *queue {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	q := m.queues[key]
+// do waits until a change of the record under key was saved, or not.
+func (qs *queues[T]) do(ctx context.Context, key string, change T) error {
+	q := qs.enter(key)
+	defer qs.leave(key, q)
+	if err := q.changes.Do(ctx, change); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// together returns a context that ends with the earliest deadline of a batch. Whoever gives up does
+// not end it.
+func together[T any](batch []T, of func(T) context.Context) (context.Context, context.CancelFunc) {
+	until, limited := of(batch[0]).Deadline()
+	for _, change := range batch[1:] {
+		if at, ok := of(change).Deadline(); ok && (!limited || at.Before(until)) {
+			until, limited = at, true
+		}
+	}
+	ctx := context.WithoutCancel(of(batch[0]))
+	if !limited {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, until)
+}
+
+func (qs *queues[T]) enter(key string) *queue[T] {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	q := qs.byKey[key]
 	if q == nil {
-		q = &queue{}
-		q.changes = combiner.New(maxBatch, func(batch []*pending) { m.saveBatch(key, q, batch) })
-		m.queues[key] = q
+		q = &queue[T]{}
+		q.changes = combiner.New(maxBatch, func(batch []T) { qs.save(key, q, batch) })
+		if qs.byKey == nil {
+			qs.byKey = make(map[string]*queue[T])
+		}
+		qs.byKey[key] = q
 	}
 	q.users++
 	return q
 }
 
-func (m *Manager) leave(key string, q *queue) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+func (qs *queues[T]) leave(key string, q *queue[T]) {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
 	if q.users--; q.users == 0 {
-		delete(m.queues, key)
+		delete(qs.byKey, key)
 	}
 }

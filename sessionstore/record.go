@@ -41,6 +41,8 @@ const (
 	// Mark replaces a session that had got a new id and has ended. It has no data. It leads
 	// requests that were under way to the record of the new id. For all others it is not there.
 	Mark
+	// Index lists the sessions of a user: see index.go. It is no session.
+	Index
 )
 
 // Record is a session as a store keeps it. Times are to the millisecond.
@@ -102,6 +104,16 @@ type Record struct {
 	// CookieMark is the [Options.CookieMark] under which the client's cookie was last set.
 	CookieMark string
 
+	// User is who has logged in, or empty: see [Options.User]. UserField is the field of the data
+	// that said so when the record was saved. If it is empty, User was not looked for.
+	User, UserField string
+
+	// Listed is when the session was last known to be in the index of its user, to the second.
+	Listed time.Time
+
+	// Sessions are the entries of an Index, in the form of appendListed.
+	Sessions []byte
+
 	// Origin is for the codec of another program's format: what it needs to encode the value again,
 	// beyond what JSON can say. Decode sets it, and Encode gets it back with the changed record.
 	// Nobody else reads or changes it.
@@ -151,7 +163,8 @@ type ForeignCodec interface {
 // Native is the native record format:
 //
 //	0xc1, 16 random bytes (the version),
-//	flags (bit 0-1 state, bit 2 permanent, bit 3 own idle timeout, bit 4 browser seen),
+//	flags (bit 0-1 state, bit 2 permanent, bit 3 own idle timeout, bit 4 browser seen,
+//	bit 5 nobody has logged in, although it is known who would have),
 //	varint created (Unix milliseconds), uvarint idle (milliseconds),
 //	sections (a tag byte, uvarint length, that many bytes),
 //	CRC-32C of all before, big-endian
@@ -165,7 +178,8 @@ const (
 	flagPermanent   = 1 << 2
 	flagOwnIdle     = 1 << 3
 	flagBrowserSeen = 1 << 4
-	flagsKnown      = flagState | flagPermanent | flagOwnIdle | flagBrowserSeen
+	flagAnonymous   = 1 << 5
+	flagsKnown      = flagState | flagPermanent | flagOwnIdle | flagBrowserSeen | flagAnonymous
 
 	sectionScope  = 's'
 	sectionTarget = 't' // uvarint Gen, Target
@@ -179,6 +193,9 @@ const (
 	sectionBrowser = 'b'
 	sectionMark    = 'm'
 
+	sectionUser     = 'w' // uvarint length, UserField, varint Listed (Unix seconds), User
+	sectionSessions = 'l'
+
 	checksumLen = 4
 )
 
@@ -191,7 +208,7 @@ func (Native) Key(_, ref string) string { return ref }
 func (Native) Encode(r *Record) ([]byte, error) {
 	size := VersionLen + 1 + 2*binary.MaxVarintLen64 + checksumLen +
 		len(r.Scope) + len(r.Target) + len(r.Pred) + len(r.Data) + len(r.Flash) + len(r.Vault) + len(r.Browser) + len(r.CookieMark) +
-		10*(1+binary.MaxVarintLen32) + 4*binary.MaxVarintLen64
+		len(r.User) + len(r.UserField) + len(r.Sessions) + 12*(1+binary.MaxVarintLen32) + 6*binary.MaxVarintLen64
 	b := make([]byte, VersionLen, size)
 	b[0] = FormatNative
 	_, _ = rand.Read(b[1:VersionLen])
@@ -205,6 +222,9 @@ func (Native) Encode(r *Record) ([]byte, error) {
 	}
 	if r.BrowserSeen {
 		flags |= flagBrowserSeen
+	}
+	if r.UserField != "" && r.User == "" {
+		flags |= flagAnonymous
 	}
 	b = append(b, flags)
 	b = binary.AppendVarint(b, r.Created.UnixMilli())
@@ -223,6 +243,8 @@ func (Native) Encode(r *Record) ([]byte, error) {
 	}
 	b = appendSection(b, sectionBrowser, r.Browser)
 	b = appendSection(b, sectionMark, r.CookieMark)
+	b = r.appendUser(b)
+	b = appendSection(b, sectionSessions, r.Sessions)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	if len(b) > MaxRecord {
 		return nil, fmt.Errorf("%w: a record of %d bytes, at most %d are kept", ErrTooLarge, len(b), MaxRecord)
@@ -265,7 +287,7 @@ func (Native) Decode(value []byte, r *Record) error {
 	}
 	b = b[n:]
 	idle, n := binary.Uvarint(b)
-	if n <= 0 || flags&^flagsKnown != 0 || State(flags&flagState) > Mark || idle > maxIdleMillis {
+	if n <= 0 || flags&^flagsKnown != 0 || idle > maxIdleMillis {
 		return errNewer
 	}
 	b = b[n:]
@@ -279,7 +301,13 @@ func (Native) Decode(value []byte, r *Record) error {
 
 		BrowserSeen: flags&flagBrowserSeen != 0,
 	}
-	return r.decodeSections(b)
+	if err := r.decodeSections(b); err != nil {
+		return err
+	}
+	if (flags&flagAnonymous != 0) != (r.UserField != "" && r.User == "") {
+		return errNewer
+	}
+	return nil
 }
 
 const maxIdleMillis = uint64(1<<63-1) / uint64(time.Millisecond)
@@ -324,12 +352,19 @@ func (r *Record) decodeSections(b []byte) error {
 			r.Browser = borrow(content)
 		case sectionMark:
 			r.CookieMark = borrow(content)
+		case sectionUser:
+			if !r.readUser(content) {
+				return errNewer
+			}
+		case sectionSessions:
+			r.Sessions = content
 		default:
 			return errNewer
 		}
 	}
 	linked := (r.Gen == 0) == (r.Target == "") && (r.Idx == 0) == (r.Pred == "")
-	if len(r.Data) == 0 || !linked || r.State == Mark && r.Gen == 0 {
+	if len(r.Data) == 0 || !linked || r.State == Mark && r.Gen == 0 ||
+		r.State == Index && (r.User == "" || len(r.Sessions)%listedLen != 0) {
 		return errNewer
 	}
 	return nil

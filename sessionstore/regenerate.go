@@ -11,6 +11,9 @@ import (
 type heir struct {
 	id, ref, key string
 	entry        Entry
+
+	// listed is the user whose index lists it.
+	listed string
 }
 
 // regenerate saves the changed session of p under a new id, and marks the old record, which is
@@ -34,8 +37,15 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 	if m.foreign == nil {
 		next.Pred, next.Idx = key, old.Gen+1
 	}
+	next.Listed = m.opts.Now()
 	if err := m.begin(ctx, &p.heir, &next); err != nil {
 		return cur, err
+	}
+	if p.heir.listed != next.User {
+		if err := m.list(ctx, p.heir.ref, &next); err != nil {
+			return cur, errors.Join(err, m.deleteHeir(ctx, p))
+		}
+		p.heir.listed = next.User
 	}
 	marked := *old
 	marked.Gen, marked.Target = old.Gen+1, p.heir.key
@@ -87,7 +97,7 @@ func (m *Manager) markOld(ctx context.Context, key string, old []byte, marked *R
 		}
 		return found, err
 	}
-	value, err := m.opts.Codec.Encode(marked)
+	value, err := m.encode(marked)
 	if err != nil {
 		return Entry{}, err
 	}

@@ -52,7 +52,7 @@ func (m *Manager) leaveReplaced(ctx context.Context, made *applied, old *Record)
 			}
 		}
 	}
-	next.Data = lend(left.ASCII())
+	next.Data, next.User = lend(left.ASCII()), m.user(left)
 	m.age(next)
 	return nil
 }

@@ -33,6 +33,12 @@ func (s Scope) is(text string) bool {
 	return found && site == s.Site
 }
 
+// ParseScope reads what [Scope.String] returns.
+func ParseScope(text string) Scope {
+	site, host, _ := strings.Cut(text, scopeSeparator)
+	return Scope{Site: site, Host: host}
+}
+
 // Session is a session as a request finds it. The zero value is anonymous, as is every session that
 // does not exist: a change to it begins a new one. No method of [Manager] changes a session that it
 // is given.
@@ -46,8 +52,8 @@ type Session struct {
 
 	touchDue bool
 
-	// fromTheFuture says that the stored record has another creation time.
-	fromTheFuture bool
+	// unsaved says that the stored record has another creation time or UserField.
+	unsaved bool
 
 	// outdated says that the record has another CookieMark than the options.
 	outdated bool
@@ -118,6 +124,9 @@ func (s *Session) Lasts() bool { return s.rec.lasts() }
 // Browser returns the token for a second cookie, which ends with the browser. It is empty if none
 // is needed.
 func (s *Session) Browser() string { return s.rec.Browser }
+
+// User returns who has logged in, or nothing: see [Options.User].
+func (s *Session) User() string { return s.rec.User }
 
 // Data returns the session's data, a JSON object in ASCII: "{}" if there is none.
 func (s *Session) Data() string {

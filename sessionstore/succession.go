@@ -53,7 +53,7 @@ func (m *Manager) lead() time.Duration {
 // mark returns the mark that replaces r when it has ended. It leads to the record under target, the
 // gen-th successor.
 func (r *Record) mark(gen uint64, target string) *Record {
-	return &Record{State: Mark, Created: r.Created, Scope: r.Scope, Data: emptyObject, Gen: gen, Target: target}
+	return &Record{State: Mark, Created: r.Created, Scope: r.Scope, Data: emptyObject, Gen: gen, Target: target, User: r.User}
 }
 
 // firstUse ends the predecessor of rec, which is under key, since somebody has come with the new

@@ -68,7 +68,7 @@ func (m *Manager) RefreshInterval(s *Session) time.Duration {
 // that was a use too. It does nothing either if this manager has touched the
 // session within the touch interval.
 func (m *Manager) Touch(ctx context.Context, s *Session) error {
-	return m.touch(ctx, s, s.rec.CookieMark, s.FirstUse() || s.fromTheFuture)
+	return m.touch(ctx, s, s.rec.CookieMark, s.FirstUse() || s.unsaved)
 }
 
 // TouchGiven is [Manager.Touch] for a session whose cookie a response has set again, see
@@ -134,6 +134,10 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 	if !m.touches.claim(key, now, m.touchInterval(idle)) && !save {
 		return nil
 	}
+	unlisted := m.list(ctx, key, &rec)
+	if unlisted == nil {
+		rec.Listed = now
+	}
 	var err error
 	if rec.Idle == idle && !save {
 		err = m.store.Touch(ctx, key, entry.Value, rec.kept())
@@ -145,7 +149,7 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 			err = nil
 		}
 	}
-	if err != nil {
+	if err = errors.Join(err, unlisted); err != nil {
 		m.touches.release(key)
 		return fmt.Errorf("touching session: %w", err)
 	}

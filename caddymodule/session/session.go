@@ -24,6 +24,9 @@ type Session interface {
 	// Ref returns the session's name in logs, never its id. It is "" if there is no session.
 	Ref() string
 
+	// User returns who has logged in, as the option user says it, or "" for nobody.
+	User() string
+
 	// Data returns the data as a JSON object in ASCII, {} if there is no session.
 	Data() string
 
@@ -34,6 +37,14 @@ type Session interface {
 	// Outer returns the session of the session handler before this one, or nil.
 	Outer() Session
 }
+
+// UserID is the value of the placeholder {http.auth.user.id} if it comes from a session, by the
+// option user with authenticate. If another handler has authenticated the user, the value has
+// another type.
+type UserID string
+
+// String implements [fmt.Stringer].
+func (id UserID) String() string { return string(id) }
 
 // Variable is the request variable with the session. No placeholder can name it.
 const Variable = "\x00session"

@@ -15,23 +15,30 @@ func (s *Store) reserve(sessions, bytes int64) bool {
 	return true
 }
 
-// evict deletes the least recently used session. If that is used or deleted meanwhile, it deletes
-// the next one of the shard, or none.
+// evict deletes the least recently used session that nobody has logged in to, or, if there is none,
+// the least recently used one. If that is used or deleted meanwhile, it deletes the next one of the
+// shard, or none.
 func (s *Store) evict() {
-	var from *shard
-	oldest := uint64(idle)
-	for i := range s.shards {
-		if used := s.shards[i].oldest.Load(); used < oldest {
-			from, oldest = &s.shards[i], used
+	for kind := range rings {
+		var from *shard
+		oldest := uint64(idle)
+		for i := range s.shards {
+			if used := s.shards[i].rings[kind].oldest.Load(); used < oldest {
+				from, oldest = &s.shards[i], used
+			}
+		}
+		if from != nil {
+			s.evictFrom(from, &from.rings[kind])
+			return
 		}
 	}
-	if from == nil {
-		return
-	}
+}
+
+func (s *Store) evictFrom(from *shard, r *ring) {
 	now := s.clock()
 	from.mu.Lock()
-	it := from.root.prev
-	if it == &from.root {
+	it := r.root.prev
+	if it == &r.root {
 		from.mu.Unlock()
 		return
 	}

@@ -224,17 +224,23 @@ func (s *Store) check(t *testing.T) {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		n := 0
-		used := uint64(idle)
-		for it := sh.root.next; it != &sh.root; it = it.next {
-			if sh.items[it.key] != it || it.next.prev != it || it.used >= used {
-				t.Error("the ring is broken")
+		for i := range sh.rings {
+			r := &sh.rings[i]
+			used := uint64(idle)
+			for it := r.root.next; it != &r.root; it = it.next {
+				if sh.items[it.key] != it || it.next.prev != it || it.used >= used || it.ring != r || sh.ringFor(it.value) != r {
+					t.Error("the ring is broken")
+				}
+				used = it.used
+				n++
+				bytes += cost(it.key, it.value)
 			}
-			used = it.used
-			n++
-			bytes += cost(it.key, it.value)
+			if r.oldest.Load() != used {
+				t.Error("the oldest of the ring is another")
+			}
 		}
-		if n != len(sh.items) || sh.oldest.Load() != used {
-			t.Error("the ring and the map differ")
+		if n != len(sh.items) {
+			t.Error("the rings and the map differ")
 		}
 		sessions += int64(n)
 	}

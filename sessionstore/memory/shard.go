@@ -21,13 +21,13 @@ const overhead = 200
 
 func cost(key string, value []byte) int64 { return int64(len(key) + len(value) + overhead) }
 
-// item is a session. The items of a shard form a ring through its root: the most recently used is
-// next to the root, the least recently used is previous to it.
+// item is a session, in one of the rings of its shard.
 type item struct {
 	key        string
 	value      []byte
 	deadline   time.Duration // since the epoch
 	used       uint64        // the store's count of uses at the last use
+	ring       *ring
 	prev, next *item
 }
 
@@ -46,24 +46,48 @@ type shard struct {
 	mu    sync.Mutex
 	items map[string]*item
 	most  int // the most items that the map has had, as maps do not shrink
-	root  item
-	sweep *item // the next item of the sweeper; the root when it is done
-
-	// oldest is the last use of the least recently used item, or idle. It is read without the lock,
-	// to find the shard with the oldest item.
-	oldest atomic.Uint64
+	rings [rings]ring
+	sweep *item // the next item of the sweeper; the root of its ring when it is done
 
 	_ [64]byte // keeps the locks of two shards out of one cache line
 }
 
-// idle is the value of oldest in a shard without items.
+// The rings of a shard, in the order in which sessions are evicted.
+const (
+	anonymous = iota // see [sessionstore.Anonymous]
+	others
+	rings
+)
+
+// ring holds items through its root: the most recently used is next to the root, the least recently
+// used is previous to it.
+type ring struct {
+	root item
+
+	// oldest is the last use of the least recently used item, or idle. It is read without the lock,
+	// to find the shard with the oldest item.
+	oldest atomic.Uint64
+}
+
+// idle is the value of oldest in a ring without items.
 const idle = math.MaxUint64
 
 func (sh *shard) init() {
 	sh.items = make(map[string]*item)
-	sh.root.prev, sh.root.next = &sh.root, &sh.root
-	sh.sweep = &sh.root
-	sh.oldest.Store(idle)
+	for i := range sh.rings {
+		r := &sh.rings[i]
+		r.root.prev, r.root.next = &r.root, &r.root
+		r.oldest.Store(idle)
+	}
+	sh.sweep = &sh.rings[0].root
+}
+
+// ringFor returns the ring for a session with this record.
+func (sh *shard) ringFor(value []byte) *ring {
+	if sessionstore.Anonymous(value) {
+		return &sh.rings[anonymous]
+	}
+	return &sh.rings[others]
 }
 
 func (s *Store) shard(key string) *shard {
@@ -84,7 +108,7 @@ func (s *Store) live(sh *shard, key string, now time.Duration) *item {
 func (sh *shard) add(key string) *item {
 	// The key may be part of a larger string.
 	it := &item{key: strings.Clone(key)}
-	it.link(&sh.root)
+	it.link(&sh.rings[others])
 	sh.items[it.key] = it
 	sh.most = max(sh.most, len(sh.items))
 	return it
@@ -96,9 +120,13 @@ func (s *Store) use(sh *shard, it *item) {
 		sh.sweep = it.prev
 	}
 	it.used = s.uses.Add(1)
+	was, is := it.ring, sh.ringFor(it.value)
 	it.unlink()
-	it.link(&sh.root)
-	sh.setOldest()
+	it.link(is)
+	is.setOldest()
+	if was != is {
+		was.setOldest()
+	}
 }
 
 // delete deletes an item.
@@ -108,18 +136,18 @@ func (s *Store) delete(sh *shard, it *item) {
 	}
 	it.unlink()
 	delete(sh.items, it.key)
-	sh.setOldest()
+	it.ring.setOldest()
 	s.sessions.Add(-1)
 	s.bytes.Add(-cost(it.key, it.value))
 }
 
-func (sh *shard) setOldest() {
+func (r *ring) setOldest() {
 	oldest := uint64(idle)
-	if it := sh.root.prev; it != &sh.root {
+	if it := r.root.prev; it != &r.root {
 		oldest = it.used
 	}
-	if sh.oldest.Load() != oldest {
-		sh.oldest.Store(oldest)
+	if r.oldest.Load() != oldest {
+		r.oldest.Store(oldest)
 	}
 }
 
@@ -127,7 +155,7 @@ func (it *item) unlink() {
 	it.prev.next, it.next.prev = it.next, it.prev
 }
 
-func (it *item) link(root *item) {
-	it.prev, it.next = root, root.next
-	root.next.prev, root.next = it, it
+func (it *item) link(r *ring) {
+	it.ring, it.prev, it.next = r, &r.root, r.root.next
+	r.root.next.prev, r.root.next = it, it
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"maps"
 	"runtime"
 	"time"
 )
@@ -30,15 +31,24 @@ func (s *Store) sweep(interval time.Duration) {
 	}
 }
 
-// sweepShard goes from the least to the most recently used item. Items that are used meanwhile move
-// to the end of the ring. The first of them ends the sweep.
 func (s *Store) sweepShard(sh *shard) {
-	last := s.uses.Load()
 	sh.mu.Lock()
-	sh.sweep = sh.root.prev
-	for sh.sweep != &sh.root && sh.sweep.used <= last {
+	for i := range sh.rings {
+		s.sweepRing(sh, &sh.rings[i].root)
+	}
+	sh.shrink()
+	sh.mu.Unlock()
+}
+
+// sweepRing goes from the least to the most recently used item. Items that are used meanwhile move
+// to the end of the ring. The first of them ends the sweep. The caller holds the lock, which is
+// released now and then.
+func (s *Store) sweepRing(sh *shard, root *item) {
+	last := s.uses.Load()
+	sh.sweep = root.prev
+	for sh.sweep != root && sh.sweep.used <= last {
 		now := s.clock()
-		for n := 0; n < sweepStep && sh.sweep != &sh.root; n++ {
+		for n := 0; n < sweepStep && sh.sweep != root; n++ {
 			it := sh.sweep
 			sh.sweep = it.prev
 			if it.deadline <= now {
@@ -49,9 +59,7 @@ func (s *Store) sweepShard(sh *shard) {
 		runtime.Gosched()
 		sh.mu.Lock()
 	}
-	sh.sweep = &sh.root
-	sh.shrink()
-	sh.mu.Unlock()
+	sh.sweep = root
 }
 
 // shrink replaces the map if it was much larger once.
@@ -60,8 +68,6 @@ func (sh *shard) shrink() {
 		return
 	}
 	items := make(map[string]*item, len(sh.items))
-	for it := sh.root.next; it != &sh.root; it = it.next {
-		items[it.key] = it
-	}
+	maps.Copy(items, sh.items)
 	sh.items, sh.most = items, len(items)
 }

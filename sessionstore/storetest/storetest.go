@@ -148,6 +148,9 @@ var tests = []test{
 	{"two regenerates", "", false, twoRegenerates},
 	{"regenerate and changes", "", false, regenerateAndChanges},
 
+	{"the sessions of a user", "", false, sessionsOfAUser},
+	{"end all or regenerate", "", false, endAllOrRegenerate},
+
 	{"a context that has ended", "", false, endedContext},
 	{"contexts that end during an operation", "", false, endingContexts},
 
