@@ -91,6 +91,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		store_timeout     <duration>
 //		on_store_error    fail | anonymous
 //		vary              on | off
+//		explain           off | on [<range>...]
 //		cookie {
 //			name         <name>
 //			domain       <domain>
@@ -151,6 +152,7 @@ func (h *Handler) block() config.Options {
 		"store_timeout":     config.Duration(&h.StoreTimeout),
 		"on_store_error":    config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
 		"vary":              config.Given(&h.Vary, config.OnOff),
+		"explain":           parts.ExplainOption(&h.Explain),
 		"cookie":            config.Block(&h.Cookie, "cookie", (*cookie.Options).Block),
 	}
 }

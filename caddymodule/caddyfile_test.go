@@ -41,6 +41,7 @@ regenerate_grace 5s
 max_size 8000
 store_timeout 500ms
 on_store_error anonymous
+explain on 192.0.2.0/24
 vary off
 cookie {
 	name shop
@@ -61,7 +62,7 @@ const everyOptionJSON = `{"name":"shop","scope":"label","secret":["0123456789abc
 	`"capture":{"X-Auth-User":"user.name","X-Groups":{"field":"user.groups","format":"json","match":{"status_code":[2,302],"headers":{"X-Trusted":["yes"]}}},` +
 	`"X-Theme":{"field":"theme","format":"text"}},"regenerate_on":["user"],` +
 	`"idle_timeout":3600000000000,"absolute_timeout":604800000000000,"touch_interval":60000000000,"regenerate_grace":5000000000,` +
-	`"max_size":8000,"store_timeout":500000000,"on_store_error":"anonymous","vary":false,` +
+	`"max_size":8000,"store_timeout":500000000,"on_store_error":"anonymous","explain":["192.0.2.0/24"],"vary":false,` +
 	`"cookie":{"name":"shop","domain":"example.com","path":"/shop","same_site":"strict","secure":"on","http_only":false,` +
 	`"partitioned":true,"pass_through":"on","permanent":false}}`
 
@@ -125,6 +126,10 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"a duration of nothing", "idle_timeout 0s", "idle_timeout must be a duration"},
 		{"not a number", "max_size big", "max_size must be a number of bytes"},
 		{"a negative number", "max_size -1", "max_size must be a number"},
+		{"neither on nor off to explain", "explain 192.0.2.0/24", "explain must be off, or on and the ranges of the clients' addresses"},
+		{"a range beside off", "explain off 192.0.2.0/24", "explain must be off, or on and"},
+		{"nothing to explain", "explain", "explain must be off, or on and"},
+		{"not a range to explain", "explain on localhost", "explain: invalid IP address: 'localhost'"},
 		{"not an error mode", "on_store_error ignore", "on_store_error must be fail or anonymous, not"},
 	}
 	for _, test := range tests {
@@ -199,7 +204,7 @@ func TestAdaptMatcher(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"handler":"subroute","routes":[` +
-		`{"handle":[{"cookies":["caddy_session","__Host-caddy_session"],"handler":"session_clean","headers":["X-Session-Data","X-Session-Info","X-Session-Flash","X-Session-Update","X-Session-Control","X-User"],"response_headers":["X-Session-Flash","X-Session-Update","X-Session-Control"]}]},` +
+		`{"handle":[{"cookies":["caddy_session","__Host-caddy_session"],"handler":"session_clean","headers":["X-Session-Data","X-Session-Info","X-Session-Flash","X-Session-Update","X-Session-Control","X-Session-Explain","X-User"],"response_headers":["X-Session-Flash","X-Session-Update","X-Session-Control","X-Session-Explain"]}]},` +
 		`{"handle":[{"handler":"session","inject":{"X-User":"user"},"store":{"backend":"memory"}}],"match":[{"path":["/app/*"]}]}]}`
 	if !strings.Contains(string(out), want) {
 		t.Errorf("the route is not\n%s\nin\n%s", want, out)

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
@@ -109,6 +110,9 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	l.ResponseWriter, l.of = w, l
 	err := next.ServeHTTP(l, r)
 	l.end()
+	if entry := c.logger.Check(zapcore.DebugLevel, "the matcher of session does not cover a request"); entry != nil && !l.covered() {
+		entry.Write(zap.String("method", r.Method), zap.String("path", r.URL.Path), zap.String("session", strings.TrimSuffix(c.Headers[0], "Data")))
+	}
 	return err
 }
 

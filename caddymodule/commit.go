@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -26,6 +27,9 @@ func (x *exchange) commit(status int) {
 	x.progress = committed
 	h := x.Header()
 	t := x.takeFrom(h, status)
+	if x.h.debug {
+		x.report.taken = x.takenNames(&t)
+	}
 	x.ignoreCached(h, &t)
 	x.tooLong(status)
 	if err := x.save(h, &t); err != nil {
@@ -33,6 +37,7 @@ func (x *exchange) commit(status int) {
 		x.failure = err
 		return
 	}
+	x.explain(h)
 	if x.h.vary {
 		x.varyByCookie(h)
 	}
@@ -54,7 +59,9 @@ func (x *exchange) save(h http.Header, t *taken) error {
 	if x.unavailable {
 		return x.refusal(fmt.Errorf("%w: the session was not loaded, so it cannot be changed", sessionstore.ErrUnavailable))
 	}
+	stop := x.watch()
 	outcome, err := x.h.keeper.Save(&x.Visit, change, t.app)
+	stop()
 	if err != nil {
 		return x.refusal(err)
 	}
@@ -76,7 +83,7 @@ func (x *exchange) refusal(err error) error {
 	if errors.Is(err, sessionstore.ErrInvalid) {
 		status, outcome = http.StatusBadGateway, commitRefused
 	}
-	commits[outcome].Inc()
+	x.countCommit(outcome)
 	x.h.loggerFor(err).Error("session change refused", zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Error(err))
 	return caddyhttp.Error(status, err)
 }
@@ -88,18 +95,22 @@ func (x *exchange) unchanged() keep.Outcome {
 
 // finish counts the commit and sets the session cookie if it has changed.
 func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
-	x.countCommit(&o)
+	x.countCommit(x.outcomeOf(&o))
 	byApp := len(t.app) > 0
 	value, again := "", !byApp && x.cookieDue(&o)
 	if again {
 		value, again = x.h.keeper.Renew(&x.Visit)
 	}
 	x.h.keeper.Answered(&x.Visit, o.Result == sessionstore.Saved, again)
-	if o.Ref != "" {
-		x.logRef(o.Ref)
-	}
+	x.report.ref = o.Ref
 	if byApp {
-		return // the app has set the cookie itself
+		x.report.Cookie = cookieByApp
+		for _, line := range h["Set-Cookie"] {
+			if set, _ := wire.ParseSetCookie(line); set == x.cookieName() {
+				x.checkCookie(line)
+			}
+		}
+		return
 	}
 	becomes, permanent, end, browser := o.Cookie, o.Permanent, o.CookieEnd, o.Browser
 	if again {
@@ -107,14 +118,21 @@ func (x *exchange) finish(h http.Header, t *taken, o keep.Outcome) {
 	} else {
 		value = o.Value
 	}
+	if o.Former || o.Result == sessionstore.Dropped || x.Session.Former() {
+		x.report.Cookie = cookieWithheld
+	}
 	switch becomes {
 	case sessionstore.CookieSet:
-		x.setCookie(h, x.h.cookie.Set(x.secure, value, permanent, end))
+		x.report.Cookie = cookieSet
+		line := x.h.cookie.Set(x.secure, value, permanent, end)
+		x.setCookie(h, line)
+		x.checkCookie(line)
 		if browser != "" {
 			x.setCookie(h, x.h.cookie.SetBrowser(x.secure, browser))
 		}
 	case sessionstore.CookieExpired:
 		if len(x.Cookies) > 0 {
+			x.report.Cookie = cookieDeleted
 			x.setCookie(h, x.h.cookie.Expire(x.secure, ""))
 		}
 		if len(x.Browser) > 0 {
@@ -159,26 +177,6 @@ func uncacheable(h http.Header) {
 		}
 	}
 	h.Set("Cache-Control", "no-store")
-}
-
-// refField is the field in the access log. If a request passes several handlers, the fields of the
-// inner ones end with the handler's name.
-const refField = "session_ref"
-
-func (x *exchange) logRef(ref string) {
-	server, ok := x.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok || server.Logs == nil {
-		return // there is no access log
-	}
-	fields, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
-	if !ok {
-		return
-	}
-	name := refField
-	if x.outer != nil && x.h.Name != "" {
-		name += "_" + x.h.Name
-	}
-	fields.Set(zap.String(name, ref))
 }
 
 // varyByCookie adds Vary: Cookie.

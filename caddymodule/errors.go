@@ -8,6 +8,7 @@ import (
 
 // fail refuses the request with an error.
 func (x *exchange) fail(status int, err error) error {
+	x.explain(x.ResponseWriter.Header())
 	x.failure = caddyhttp.Error(status, err)
 	return failure.Answer(x.ResponseWriter, x.r, status, x.failure)
 }

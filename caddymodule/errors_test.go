@@ -92,10 +92,10 @@ func TestErrorsHaveABodyForPeople(t *testing.T) {
 		body, reason string
 	}{
 		"store unreachable": {outage, 503, "The session store cannot be reached. Try again in a moment.", "session store unavailable"},
-		"damaged record":     {damage, 503, "Your session cannot be read.", "the stored record cannot be read"},
-		"gate":               {gated, 403, "You may not do this, or need to log in first.", "session_gate: the session does not have the field"},
-		"invalid change":     {invalid, 502, "The application has given an answer that cannot be used.", "X-Session-Update, line 1: invalid change: unexpected end at byte 1"},
-		"two handlers":       {twice, 500, "Something is wrong with this site.", errTwoHandlers.Error()},
+		"damaged record":    {damage, 503, "Your session cannot be read.", "the stored record cannot be read"},
+		"gate":              {gated, 403, "You may not do this, or need to log in first.", "session_gate: the session does not have the field"},
+		"invalid change":    {invalid, 502, "The application has given an answer that cannot be used.", "X-Session-Update, line 1: invalid change: unexpected end at byte 1"},
+		"two handlers":      {twice, 500, "Something is wrong with this site.", errTwoHandlers.Error()},
 	} {
 		for _, accept := range []string{"", "*/*", "text/html,application/xhtml+xml;q=0.9", "text/html; q=0.0, */*", "application/json"} {
 			t.Run(name+" "+accept, func(t *testing.T) {
@@ -178,7 +178,7 @@ func TestClosedConnectionIsNoOutage(t *testing.T) {
 	c := create(t, mustProvision(t, inMemory(t, "")), `{"a":1}`)
 	for _, onError := range []string{onErrorFail, onErrorAnonymous} {
 		h := mustProvision(t, "secret "+testSecret+"\nstore none\non_store_error "+onError)
-		core, logs := observer.New(zap.DebugLevel)
+		core, logs := observer.New(zap.InfoLevel)
 		h.logger, h.outages = zap.New(core), zap.New(core)
 		for hungUp, want := range map[bool]int{true: statusClientClosed, false: http.StatusServiceUnavailable} {
 			ctx, cancel := context.WithCancel(context.Background())

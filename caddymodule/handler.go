@@ -73,9 +73,14 @@ type exchange struct {
 	forwarded parts.Forwarded
 
 	progress progress
-	marked   bool
-	failure  error
-	header   headerSnapshot
+	report   report
+
+	// explains says that the client may see the report. explained is the line that shows it.
+	explains  bool
+	explained []string
+	marked    bool
+	failure   error
+	header    headerSnapshot
 
 	// vars are the request's variables. They are kept here because a look-up in the context is
 	// slow.
@@ -107,6 +112,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 	outer, _ := x.vars[session.Variable].(*view)
 	x.outer = (*exchange)(outer)
 	x.ResponseWriter, x.of = w, x
+	x.explains = !x.Virtual && h.explain.For(r)
 	return x
 }
 
@@ -122,7 +128,8 @@ func (x *exchange) begin() error {
 	}
 	x.Scope = x.scope()
 	if err := h.keeper.Enter(&x.Visit); err != nil {
-		requests[requestUnavailable].Inc()
+		x.countRequest(err)
+		x.tell()
 		h.loggerFor(err).Error("session store not opened", zap.Error(err))
 		failure.MayRepeat(x.ResponseWriter)
 		return x.fail(http.StatusServiceUnavailable, err)
@@ -141,9 +148,10 @@ func (x *exchange) begin() error {
 
 var errTwoHandlers = errors.New("two session handlers in one request have the same header prefix or cookie name")
 
-// end releases the store if the commit has not done so.
+// end releases the store if the commit has not done so, and reports.
 func (x *exchange) end() {
 	x.leave()
+	x.tell()
 	x.ended = true
 }
 
@@ -153,6 +161,9 @@ func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 // identify finds the session cookies. In a sub-request of templates, the outer request has already
 // taken them; included is the ref of its session.
 func (x *exchange) identify(included string) {
+	if x.h.debug {
+		x.report.received = x.cookieNames()
+	}
 	x.Cookies, x.Browser = x.h.cookie.Take(x.r.Header, x.cookieName(), x.cookieRoom[:0])
 	if a, ok := x.vars[asideVar].(*aside); ok {
 		x.Cookies = append(x.Cookies, a.cookies[x.cookieName()]...)
@@ -166,12 +177,17 @@ func (x *exchange) identify(included string) {
 	}
 	if len(x.Cookies) == 0 {
 		x.Ref = included
+		x.report.Cookie = cookieNone
+	} else {
+		x.report.Cookie = cookieKept
 	}
 }
 
 // load loads the session. An error refuses the request.
 func (x *exchange) load() error {
+	stop := x.watch()
 	err := x.h.keeper.Find(&x.Visit)
+	stop()
 	x.countRequest(err)
 	switch {
 	case err == nil:
@@ -201,6 +217,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 		}
 		x.header.restore(x.Header())
 		x.undoForward()
+		x.explain(x.Header())
 		err = failure.Answer(x.ResponseWriter, x.r, 0, x.failure)
 	}()
 	err = next.ServeHTTP(x, x.r)
@@ -211,6 +228,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	if err != nil && x.progress == waiting {
 		x.tooLong(statusOf(err))
 		x.undo()
+		x.explain(x.Header())
 	}
 	return err
 }

@@ -60,6 +60,7 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 		return err
 	}
 	if h.format.Client != nil {
+		h.storeName, h.place = "none", "the cookie"
 		h.keeper = keep.NewCookie(h.format.Client, opts, h.cookie.Names[0])
 		return nil
 	}
@@ -67,6 +68,7 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	h.storeName = store.Name
 	store.Sessions, store.Cookies, store.Logger = opts, h.cookies, h.outages
 	h.keeper, err = keep.NewStore(store)
 	return err
@@ -96,6 +98,7 @@ func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.S
 	}
 	o.Name = mod.(caddy.Module).CaddyModule().ID.Name()
 	o.Open = guest.Open
+	h.place, h.remote = stores.PlaceOf(mod), stores.Remote(mod)
 	if h.format.Layouts != nil {
 		if o.Open, err = stores.Shared(guest, o.Name, h.format.Layouts, lifetime); err != nil {
 			return o, fmt.Errorf("dialect %s cannot be used with %w", h.dialect, err)

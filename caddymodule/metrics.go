@@ -71,36 +71,61 @@ func children(vec *prometheus.CounterVec, outcomes ...string) []prometheus.Count
 	return counters
 }
 
-// countRequest counts the request after the session was looked up.
+// findings are the names of findings in logs, and how they are counted.
+var findings = [...]struct {
+	name    string
+	counted int
+}{
+	keep.NoCookie:   {"none", requestAnonymous},
+	keep.Forged:     {"forged", requestForged},
+	keep.Unknown:    {"unknown", requestExpired},
+	keep.OtherScope: {"scope", requestExpired},
+	keep.Over:       {"expired", requestExpired},
+	keep.Hit:        {"hit", requestHit},
+}
+
+// outcomeUnavailable is the name in logs if the session could not be loaded.
+const outcomeUnavailable = "unavailable"
+
+// countRequest counts and reports what a request's cookies have led to. A client that has closed
+// its connection is not reported.
 func (x *exchange) countRequest(err error) {
-	outcome := requestAnonymous
+	outcome := requestUnavailable
 	switch {
-	case err != nil && x.r.Context().Err() != nil:
+	case err == nil:
+		found := findings[x.Finding]
+		outcome, x.report.Outcome = found.counted, found.name
+	case x.r.Context().Err() != nil:
 		outcome = requestCanceled
-	case err != nil:
-		outcome = requestUnavailable
-	case x.Session.Exists():
-		outcome = requestHit
-	case x.Verified > 0 || x.Ref != "":
-		outcome = requestExpired
-	case len(x.Cookies) > 0:
-		outcome = requestForged
+	default:
+		x.report.Outcome = outcomeUnavailable
 	}
 	requests[outcome].Inc()
 }
 
-// countCommit counts a commit that was not refused.
-func (x *exchange) countCommit(o *keep.Outcome) {
-	outcome := commitNone
+// outcomeOf returns the outcome of a commit that was not refused.
+func (x *exchange) outcomeOf(o *keep.Outcome) (outcome int) {
 	switch {
 	case o.Result == sessionstore.Dropped:
-		outcome = commitDropped
+		return commitDropped
 	case o.Result == sessionstore.Saved && o.Conflicts > 0:
-		outcome = commitConflictRetried
+		return commitConflictRetried
 	case o.Result == sessionstore.Saved:
-		outcome = commitSaved
+		return commitSaved
 	case x.Touched:
-		outcome = commitTouched
+		return commitTouched
+	default:
+		return commitNone
 	}
+}
+
+// reportedCommits are the names of the outcomes in logs. Those without a name are not reported.
+var reportedCommits = [...]string{
+	commitSaved: "saved", commitConflictRetried: "saved", commitDropped: "dropped", commitRefused: "refused", commitFailed: "failed",
+}
+
+// countCommit counts and reports the outcome of a commit.
+func (x *exchange) countCommit(outcome int) {
 	commits[outcome].Inc()
+	x.report.Commit = reportedCommits[outcome]
 }

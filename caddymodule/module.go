@@ -29,6 +29,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/seldom"
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/sessionstore"
 
@@ -61,6 +62,7 @@ func init() {
 // `{http.session.user}` | Who has logged in, with the option user
 // `{http.session.data}` | Its data, as JSON
 // `{http.session.data.<field>}` | A field of its data, by its dotted path
+// `{http.session.outcome}` | What the cookie has led to: none, hit, expired, unknown, forged, scope or unavailable
 // `{http.session.error}` | In error routes: why the request was refused, without details of the store
 //
 // With a `name`, the placeholders contain it after `http.session.`, as in
@@ -168,13 +170,19 @@ type Handler struct {
 	// goes on without a session, and changes get a 503). Default: fail
 	OnStoreError string `json:"on_store_error,omitempty"`
 
+	// The ranges of the addresses of clients that see in X-Session-Explain what became of the
+	// session. Requests through proxies that Caddy does not trust are not explained. Default: none
+	Explain []string `json:"explain,omitempty"`
+
 	// Whether responses get the header Vary: Cookie. Default: true
 	Vary *bool `json:"vary,omitempty"`
 
 	// The attributes of the session cookie
 	Cookie *cookie.Options `json:"cookie,omitempty"`
 
+	// debug says that the logger writes lines of level DEBUG.
 	logger *zap.Logger
+	debug  bool
 
 	// outages is the logger for a unreachable store, unreadable the one for damaged
 	// records. See loggerFor.
@@ -182,11 +190,18 @@ type Handler struct {
 	format              dialects.Format
 	dialect             string // its name, if it is an app's
 	keeper              keep.Keeper
+	storeName           string
+	place               string
+	remote              bool // the store is on another machine
 	cookie              cookie.Jar
 	names               names
 	secret              keep.Secret
 
 	doubt doubt
+
+	// explain is one of the parts. refusedCookies is the warning of cookies that browsers refuse.
+	explain        *parts.Explain
+	refusedCookies seldom.Hosts
 
 	// sharedCookie is the name of the cookie of a dialect that shares it. Only set by a Caddyfile.
 	sharedCookie string

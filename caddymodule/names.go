@@ -13,7 +13,7 @@ import (
 
 // names are the header names of a handler, in their canonical form.
 type names struct {
-	data, info, flash, update, control string
+	data, info, flash, update, control, explain string
 
 	// request are the names that no client may send. response are the names that the app may send
 	// and no client gets.
@@ -27,11 +27,12 @@ func (n *names) set(prefix string) {
 	n.flash = http.CanonicalHeaderKey(prefix + "Flash")
 	n.update = http.CanonicalHeaderKey(prefix + "Update")
 	n.control = http.CanonicalHeaderKey(prefix + "Control")
+	n.explain = http.CanonicalHeaderKey(prefix + "Explain")
 }
 
 // guarded returns the names that no client may send.
 func (n *names) guarded(inject map[string]string) []string {
-	guarded := append(make([]string, 0, 5+len(inject)), n.data, n.info, n.flash, n.update, n.control)
+	guarded := append(make([]string, 0, 6+len(inject)), n.data, n.info, n.flash, n.update, n.control, n.explain)
 	for name := range inject {
 		guarded = append(guarded, name)
 	}
@@ -40,7 +41,7 @@ func (n *names) guarded(inject map[string]string) []string {
 
 // withheld returns the names that the app may send and no client gets.
 func (n *names) withheld(capture map[string]parts.Capture) []string {
-	return append([]string{n.flash, n.update, n.control}, slices.Sorted(maps.Keys(capture))...)
+	return append([]string{n.flash, n.update, n.control, n.explain}, slices.Sorted(maps.Keys(capture))...)
 }
 
 // own returns the names of the session headers, which inject and capture may not use.

@@ -44,6 +44,9 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 	}
 	flash := &parts.Flash{Header: h.names.flash, Base64: data.Base64}
 	control := &parts.Control{Info: h.names.info, Header: h.names.control}
+	if h.explain, err = parts.NewExplain(h.names.explain, h.Explain); err != nil {
+		return err
+	}
 	var mark []parts.Part
 	if h.cookie.Mark {
 		mark = append(mark, parts.Mark{})
@@ -53,7 +56,7 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 		user = append(user, parts.Authenticate{})
 	}
 
-	h.parts = slices.Concat(inject, adopt, capture, []parts.Part{data, flash, control}, mark, keep, readable, user)
+	h.parts = slices.Concat(inject, adopt, capture, []parts.Part{data, flash, control, h.explain}, mark, keep, readable, user)
 
 	h.ignored = make([]bool, len(h.parts))
 	h.names.response = newResponseNames()

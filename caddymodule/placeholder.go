@@ -43,6 +43,8 @@ func (x *exchange) placeholder(name string) (any, bool) {
 		return s.Data(), true
 	case "user":
 		return s.User(), true
+	case "outcome":
+		return x.report.Outcome, true
 	case "error":
 		if err, failed := x.failure.(caddyhttp.HandlerError); failed {
 			return failure.PublicText(err), true

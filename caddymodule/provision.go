@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/internal/config"
@@ -33,6 +34,7 @@ const (
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.outages, h.unreadable = outageLogger(h.logger), outageLogger(h.logger)
+	h.debug = h.logger.Core().Enabled(zap.DebugLevel)
 	if err := h.block().Check(); err != nil {
 		return err
 	}
@@ -63,6 +65,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.warnOfLength()
+	h.announce(ctx)
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 
@@ -79,7 +82,7 @@ func validName(text string) bool {
 }
 
 func (h *Handler) checkName() error {
-	if slices.Contains([]string{"exists", "ref", "created", "data", "user", "error"}, h.Name) {
+	if slices.Contains([]string{"exists", "ref", "created", "data", "user", "outcome", "error"}, h.Name) {
 		return fmt.Errorf("name: %q is the name of a placeholder", h.Name)
 	}
 	return nil

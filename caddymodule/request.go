@@ -27,7 +27,11 @@ func (x *exchange) forward() error {
 	if x.Session.Exists() {
 		x.markForwarded()
 	}
-	return x.fit()
+	err := x.fit()
+	if x.h.debug {
+		x.report.forwarded = x.forwarded.Names()
+	}
+	return err
 }
 
 // forwardParts lets all parts add to the request, except for what is omitted.

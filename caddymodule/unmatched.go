@@ -42,6 +42,9 @@ func (l *unmatched) interim() bool {
 // request.
 func (l *unmatched) end() {
 	if !l.begun {
+		for x := latest(l.r); x != l.outer; x = x.outer {
+			defer x.hideExplained()()
+		}
 		l.strip()
 	}
 	if !l.taken() && l.c.response.stripTrailers(l.Header()) {
@@ -50,7 +53,10 @@ func (l *unmatched) end() {
 }
 
 func (l *unmatched) strip() {
-	if !l.taken() && l.c.response.strip(l.Header(), l.c.own) {
+	if l.taken() {
+		return
+	}
+	if l.c.response.strip(l.Header(), l.c.own) {
 		l.warn()
 	}
 }
@@ -69,6 +75,16 @@ func (l *unmatched) taken() bool {
 	for x := latest(l.r); x != nil; x = x.outer {
 		behind = behind && x != l.outer
 		if x.h.names.request.Find(l.c.Headers[0]) == ours && (!x.ended || behind && x.progress == committed) {
+			return true
+		}
+	}
+	return false
+}
+
+// covered reports whether a session handler behind this handler has seen the request.
+func (l *unmatched) covered() bool {
+	for x := latest(l.r); x != l.outer; x = x.outer {
+		if x.h.names.request.Find(l.c.Headers[0]) == ours {
 			return true
 		}
 	}

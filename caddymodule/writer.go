@@ -127,7 +127,11 @@ func (x *exchange) stripHead(message string) {
 
 // stripTrailers removes session headers and cookies from the trailers, after the body.
 func (x *exchange) stripTrailers() {
-	if x.progress == committed && x.h.names.response.stripTrailers(x.Header()) {
+	if x.progress != committed {
+		return
+	}
+	defer x.hideExplained()()
+	if x.h.names.response.stripTrailers(x.Header()) {
 		x.h.logger.Warn("a session header or a cookie in the trailers is ignored")
 	}
 }

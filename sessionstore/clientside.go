@@ -16,6 +16,7 @@ func (m *Manager) Unpack(value []byte, age time.Duration) (*Session, error) {
 	s := new(Session)
 	left := m.opts.IdleTimeout - max(age, 0)
 	if left <= 0 {
+		s.absence = Over
 		return s, nil
 	}
 	live, err := m.read(s, Entry{Value: value, TTL: left})

@@ -93,6 +93,10 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	s.touchDue = s.touchDue || entry.TTLUnknown || s.unsaved
 	s.rec.notFromTheFuture(s.loaded)
 	inScope := m.foreign != nil || s.Scope.is(s.rec.Scope)
+	s.absence = Over
+	if !inScope {
+		s.absence = OtherScope
+	}
 	if s.rec.State != Live || !inScope || m.tooOld(&s.rec, s.loaded) {
 		return false, nil
 	}

@@ -61,6 +61,9 @@ type Session struct {
 	// browserNew says that the client has sent the token of the record for the first time.
 	browserNew bool
 
+	// absence is valid if there is no session.
+	absence Absence
+
 	id    string
 	ref   string
 	key   string
@@ -75,6 +78,24 @@ type Session struct {
 
 // Exists reports whether there is a session.
 func (s *Session) Exists() bool { return s.entry.Found() }
+
+// Absence says why there is no session.
+type Absence uint8
+
+// The reasons. Most stores delete records that have expired, so [Missing] does not mean that there
+// never was a session.
+const (
+	// Missing means that there is no record.
+	Missing Absence = iota
+	// Over means that the record's time is over, that a change has emptied it, or that it was
+	// replaced by one with a new id.
+	Over
+	// OtherScope means that the record counts for another site.
+	OtherScope
+)
+
+// Absence says why [Manager.Load] or [Manager.Unpack] found no session.
+func (s *Session) Absence() Absence { return s.absence }
 
 // Ref names the session: see the function [Ref]. It is empty if there is none.
 func (s *Session) Ref() string { return s.ref }
@@ -178,4 +199,6 @@ func (s *Session) CookieOutdated() bool {
 }
 
 // forget makes s anonymous.
-func (s *Session) forget() { *s = Session{Scope: s.Scope, NoCookie: s.NoCookie} }
+func (s *Session) forget() {
+	*s = Session{Scope: s.Scope, NoCookie: s.NoCookie, absence: s.absence}
+}

@@ -100,6 +100,13 @@ func (j *Jar) Expire(secure bool, suffix string) string {
 	return c.String()
 }
 
+// Describe returns the name and the attributes of the cookie, for logs. It does not depend on a
+// session, so it has no Max-Age.
+func (j *Jar) Describe(secure bool) string {
+	c := j.bare(secure)
+	return strings.Replace(c.String(), "=;", ";", 1)
+}
+
 // Attributes returns a hash of the configured names and attributes. It does not depend on the
 // request.
 func (j *Jar) Attributes() string {

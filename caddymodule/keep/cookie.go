@@ -47,6 +47,7 @@ func (*Cookie) Answered(*Visit, bool, bool) {}
 // Find implements [Keeper].
 func (k *Cookie) Find(v *Visit) error {
 	for _, value := range v.Cookies {
+		v.Finding = max(v.Finding, Forged)
 		if v.Verified == maxCookies {
 			break
 		}
@@ -56,6 +57,7 @@ func (k *Cookie) Find(v *Visit) error {
 		}
 		v.Verified++
 		v.Session = session
+		v.learn(session)
 		v.Session.NoCookie = v.Virtual
 		v.Touched = session.TouchDue()
 		if err != nil || v.Session.Exists() {

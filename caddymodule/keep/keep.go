@@ -64,6 +64,9 @@ type Visit struct {
 	// Session is the session that was found, or [Nobody]. It is never nil.
 	Session *sessionstore.Session
 
+	// Finding says what the cookies have led to.
+	Finding Finding
+
 	// Verified is the number of valid cookies, with or without a session.
 	Verified int
 
@@ -83,6 +86,29 @@ type Visit struct {
 
 	// payload is the session in the cookie, if the cookie holds it.
 	payload []byte
+}
+
+// Finding says what the session cookies of a request have led to. If they have led to several
+// things, it is the one that comes last in the list below.
+type Finding uint8
+
+// The findings.
+const (
+	NoCookie   Finding = iota // there is none
+	Forged                    // none is valid
+	Unknown                   // a valid one, and no record
+	OtherScope                // a record that counts for another site
+	Over                      // a record whose time is over, or that was emptied or replaced
+	Hit                       // a session
+)
+
+// learn records what became of a valid cookie, or of a ref.
+func (v *Visit) learn(s *sessionstore.Session) {
+	found := Hit
+	if !s.Exists() {
+		found = [...]Finding{sessionstore.Missing: Unknown, sessionstore.Over: Over, sessionstore.OtherScope: OtherScope}[s.Absence()]
+	}
+	v.Finding = max(v.Finding, found)
 }
 
 // Nobody is the session of all requests without one. It is shared and never changed. A change

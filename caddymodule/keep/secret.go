@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	// storageKey is the name of the generated key in Caddy's storage.
-	storageKey = "session/secret.key"
+	// StorageKey is the name of the generated key in Caddy's storage.
+	StorageKey = "session/secret.key"
 
 	// minSecret is the minimum length of a key, in bytes.
 	minSecret = 16
@@ -148,27 +148,27 @@ func (s *Secret) fetch(ctx context.Context) (key []byte, err error) {
 	if key, err = s.load(ctx); !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	if err := s.storage.Lock(ctx, storageKey); err != nil {
+	if err := s.storage.Lock(ctx, StorageKey); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.storage.Unlock(context.WithoutCancel(ctx), storageKey)) }()
+	defer func() { err = errors.Join(err, s.storage.Unlock(context.WithoutCancel(ctx), StorageKey)) }()
 	if key, err = s.load(ctx); !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
 	random := make([]byte, generatedSecret)
 	_, _ = rand.Read(random)
 	key = base64.RawURLEncoding.AppendEncode(nil, random)
-	return key, s.storage.Store(ctx, storageKey, key)
+	return key, s.storage.Store(ctx, StorageKey, key)
 }
 
 func (s *Secret) load(ctx context.Context) ([]byte, error) {
-	text, err := s.storage.Load(ctx, storageKey)
+	text, err := s.storage.Load(ctx, StorageKey)
 	if err != nil {
 		return nil, err
 	}
 	key := []byte(strings.TrimSpace(string(text)))
 	if len(key) < minSecret {
-		return nil, fmt.Errorf("%s is damaged: it holds %d bytes; put back the key that was there, or delete it to log everybody out", storageKey, len(key))
+		return nil, fmt.Errorf("%s is damaged: it holds %d bytes; put back the key that was there, or delete it to log everybody out", StorageKey, len(key))
 	}
 	return key, nil
 }

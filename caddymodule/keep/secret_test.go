@@ -77,7 +77,7 @@ func TestStorageErrorMakesNoSecret(t *testing.T) {
 // A damaged key is not overwritten.
 func TestDamagedSecretStays(t *testing.T) {
 	storage := &certmagic.FileStorage{Path: t.TempDir()}
-	if err := storage.Store(context.Background(), storageKey, []byte("short")); err != nil {
+	if err := storage.Store(context.Background(), StorageKey, []byte("short")); err != nil {
 		t.Fatal(err)
 	}
 	var s Secret
@@ -88,7 +88,7 @@ func TestDamagedSecretStays(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "damaged") || strings.Contains(err.Error(), "short") {
 		t.Errorf("error %v", err)
 	}
-	got, err := os.ReadFile(filepath.Join(storage.Path, filepath.FromSlash(storageKey)))
+	got, err := os.ReadFile(filepath.Join(storage.Path, filepath.FromSlash(StorageKey)))
 	if err != nil || string(got) != "short" {
 		t.Errorf("the key is now %q, %v", got, err)
 	}

@@ -90,8 +90,10 @@ func (k *Store) find(v *Visit) (err error) {
 			return nil
 		}
 		v.Session, err = v.manager.LoadRef(v.Request.Context(), v.Ref, v.Scope)
+		v.learn(v.Session)
 		return err
 	}
+	v.Finding = Forged
 	cookies, err := k.cookies(v.Request.Context())
 	if err != nil {
 		return err
@@ -117,6 +119,7 @@ func (k *Store) lookUp(v *Visit) error {
 			v.Session, v.Ref = Nobody, c.ref
 			return err
 		}
+		v.learn(s)
 		if !s.Exists() || s.Former() && v.Session.Exists() {
 			continue
 		}

@@ -2,6 +2,7 @@ package parts
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/caddy-session/caddy-session/internal/wire"
@@ -53,6 +54,17 @@ func (t *Forwarded) AddCookies(pairs string) {
 	if t.added = pairs; pairs != "" {
 		wire.PrependCookies(t.header, pairs)
 	}
+}
+
+// Names returns the names of the headers and cookies that were added.
+func (t *Forwarded) Names() []string {
+	names := slices.Clone(t.names)
+	for pair := range strings.SplitSeq(t.added, "; ") {
+		if name, _, named := strings.Cut(pair, "="); named {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Undo removes everything from the request.

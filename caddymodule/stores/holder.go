@@ -86,6 +86,9 @@ func (h *Holder) whenWon(f func(context.Context)) {
 	}
 }
 
+// WhenActive calls f once the configuration is active.
+func (h *Holder) WhenActive(f func()) { h.whenWon(func(context.Context) { f() }) }
+
 // Unusable decides what to do with an error that certainly makes a local store unusable, such as a
 // corrupt or unreadable file. Call it in Provision. A reload and "caddy validate" are refused with
 // that error. When Caddy starts, the error is only logged, so that the other sites work.

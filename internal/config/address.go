@@ -3,8 +3,22 @@ package config
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 )
+
+// Local reports whether an address, as [Address] returns it, is on this machine.
+func Local(address string) bool {
+	if strings.HasPrefix(address, "/") {
+		return true
+	}
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
 
 // Address returns an address as host:port, with the given port if it has none, or as the path of a
 // Unix socket. A path begins with "/" or has Caddy's own form, "unix//path". otherwise says in the

@@ -60,6 +60,9 @@ func (s *Module) identity() stores.Identity {
 	return stores.Identity{Driver: "bolt", Resource: s.path}
 }
 
+// Place implements [stores.Placed].
+func (s *Module) Place() string { return s.path }
+
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return stores.ShareFor(s.holder, s.identity(), func(log stores.Log) (sessionstore.Store, error) {

@@ -80,6 +80,9 @@ func parseMode(text string) (mode fs.FileMode, ok bool) {
 	return fs.FileMode(bits), err == nil && bits&0o600 == 0o600 && bits&^0o666 == 0
 }
 
+// Place implements [stores.Placed].
+func (s *Module) Place() string { return s.dir }
+
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "file", Resource: s.dir}

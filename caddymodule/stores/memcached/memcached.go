@@ -4,6 +4,7 @@ package memcached
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -100,6 +101,11 @@ func (s *Module) options() (memcached.Options, error) {
 	return opts, nil
 }
 
+// Place implements [stores.Placed].
+func (s *Module) Place() string {
+	return stores.Prefixed(strings.Join(s.opts.Addrs, ","), s.opts.KeyPrefix, s.KeyPrefix != nil)
+}
+
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return s.share(s.identity, s.opts)
@@ -158,9 +164,17 @@ func (s *Module) block() config.Options {
 	}
 }
 
+// Remote implements [stores.OnServers].
+func (s *Module) Remote() bool {
+	opts, err := s.options()
+	return err != nil || stores.AnyRemote(opts.Addrs)
+}
+
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Module)(nil)
 	_ stores.Sharer         = (*Module)(nil)
+	_ stores.Placed         = (*Module)(nil)
+	_ stores.OnServers      = (*Module)(nil)
 	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

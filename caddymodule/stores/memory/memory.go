@@ -52,6 +52,9 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// Place implements [stores.Placed]. It is the name of the memory.
+func (s *Module) Place() string { return s.name }
+
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "memory", Resource: s.name}

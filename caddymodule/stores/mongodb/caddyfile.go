@@ -1,11 +1,14 @@
 package mongodb
 
 import (
+	"strings"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -39,9 +42,18 @@ func (s *Module) block() config.Options {
 	}
 }
 
+// Remote implements [stores.OnServers].
+func (s *Module) Remote() bool {
+	uri, err := config.Resolve("uri", s.URI)
+	servers, _, _ := strings.Cut(mongodb.Place(uri, mongodb.Options{}), " ")
+	return err != nil || stores.AnyRemote(strings.Split(servers, ","))
+}
+
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Module)(nil)
 	_ stores.Sharer         = (*Module)(nil)
+	_ stores.Placed         = (*Module)(nil)
+	_ stores.OnServers      = (*Module)(nil)
 	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

@@ -89,6 +89,11 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// Place implements [stores.Placed].
+func (s *Module) Place() string {
+	return stores.Prefixed(mongodb.Place(s.uri, s.opts), s.opts.KeyPrefix, s.KeyPrefix != "")
+}
+
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) { return s.share(s.opts) }
 

@@ -79,9 +79,17 @@ func (n *NearCache) block() config.Options {
 	}
 }
 
+// Remote implements [stores.OnServers].
+func (s *Module) Remote() bool {
+	opts, err := s.options()
+	return err != nil || stores.AnyRemote(opts.Addrs)
+}
+
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Module)(nil)
 	_ stores.Sharer         = (*Module)(nil)
+	_ stores.Placed         = (*Module)(nil)
+	_ stores.OnServers      = (*Module)(nil)
 	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

@@ -4,6 +4,7 @@ package redis
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -115,6 +116,18 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	s.opts = opts
 	s.identity = stores.Identity{Driver: "redis", Resource: config.Fingerprint(opts, s.TLS.sum())}
 	return nil
+}
+
+// Place implements [stores.Placed].
+func (s *Module) Place() string {
+	place := strings.Join(s.opts.Addrs, ",")
+	if s.opts.Master != "" {
+		place += " master " + s.opts.Master
+	}
+	if s.opts.DB != 0 {
+		place += fmt.Sprint(" db ", s.opts.DB)
+	}
+	return stores.Prefixed(place, s.opts.KeyPrefix, s.KeyPrefix != nil)
 }
 
 // Open implements [stores.Module].

@@ -9,6 +9,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/addons"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/sessionstore/sql"
 )
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:
@@ -52,9 +53,25 @@ func (s *Module) block() config.Options {
 	}
 }
 
+// Remote implements [stores.OnServers].
+func (s *Module) Remote() bool {
+	driver, err := find(s.Database)
+	if err == nil && driver.Inspect != nil {
+		return false // a file
+	}
+	dsn, unresolved := config.Resolve("dsn", s.DSN)
+	if err != nil || unresolved != nil {
+		return true
+	}
+	server, _, _ := strings.Cut(sql.Place(driver, dsn, sql.Options{}), " table ")
+	return !config.Local(server)
+}
+
 // Interface guards
 var (
 	_ caddy.Provisioner     = (*Module)(nil)
 	_ stores.Sharer         = (*Module)(nil)
+	_ stores.Placed         = (*Module)(nil)
+	_ stores.OnServers      = (*Module)(nil)
 	_ caddyfile.Unmarshaler = (*Module)(nil)
 )

@@ -133,6 +133,11 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// Place implements [stores.Placed].
+func (s *Module) Place() string {
+	return stores.Prefixed(s.Database+" "+sql.Place(s.driver, s.dsn, s.opts), s.opts.KeyPrefix, s.KeyPrefix != "")
+}
+
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return s.open(s.opts)
