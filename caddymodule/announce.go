@@ -19,8 +19,7 @@ func (h *Handler) announce(ctx caddy.Context) {
 			zap.String("dialect", h.dialect), zap.String("secret", h.secretSource()), zap.String("scope", h.scopeText()),
 			zap.String("cookie", h.cookie.Describe(false)), zap.String("cookie_over_tls", h.cookie.Describe(true)))
 		if h.remote && h.secretSource() == secretGenerated {
-			h.logger.Warn("the store is on the network and there is no secret: "+
-				"other instances know the cookies only if they share the storage of Caddy, so set the option secret",
+			h.logger.Warn("the store is on the network and there is no secret: set the option secret, or let all instances share the storage of Caddy",
 				zap.String("store", h.storeName), zap.String("place", h.place))
 		}
 	})
