@@ -114,7 +114,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"variable that is not set, of a choice", "encoding", "encoding: missing value: json or base64"},
 		{"a duration in two words", "idle_timeout 2 hours", "idle_timeout takes one value, a duration of a millisecond or more, such as 400ms, 90s, 24h or 7d, not 2"},
 		{"a size in two words", "max_size 4 KB", "max_size takes one value, a number of bytes such as 4000, 64KB or 64KiB, and at most 240 KiB, not 2"},
-		{"error lists the options", "colour red", "it has absolute_timeout, adopt, capture, cookie, "},
+		{"error lists the options", "colour red", "it has absolute_timeout, adopt, anonymous_timeout, "},
 		{"error lists the options of the cookie", "cookie {\nflavour sweet\n}", "it has domain, http_only, name, "},
 		{"error lists the options of a store", "store memory {\nsize 3\n}", "it has max_bytes, max_sessions"},
 		{"options where there are none", "store bolt {\nsize 3\n}", "unrecognized option of store bolt: size; it has no options"},
