@@ -61,6 +61,7 @@ var rules = []struct{ name, who, not string }{
 	{"a store knows the interface of stores only", `caddymodule/stores(/.*)?`, `caddymodule(/(adopters|command|dialects|gate|keep|parts|session)(/.*)?)?`},
 	{"parts know neither stores nor keepers", `caddymodule/parts`, `caddymodule(/(command|gate|keep|stores)(/.*)?)?`},
 	{"keepers know neither store modules nor parts", `caddymodule/keep`, `caddymodule(/(adopters|command|gate|parts|stores)(/.*)?)?`},
+	{"the admin API knows keepers only", `caddymodule/admin`, `caddymodule(/(adopters|command|gate|parts|session|stores)(/.*)?)?`},
 	{"the gate knows the session of a request only", `caddymodule/gate`, `caddymodule(/(adopters|command|dialects|keep|parts|stores)(/.*)?)?`},
 	{"a framework knows the interfaces and not the handler", `frameworks/.*`, `|caddymodule`},
 	{"a framework brings no store", `frameworks/.*`, `caddymodule/stores/.*|sessionstore/(bolt|file|memory|memcached|mongodb|redis|sql)(/.*)?`},

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -97,6 +98,7 @@ func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.S
 		return o, fmt.Errorf("module %T is not a session store", mod)
 	}
 	o.Name = mod.(caddy.Module).CaddyModule().ID.Name()
+	o.Place, o.Dialect, o.Site = stores.PlaceOf(mod), cmp.Or(h.dialect, "native"), h.site
 	o.Open = guest.Open
 	h.place, h.remote = stores.PlaceOf(mod), stores.Remote(mod)
 	if h.format.Layouts != nil {

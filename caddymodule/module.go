@@ -13,7 +13,8 @@
 //   - clean.go, unmatched.go: the handler session_clean, for requests that a matcher leaves out
 //   - folder gate: the handler session_gate, which sends users to log in
 //   - folder session: how other Caddy plugins read a request's session
-//   - folder command: the command line "caddy session"
+//   - folder admin: the part of Caddy's admin API for operators; folder command: the command line
+//     "caddy session", which uses it
 //   - folders stores, dialects, adopters: the modules for the options store, dialect and adopt
 package caddymodule
 
@@ -33,7 +34,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/sessionstore"
 
-	// The command, and the stores that every build has.
+	// The admin API, the command, and the stores that every build has.
+	_ "github.com/caddy-session/caddy-session/caddymodule/admin"
 	_ "github.com/caddy-session/caddy-session/caddymodule/command"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/file"

@@ -18,7 +18,7 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "session",
-		Short: "Maintains and inspects stored sessions",
+		Short: "Shows, ends and maintains sessions",
 		CobraFunc: func(cmd *cobra.Command) {
 			compact := &cobra.Command{
 				Use:   "compact [--path <file>]",
@@ -30,6 +30,7 @@ complete, it replaces the old file. Stop Caddy first: the file must not be in us
 			}
 			compact.Flags().String("path", "", "The session file (default: that of a bolt store without a path)")
 			cmd.AddCommand(compact, inspectCommand())
+			cmd.AddCommand(operating()...)
 		},
 	})
 }

@@ -23,6 +23,7 @@ type lease struct {
 	logger *zap.Logger
 
 	mu      sync.Mutex
+	store   sessionstore.Store // as it was opened
 	manager *sessionstore.Manager
 	release func()
 	users   int
@@ -63,7 +64,7 @@ func (l *lease) open() error {
 	}
 	opts := l.opts
 	opts.Go = l.background
-	l.manager, l.release = sessionstore.NewManager(observe(store, l.name), opts), release
+	l.store, l.manager, l.release = store, sessionstore.NewManager(observe(store, l.name), opts), release
 	return nil
 }
 
@@ -108,7 +109,7 @@ func (l *lease) idle() func() {
 		return nil
 	}
 	release := l.release
-	l.manager, l.release = nil, nil
+	l.store, l.manager, l.release = nil, nil, nil
 	return release
 }
 

@@ -17,6 +17,10 @@ type StoreOptions struct {
 	// Name is the name of the store's module, for metrics and traces.
 	Name string
 
+	// Place is where the store is, Dialect the format of its records, and Site the part of the
+	// sessions' scope that the configuration says, for operators.
+	Place, Dialect, Site string
+
 	// Sessions are the options of the sessions.
 	Sessions sessionstore.Options
 
@@ -30,22 +34,31 @@ type StoreOptions struct {
 // Store keeps sessions in a store. The session cookie holds an id.
 type Store struct {
 	lease
+	about   About
 	cookies func(context.Context) (dialects.Cookies, error)
 }
 
 // NewStore opens the store. That does no I/O.
 func NewStore(o StoreOptions) (*Store, error) {
 	k := &Store{lease: lease{opens: o.Open, name: o.Name, opts: o.Sessions, logger: o.Logger, held: make(map[*Visit]hold)}, cookies: o.Cookies}
+	k.about = About{Kind: o.Name, Place: o.Place, Dialect: o.Dialect, Site: o.Site}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k, k.open()
+	if err := k.open(); err != nil {
+		return nil, err
+	}
+	operated.add(k)
+	return k, nil
 }
 
 // Options implements [Keeper].
 func (k *Store) Options() sessionstore.Options { return k.opts }
 
 // Cleanup implements [Keeper]. The last visit releases the store.
-func (k *Store) Cleanup() { k.cleanup() }
+func (k *Store) Cleanup() {
+	operated.remove(k)
+	k.cleanup()
+}
 
 // InUse returns the number of visits and of background operations.
 func (k *Store) InUse() int {

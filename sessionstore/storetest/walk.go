@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync/atomic"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -84,9 +85,7 @@ func walkNothing(c *checker) {
 func walkAll(c *checker) {
 	all := c.fill("one:", 300)
 	other := c.fill("t*_%[w]:", 20)
-	for key, value := range c.fill("t*_%[w]", 20) {
-		other[key] = value
-	}
+	maps.Copy(other, c.fill("t*_%[w]", 20))
 	for _, limit := range []int{2, 50, sessionstore.MaxPage} {
 		found := c.walk("one:", limit)
 		c.walked(found, all)

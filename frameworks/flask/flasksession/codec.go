@@ -65,6 +65,9 @@ func (*Codec) ValidID(id string) bool {
 // Key implements [sessionstore.Codec].
 func (c *Codec) Key(id, _ string) string { return c.opts.KeyPrefix + id }
 
+// KeyPrefix implements [sessionstore.KeyReader].
+func (c *Codec) KeyPrefix() string { return c.opts.KeyPrefix }
+
 // Members of a session that belong to Flask itself.
 const (
 	permanentKey = "_permanent"

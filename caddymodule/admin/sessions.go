@@ -1,0 +1,192 @@
+package admin
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// Session describes a session.
+type Session struct {
+	Ref   string `json:"ref"`
+	User  string `json:"user,omitempty"`
+	Scope string `json:"scope,omitempty"`
+
+	// Created is missing in the formats of other programs, LastUsed where it is unknown.
+	Created  time.Time `json:"created,omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Expires  time.Time `json:"expires"`
+
+	// Size is the size of the record, in bytes.
+	Size int `json:"size"`
+
+	// Permanent says that the cookie outlives the browser, Unused that nobody has come with it yet.
+	Permanent bool `json:"permanent,omitempty"`
+	Unused    bool `json:"unused,omitempty"`
+
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+func describe(i *sessionstore.Info) Session {
+	s := Session{
+		Ref: i.Ref, User: i.User, Created: i.Created.UTC(), LastUsed: i.Used.UTC(), Expires: i.Expires.UTC(),
+		Size: i.Size, Permanent: i.Permanent, Unused: i.Unused,
+	}
+	if i.Scope != (sessionstore.Scope{}) {
+		s.Scope = i.Scope.String()
+	}
+	return s
+}
+
+// Page is a part of a list.
+type Page struct {
+	Sessions []Session `json:"sessions"`
+
+	// Next is where the next page begins, for the parameter after. It is missing on the last page.
+	Next string `json:"next,omitempty"`
+}
+
+const (
+	defaultLimit = 100
+
+	// maxWalks is how many pages of a store make a page of the API at most. In a Redis database
+	// with many keys of other programs, a page of the store may have few sessions, or none.
+	maxWalks = 10
+
+	// storeTimeout bounds reading a page of a store, or one session.
+	storeTimeout = 10 * time.Second
+)
+
+func list(w http.ResponseWriter, r *http.Request, o *opened) error {
+	query := r.URL.Query()
+	p, err := o.named(query.Get("store"))
+	if err != nil {
+		return err
+	}
+	limit := defaultLimit
+	if text := query.Get("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > sessionstore.MaxPage {
+			return refuse(http.StatusBadRequest, "limit: it must be from 1 to %d", sessionstore.MaxPage)
+		}
+	}
+	after, err := p.cursor(query.Get("after"))
+	if err != nil {
+		return err
+	}
+	page := Page{Sessions: []Session{}}
+	for range maxWalks {
+		found, next, err := p.page(r.Context(), after, limit-len(page.Sessions))
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			page.Sessions = append(page.Sessions, describe(&found[i].Info))
+		}
+		if after = next; after == "" || len(page.Sessions) >= limit {
+			break
+		}
+	}
+	page.Next = p.seal(after)
+	return reply(w, page)
+}
+
+// kept is a session as a store has it.
+type kept struct {
+	sessionstore.Info
+	sessionstore.Keyed
+}
+
+// page returns a page of sessions of the store. A record that cannot be read is left out.
+func (p *part) page(ctx context.Context, after string, limit int) (found []kept, next string, err error) {
+	walker, err := p.walker()
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	page, err := walker.Walk(ctx, p.prefix, after, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	for _, r := range page.Records {
+		ref, ok := p.first.RefOf(r.Key)
+		if !ok {
+			continue
+		}
+		if info, live, err := p.manager(r.Entry).Describe(ref, r.Entry); err == nil && live {
+			found = append(found, kept{info, r})
+		}
+	}
+	return found, page.Next, nil
+}
+
+// each calls f for each page of sessions, until there are no more or f reports that it is done.
+func (p *part) each(ctx context.Context, f func([]kept) (done bool, err error)) error {
+	for after := ""; ; {
+		found, next, err := p.page(ctx, after, sessionstore.MaxPage)
+		if err != nil {
+			return err
+		}
+		if done, err := f(found); err != nil || done || next == "" {
+			return err
+		}
+		after = next
+	}
+}
+
+func show(w http.ResponseWriter, r *http.Request, o *opened) error {
+	p, err := o.named(r.URL.Query().Get("store"))
+	if err != nil {
+		return err
+	}
+	found, err := p.find(r.Context(), strings.TrimPrefix(r.URL.Path, onePath))
+	if err != nil {
+		return err
+	}
+	s := describe(&found.Info)
+	if r.URL.Query().Get("data") == "true" {
+		data, err := p.first.DataIn(found.Entry)
+		if err != nil {
+			return err
+		}
+		s.Data = json.RawMessage(data)
+	}
+	return reply(w, s)
+}
+
+var errNoSession = refuse(http.StatusNotFound, "there is no session with this ref: it has ended, or got a new id")
+
+// find returns the session with a ref. The keys of an app's own sessions hold the id, so there it
+// takes a walk.
+func (p *part) find(ctx context.Context, ref string) (found kept, err error) {
+	if !sessionstore.ValidID(ref) {
+		return found, refuse(http.StatusBadRequest, "a ref has 43 letters, digits, - and _")
+	}
+	live := false
+	if p.native {
+		ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+		defer cancel()
+		found.Key = ref
+		if found.Entry, err = p.store.Get(ctx, ref); err == nil {
+			found.Info, live, err = p.manager(found.Entry).Describe(ref, found.Entry)
+		}
+	} else {
+		err = p.each(ctx, func(page []kept) (bool, error) {
+			for _, s := range page {
+				if s.Ref == ref {
+					found, live = s, true
+				}
+			}
+			return live, nil
+		})
+	}
+	if err == nil && !live {
+		err = errNoSession
+	}
+	return found, err
+}

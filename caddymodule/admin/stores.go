@@ -1,0 +1,157 @@
+package admin
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/sessionstore"
+)
+
+// Store describes a store that is open.
+type Store struct {
+	// Name names the store in requests: its kind, and a part that tells it from others of the kind.
+	Name string `json:"name"`
+
+	// Kind is the name of the store's module, Place where it is, and Dialect the format of its
+	// records.
+	Kind    string `json:"kind"`
+	Place   string `json:"place,omitempty"`
+	Dialect string `json:"dialect"`
+
+	// Scopes are the first parts of the scopes of its sessions: the second is a host.
+	Scopes []string `json:"scopes,omitempty"`
+
+	// Lists says that the store can list its sessions.
+	Lists bool `json:"lists"`
+
+	// Records is how many records the store has, if it can say so cheaply. Records that have just
+	// expired count, and the lists of users' sessions.
+	Records *int64 `json:"records,omitempty"`
+}
+
+// part is an open store with the sessions of one format, and the managers of the handlers that use
+// it.
+type part struct {
+	Store
+	store    sessionstore.Store
+	managers map[string]*sessionstore.Manager // by site
+	first    *sessionstore.Manager
+	prefix   string // of keys
+	native   bool
+}
+
+// opened are the stores that are open during a request to the API.
+type opened struct {
+	parts    []*part
+	releases []func()
+}
+
+func (o *opened) release() {
+	for _, release := range o.releases {
+		release()
+	}
+}
+
+// open returns the open stores. They must be released, after an error too.
+func open() (*opened, error) {
+	o := new(opened)
+	type identity struct {
+		store           sessionstore.Store
+		dialect, prefix string
+	}
+	known := make(map[identity]*part)
+	for _, k := range keep.Operated() {
+		store, m, release, err := k.Acquire()
+		if err != nil {
+			return o, err
+		}
+		o.releases = append(o.releases, release)
+		about := k.About()
+		prefix, listable := m.KeyPrefix()
+		_, walks := store.(sessionstore.Walker)
+		id := identity{store, about.Dialect, prefix}
+		p := known[id]
+		if p == nil {
+			p = &part{store: store, managers: make(map[string]*sessionstore.Manager), prefix: prefix, native: !m.Foreign()}
+			p.Store = Store{Kind: about.Kind, Place: about.Place, Dialect: about.Dialect, Lists: walks && listable}
+			p.Name = nameOf(about, prefix)
+			known[id] = p
+			o.parts = append(o.parts, p)
+		}
+		// Of two configurations, the later one counts.
+		p.first, p.managers[about.Site] = m, m
+		if p.native && !slices.Contains(p.Scopes, about.Site) {
+			p.Scopes = append(p.Scopes, about.Site)
+		}
+	}
+	slices.SortFunc(o.parts, func(a, b *part) int { return cmp.Compare(a.Name, b.Name) })
+	return o, nil
+}
+
+// nameOf returns the name of a store. It stays the same after a restart.
+func nameOf(about keep.About, prefix string) string {
+	sum := sha256.Sum256([]byte(strings.Join([]string{about.Kind, about.Place, about.Dialect, prefix}, "\x00")))
+	return about.Kind + "-" + hex.EncodeToString(sum[:4])
+}
+
+// named returns the store of this name or kind. If only one is open, it needs no name.
+func (o *opened) named(name string) (*part, error) {
+	var found []*part
+	for _, p := range o.parts {
+		if name == "" || name == p.Name || name == p.Kind {
+			found = append(found, p)
+		}
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], nil
+	case len(o.parts) == 0:
+		return nil, refuse(http.StatusNotFound, "no session store is open: the configuration has none, or it keeps the sessions in cookies")
+	case len(found) == 0:
+		return nil, refuse(http.StatusNotFound, "no store %q is open; there are: %s", name, o.names())
+	default:
+		return nil, refuse(http.StatusBadRequest, "several stores are open, so name one: %s", o.names())
+	}
+}
+
+func (o *opened) names() string {
+	names := make([]string, 0, len(o.parts))
+	for _, p := range o.parts {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// manager returns the manager for a record: that of the handler with its scope, which has the
+// timeouts.
+func (p *part) manager(e sessionstore.Entry) *sessionstore.Manager {
+	return p.of(p.first.ScopeIn(e))
+}
+
+// walker returns the store as one that can list its sessions.
+func (p *part) walker() (sessionstore.Walker, error) {
+	if !p.Lists {
+		return nil, refuse(http.StatusNotImplemented, "store %s with dialect %s cannot list its sessions", p.Kind, p.Dialect)
+	}
+	return p.store.(sessionstore.Walker), nil
+}
+
+func stores(w http.ResponseWriter, _ *http.Request, o *opened) error {
+	answer := struct {
+		Stores []Store `json:"stores"`
+	}{[]Store{}}
+	for _, p := range o.parts {
+		if c, ok := p.store.(sessionstore.Counter); ok {
+			if n, ok := c.Count(); ok {
+				p.Records = &n
+			}
+		}
+		answer.Stores = append(answer.Stores, p.Store)
+	}
+	return reply(w, answer)
+}

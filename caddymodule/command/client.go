@@ -1,0 +1,108 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"syscall"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// client sends requests to the admin API of the running Caddy.
+type client struct {
+	address, store string
+	json           bool
+}
+
+// addClientFlags adds the flags of every command that asks the running Caddy.
+func addClientFlags(cmd *cobra.Command) {
+	cmd.Flags().String("address", "", "The address of the admin API, if not the default")
+	cmd.Flags().StringP("config", "c", "", "A configuration that says the address, if --address does not")
+	cmd.Flags().StringP("adapter", "a", "", "The adapter of that configuration")
+	cmd.Flags().String("store", "", "The name or the kind of the store, if several are open")
+	cmd.Flags().Bool("json", false, "Print JSON, one object in a line")
+}
+
+func newClient(flags caddycmd.Flags) (*client, error) {
+	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
+	if err != nil {
+		return nil, fmt.Errorf("finding the address of the admin API: %w", err)
+	}
+	return &client{address: address, store: flags.String("store"), json: flags.Bool("json")}, nil
+}
+
+// open sends a request. query are further parameters, in pairs.
+func (c *client) open(method, path string, body io.Reader, query ...string) (io.ReadCloser, error) {
+	values := make(url.Values)
+	if c.store != "" {
+		values.Set("store", c.store)
+	}
+	for i := 0; i < len(query); i += 2 {
+		if query[i+1] != "" {
+			values.Set(query[i], query[i+1])
+		}
+	}
+	if len(values) > 0 {
+		path += "?" + values.Encode()
+	}
+	resp, err := caddycmd.AdminAPIRequest(c.address, method, path, nil, body)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	return resp.Body, nil
+}
+
+// call sends a request with JSON and reads the answer.
+func (c *client) call(method, path string, ask, answer any, query ...string) error {
+	var body io.Reader
+	if ask != nil {
+		text, err := json.Marshal(ask)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(text)
+	}
+	from, err := c.open(method, path, body, query...)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	if err := json.NewDecoder(from).Decode(answer); err != nil {
+		return c.noAPI()
+	}
+	return nil
+}
+
+func (c *client) get(path string, answer any, query ...string) error {
+	return c.call(http.MethodGet, path, nil, answer, query...)
+}
+
+// explain turns an error of Caddy's client into one for people.
+func (c *client) explain(err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "connect: ") {
+		return fmt.Errorf("no Caddy answers at %s: start it, or name the address of its admin API with --address", c.address)
+	}
+	_, rest, _ := strings.Cut(err.Error(), "HTTP ")
+	status, body, found := strings.Cut(rest, ": ")
+	var answer struct{ Error string }
+	switch {
+	case !found:
+		return err
+	case json.Unmarshal([]byte(body), &answer) == nil && answer.Error != "":
+		return errors.New(answer.Error)
+	case status == "404":
+		return c.noAPI()
+	}
+	return err
+}
+
+func (c *client) noAPI() error {
+	return fmt.Errorf("what answers at %s is not the admin API of a Caddy with sessions", c.address)
+}
