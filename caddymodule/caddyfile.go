@@ -79,6 +79,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		vault             <cookie name pattern>...
 //		adopt             <module> { ... }
 //		user              <field> [authenticate]
+//		max_user_sessions <n> [end_oldest | refuse]
 //		regenerate_on     <field>... | vault
 //		idle_timeout      <duration>
 //		absolute_timeout  <duration>
@@ -139,7 +140,8 @@ func (h *Handler) block() config.Options {
 				h.adoptedCookie = adopter.CookieName()
 			}
 		}),
-		"user":              UserOption(&h.User),
+		"user":              userOption(&h.User),
+		"max_user_sessions": userLimitOption(&h.MaxUserSessions),
 		"anonymous_timeout": config.Duration(&h.AnonymousTimeout),
 		"regenerate_on":     config.Words(&h.RegenerateOn).Also(h.checkRegenerateOn),
 		"idle_timeout":      config.Duration(&h.IdleTimeout),

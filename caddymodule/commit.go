@@ -80,8 +80,11 @@ func (x *exchange) save(h http.Header, t *taken) error {
 // refusal logs why a commit was refused and returns the error for the client.
 func (x *exchange) refusal(err error) error {
 	status, outcome := http.StatusServiceUnavailable, commitFailed
-	if errors.Is(err, sessionstore.ErrInvalid) {
+	switch {
+	case errors.Is(err, sessionstore.ErrInvalid):
 		status, outcome = http.StatusBadGateway, commitRefused
+	case errors.Is(err, sessionstore.ErrUserLimit):
+		status, outcome = http.StatusForbidden, commitRefused
 	}
 	x.countCommit(outcome)
 	x.h.loggerFor(err).Error("session change refused", zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Error(err))

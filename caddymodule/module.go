@@ -138,6 +138,9 @@ type Handler struct {
 	// session a new id. Default: none
 	User *User `json:"user,omitempty"`
 
+	// How many sessions a user may have. Needs user. Default: 1000, end_oldest
+	MaxUserSessions *UserLimit `json:"max_user_sessions,omitempty"`
+
 	// How long a session that nobody has logged in to lives after its last request. Needs user.
 	// Default: idle_timeout
 	AnonymousTimeout caddy.Duration `json:"anonymous_timeout,omitempty"`

@@ -145,6 +145,11 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		}
 	case h.AnonymousTimeout != 0:
 		return opts, errors.New("anonymous_timeout: needs the option user <field>, which says who has logged in")
+	case h.MaxUserSessions != nil:
+		return opts, errors.New("max_user_sessions: needs the option user <field>, which says who has logged in")
+	}
+	if l := h.MaxUserSessions; l != nil {
+		opts.MaxUserSessions, opts.RefuseLogins = l.Number, l.AtLimit == limitRefuse
 	}
 	if opts.TouchInterval >= opts.IdleTimeout {
 		return opts, fmt.Errorf("touch_interval: %s must be shorter than the idle timeout, which is %s", opts.TouchInterval, opts.IdleTimeout)

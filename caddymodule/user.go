@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -23,8 +24,8 @@ type User struct {
 
 const userAuthenticate = "authenticate"
 
-// UserOption is the option user.
-func UserOption(to **User) config.Option {
+// userOption is the option user.
+func userOption(to **User) config.Option {
 	read := func(d *caddyfile.Dispenser) error {
 		option := d.Val()
 		args, err := config.Arguments(d, option, "a field and perhaps "+userAuthenticate, 1, 2)
@@ -52,4 +53,54 @@ func (u *User) field() (jsondoc.Path, error) {
 		return field, fmt.Errorf("user: %w", err)
 	}
 	return field, nil
+}
+
+// UserLimit says how many sessions a user may have.
+type UserLimit struct {
+	// The number, 1 to 1000. Required
+	Number int `json:"number,omitempty"`
+
+	// What happens at a login beyond it: end_oldest (the session of the user that was used least
+	// recently ends) or refuse (the login gets a 403 and changes nothing). Default: end_oldest
+	AtLimit string `json:"at_limit,omitempty"`
+}
+
+const (
+	limitEndOldest = "end_oldest"
+	limitRefuse    = "refuse"
+
+	// maxUserLimit is how many sessions of a user are listed.
+	maxUserLimit = 1000
+)
+
+// userLimitOption is the option max_user_sessions.
+func userLimitOption(to **UserLimit) config.Option {
+	read := func(d *caddyfile.Dispenser) error {
+		option := d.Val()
+		args, err := config.Arguments(d, option, "a number and perhaps "+limitEndOldest+" or "+limitRefuse, 1, 2)
+		if err != nil {
+			return err
+		}
+		*to = new(UserLimit)
+		(*to).Number, _ = strconv.Atoi(args[0])
+		if len(args) == 2 {
+			(*to).AtLimit = args[1]
+			if args[1] == "" {
+				return d.Errf("%s: an empty value after the number", option)
+			}
+		}
+		return nil
+	}
+	return config.Func(read).Also(func() error {
+		switch l := *to; {
+		case l == nil:
+			return nil
+		case l.Number < 1 || l.Number > maxUserLimit:
+			return fmt.Errorf("max_user_sessions: must be a number from 1 to %d", maxUserLimit)
+		case l.AtLimit != "" && l.AtLimit != limitEndOldest && l.AtLimit != limitRefuse:
+			return fmt.Errorf("max_user_sessions: must be %s or %s at the limit, not %q", limitEndOldest, limitRefuse, l.AtLimit)
+		default:
+			return nil
+		}
+	})
 }

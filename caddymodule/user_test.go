@@ -13,22 +13,31 @@ import (
 
 func TestUserOptions(t *testing.T) {
 	for options, want := range map[string]string{
-		"user":                      "missing value: a field and perhaps authenticate",
-		`user ""`:                   "user: ",
-		"user a..b":                 "empty segment",
-		"user a authenticated":      "after the field, only authenticate may come, not authenticated",
-		"user a authenticate b":     "takes one or two values",
-		"user a\nuser b":            "given twice",
-		"anonymous_timeout 1h":      "anonymous_timeout: needs the option user",
-		"anonymous_timeout -1s":     "anonymous_timeout",
-		"name user":                 `"user" is the name of a placeholder`,
-		"user a\nanonymous_timeout": "missing value",
+		"user":                                 "missing value: a field and perhaps authenticate",
+		`user ""`:                              "user: ",
+		"user a..b":                            "empty segment",
+		"user a authenticated":                 "after the field, only authenticate may come, not authenticated",
+		"user a authenticate b":                "takes one or two values",
+		"user a\nuser b":                       "given twice",
+		"anonymous_timeout 1h":                 "anonymous_timeout: needs the option user",
+		"anonymous_timeout -1s":                "anonymous_timeout",
+		"max_user_sessions 3":                  "max_user_sessions: needs the option user",
+		"user a\nmax_user_sessions":            "missing value",
+		"user a\nmax_user_sessions 0":          "must be a number from 1 to 1000",
+		"user a\nmax_user_sessions 1001":       "must be a number from 1 to 1000",
+		"user a\nmax_user_sessions x":          "must be a number from 1 to 1000",
+		"user a\nmax_user_sessions 1 newest":   "must be end_oldest or refuse",
+		"user a\nmax_user_sessions 1 refuse x": "takes one or two values",
+		"name user":                            `"user" is the name of a placeholder`,
+		"user a\nanonymous_timeout":            "missing value",
 	} {
 		if _, err := provision(t, inMemory(t, options)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %s", options, err, want)
 		}
 	}
-	for _, options := range []string{"user a.b", "user a authenticate", "anonymous_timeout 1h\nuser a"} {
+	for _, options := range []string{
+		"user a.b", "user a authenticate", "user a\nmax_user_sessions 1", "max_user_sessions 1000 refuse\nuser a", "user a\nmax_user_sessions 2 end_oldest",
+		"anonymous_timeout 1h\nuser a"} {
 		if _, err := provision(t, inMemory(t, options)); err != nil {
 			t.Errorf("%q: %v", options, err)
 		}
@@ -139,6 +148,87 @@ func TestUserPlaceholder(t *testing.T) {
 		})
 		if err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A login beyond the limit is a 403, and nothing of the app's response is sent.
+func TestLoginBeyondTheLimitIsForbidden(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "user user\nmax_user_sessions 1 refuse"))
+	create(t, h, `{"user":"zoe"}`)
+	w, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("X-Session-Update", `{"user":"zoe"}`)
+		_, err := w.Write([]byte("welcome"))
+		return err
+	})
+	if statusOf(err) != http.StatusForbidden || strings.Contains(w.Body.String(), "welcome") || len(w.Result().Cookies()) > 0 {
+		t.Errorf("%v, the body %q", err, w.Body)
+	}
+	create(t, h, `{"user":"bob"}`)
+}
+
+// An app logs out everywhere else, or everywhere.
+func TestControlEndsOtherSessions(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "user user"))
+	ask := func(c *http.Cookie, control string) (data string, status int) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(c)
+		_, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+			data = r.Header.Get("X-Session-Data")
+			w.Header().Set("X-Session-Control", control)
+			return nil
+		})
+		return data, statusOf(err)
+	}
+	own, other := create(t, h, `{"user":"zoe"}`), create(t, h, `{"user":"zoe"}`)
+	for _, control := range []string{"end-others=?0, end-all=?0", "end-others"} {
+		if data, _ := ask(other, ""); data != `{"user":"zoe"}` {
+			t.Errorf("before %s: %s", control, data)
+		}
+		if _, status := ask(own, control); status != 0 {
+			t.Errorf("%s: status %d", control, status)
+		}
+	}
+	if data, _ := ask(other, ""); data != "{}" {
+		t.Errorf("another session has %s", data)
+	}
+	other = create(t, h, `{"user":"zoe"}`)
+	if data, status := ask(own, "end-all"); data != `{"user":"zoe"}` || status != 0 {
+		t.Errorf("end-all: %s, status %d", data, status)
+	}
+	for _, c := range []*http.Cookie{own, other} {
+		if data, _ := ask(c, ""); data != "{}" {
+			t.Errorf("after end-all, a session has %s", data)
+		}
+	}
+	h = mustProvision(t, inMemory(t, ""))
+	if _, status := ask(create(t, h, `{"user":"zoe"}`), "end-others"); status != http.StatusBadGateway {
+		t.Errorf("without the option user: status %d", status)
+	}
+}
+
+// In a client-side dialect, the user is known too, but not where else that user is.
+func TestUserOfAClientSideDialect(t *testing.T) {
+	h := mustProvision(t, "user user authenticate\ndialect flask {\nsecret dev\n}")
+	c := create(t, h, `{"user":"zoe"}`)
+	if user, id, _ := askUser(t, []*http.Cookie{c}, nothing, h); user != "zoe" || id != session.UserID("zoe") {
+		t.Errorf("user %q, authenticated %v", user, id)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(c)
+	_, err := serve(h, r, func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("X-Session-Control", "end-others")
+		return nil
+	})
+	if statusOf(err) != http.StatusBadGateway {
+		t.Errorf("end-others: %v", err)
+	}
+	for options, want := range map[string]string{
+		"anonymous_timeout 1h": "anonymous_timeout cannot be used with dialect flask",
+		"max_user_sessions 1":  "max_user_sessions cannot be used with dialect flask",
+	} {
+		if _, err := provision(t, "user user\n"+options+"\ndialect flask {\nsecret dev\n}"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", options, err)
 		}
 	}
 }

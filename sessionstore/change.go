@@ -41,6 +41,10 @@ type Change struct {
 	// Destroy ends the session. Edits and flashes beside it begin a new one.
 	Destroy bool
 
+	// EndOthers ends all other sessions of the user that the session has after the change, or, with
+	// Destroy, had before it. They end first. It needs [Options.User] and the native format.
+	EndOthers bool
+
 	// Permanent, if it is not nil, says whether the session's cookie outlives the browser.
 	Permanent *bool
 
@@ -51,7 +55,7 @@ type Change struct {
 
 // Empty reports whether the change asks for nothing.
 func (c *Change) Empty() bool {
-	return !c.fills() && !c.FlashSeen && len(c.Shown) == 0 && !c.Regenerate && !c.Destroy && c.Permanent == nil && c.IdleTimeout == nil
+	return !c.fills() && !c.FlashSeen && len(c.Shown) == 0 && !c.Regenerate && !c.Destroy && !c.EndOthers && c.Permanent == nil && c.IdleTimeout == nil
 }
 
 // fills reports whether the change can put something into a session.

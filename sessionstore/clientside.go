@@ -43,6 +43,9 @@ func (m *Manager) pack(s *Session, c *Change) (Outcome, []byte, error) {
 	if c.Empty() {
 		return Outcome{Ref: s.ref}, nil, nil
 	}
+	if c.EndOthers {
+		return Outcome{}, nil, errNoOthers
+	}
 	rec, existed := m.born(s.Scope), s.Exists()
 	if existed && !c.Destroy {
 		rec = s.rec

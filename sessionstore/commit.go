@@ -77,7 +77,11 @@ func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, e
 
 	var out Outcome
 	var err error
+	if c.EndOthers {
+		err = m.endOthers(ctx, s, c)
+	}
 	switch {
+	case err != nil:
 	case c.Destroy:
 		out, err = m.destroy(ctx, s, c)
 	case !s.Exists():
@@ -112,7 +116,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := m.list(ctx, ref, &a.next); err != nil {
+	if err := m.list(ctx, ref, &a.next, a.next.User != ""); err != nil {
 		return Outcome{}, errors.Join(err, m.deleteUnused(ctx, key, entry))
 	}
 	return m.given(id, ref, &a.next), nil
@@ -295,6 +299,9 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], 
 		case err == nil:
 			q.known = &saved
 			return pl.count, nil
+		case errors.Is(err, ErrUserLimit):
+			first.err = err
+			return 1, nil
 		case errors.Is(err, ErrTooLarge):
 			if pl.count > 1 {
 				return m.saveSome(ctx, key, q, batch[:1]) // to see whose fault it is

@@ -93,6 +93,9 @@ type listing struct {
 	add        listed
 	need, want time.Duration
 
+	// login says that the session has got its user just now.
+	login bool
+
 	// over are refs to take out.
 	over map[string]bool
 
@@ -100,14 +103,15 @@ type listing struct {
 }
 
 // list enters the session of rec, which is under ref, in the index of its user, if it has one.
-func (m *Manager) list(ctx context.Context, ref string, rec *Record) error {
+func (m *Manager) list(ctx context.Context, ref string, rec *Record, login bool) error {
 	if !m.indexed(rec) {
 		return nil
 	}
 	interval := m.touchInterval(m.idle(rec))
 	l := &listing{
 		ctx: ctx, owner: owner{rec.Scope, rec.User}, add: listed{ref, rec.Created},
-		need: m.ttl(rec) + interval, want: m.ttl(rec) + 2*interval,
+		login: login,
+		need:  m.ttl(rec) + interval, want: m.ttl(rec) + 2*interval,
 	}
 	if err := m.changeIndex(l); err != nil {
 		return fmt.Errorf("listing session: %w", err)
@@ -129,7 +133,7 @@ func (m *Manager) listAgain(ctx context.Context, ref string, rec *Record) error 
 	if !m.indexed(rec) || now.Sub(rec.Listed) < m.touchInterval(m.idle(rec)) && !rec.Listed.After(now) {
 		return nil
 	}
-	err := m.list(ctx, ref, rec)
+	err := m.list(ctx, ref, rec, false)
 	if err == nil {
 		rec.Listed = now
 	}
@@ -152,7 +156,9 @@ func (m *Manager) trySaveIndex(ctx context.Context, key string, batch []*listing
 	for err == nil {
 		entries, readable := m.entries(cur)
 		ttl, changed := cur.TTL, false
+		var logins []*listing
 		for _, l := range batch {
+			l.err = nil
 			left := slices.DeleteFunc(entries, func(e listed) bool { return l.over[e.ref] })
 			changed = changed || len(left) < len(entries)
 			entries = left
@@ -161,6 +167,9 @@ func (m *Manager) trySaveIndex(ctx context.Context, key string, batch []*listing
 			}
 			if !slices.ContainsFunc(entries, func(e listed) bool { return e.ref == l.add.ref }) {
 				entries, changed = append(entries, l.add), true
+				if l.login {
+					logins = append(logins, l)
+				}
 			}
 			if changed || ttl < l.need {
 				ttl, changed = max(ttl, l.want), true
@@ -169,7 +178,10 @@ func (m *Manager) trySaveIndex(ctx context.Context, key string, batch []*listing
 		if !readable && len(entries) == 0 || !changed {
 			return nil
 		}
-		if entries, err = m.makeRoom(ctx, batch[0].owner, entries); err != nil {
+		if entries, err = m.limit(ctx, batch[0].owner, entries, logins); err == nil {
+			entries, err = m.makeRoom(ctx, batch[0].owner, entries)
+		}
+		if err != nil {
 			return err
 		}
 		if cur, err = m.putIndex(ctx, key, cur, batch[0].owner, entries, ttl); !errors.Is(err, ErrConflict) {

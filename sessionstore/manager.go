@@ -94,6 +94,12 @@ type Options struct {
 	// of each user are listed in the same store: see [Manager.UserSessions]. Default: none.
 	User Field
 
+	// MaxUserSessions is how many sessions a user may have: at most, and by default, 1,000. At a
+	// login beyond it, the user's session that was used least recently ends. With RefuseLogins, the
+	// login is refused with [ErrUserLimit]. It needs User and the native format.
+	MaxUserSessions int
+	RefuseLogins    bool
+
 	// AnonymousTimeout is the IdleTimeout of sessions that nobody has logged in to. It needs User.
 	// Default: IdleTimeout.
 	AnonymousTimeout time.Duration

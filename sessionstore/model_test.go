@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -85,7 +86,7 @@ type history struct {
 
 func playHistory(t *testing.T, seed uint64, faults float64) {
 	o := sessionstore.Options{
-		MaxSize: 1 << 16, RegenerateGrace: time.Hour, RegenerateUnused: time.Hour, StoreTimeout: time.Hour, RegenerateOn: paths("user"),
+		MaxSize: 1 << 16, RegenerateGrace: time.Hour, RegenerateUnused: time.Hour, StoreTimeout: time.Hour, User: paths("user")[0],
 	}
 	bubble(t, o, func(t *testing.T, r *rig) {
 		h := &history{
@@ -395,6 +396,7 @@ func (h *history) check() {
 			}
 		}
 	}
+	h.checkUsers(records)
 	for _, n := range h.nodes {
 		rec, found := records[sessionstore.Ref(n.id)]
 		live := found && rec.State == sessionstore.Live
@@ -410,6 +412,34 @@ func (h *history) check() {
 		if c.answered && !everywhere[key] && c.from != nil && c.gen == 0 && !c.login && !h.lines[c.from.line] {
 			h.Errorf("%s was under way, was answered, and is nowhere", key)
 		}
+	}
+}
+
+// checkUsers compares what is listed for each user with the sessions that are there.
+func (h *history) checkUsers(records map[string]sessionstore.Record) {
+	for user := range 3 {
+		name := fmt.Sprint(user)
+		listed := h.sessions(name)
+		for _, ref := range listed {
+			if rec := records[ref]; rec.State != sessionstore.Live || rec.User != name || rec.Pred != "" {
+				h.Errorf("what is listed for %s is a session of %q in state %d", name, rec.User, rec.State)
+			}
+		}
+		for _, n := range h.nodes {
+			ref := sessionstore.Ref(n.id)
+			if rec, found := records[ref]; found && rec.State == sessionstore.Live && rec.User == name && rec.Pred == "" && !slices.Contains(listed, ref) {
+				h.Errorf("a session of %s is not listed", name)
+			}
+		}
+	}
+	live := 0
+	for _, rec := range records {
+		if rec.State == sessionstore.Live && rec.User != "" {
+			live++
+		}
+	}
+	if n := h.entries(); n > live {
+		h.Errorf("%d sessions are listed after a reading, %d are there", n, live)
 	}
 }
 

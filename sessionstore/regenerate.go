@@ -42,7 +42,7 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 		return cur, err
 	}
 	if p.heir.listed != next.User {
-		if err := m.list(ctx, p.heir.ref, &next); err != nil {
+		if err := m.list(ctx, p.heir.ref, &next, next.User != old.User); err != nil {
 			return cur, errors.Join(err, m.deleteHeir(ctx, p))
 		}
 		p.heir.listed = next.User

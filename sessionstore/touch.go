@@ -134,7 +134,7 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 	if !m.touches.claim(key, now, m.touchInterval(idle)) && !save {
 		return nil
 	}
-	unlisted := m.list(ctx, key, &rec)
+	unlisted := m.list(ctx, key, &rec, false)
 	if unlisted == nil {
 		rec.Listed = now
 	}

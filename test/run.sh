@@ -33,6 +33,7 @@ programs=(
 	"npm:npm"
 	"php:php-cli"
 	"php-cgi:php-cgi"
+	"php-fpm /usr/sbin/php-fpm*:php-fpm"
 	"/usr/share/adminer/adminer.php:adminer"
 	"/usr/share/dokuwiki/doku.php:dokuwiki"
 	"/usr/lib/php/*/mysqli.so:php-mysql" # one of Adminer's drivers

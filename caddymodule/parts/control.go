@@ -110,6 +110,16 @@ var controls = map[string]func(httpsfv.Member, *sessionstore.Change) bool{
 		c.Destroy = c.Destroy || destroy
 		return ok
 	},
+	"end-others": func(m httpsfv.Member, c *sessionstore.Change) bool {
+		end, ok := boolean(m)
+		c.EndOthers = c.EndOthers || end
+		return ok
+	},
+	"end-all": func(m httpsfv.Member, c *sessionstore.Change) bool {
+		end, ok := boolean(m)
+		c.EndOthers, c.Destroy = c.EndOthers || end, c.Destroy || end
+		return ok
+	},
 	"permanent": func(m httpsfv.Member, c *sessionstore.Change) bool {
 		permanent, ok := boolean(m)
 		c.Permanent = &permanent

@@ -21,6 +21,8 @@ func TestMain(m *testing.M) {
 		hold(os.Getenv("CADDY_SESSION_FILE"))
 	case "write":
 		writeUntilKilled(os.Getenv("CADDY_SESSION_FILE"))
+	case "login":
+		logInUntilKilled(os.Getenv("CADDY_SESSION_FILE"))
 	default:
 		os.Exit(m.Run())
 	}
