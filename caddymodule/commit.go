@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -64,6 +65,9 @@ func (x *exchange) save(h http.Header, t *taken) error {
 	stop()
 	if err != nil {
 		return x.refusal(err)
+	}
+	if outcome.Result == sessionstore.Saved && x.Session.Exists() && (change.Destroy || outcome.Cookie == sessionstore.CookieExpired) {
+		ended.Destroyed.Inc()
 	}
 	if outcome.Result == sessionstore.Dropped {
 		x.h.logger.Info("the session has ended; the change is dropped", zap.String("ref", x.Session.Ref()))

@@ -64,3 +64,10 @@ type Counter interface {
 	// are deleted. It reports false if the number is not known yet.
 	Count() (n int64, ok bool)
 }
+
+// Spacer is implemented by the stores that keep their records in one file.
+type Spacer interface {
+	// Space returns the size of the file and the free space in it, in bytes, at once. It reports
+	// false while the file is not open.
+	Space() (size, free int64, ok bool)
+}

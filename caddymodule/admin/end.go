@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -146,14 +147,14 @@ func endOne(w http.ResponseWriter, r *http.Request, o *opened) error {
 		}
 		key = found.Key
 	}
-	ended, err := m.EndKey(r.Context(), key)
+	was, err := m.EndKey(r.Context(), key)
 	switch {
 	case err != nil:
 		return err
-	case !ended:
+	case !was:
 		return errNoSession
 	}
-	return reply(w, Ended{1})
+	return replyEnded(w, 1)
 }
 
 func end(w http.ResponseWriter, r *http.Request, o *opened) error {
@@ -168,16 +169,22 @@ func end(w http.ResponseWriter, r *http.Request, o *opened) error {
 	if err != nil {
 		return err
 	}
-	var ended Ended
+	var n int
 	if of.All {
-		ended.Ended, err = p.endAll(r.Context(), of.Scope)
+		n, err = p.endAll(r.Context(), of.Scope)
 	} else {
-		ended.Ended, err = p.endUser(r.Context(), &of)
+		n, err = p.endUser(r.Context(), &of)
 	}
 	if err != nil {
+		ended.Revoked.Add(float64(n)) // some may have ended before that
 		return err
 	}
-	return reply(w, ended)
+	return replyEnded(w, n)
+}
+
+func replyEnded(w http.ResponseWriter, n int) error {
+	ended.Revoked.Add(float64(n))
+	return reply(w, Ended{n})
 }
 
 func (p *part) endUser(ctx context.Context, of *Of) (ended int, err error) {

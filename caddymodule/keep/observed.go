@@ -47,11 +47,17 @@ var (
 			1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3, 1, 2.5,
 		},
 	}, []string{"store", "operation"})
+
+	recordBytes = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "caddy_session_record_bytes",
+		Help:    "Size of the records that were saved.",
+		Buckets: prometheus.ExponentialBuckets(128, 2, 12), // to 256 KiB, the largest record
+	}, []string{"store"})
 )
 
 // Collectors returns the metrics of the stores.
 func Collectors() []prometheus.Collector {
-	return []prometheus.Collector{operationsTotal, operationSeconds}
+	return []prometheus.Collector{operationsTotal, operationSeconds, recordBytes, storeGauges}
 }
 
 var (
@@ -75,11 +81,12 @@ type observed struct {
 	name     string
 	counters [len(operationNames)][len(outcomeNames)]prometheus.Counter
 	seconds  [len(operationNames)]prometheus.Observer
+	bytes    prometheus.Observer
 }
 
 // observe returns the store with metrics and traces under the name of its module.
 func observe(store sessionstore.Store, name string) *observed {
-	o := &observed{Store: store, name: name}
+	o := &observed{Store: store, name: name, bytes: recordBytes.WithLabelValues(name)}
 	for op, outcomes := range possible {
 		o.seconds[op] = operationSeconds.WithLabelValues(name, operationNames[op])
 		for _, outcome := range outcomes {
@@ -111,6 +118,9 @@ func (o *observed) CompareAndSet(ctx context.Context, key string, old, value []b
 	began := elapsed()
 	entry, err := o.Store.CompareAndSet(ctx, key, old, value, ttl)
 	o.done(ctx, opSet, began, span, opOK, err)
+	if err == nil {
+		o.bytes.Observe(float64(len(value)))
+	}
 	return entry, err
 }
 

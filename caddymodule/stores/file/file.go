@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/internal/seldom"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
@@ -123,11 +124,12 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 	}, s.settle)
 }
 
-// warnOfEviction returns a function that logs, at most once a minute, that valid sessions are being
-// evicted.
+// warnOfEviction returns a function that counts the valid sessions that are evicted, and logs that,
+// at most once a minute.
 func (s *Module) warnOfEviction(log stores.Log) func(int) {
 	var full seldom.Warning
-	return func(int) {
+	return func(n int) {
+		ended.Evicted.Add(float64(n))
 		if full.Due() {
 			log().Warn("the session folder is at its threshold: valid sessions are being evicted", zap.String("path", s.dir))
 		}

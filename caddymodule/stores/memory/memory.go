@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/internal/seldom"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
@@ -66,6 +67,7 @@ func (s *Module) Open() (sessionstore.Store, func(), error) {
 func open(log stores.Log) (sessionstore.Store, error) {
 	var full seldom.Warning
 	return memory.New(memory.Options{OnEvict: func() {
+		ended.Evicted.Inc()
 		if full.Due() {
 			log().Warn("memory is full: valid sessions are being evicted; raise max_sessions or max_bytes, or use another store")
 		}

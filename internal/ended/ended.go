@@ -1,0 +1,17 @@
+// Package ended counts the sessions that have ended otherwise than by their timeouts.
+package ended
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Total is the metric. It belongs to the process.
+var Total = prometheus.NewCounterVec(prometheus.CounterOpts{
+	Name: "caddy_session_ended_total",
+	Help: "Sessions that have ended otherwise than by their timeouts, by the cause.",
+}, []string{"cause"})
+
+// The causes.
+var (
+	Destroyed = Total.WithLabelValues("destroyed") // by the app
+	Revoked   = Total.WithLabelValues("revoked")   // by an operator
+	Evicted   = Total.WithLabelValues("evicted")   // by a store that is full
+)
