@@ -1,0 +1,196 @@
+package check_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-session/caddy-session/caddymodule"
+	"github.com/caddy-session/caddy-session/caddymodule/check"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/mongodb"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/mysql"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/sqlite"
+	_ "github.com/caddy-session/caddy-session/frameworks/flask"
+)
+
+// found checks a Caddyfile.
+func found(t *testing.T, caddyfile string) []check.Finding {
+	t.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, caddyfile)
+	}
+	findings, err := check.Config(config, "Caddyfile", []byte(caddyfile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return findings
+}
+
+func site(body string) string { return "http://a.example {\n" + body + "\n}\n" }
+
+const (
+	memory = "session {\n store memory\n}\n"
+	app    = "reverse_proxy localhost:9000\n"
+	user   = "{http.session.data.user}"
+)
+
+// Each configuration has just the named finding, with these texts in it.
+func TestFindings(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, caddyfile, kind string
+		texts                 []string
+	}{
+		{"a gate without session", site("session_gate user /login\n" + app), "gate_without_session", []string{"Caddyfile:2: server srv0 (:80), host a.example", "no session before this session_gate"}},
+		{"a gate of another session", site("session {\n name shop\n}\nsession_gate user /login\n" + app), "gate_without_session", []string{"Caddyfile:5:", "write the name"}},
+		{"a gate with a name", site("session\nsession_gate user /login {\n name shop\n}\n" + app), "gate_without_session", []string{"no session with the name shop"}},
+		{"a gate before session in a route", site("route {\nsession_gate user /login\nsession\n" + app + "}"), "gate_without_session", nil},
+
+		{"session behind reverse_proxy", site("route {\n" + app + "session\n}"), "session_never_reached", []string{"Caddyfile:4:", "no request gets to this session"}},
+		{"session behind php_fastcgi", site("root /srv\nroute {\nphp_fastcgi localhost:9000\nsession\n}"), "session_never_reached", nil},
+		{"session behind respond", site("route {\nrespond ok\nsession\n}"), "session_never_reached", nil},
+		{"session behind file_server", site("route {\nfile_server\nsession\n}"), "session_never_reached", nil},
+		{"session behind a handle that answers", site("route {\nhandle {\n" + app + "}\nsession\n}"), "session_never_reached", nil},
+
+		{"a handle without session", site("handle /app/* {\nsession\n" + app + "}\nhandle {\n" + app + "}"), "app_reached_without_session",
+			[]string{"localhost:9000 is reached here without the session", "path /app/*", "anybody can send it x-session-data"}},
+		{"another name of the same app", site("handle /app/* {\nsession\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\n" + app + "}"), "app_reached_without_session", nil},
+		{"another site", site("session\n"+app) + "http://b.example {\n" + app + "}", "app_reached_without_session", []string{"host b.example", "Caddyfile:7"}},
+		{"another port", site("session\n"+app) + "http://a.example:8080 {\n" + app + "}", "app_reached_without_session", []string{":8080"}},
+		{"before session in a route", site("route {\nreverse_proxy /static/* localhost:9000\nsession\n" + app + "}"), "app_reached_without_session", []string{"path /static/*"}},
+		{"in error routes", site("session\n" + app + "handle_errors {\n" + app + "}"), "app_reached_without_session", []string{"handle_errors"}},
+		{"with another session", site("handle /shop/* {\nsession {\n name shop\n}\n" + app + "}\nhandle {\nsession\n" + app + "}"), "app_reached_without_session", []string{"x-session-shop-data"}},
+		{"php_fastcgi", site("root /srv\nhandle /app/* {\nsession\nphp_fastcgi unix//run/php.sock\n}\nhandle {\nphp_fastcgi unix//run/php.sock\n}"), "app_reached_without_session", []string{"unix//run/php.sock"}},
+		{"forward_auth", site("route {\nforward_auth localhost:9000 {\n uri /auth\n}\nsession\n" + app + "}"), "app_reached_without_session", nil},
+
+		{"two handlers in one request", site("session\nhandle {\nsession\n" + app + "}"), "one_cookie", []string{"it is a 500"}},
+		{"two stores", site("handle /a/* {\n" + memory + "}\nhandle {\nsession\n}"), "one_cookie", []string{"logs its users out"}},
+		{"two stores on two ports", site("session") + "http://a.example:8080 {\n" + memory + "}", "one_cookie", nil},
+		{"two sites of one domain", "http://a.example.org {\nsession {\ncookie {\ndomain example.org\n}\n}\n}\nhttp://b.example.org {\nsession {\nstore memory\ncookie {\ndomain example.org\n}\n}\n}", "one_cookie", nil},
+		{"a wildcard", "http://*.example.org {\nsession\n}\nhttp://b.example.org {\n" + memory + "}", "one_cookie", nil},
+		{"an app's cookie", site("handle /a/* {\nsession {\n dialect flask {\n secret x\n}\n}\n}\nhandle {\nsession {\n cookie {\n name session\n}\n}\n}"), "one_cookie", nil},
+
+		{"redis", site("session {\nstore redis redis.example.org\n}"), "no_secret", []string{"Caddyfile:3:", "give all of them the same secret"}},
+		{"redis by a variable", site("session {\nstore redis {env.NOT_SET_HERE}\n}"), "no_secret", nil},
+		{"memcached", site("session {\nstore memcached cache1 cache2\n}"), "no_secret", nil},
+		{"postgres", site("session {\nstore sql postgres postgres://u:p@db.example.org/d\n}"), "no_secret", nil},
+		{"mysql", site("session {\nstore sql mysql u:p@tcp(db.example.org:3306)/d\n}"), "no_secret", nil},
+		{"mongodb", site("session {\nstore mongodb mongodb://u:p@db.example.org/\n}"), "no_secret", nil},
+
+		{"root", site("session\nhandle {\nroot /srv/" + user + "\nfile_server\n}"), "placeholder_chooses", []string{"Caddyfile:4:", user + " chooses a file in root"}},
+		{"try_files", site("session\nhandle {\ntry_files /users/" + user + "\nfile_server\n}"), "placeholder_chooses", []string{"chooses a file in try_files"}},
+		{"rewrite", site("session\nhandle {\nrewrite /users/" + user + "\nfile_server\n}"), "placeholder_chooses", []string{"chooses a file in rewrite"}},
+		{"reverse_proxy", site("session\nreverse_proxy " + user), "placeholder_chooses", []string{"chooses a host in reverse_proxy"}},
+		{"redir", site("session\nhandle {\nredir " + user + "\n}"), "placeholder_chooses", []string{"chooses a redirect in redir"}},
+		{"redir to a host", site("session\nhandle {\nredir https://" + user + "/\n}"), "placeholder_chooses", nil},
+		{"redir to two slashes", site("session\nhandle {\nredir * /" + user + "\n}"), "placeholder_chooses", nil},
+		{"the user", site("session\nhandle {\nroot /srv/{http.session.user}\nfile_server\n}"), "placeholder_chooses", nil},
+		{"of a named session", site("session {\n name shop\n}\nhandle {\nroot /srv/{http.session.shop.data.user}\nfile_server\n}"), "placeholder_chooses", nil},
+
+		{"a header before session", site("request_header X-User " + user + "\nrequest_header X-Ref {http.session.error}\nroute {\nheader X-Ref {http.session.ref}\nsession\n" + app + "}"), "placeholder_always_empty", nil},
+		{"a matcher before session", site("route {\n@a vars {http.session.exists} true\nheader @a X-A b\nsession\n" + app + "}"), "placeholder_always_empty", []string{"{http.session.exists} is always empty here"}},
+		{"of a session that is not there", site("session\nhandle {\nrespond {http.session.shop.data.a}\n}"), "placeholder_always_empty", []string{"Caddyfile:4:"}},
+		{"without any session", site("respond {http.session.ref}"), "placeholder_always_empty", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			all := found(t, test.caddyfile)
+			if len(all) == 0 {
+				t.Fatal("no finding")
+			}
+			for _, f := range all {
+				if f.Kind != test.kind || f.Where == "" || f.What == "" || f.Do == "" {
+					t.Errorf("%s: %s", f.Kind, f)
+				}
+			}
+			printed := fmt.Sprint(all)
+			for _, text := range test.texts {
+				if !strings.Contains(printed, text) {
+					t.Errorf("no %q in: %s", text, printed)
+				}
+			}
+		})
+	}
+}
+
+// These configurations are right.
+func TestNoFindings(t *testing.T) {
+	t.Parallel()
+	for name, caddyfile := range map[string]string{
+		"three lines":                    site("session\n" + app),
+		"a gate":                         site("session\nsession_gate user /login\n" + app),
+		"a named gate":                   site("session {\n name shop\n}\nsession_gate user /login {\n name shop\n}\n" + app),
+		"a gate behind a matcher":        site("session /app/*\nsession_gate /app/* user /login\n" + app),
+		"a matcher":                      site("session /app/*\n" + app),
+		"static files before session":    site("route {\nhandle /static/* {\nfile_server\n}\nsession\n" + app + "}"),
+		"one route answers a part":       site("route {\nrespond /health ok\nsession\n" + app + "}"),
+		"another app without session":    site("handle /static/* {\nreverse_proxy localhost:9001\n}\nhandle {\nsession\n" + app + "}"),
+		"an app without sessions":        site(app),
+		"two sites, one cookie each":     site(memory) + "http://b.example {\nsession\n}",
+		"two paths":                      site("handle /a/* {\nsession {\nstore memory\ncookie {\npath /a\n}\n}\n}\nhandle {\nsession {\ncookie {\npath /b\n}\n}\n}"),
+		"the same session twice":         site("handle /a/* {\nsession\n" + app + "}\nhandle {\nsession\n" + app + "}"),
+		"two names":                      site("session\nsession {\n name shop\n store memory\n}\n" + app),
+		"http and https":                 "a.example {\nsession\n" + app + "}\nhttp://a.example {\nredir https://a.example{uri}\n}",
+		"redis on this machine":          site("session {\nstore redis\n}"),
+		"redis by a socket":              site("session {\nstore redis unix//run/redis.sock\n}"),
+		"redis with a secret":            site("session {\nstore redis redis.example.org\nsecret {env.KEY}\n}"),
+		"redis with an app's secret":     site("session {\nstore redis redis.example.org\ndialect flask_session {\n use_signer on\n secret x\n}\n}"),
+		"mysql on this machine":          site("session {\nstore sql mysql u:p@tcp(localhost:3306)/d\n}"),
+		"sqlite":                         site("session {\nstore sql sqlite {env.NOT_SET_HERE}\n}"),
+		"mongodb on this machine":        site("session {\nstore mongodb mongodb://localhost:27017\n}"),
+		"a redirect on this host":        site("session\nhandle {\nredir * /of/" + user + "\n}"),
+		"a redirect to a fixed host":     site("session\nhandle {\nredir https://b.example/of/" + user + "\n}"),
+		"a query":                        site("session\nhandle {\nrewrite /page?user=" + user + "\nfile_server\n}"),
+		"a ref, which nobody chooses":    site("session\nhandle {\nroot /srv/{http.session.ref}\nfile_server\n}"),
+		"a header behind session":        site("session\nhandle {\nrequest_header X-User " + user + "\n" + app + "}"),
+		"a deferred header":              site("header >X-User " + user + "\nsession\n" + app),
+		"a field of the access log":      site("log_append user " + user + "\nsession\n" + app),
+		"a map":                          site("map {http.session.data.role} {place} {\nadmin /admin\ndefault /\n}\nsession\n" + app),
+		"the reason in the error routes": site("session\n" + app + "handle_errors {\nrespond {http.session.error}\n}"),
+		"the data in the error routes":   site("session\n" + app + "handle_errors {\nrespond " + user + "\n}"),
+		"a named route":                  "&(app) {\n" + app + "}\n" + site("session\ninvoke app"),
+		"a named route that holds both":  "&(app) {\nsession\n" + app + "}\n" + site("invoke app"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, f := range found(t, caddyfile) {
+				t.Errorf("%s: %s", f.Kind, f)
+			}
+		})
+	}
+}
+
+// A storage that is not this machine's own may be the one that all instances share.
+func TestSharedStorage(t *testing.T) {
+	t.Parallel()
+	for storage, want := range map[string]int{"": 1, `"storage":{"module":"file_system"},`: 1, `"storage":{"module":"redis"},`: 0} {
+		config := `{` + storage + `"apps":{"http":{"servers":{"a":{"routes":[{"handle":[{"handler":"session","store":{"backend":"redis","addresses":["r.example.org"]}}]}]}}}}}`
+		if all, err := check.Config([]byte(config), "", nil); err != nil || len(all) != want {
+			t.Errorf("%s: %v, %v", storage, all, err)
+		}
+	}
+}
+
+// In JSON, a session with a matcher does not clean the requests that do not match.
+func TestSessionWithAMatcherInJSON(t *testing.T) {
+	t.Parallel()
+	const clean = `{"handler":"session_clean","headers":["X-Session-Data"]}`
+	for first, want := range map[string]int{"": 1, `{"handle":[` + clean + `]},`: 0} {
+		config := `{"apps":{"http":{"servers":{"a":{"routes":[` + first + `{"match":[{"path":["/app/*"]}],"handle":[{"handler":"session"}]},` +
+			`{"handle":[{"handler":"reverse_proxy","upstreams":[{"dial":"app:80"}]}]}]}}}}}`
+		all, err := check.Config([]byte(config), "", nil)
+		if err != nil || len(all) != want || want == 1 && !strings.Contains(all[0].What, "the matcher of the session leaves out") {
+			t.Errorf("%s: %v, %v", first, all, err)
+		}
+	}
+	if _, err := check.Config([]byte(`{"apps":1}`), "", nil); err == nil {
+		t.Error("no error for what is not a configuration")
+	}
+}

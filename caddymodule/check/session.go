@@ -1,0 +1,193 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
+	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/wire"
+)
+
+// session is a session handler, or a session_clean.
+type session struct {
+	Name         string
+	Scope        string
+	HeaderPrefix string `json:"header_prefix"`
+	Secret       []string
+	Store        json.RawMessage
+	Dialect      json.RawMessage
+	Cookie       *cookie.Options
+
+	// Headers are those of a session_clean.
+	Headers []string
+
+	cleans bool
+	data   string // the name of the data header
+	at     place
+	lines  []string
+}
+
+// session looks at a session handler.
+func (c *checker) session(raw json.RawMessage, cleans bool, s state, at place) state {
+	h := &session{cleans: cleans, at: at}
+	if json.Unmarshal(raw, h) != nil {
+		return s
+	}
+	switch {
+	case cleans && len(h.Headers) > 0:
+		h.data = wire.Fold(h.Headers[0])
+	case h.HeaderPrefix != "":
+		h.data = wire.Fold(h.HeaderPrefix + "Data")
+	case h.Name != "":
+		h.data = wire.Fold("X-Session-" + h.Name + "-Data")
+	default:
+		h.data = wire.Fold("X-Session-Data")
+	}
+	after := state{passed: append(slices.Clip(s.passed), passed{session: h, certain: true}), answered: s.answered}
+	if cleans {
+		return after
+	}
+	h.lines = c.lines.of("session")
+	c.sessions = append(c.sessions, h)
+	if s.answered != "" {
+		c.add(kindBehind, at, h.lines, fmt.Sprintf("no request gets to this session: the handler at %q answers all of them before", s.answered),
+			"put session before it; outside of route, Caddy orders them so")
+	}
+	for _, p := range s.passed {
+		if p.certain && !p.cleans && (p.data == h.data || p.names().Meet(h.names())) {
+			c.add(kindCookie, at, h.lines, "a request that gets here has passed another session handler with the same cookie or header names: it is a 500",
+				"remove one of them, or give one of them another name")
+		}
+	}
+	if len(h.Secret) == 0 && !h.shared() && !c.sharedStorage && stores.Remote(module(stores.Namespace, "backend", h.Store)) {
+		c.add(kindSecret, at, c.lines.of("store"), "the store is on the network, and there is no secret: another Caddy on this store has another key, and does not know the cookies of this one",
+			"give all of them the same secret (openssl rand -base64 32 makes one), or the same storage")
+	}
+	return after
+}
+
+// gate looks at a session_gate.
+func (c *checker) gate(raw json.RawMessage, s *state, at place) {
+	var h struct{ Name, Field, Login string }
+	if json.Unmarshal(raw, &h) != nil || s.find(h.Name) {
+		return
+	}
+	name := "session"
+	if h.Name != "" {
+		name = "session with the name " + h.Name
+	}
+	c.add(kindGate, at, c.lines.of("session_gate", h.Field), "there is no "+name+" before this session_gate: every request is a 500",
+		"put the "+name+" before it, or write the name of that session into the block of session_gate")
+}
+
+// module returns the module in a namespace that raw names under key, not provisioned.
+func module(namespace, key string, raw json.RawMessage) any {
+	var fields map[string]json.RawMessage
+	var name string
+	if json.Unmarshal(raw, &fields) != nil || json.Unmarshal(fields[key], &name) != nil {
+		return nil
+	}
+	info, err := caddy.GetModule(namespace + "." + name)
+	if err != nil {
+		return nil
+	}
+	delete(fields, key)
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return nil
+	}
+	m := info.New()
+	if json.Unmarshal(rest, m) != nil {
+		return nil
+	}
+	return m
+}
+
+// shared reports whether the dialect is an app's, with a secret of its own.
+func (h *session) shared() bool {
+	_, shared := module(dialects.Namespace, "format", h.Dialect).(dialects.Shared)
+	return shared
+}
+
+// names are the names of the session cookie.
+func (h *session) names() cookie.Names {
+	if h.Cookie == nil || h.Cookie.Name == "" {
+		if d, ok := module(dialects.Namespace, "format", h.Dialect).(dialects.Shared); ok && d.CookieName() != "" {
+			return cookie.Names{d.CookieName()}
+		}
+	}
+	return h.Cookie.NamesIn(h.Name)
+}
+
+func (h *session) attributes() cookie.Options {
+	if h.Cookie == nil {
+		return cookie.Options{}
+	}
+	return *h.Cookie
+}
+
+// cookies reports handlers that set one cookie and keep different sessions: each takes the cookie
+// of the other for a forged or unknown one, and replaces it.
+func (c *checker) cookies() {
+	for i, b := range c.sessions {
+		for _, a := range c.sessions[:i] {
+			if !a.names().Meet(b.names()) || a.same(b) || !sameHost(a, b) || !samePath(a, b) {
+				continue
+			}
+			c.add(kindCookie, b.at, b.lines,
+				fmt.Sprintf("it has the same cookie as the session at %q, and other options: each replaces the cookie of the other, and logs its users out", a.at.text),
+				"give one of them another name (or cookie name), or both the same store, secret and scope")
+		}
+	}
+}
+
+// same reports whether two handlers keep the same sessions.
+func (h *session) same(other *session) bool {
+	return h.Name == other.Name && h.Scope == other.Scope && slices.Equal(h.Secret, other.Secret) &&
+		equal(h.Store, other.Store) && equal(h.Dialect, other.Dialect) && h.attributes().Domain == other.attributes().Domain
+}
+
+func equal(a, b json.RawMessage) bool {
+	var one, two any
+	return len(a) == len(b) && (len(a) == 0 || json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &two) == nil && fmt.Sprint(one) == fmt.Sprint(two))
+}
+
+// sameHost reports whether a browser may send the cookies of both to one host. Ports do not count.
+func sameHost(a, b *session) bool {
+	if len(a.at.hosts) == 0 || len(b.at.hosts) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(a.reach(), func(one string) bool {
+		return slices.ContainsFunc(b.reach(), func(two string) bool { return covers(one, two) || covers(two, one) })
+	})
+}
+
+// reach returns the hosts that get the cookie, "*." for all subdomains.
+func (h *session) reach() []string {
+	domain := strings.TrimPrefix(h.attributes().Domain, ".")
+	if domain == "" {
+		return h.at.hosts
+	}
+	return []string{domain, "*." + domain}
+}
+
+// covers reports whether a pattern of hosts has all of another one.
+func covers(pattern, host string) bool {
+	suffix, wild := strings.CutPrefix(pattern, "*")
+	return strings.EqualFold(pattern, host) || wild && strings.HasSuffix(strings.ToLower(strings.TrimPrefix(host, "*")), strings.ToLower(suffix))
+}
+
+// samePath reports whether a browser may send both cookies with one request.
+func samePath(a, b *session) bool {
+	one, two := strings.TrimSuffix(a.attributes().Path, "/")+"/", strings.TrimSuffix(b.attributes().Path, "/")+"/"
+	return strings.HasPrefix(one, two) || strings.HasPrefix(two, one)
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,173 @@
+package check
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// place is where something stands in the configuration.
+type place struct {
+	text string
+
+	// hosts are those of the site; none means all.
+	hosts []string
+}
+
+func (p place) with(text string) place {
+	p.text += ", " + text
+	return p
+}
+
+// matching adds the matchers of a route.
+func (p place) matching(sets []map[string]json.RawMessage) place {
+	for _, set := range sets {
+		for _, name := range sortedKeys(set) {
+			var values []string
+			switch {
+			case name != "host" && name != "path" || json.Unmarshal(set[name], &values) != nil:
+				p = p.with("matcher " + name)
+			default:
+				p = p.with(name + " " + strings.Join(values, " "))
+			}
+			if name == "host" {
+				p.hosts = append(slices.Clip(p.hosts), values...)
+			}
+		}
+	}
+	return p
+}
+
+// state is what a request has passed on its way to a handler.
+type state struct {
+	passed []passed
+
+	// answered is the place of a handler that answers every request that comes there, so that no
+	// later handler gets any.
+	answered string
+}
+
+// passed is a session handler, or a session_clean, that a request has passed.
+type passed struct {
+	*session
+
+	// certain says that every request passes it, and not only those that match something.
+	certain bool
+
+	// failed says that the request is in the error routes. The handler has done its work, and
+	// removed its headers.
+	failed bool
+
+	// group is that of the route. Of the routes in a group, a request passes one.
+	group string
+}
+
+// find returns whether the request may have passed a session handler with this name.
+func (s *state) find(name string) bool {
+	return slices.ContainsFunc(s.passed, func(p passed) bool { return !p.cleans && p.Name == name })
+}
+
+// routes walks through a list of routes, and returns what a request has passed after it.
+func (c *checker) routes(list []route, s state, at place) state {
+	groups := make(map[string]bool)
+	for _, r := range list {
+		before := state{answered: s.answered}
+		for _, p := range s.passed {
+			if r.Group == "" || p.group != r.Group {
+				before.passed = append(before.passed, p)
+			}
+		}
+		at := at.matching(r.Match)
+		c.matchers(r.Match, &before, at)
+		after := state{passed: slices.Clip(before.passed), answered: before.answered}
+		for _, raw := range r.Handle {
+			after = c.handler(raw, after, at)
+		}
+		conditional := len(r.Match) > 0 || groups[r.Group]
+		groups[r.Group] = r.Group != ""
+		if !conditional || isPHP(r) {
+			s.answered = after.answered
+		}
+		if r.Terminal && conditional {
+			continue // no request of this route gets to the next one
+		}
+		for _, p := range after.passed[len(before.passed):] {
+			p.certain, p.group = p.certain && !conditional, r.Group
+			s.passed = append(s.passed, p)
+		}
+	}
+	return s
+}
+
+// isPHP reports whether a route is the last one of php_fastcgi. It matches only *.php, but the one
+// before it rewrites all other requests to that.
+func isPHP(r route) bool {
+	return len(r.Match) == 1 && len(r.Match[0]) == 1 && strings.Contains(string(r.Match[0]["path"]), `"*.php"`)
+}
+
+// failed returns what a request has passed in error routes: before, what it has passed before the
+// routes that have failed, and maybe any session handler in those routes.
+func failed(before state, within []*session) state {
+	s := state{passed: slices.Clip(before.passed)}
+	for _, h := range within {
+		s.passed = append(s.passed, passed{session: h, failed: true})
+	}
+	return s
+}
+
+// handler looks at a handler, and returns what a request has passed after it.
+func (c *checker) handler(raw json.RawMessage, s state, at place) state {
+	var h struct {
+		Handler string
+		Name    string // of a route to invoke
+		Routes  []route
+		Errors  errorRoutes
+
+		HandleResponse []errorRoutes `json:"handle_response"`
+		PassThru       bool          `json:"pass_thru"`
+	}
+	if json.Unmarshal(raw, &h) != nil {
+		return s
+	}
+	switch h.Handler {
+	case "session", "session_clean":
+		return c.session(raw, h.Handler == "session_clean", s, at)
+	case "session_gate":
+		c.gate(raw, &s, at)
+		return s
+	case "subroute":
+		earlier := len(c.sessions)
+		after := c.routes(h.Routes, s, at)
+		c.routes(h.Errors.Routes, failed(s, c.sessions[earlier:]), at.with(errorsPrefix))
+		return after
+	case "invoke":
+		named, ok := c.named[h.Name]
+		if !ok || slices.Contains(c.invoking, h.Name) {
+			return s
+		}
+		c.invoking = append(c.invoking, h.Name)
+		s = c.routes([]route{named}, s, at)
+		c.invoking = c.invoking[:len(c.invoking)-1]
+		return s
+	}
+	c.placeholders(h.Handler, raw, &s, at)
+	if h.Handler == "reverse_proxy" {
+		c.proxy(raw, &s, at)
+	}
+	for _, answer := range h.HandleResponse {
+		c.routes(answer.Routes, s, at.with("handle_response"))
+	}
+	switch h.Handler {
+	case "static_response", "error":
+		s.answered = at.text
+	case "reverse_proxy":
+		if h.HandleResponse == nil { // forward_auth goes on, for example
+			s.answered = at.text
+		}
+	case "file_server":
+		if !h.PassThru {
+			s.answered = at.text
+		}
+	}
+	return s
+}
