@@ -191,7 +191,7 @@ func TestCommitsCounted(t *testing.T) {
 		}, []string{"set ok"}},
 		{"saved", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
 			return answering("X-Session-Control", "destroy")
-		}, []string{"delete ok"}},
+		}, []string{"delete ok", "ended_total cause=destroyed"}},
 		{"conflict_retried", func(h *Handler, _ *failingStore, cookie *http.Cookie) func(http.ResponseWriter, *http.Request) error {
 			return func(w http.ResponseWriter, r *http.Request) error {
 				_, err := serve(h, withCookies(cookie), update(`{"b":1}`))
@@ -203,7 +203,7 @@ func TestCommitsCounted(t *testing.T) {
 				_, err := serve(h, withCookies(cookie), answering("X-Session-Control", "destroy"))
 				return errors.Join(err, update(`{"c":1}`)(w, r))
 			}
-		}, []string{"get found", "delete ok", "set conflict", "requests_total outcome=hit", "commits_total outcome=saved"}},
+		}, []string{"get found", "delete ok", "set conflict", "requests_total outcome=hit", "commits_total outcome=saved", "ended_total cause=destroyed"}},
 		{"refused", func(*Handler, *failingStore, *http.Cookie) func(http.ResponseWriter, *http.Request) error {
 			return update(`{`)
 		}, nil},
@@ -320,6 +320,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		"get", "set", "delete", "touch", "ok", "found", "missing", "conflict", "error", "canceled",
 		"anonymous", "hit", "expired", "forged", "unavailable",
 		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "failed",
+		"destroyed", "revoked", "evicted",
 		"", "memory", "bolt", "redis", "none", "failing", "counted", "closing", "broken", "hanging", // stores
 	}
 	h := mustProvision(t, inMemory(t, "name shop"))
