@@ -6,6 +6,8 @@
 //	DELETE /session/sessions/<ref>       end it
 //	POST   /session/find                 the sessions of a user
 //	POST   /session/end                  end those of a user, or all
+//	GET    /session/records              export all, a line of JSON for each
+//	POST   /session/records              import such lines
 //
 // It is protected as the admin API is. Caddy logs its URIs, so names of users travel in bodies. The
 // ids of sessions appear nowhere.
@@ -43,6 +45,7 @@ func (API) Routes() []caddy.AdminRoute {
 		{Pattern: onePath, Handler: methods{http.MethodGet: show, http.MethodDelete: endOne}},
 		{Pattern: "/session/find", Handler: methods{http.MethodPost: find}},
 		{Pattern: "/session/end", Handler: methods{http.MethodPost: end}},
+		{Pattern: "/session/records", Handler: methods{http.MethodGet: export, http.MethodPost: importAll}},
 	}
 }
 

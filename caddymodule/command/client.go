@@ -69,6 +69,11 @@ func (c *client) call(method, path string, ask, answer any, query ...string) err
 		}
 		body = bytes.NewReader(text)
 	}
+	return c.send(method, path, body, answer, query...)
+}
+
+// send sends a request with a body and reads the answer.
+func (c *client) send(method, path string, body io.Reader, answer any, query ...string) error {
 	from, err := c.open(method, path, body, query...)
 	if err != nil {
 		return err

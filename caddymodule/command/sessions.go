@@ -36,7 +36,7 @@ func operating() []*cobra.Command {
 	show.Flags().Bool("data", false, "Show the data too")
 	end.Flags().String("except", "", "The ref of a session of the user that goes on")
 	end.Flags().Bool("all", false, "All sessions of the store")
-	return []*cobra.Command{storesCommand, list, show, end, count}
+	return append([]*cobra.Command{storesCommand, list, show, end, count}, moving()...)
 }
 
 // asking returns a command that asks the running Caddy.

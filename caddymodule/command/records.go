@@ -1,0 +1,152 @@
+package command
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/caddy-session/caddy-session/caddymodule/admin"
+)
+
+// moving returns the commands that write sessions to files and read them.
+func moving() []*cobra.Command {
+	export := asking("export <file>", "Writes all sessions of a store to a new file", cobra.ExactArgs(1), exportSessions)
+	export.Long += `
+
+The file has a line of JSON for each session, with its data and times. Whoever reads
+it knows what is in the sessions. It has mode 0600, and - means the standard output.`
+	load := asking("import <file>", "Saves the sessions of a file in a store", cobra.ExactArgs(1), importSessions)
+	load.Long += `
+
+The file is one of "caddy session export", and - means the standard input. The
+sessions keep their times. What the store has in a newer form is left as it is.`
+	return []*cobra.Command{export, load}
+}
+
+func exportSessions(c *client, flags caddycmd.Flags) error {
+	from, err := c.open(http.MethodGet, "/session/records", nil)
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	name := flags.Arg(0)
+	if name == "-" {
+		return copyLines(os.Stdout, from)
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(copyLines(file, from), file.Close())
+	if err != nil {
+		_ = os.Remove(name) // a part is no export
+	}
+	return err
+}
+
+func copyLines(to io.Writer, from io.Reader) error {
+	p := newProgress("exported")
+	defer p.end()
+	lines := bufio.NewReader(from)
+	for {
+		line, err := lines.ReadBytes('\n')
+		switch {
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil
+		case err != nil:
+			return fmt.Errorf("the export ended early, after %d sessions: %w", p.count, err)
+		}
+		if _, err := to.Write(line); err != nil {
+			return err
+		}
+		p.add(1)
+	}
+}
+
+// importBatch is how many sessions go into a request.
+const importBatch = 500
+
+func importSessions(c *client, flags caddycmd.Flags) error {
+	var from io.Reader = os.Stdin
+	if name := flags.Arg(0); name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		from = file
+	}
+	var all admin.Imported
+	p := newProgress("read")
+	lines := bufio.NewReader(from)
+	for more := true; more; {
+		var batch []byte
+		n := 0
+		for n < importBatch && more {
+			line, err := lines.ReadBytes('\n')
+			if more = !errors.Is(err, io.EOF); more && err != nil {
+				return err
+			}
+			if len(line) > 0 {
+				batch = append(batch, line...)
+				n++
+			}
+		}
+		if n == 0 {
+			break
+		}
+		var done admin.Imported
+		if err := c.send(http.MethodPost, "/session/records", bytes.NewReader(batch), &done); err != nil {
+			return fmt.Errorf("%w (lines are counted from %d)", err, p.count+1)
+		}
+		all.Saved += done.Saved
+		all.Same += done.Same
+		all.Newer += done.Newer
+		all.Expired += done.Expired
+		p.add(n)
+	}
+	p.end()
+	if c.json {
+		return json.NewEncoder(os.Stdout).Encode(all)
+	}
+	_, err := fmt.Printf("%d saved, %d there already, %d left out because the store has newer ones, %d expired\n",
+		all.Saved, all.Same, all.Newer, all.Expired)
+	return err
+}
+
+// progress shows on a terminal how far a command is.
+type progress struct {
+	what  string
+	count int
+	shown time.Time
+	on    bool
+}
+
+func newProgress(what string) *progress {
+	info, err := os.Stderr.Stat()
+	return &progress{what: what, on: err == nil && info.Mode()&os.ModeCharDevice != 0}
+}
+
+func (p *progress) add(n int) {
+	p.count += n
+	if p.on && time.Since(p.shown) > time.Second/4 {
+		p.shown = time.Now()
+		fmt.Fprintf(os.Stderr, "\r%s sessions %s", humanize.Comma(int64(p.count)), p.what)
+	}
+}
+
+func (p *progress) end() {
+	if p.on {
+		fmt.Fprintf(os.Stderr, "\r%s sessions %s\n", humanize.Comma(int64(p.count)), p.what)
+	}
+}

@@ -1,0 +1,126 @@
+package operate
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddy-session/caddy-session/caddymodule/admin"
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// TestExportAndImport takes the sessions of each store to another Caddy with bolt. Nobody is logged
+// out, times are kept, and what is newer there stays.
+func TestExportAndImport(t *testing.T) {
+	t.Parallel()
+	const secret = "\n secret 0123456789abcdef\n"
+	for kind, store := range stores(t) {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			from, to := harness.Start(t, site(t, store+secret)), harness.Start(t, site(t, "store bolt"+secret))
+			var visitors []*visitor
+			for range 5 {
+				v := visit(t, from.URL)
+				v.login("zoë")
+				visitors = append(visitors, v)
+			}
+			ref := visitors[0].ref()
+			var before, after admin.Session
+			api(t, from, http.MethodGet, "/session/sessions/"+ref+"?data=true", "", &before)
+
+			file := filepath.Join(t.TempDir(), "sessions")
+			says(t, from, []string{"export", file})
+			if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
+				t.Errorf("mode %v, %v", info.Mode(), err)
+			}
+			refuses(t, from, []string{"export", file, "--address", from.Admin}, "file exists")
+			if out := says(t, from, []string{"export", "-"}); strings.Count(out, "\n") != 5 || strings.Contains(out, visitors[0].id()) {
+				t.Errorf("the export:\n%s", out)
+			}
+
+			says(t, to, []string{"import", file}, "5 saved, 0 there already, 0 left out")
+			for _, v := range visitors {
+				v.base = to.URL
+				if v.ref() == "" {
+					t.Error("a session was lost")
+				}
+			}
+			api(t, to, http.MethodGet, "/session/sessions/"+ref+"?data=true", "", &after)
+			if !after.Created.Equal(before.Created) || after.Expires.Sub(before.Expires).Abs() > time.Minute ||
+				string(after.Data) != string(before.Data) || after.User != "zoë" {
+				t.Errorf("%+v, was %+v", after, before)
+			}
+			says(t, to, []string{"import", file}, "0 saved, 5 there already, 0 left out")
+
+			// A session has changed, and another one has got a new id: its former ref is a mark.
+			visitors[0].ask("X-Session-Update", `{"changed":true}`)
+			visitors[1].ask("X-Session-Control", "regenerate")
+			visitors[1].ref()
+			out := says(t, to, []string{"import", "--json", file})
+			var done admin.Imported
+			if err := json.Unmarshal([]byte(out), &done); err != nil || done != (admin.Imported{Same: 3, Newer: 2}) {
+				t.Errorf("%v: %s", err, out)
+			}
+			if !strings.Contains(visitors[0].ask()["X-Session-Data"], "changed") {
+				t.Error("the import has overwritten what is newer")
+			}
+		})
+	}
+}
+
+// TestImportRefuses imports what is no export.
+func TestImportRefuses(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, site(t, "store memory"))
+	visit(t, c.URL).login("zoë")
+	_, text := exported(t, c)
+	line := strings.TrimSpace(text)
+	var record admin.Record
+	if err := json.Unmarshal([]byte(line), &record); err != nil {
+		t.Fatal(err)
+	}
+	changed := func(change func(*admin.Record)) string {
+		other := record
+		change(&other)
+		out, err := json.Marshal(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(out)
+	}
+	for name, test := range map[string]struct {
+		body   string
+		status int
+		says   string
+	}{
+		"the same":     {line, 200, `"same":1`},
+		"no JSON":      {line + "\n{", 400, "line 2 is not a record"},
+		"another key":  {strings.Replace(line, record.Ref, "user."+record.Ref, 1), 400, "line 1: it is not a session"},
+		"cut short":    {changed(func(r *admin.Record) { r.Value = r.Value[:20] }), 400, "line 1: it is not a session"},
+		"expired":      {changed(func(r *admin.Record) { r.Expires = time.Now().Add(-time.Second) }), 200, `"expired":1`},
+		"another name": {`{"key":"x"}`, 400, "line 1 is not a record"},
+		"a long line":  {`{"value":"` + strings.Repeat("A", 400<<10) + `"}`, 400, "token too long"},
+		"nothing":      {"\n", 400, "line 1 is not a record"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			status, text := api(t, c, http.MethodPost, "/session/records", test.body, nil)
+			if status != test.status || !strings.Contains(text, test.says) {
+				t.Errorf("%d, %s", status, text)
+			}
+		})
+	}
+}
+
+// exported returns the answer to an export.
+func exported(t *testing.T, c *harness.Caddy) (ok bool, text string) {
+	t.Helper()
+	out, errors, ok := run(t, c, "export", "-", "--address", c.Admin)
+	if !ok {
+		t.Error(errors)
+	}
+	return ok, out
+}
