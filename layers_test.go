@@ -62,7 +62,7 @@ var rules = []struct{ name, who, not string }{
 	{"parts know neither stores nor keepers", `caddymodule/parts`, `caddymodule(/(command|gate|keep|stores)(/.*)?)?`},
 	{"keepers know neither store modules nor parts", `caddymodule/keep`, `caddymodule(/(adopters|command|gate|parts|stores)(/.*)?)?`},
 	{"the admin API knows keepers only", `caddymodule/admin`, `caddymodule(/(adopters|command|gate|parts|session|stores)(/.*)?)?`},
-	{"the gate knows the session of a request only", `caddymodule/gate`, `caddymodule(/(adopters|command|dialects|keep|parts|stores)(/.*)?)?`},
+	{"the gate and the devices know the session of a request only", `caddymodule/(gate|devices)`, `caddymodule(/(adopters|command|dialects|keep|parts|stores)(/.*)?)?`},
 	{"a framework knows the interfaces and not the handler", `frameworks/.*`, `|caddymodule`},
 	{"a framework brings no store", `frameworks/.*`, `caddymodule/stores/.*|sessionstore/(bolt|file|memory|memcached|mongodb|redis|sql)(/.*)?`},
 	{"what Python frameworks have in common is for any Go program", `frameworks/python(/.*)?`, `github\.com/caddyserver/.*|go\.uber\.org/zap.*|caddymodule.*`},

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
+	"github.com/caddy-session/caddy-session/caddymodule/devices"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/gate"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
@@ -27,6 +28,9 @@ func init() {
 	// Both directives are registered right before basic_auth, so session_gate comes after session.
 	httpcaddyfile.RegisterHandlerDirective("session_gate", gate.Parse)
 	httpcaddyfile.RegisterDirectiveOrder("session_gate", httpcaddyfile.Before, "basic_auth")
+	// Before handle and route, which may take all requests.
+	httpcaddyfile.RegisterHandlerDirective("session_devices", devices.Parse)
+	httpcaddyfile.RegisterDirectiveOrder("session_devices", httpcaddyfile.Before, "handle")
 }
 
 // parseDirective makes a route of a session directive. With a matcher it makes two: session_clean
@@ -80,6 +84,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		adopt             <module> { ... }
 //		user              <field> [authenticate]
 //		max_user_sessions <n> [end_oldest | refuse]
+//		remember_client   on | off
 //		regenerate_on     <field>... | vault
 //		idle_timeout      <duration>
 //		absolute_timeout  <duration>
@@ -141,6 +146,7 @@ func (h *Handler) block() config.Options {
 			}
 		}),
 		"user":              userOption(&h.User),
+		"remember_client":   config.Given(&h.RememberClient, config.OnOff),
 		"max_user_sessions": userLimitOption(&h.MaxUserSessions),
 		"anonymous_timeout": config.Duration(&h.AnonymousTimeout),
 		"regenerate_on":     config.Words(&h.RegenerateOn).Also(h.checkRegenerateOn),

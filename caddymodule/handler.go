@@ -127,6 +127,10 @@ func (x *exchange) begin() error {
 		}
 	}
 	x.Scope = x.scope()
+	if h.remembers {
+		address, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
+		x.Client = sessionstore.NewClient(address, x.r.UserAgent())
+	}
 	if err := h.keeper.Enter(&x.Visit); err != nil {
 		x.countRequest(err)
 		x.tell()

@@ -12,6 +12,7 @@
 //   - folder cookie: the session cookie
 //   - clean.go, unmatched.go: the handler session_clean, for requests that a matcher leaves out
 //   - folder gate: the handler session_gate, which sends users to log in
+//   - folder devices: the handler session_devices, which shows users their sessions
 //   - folder session: how other Caddy plugins read a request's session
 //   - folder admin: the part of Caddy's admin API for operators; folder command: the command line
 //     "caddy session", which uses it
@@ -141,6 +142,10 @@ type Handler struct {
 	// How many sessions a user may have. Needs user. Default: 1000, end_oldest
 	MaxUserSessions *UserLimit `json:"max_user_sessions,omitempty"`
 
+	// Whether sessions hold the address and the User-Agent of the first and the last recorded use,
+	// for the list of session_devices and for operators. Default: false
+	RememberClient *bool `json:"remember_client,omitempty"`
+
 	// How long a session that nobody has logged in to lives after its last request. Needs user.
 	// Default: idle_timeout
 	AnonymousTimeout caddy.Duration `json:"anonymous_timeout,omitempty"`
@@ -232,6 +237,7 @@ type Handler struct {
 	hostScoped   bool
 	vary         bool
 	anonymous    bool
+	remembers    bool
 	regenerateOn []jsondoc.Path
 
 	placeholders string

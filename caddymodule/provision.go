@@ -57,6 +57,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.vary, h.anonymous = config.Or(h.Vary, true), h.OnStoreError == onErrorAnonymous
+	h.remembers = config.Or(h.RememberClient, false)
 	h.provisionScope()
 	if err := h.secret.Provision(h.Secret, ctx.Storage()); err != nil {
 		return err
@@ -130,6 +131,7 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		TouchInterval:    time.Duration(h.TouchInterval),
 		MaxSize:          h.MaxSize,
 		RegenerateOn:     h.regenerateOn,
+		RememberClient:   h.remembers,
 		AnonymousTimeout: time.Duration(h.AnonymousTimeout),
 		Permanent:        h.cookie.Permanent,
 		CookieMark:       h.cookie.Attributes(),

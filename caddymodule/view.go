@@ -1,9 +1,12 @@
 package caddymodule
 
 import (
+	"context"
 	"net/http"
 
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // view is the exchange as other modules see it.
@@ -40,6 +43,39 @@ func (v *view) Field(path string) (value any, ok bool) {
 		return nil, false
 	}
 	return found.Native(), true
+}
+
+// users returns what knows the sessions of users, or nil.
+func (v *view) users() keep.Users {
+	if v.progress != waiting {
+		return nil // the store may have been released
+	}
+	users, _ := v.h.keeper.(keep.Users)
+	return users
+}
+
+// UserSessions implements [session.Session].
+func (v *view) UserSessions(ctx context.Context) ([]sessionstore.Info, error) {
+	if users := v.users(); users != nil {
+		return users.UserSessions(ctx, &v.Visit)
+	}
+	return nil, sessionstore.ErrNoIndex
+}
+
+// End implements [session.Session].
+func (v *view) End(ctx context.Context, ref string) error {
+	if users := v.users(); users != nil {
+		return users.End(ctx, &v.Visit, ref)
+	}
+	return sessionstore.ErrNoIndex
+}
+
+// EndOthers implements [session.Session].
+func (v *view) EndOthers(ctx context.Context) error {
+	if users := v.users(); users != nil {
+		return users.EndOthers(ctx, &v.Visit)
+	}
+	return sessionstore.ErrNoIndex
 }
 
 // Outer implements [session.Session].

@@ -112,6 +112,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	ref := Ref(id)
 	key := m.opts.Codec.Key(id, ref)
 	a.next.Listed = m.opts.Now()
+	m.remember(&a.next, s.Client)
 	entry, err := m.put(ctx, key, nil, &a.next)
 	if err != nil {
 		return Outcome{}, err
@@ -181,6 +182,7 @@ type pending struct {
 	// id is what the client holds, or empty.
 	id, ref  string
 	noCookie bool
+	client   Client
 
 	// outdated says that the response sets the cookie again: see [Session.CookieOutdated].
 	outdated bool
@@ -216,7 +218,7 @@ var errHops = fmt.Errorf("%w: the session's id was regenerated too often at once
 func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	p := &pending{
 		ctx: ctx, change: c,
-		id: s.id, ref: s.ref, noCookie: s.NoCookie, outdated: s.CookieOutdated(),
+		id: s.id, ref: s.ref, noCookie: s.NoCookie, client: s.Client, outdated: s.CookieOutdated(),
 		loaded: s.rec, base: s.entry, gen: s.rec.Gen,
 	}
 	key := s.key
@@ -374,6 +376,7 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	if !p.former { // by its load, the new id is no longer unused
 		a.next.Pred, a.next.Idx = "", 0
 	}
+	m.remember(&a.next, p.client)
 	if p.loaded.BrowserSeen && a.next.Browser == p.loaded.Browser {
 		a.next.BrowserSeen = true
 	}

@@ -13,7 +13,7 @@ func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, 
 	}
 	begin := *c
 	begin.Destroy, begin.Regenerate, begin.FlashSeen = false, false, false
-	out, err := m.create(ctx, &Session{Scope: s.Scope}, &begin)
+	out, err := m.create(ctx, &Session{Scope: s.Scope, Client: s.Client}, &begin)
 	if err != nil {
 		return out, err
 	}

@@ -100,6 +100,10 @@ type Options struct {
 	MaxUserSessions int
 	RefuseLogins    bool
 
+	// RememberClient says that records hold the [Session.Client] of the first and of the last use
+	// that is recorded. It needs the native format. Default: false.
+	RememberClient bool
+
 	// AnonymousTimeout is the IdleTimeout of sessions that nobody has logged in to. It needs User.
 	// Default: IdleTimeout.
 	AnonymousTimeout time.Duration

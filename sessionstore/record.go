@@ -111,6 +111,10 @@ type Record struct {
 	// Listed is when the session was last known to be in the index of its user, to the second.
 	Listed time.Time
 
+	// First and Last are the clients of the first and of the last recorded use: see
+	// [Options.RememberClient].
+	First, Last Client
+
 	// Sessions are the entries of an Index, in the form of appendListed.
 	Sessions []byte
 
@@ -195,6 +199,7 @@ const (
 
 	sectionUser     = 'w' // uvarint length, UserField, varint Listed (Unix seconds), User
 	sectionSessions = 'l'
+	sectionClients  = 'c' // uvarint length and text: address and User-Agent of First, of Last
 
 	checksumLen = 4
 )
@@ -208,7 +213,8 @@ func (Native) Key(_, ref string) string { return ref }
 func (Native) Encode(r *Record) ([]byte, error) {
 	size := VersionLen + 1 + 2*binary.MaxVarintLen64 + checksumLen +
 		len(r.Scope) + len(r.Target) + len(r.Pred) + len(r.Data) + len(r.Flash) + len(r.Vault) + len(r.Browser) + len(r.CookieMark) +
-		len(r.User) + len(r.UserField) + len(r.Sessions) + 12*(1+binary.MaxVarintLen32) + 6*binary.MaxVarintLen64
+		len(r.User) + len(r.UserField) + len(r.Sessions) + len(r.First.Address) + len(r.First.UserAgent) + len(r.Last.Address) +
+		len(r.Last.UserAgent) + 17*(1+binary.MaxVarintLen32) + 6*binary.MaxVarintLen64
 	b := make([]byte, VersionLen, size)
 	b[0] = FormatNative
 	_, _ = rand.Read(b[1:VersionLen])
@@ -245,6 +251,7 @@ func (Native) Encode(r *Record) ([]byte, error) {
 	b = appendSection(b, sectionMark, r.CookieMark)
 	b = r.appendUser(b)
 	b = appendSection(b, sectionSessions, r.Sessions)
+	b = r.appendClients(b)
 	b = binary.BigEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	if len(b) > MaxRecord {
 		return nil, fmt.Errorf("%w: a record of %d bytes, at most %d are kept", ErrTooLarge, len(b), MaxRecord)
@@ -354,6 +361,10 @@ func (r *Record) decodeSections(b []byte) error {
 			r.CookieMark = borrow(content)
 		case sectionUser:
 			if !r.readUser(content) {
+				return errNewer
+			}
+		case sectionClients:
+			if !r.readClients(content) {
 				return errNewer
 			}
 		case sectionSessions:

@@ -18,7 +18,7 @@ func same(a, b *sessionstore.Record) bool {
 	return a.State == b.State && a.Permanent == b.Permanent && a.Created.Equal(b.Created) && a.Idle == b.Idle &&
 		a.OwnIdle == b.OwnIdle && a.Scope == b.Scope && a.Gen == b.Gen && a.Target == b.Target && a.Until.Equal(b.Until) &&
 		a.Pred == b.Pred && a.Idx == b.Idx && a.Keep == b.Keep && a.Browser == b.Browser && a.BrowserSeen == b.BrowserSeen && a.CookieMark == b.CookieMark &&
-		a.User == b.User && a.UserField == b.UserField && a.Listed.Equal(b.Listed) && bytes.Equal(a.Sessions, b.Sessions) &&
+		a.First == b.First && a.Last == b.Last && a.User == b.User && a.UserField == b.UserField && a.Listed.Equal(b.Listed) && bytes.Equal(a.Sessions, b.Sessions) &&
 		bytes.Equal(a.Data, b.Data) && bytes.Equal(a.Flash, b.Flash) && bytes.Equal(a.Vault, b.Vault)
 }
 
@@ -37,6 +37,7 @@ var examples = map[string]sessionstore.Record{
 	"lasting":       {Created: created, Idle: time.Hour, Keep: 400 * time.Hour, Browser: "token", BrowserSeen: true, Data: []byte("{}"), Vault: []byte("\x01x")},
 	"cookie mark":   {Created: created, Idle: time.Hour, CookieMark: "\x00mark", Data: []byte("{}")},
 	"a user":        {Created: created, Data: []byte("{}"), UserField: "user.name", User: "zoë", Listed: created.Truncate(time.Second)},
+	"clients":       {Created: created, Data: []byte("{}"), First: sessionstore.Client{Address: "::1", UserAgent: "a"}, Last: sessionstore.Client{UserAgent: strings.Repeat("b", 200)}},
 	"anonymous":     {Created: created, Data: []byte("{}"), UserField: "user"},
 	"index":         {State: sessionstore.Index, Created: created, Data: []byte("{}"), Scope: "s|h", UserField: "user", User: "zoe", Sessions: bytes.Repeat([]byte("s"), 80)},
 	"flash alone":   {Created: created, Data: []byte("{}"), Flash: []byte(`[["a","b"]]`)},
@@ -163,6 +164,8 @@ func unreadable(t testing.TB) map[string][]byte {
 		"a user without a time":      sealed(head + "\x00" + times + "d\x02{}w\x02\x01u"),
 		"a user that is anonymous":   sealed(head + "\x20" + times + "d\x02{}w\x04\x01u\x00u"),
 		"anonymous, not by its head": sealed(head + "\x00" + times + "d\x02{}w\x03\x01u\x00"),
+		"clients cut short":          sealed(head + "\x00" + times + "d\x02{}c\x03\x00\x00\x00"),
+		"clients and more":           sealed(head + "\x00" + times + "d\x02{}c\x05\x00\x00\x00\x00x"),
 		"an index of nobody":         sealed(head + "\x03" + times + "d\x02{}"),
 		"an index with half a ref":   sealed(head + "\x03" + times + "d\x02{}w\x04\x01u\x00ul\x01x"),
 		"no times":                   sealed(head + "\x00"),

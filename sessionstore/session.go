@@ -50,6 +50,9 @@ type Session struct {
 	// change that needs one is refused with [ErrNeedsCookie].
 	NoCookie bool
 
+	// Client is who uses the session, for [Options.RememberClient]: see [NewClient].
+	Client Client
+
 	touchDue bool
 
 	// unsaved says that the stored record has another creation time or UserField.
@@ -200,5 +203,5 @@ func (s *Session) CookieOutdated() bool {
 
 // forget makes s anonymous.
 func (s *Session) forget() {
-	*s = Session{Scope: s.Scope, NoCookie: s.NoCookie, absence: s.absence}
+	*s = Session{Scope: s.Scope, NoCookie: s.NoCookie, Client: s.Client, absence: s.absence}
 }

@@ -86,6 +86,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, mark string, save bool)
 	defer cancel()
 	rec := s.rec
 	rec.Pred, rec.Idx, rec.CookieMark = "", 0, mark
+	save = m.foreign == nil && m.remember(&rec, s.Client) || save
 	return m.touchRecord(ctx, s.key, s.entry, rec, save)
 }
 

@@ -32,6 +32,10 @@ type Info struct {
 	// Permanent says that the cookie outlives the browser.
 	Permanent bool
 
+	// First and Last are the clients of the first and of the last recorded use, with
+	// [Options.RememberClient].
+	First, Last Client
+
 	// Unused says that nobody has come with the session's id yet, and that there is an older
 	// session that it would replace. It is not among the sessions of its user.
 	Unused bool
@@ -55,6 +59,7 @@ func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 	i := Info{
 		Ref: ref, Scope: ParseScope(rec.Scope), User: rec.User, Created: rec.Created, Expires: now.Add(left),
 		Size: len(entry.Value), Permanent: rec.lasts(), Unused: rec.Pred != "",
+		First: rec.First, Last: rec.Last,
 	}
 	if end := rec.Created.Add(m.opts.AbsoluteTimeout); !rec.Created.IsZero() && end.Before(i.Expires) {
 		i.Expires = end

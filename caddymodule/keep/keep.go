@@ -53,6 +53,9 @@ type Visit struct {
 	// Virtual says that the request comes from templates, so that its response can set no cookie.
 	Virtual bool
 
+	// Client is who has sent the request, if sessions remember that.
+	Client sessionstore.Client
+
 	// Cookies are the values of all session cookies in the request. Browser are those of the second
 	// cookie, which ends with the browser.
 	Cookies, Browser []string

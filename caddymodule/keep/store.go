@@ -136,7 +136,7 @@ func (k *Store) lookUp(v *Visit) error {
 		if !s.Exists() || s.Former() && v.Session.Exists() {
 			continue
 		}
-		s.NoCookie = v.Virtual
+		s.NoCookie, s.Client = v.Virtual, v.Client
 		v.Session, v.id, v.Stale = s, c.id, c.stale
 		if !s.Former() {
 			break
@@ -203,7 +203,7 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 // session does not exist, or if the app has set an invalid cookie and there is no other session.
 func (v *Visit) target(ctx context.Context, app []string, cookies dialects.Cookies) (*sessionstore.Session, error) {
 	if len(app) == 0 && !v.Session.Exists() {
-		return &sessionstore.Session{Scope: v.Scope, NoCookie: v.Virtual}, nil
+		return &sessionstore.Session{Scope: v.Scope, NoCookie: v.Virtual, Client: v.Client}, nil
 	}
 	for _, value := range app {
 		if named, ok := verify(value, cookies, v.manager); ok {

@@ -1,15 +1,19 @@
 // Package session gives other Caddy plugins read access to the session of a request. Only the app
-// changes sessions. A plugin calls [From] in its handler, behind the directive session.
+// changes its data. A plugin calls [From] in its handler, behind the directive session.
 package session
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Session is the session as it was when the request arrived. It is valid until the request ends,
-// and must not be used by several goroutines at once.
+// Session is the session as it was when the request arrived. The methods with a context work until
+// the response begins; later they give [sessionstore.ErrNoIndex]. It is valid until the request
+// ends, and must not be used by several goroutines at once.
 type Session interface {
 	// Handler returns the name of the session handler, or "" if it has none.
 	Handler() string
@@ -33,6 +37,16 @@ type Session interface {
 	// Field returns a field of the data, by its dotted path, as nil, a bool, a string, an
 	// [encoding/json.Number], a map[string]any or an []any. ok is false if there is no such field.
 	Field(path string) (value any, ok bool)
+
+	// UserSessions returns all sessions of the user, the last used first. The error is
+	// [sessionstore.ErrNoIndex] if they are not known, or comes from the store.
+	UserSessions(ctx context.Context) ([]sessionstore.Info, error)
+
+	// End ends a session. Whose it is must have been checked, as by UserSessions.
+	End(ctx context.Context, ref string) error
+
+	// EndOthers ends all sessions of the user but this one.
+	EndOthers(ctx context.Context) error
 
 	// Outer returns the session of the session handler before this one, or nil.
 	Outer() Session
