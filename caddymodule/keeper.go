@@ -73,8 +73,12 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 	}
 	h.storeName = store.Name
 	store.Sessions, store.Cookies, store.Logger = opts, h.cookies, h.outages
-	h.keeper, err = keep.NewStore(store)
-	return err
+	k, err := keep.NewStore(store)
+	if err != nil {
+		return err // and no keeper, which Cleanup would call
+	}
+	h.keeper = k
+	return nil
 }
 
 // cookies returns what signs and verifies the values of the session cookie.
