@@ -8,7 +8,10 @@ import (
 )
 
 // Client says who has used a session.
-type Client struct{ Address, UserAgent string }
+type Client struct {
+	Address   string `json:"address,omitempty"`
+	UserAgent string `json:"user_agent,omitempty"`
+}
 
 // maxUserAgent is how much of a User-Agent is kept, in bytes. An address is never as long.
 const maxUserAgent = 256

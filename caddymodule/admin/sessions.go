@@ -29,13 +29,18 @@ type Session struct {
 	Permanent bool `json:"permanent,omitempty"`
 	Unused    bool `json:"unused,omitempty"`
 
+	// First and Last are the clients of the first and the last recorded use. They are missing
+	// without the option remember_client.
+	First sessionstore.Client `json:"first,omitzero"`
+	Last  sessionstore.Client `json:"last,omitzero"`
+
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
 func describe(i *sessionstore.Info) Session {
 	s := Session{
 		Ref: i.Ref, User: i.User, Created: i.Created.UTC(), LastUsed: i.Used.UTC(), Expires: i.Expires.UTC(),
-		Size: i.Size, Permanent: i.Permanent, Unused: i.Unused,
+		Size: i.Size, Permanent: i.Permanent, Unused: i.Unused, First: i.First, Last: i.Last,
 	}
 	if i.Scope != (sessionstore.Scope{}) {
 		s.Scope = i.Scope.String()

@@ -26,20 +26,10 @@ type device struct {
 	Used      time.Time `json:"used,omitzero"`
 	Expires   time.Time `json:"expires"`
 	Permanent bool      `json:"permanent,omitempty"`
-	First     *client   `json:"first,omitempty"`
-	Last      *client   `json:"last,omitempty"`
-}
 
-type client struct {
-	Address   string `json:"address,omitempty"`
-	UserAgent string `json:"user_agent,omitempty"`
-}
-
-func clientOf(c sessionstore.Client) *client {
-	if c == (sessionstore.Client{}) {
-		return nil
-	}
-	return &client{c.Address, c.UserAgent}
+	// First and Last are missing without the option remember_client.
+	First sessionstore.Client `json:"first,omitzero"`
+	Last  sessionstore.Client `json:"last,omitzero"`
 }
 
 // write writes the list, as a page or as JSON.
@@ -49,7 +39,7 @@ func write(w http.ResponseWriter, r *http.Request, s session.Session, list []ses
 		a.Sessions = append(a.Sessions, device{
 			Ref: i.Ref, Current: i.Ref == s.Ref(), Permanent: i.Permanent,
 			Created: i.Created.UTC(), Used: i.Used.UTC(), Expires: i.Expires.UTC(),
-			First: clientOf(i.First), Last: clientOf(i.Last),
+			First: i.First, Last: i.Last,
 		})
 	}
 	var body bytes.Buffer
