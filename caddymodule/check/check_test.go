@@ -61,7 +61,7 @@ func TestFindings(t *testing.T) {
 
 		{"a handle without session", site("handle /app/* {\nsession\n" + app + "}\nhandle {\n" + app + "}"), "app_reached_without_session",
 			[]string{"localhost:9000 is reached here without the session", "path /app/*", "anybody can send it x-session-data"}},
-		{"another name of the same app", site("handle /app/* {\nsession\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\n" + app + "}"), "app_reached_without_session", nil},
+		{"another name of the same app", site("handle /app/* {\nsession\nreverse_proxy 127.0.0.1:9000\n}\nhandle {\n" + app + "}"), "app_reached_without_session", []string{"Caddyfile:7: ", "localhost:9000 is reached here"}},
 		{"another site", site("session\n"+app) + "http://b.example {\n" + app + "}", "app_reached_without_session", []string{"host b.example", "Caddyfile:7"}},
 		{"another port", site("session\n"+app) + "http://a.example:8080 {\n" + app + "}", "app_reached_without_session", []string{":8080"}},
 		{"before session in a route", site("route {\nreverse_proxy /static/* localhost:9000\nsession\n" + app + "}"), "app_reached_without_session", []string{"path /static/*"}},

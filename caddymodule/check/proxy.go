@@ -11,12 +11,15 @@ import (
 // proxy is a reverse_proxy or php_fastcgi.
 type proxy struct {
 	at        place
-	addresses []string
+	addresses []address
 
 	// guards are the data headers of the session handlers that a request may have passed. cleaned
 	// are those that no client can have forged.
 	guards, cleaned []string
 }
+
+// address is the address of an app, as it is written, and in a form that all its spellings share.
+type address struct{ written, key string }
 
 // proxy looks at a proxy.
 func (c *checker) proxy(raw json.RawMessage, s *state, at place) {
@@ -29,10 +32,10 @@ func (c *checker) proxy(raw json.RawMessage, s *state, at place) {
 	}
 	p := proxy{at: at}
 	for _, u := range h.Upstreams {
-		p.addresses = append(p.addresses, canonical(u.Dial))
+		p.addresses = append(p.addresses, address{u.Dial, canonical(u.Dial)})
 	}
 	if h.Dynamic != nil {
-		p.addresses = append(p.addresses, string(h.Dynamic))
+		p.addresses = append(p.addresses, address{string(h.Dynamic), string(h.Dynamic)})
 	}
 	for _, passed := range s.passed {
 		if passed.certain && !passed.failed {
@@ -64,24 +67,24 @@ func (c *checker) bypasses() {
 	for _, p := range c.proxies {
 		for _, address := range p.addresses {
 			for _, header := range p.guards {
-				if guards[address] == nil {
-					guards[address] = make(map[string]place)
+				if guards[address.key] == nil {
+					guards[address.key] = make(map[string]place)
 				}
-				guards[address][header] = p.at
+				guards[address.key][header] = p.at
 			}
 		}
 	}
 	for _, p := range c.proxies {
 		for _, address := range p.addresses {
-			for _, header := range sortedKeys(guards[address]) {
+			for _, header := range sortedKeys(guards[address.key]) {
 				if slices.Contains(p.cleaned, header) {
 					continue
 				}
-				what := fmt.Sprintf("%s is reached here without the session that it has at %q: anybody can send it %s", address, guards[address][header].text, header)
+				what := fmt.Sprintf("%s is reached here without the session that it has at %q: anybody can send it %s", address.written, guards[address.key][header].text, header)
 				if slices.Contains(p.guards, header) {
-					what = fmt.Sprintf("%s is reached without its session by the requests that the matcher of the session leaves out: anybody can send it %s", address, header)
+					what = fmt.Sprintf("%s is reached without its session by the requests that the matcher of the session leaves out: anybody can send it %s", address.written, header)
 				}
-				c.add(kindBypass, p.at, c.lines.of("", address), what,
+				c.add(kindBypass, p.at, c.lines.of("", address.written), what,
 					"put session before this proxy too, or into the site around both; in JSON, session_clean before session cleans what its matcher leaves out")
 			}
 		}

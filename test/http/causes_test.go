@@ -1,0 +1,196 @@
+package http_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/redistest"
+)
+
+// The tests in this file are the causes in docs/troubleshooting.md: the tool that is named there
+// names the cause. Other tests show wrong settings of flask_session (doubt_test.go), cookies that
+// browsers refuse (explain_test.go), and records of another site (report_test.go).
+
+// caused starts a site and returns a browser with a session in it, and the access log after that.
+func caused(t *testing.T, body string) (*harness.Caddy, *browser, *accessLog) {
+	t.Helper()
+	c := start(t, globals("debug")+"http://$ADDR {\nlog\n"+body+"\n}")
+	b, log := visit(t, c), &accessLog{t: t, c: c}
+	b.change("update", `{"a":1}`)
+	log.says("a new session", "commit=saved outcome=none")
+	return c, b, log
+}
+
+func reload(t *testing.T, c *harness.Caddy, body string) {
+	t.Helper()
+	if err := c.Reload(expand(globals("debug") + "http://$ADDR {\nlog\n" + body + "\n}")); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// startLine waits for the n-th line of a start, and returns it.
+func startLine(t *testing.T, c *harness.Caddy, n int) string {
+	t.Helper()
+	const message = "the session handler has started"
+	eventually(t, "the handler has told", func() bool { return len(reported(c, message, "")) >= n })
+	return reported(c, message, "")[n-1]
+}
+
+func TestCauseRotatedKeyWithoutTheOldOne(t *testing.T) {
+	t.Parallel()
+	const body = "session {\nstore memory\nsecret %s\n}\nreverse_proxy $BACKEND"
+	c, b, log := caused(t, fmt.Sprintf(body, "$OLDSECRET"))
+	reload(t, c, fmt.Sprintf(body, "$SECRET"))
+	b.look().holds("{}")
+	log.says("another key", "outcome=forged")
+	reload(t, c, fmt.Sprintf(body, "$SECRET $OLDSECRET"))
+	b.look().holds(`{"a":1}`)
+	log.says("both keys", "outcome=hit")
+}
+
+func TestCauseOtherStore(t *testing.T) {
+	t.Parallel()
+	const body = "session {\nstore memory %s\nsecret $SECRET\n}\nreverse_proxy $BACKEND"
+	c, b, log := caused(t, fmt.Sprintf(body, "one"))
+	reload(t, c, fmt.Sprintf(body, "two"))
+	b.look().holds("{}")
+	log.says("another store", "outcome=unknown")
+	if one, two := startLine(t, c, 1), startLine(t, c, 2); !strings.Contains(one, "place=one") || !strings.Contains(two, "place=two") {
+		t.Errorf("at the start: %s; %s", one, two)
+	}
+}
+
+func TestCauseOtherKeyPrefix(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	body := "session {\nstore redis " + server.Addr() + " {\n%s\n}\nsecret $SECRET\n}\nreverse_proxy $BACKEND"
+	c, b, log := caused(t, fmt.Sprintf(body, ""))
+	reload(t, c, fmt.Sprintf(body, "key_prefix other:"))
+	b.look().holds("{}")
+	log.says("another prefix", "outcome=unknown")
+	if line := startLine(t, c, 2); !strings.Contains(line, "prefix other:") {
+		t.Errorf("at the start: %s", line)
+	}
+}
+
+func TestCauseCookiePath(t *testing.T) {
+	t.Parallel()
+	c, b, log := caused(t, "session {\nstore memory\nsecret $SECRET\ncookie {\npath /shop\n}\n}\nreverse_proxy $BACKEND")
+	b.get("/shop/").want(http.StatusOK).holds(`{"a":1}`)
+	log.says("below the path", "outcome=hit")
+	b.get("/").want(http.StatusOK).holds("{}")
+	log.says("outside of the path", "outcome=none")
+	if line := startLine(t, c, 1); !strings.Contains(line, "Path=/shop") {
+		t.Errorf("at the start: %s", line)
+	}
+}
+
+func TestCauseMatcherThatMisses(t *testing.T) {
+	t.Parallel()
+	c, b, log := caused(t, "@covered not path /missed\nsession @covered {\nstore memory\nsecret $SECRET\n}\nreverse_proxy $BACKEND")
+	r := b.get(ask("/missed", "update", `{"a":2}`)).want(http.StatusOK)
+	if r.given("X-Session-Data") != "" {
+		t.Error("the app got a session")
+	}
+	log.says("a request that the matcher misses", "")
+	for _, message := range []string{"the matcher of session does not cover a request", "session headers are ignored in a response that the matcher of session does not cover"} {
+		if !c.WaitLog(message) {
+			t.Errorf("not logged: %s", message)
+		}
+	}
+}
+
+// The order in a route, and a sibling without session, are seen by caddy session check alone.
+func TestCausesInTheConfiguration(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ body, want string }{
+		"reverse_proxy before session": {"route {\nreverse_proxy $BACKEND\nsession {\nstore memory\n}\n}", "no request gets to this session"},
+		"a sibling without session":    {"handle /app/* {\nsession {\nstore memory\n}\nreverse_proxy $BACKEND\n}\nhandle {\nreverse_proxy $BACKEND\n}", "is reached here without the session"},
+		"a gate without session":       {"handle /app/* {\nsession_gate user /login\n}\nreverse_proxy $BACKEND", "before this session_gate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := start(t, globals()+"http://$ADDR {\nlog\n"+test.body+"\n}")
+			if given := visit(t, c).with("X-Session-Data", `{"user":"forged"}`).look().given("X-Session-Data"); given != `{"user":"forged"}` {
+				t.Errorf("the app got %s", given)
+			}
+			(&accessLog{t: t, c: c}).says("not through session", "")
+			out, err := c.Command("session", "check", "--config", c.Config()).Output()
+			if err == nil || !strings.Contains(string(out), test.want) || !strings.Contains(string(out), filepath.Base(c.Config())+":") {
+				t.Errorf("caddy session check: %v: %s", err, out)
+			}
+		})
+	}
+}
+
+func TestCauseInvalidJSON(t *testing.T) {
+	t.Parallel()
+	c, b, log := caused(t, "session {\nstore memory\nsecret $SECRET\n}\nreverse_proxy $BACKEND")
+	b.ask("update", `{"a":`).want(http.StatusBadGateway)
+	log.says("bad JSON", "commit=refused outcome=hit")
+	if !c.WaitLog("X-Session-Update, line 1: invalid change") {
+		t.Error("the log does not say which header is wrong")
+	}
+}
+
+func TestCauseHeadersTooLongForTheApp(t *testing.T) {
+	t.Parallel()
+	c, b, _ := caused(t, "session {\nstore memory\nsecret $SECRET\nmax_size 16000\n}\nreverse_proxy $BACKEND")
+	if !c.WaitLog("max_size allows headers that many servers refuse") {
+		t.Error("no warning at the start")
+	}
+	b.via(respondWith("update", `{"long":"`+strings.Repeat("x", 9000)+`"}`)).get("/").want(http.StatusOK)
+	b.via(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusRequestHeaderFieldsTooLarge)
+	}).get("/").want(http.StatusRequestHeaderFieldsTooLarge)
+	if !c.WaitLog("the app refused a request, perhaps because its headers are too long; see max_headers") {
+		t.Error("the log does not name the cause")
+	}
+}
+
+// PHP that sends its header after output has begun sends none. Only PHP's own log says so.
+func TestCausePHPHeaderAfterOutput(t *testing.T) {
+	t.Parallel()
+	php, addr, dir := harness.Program(t, "php"), harness.FreeAddr(t), t.TempDir()
+	putFile(t, filepath.Join(dir, "index.php"), "<?php\n"+
+		"$late = $_SERVER['REQUEST_URI'] === '/late';\n"+
+		"if ($late) { echo 'output'; flush(); }\n"+
+		"header('X-Session-Update: {\"a\":2}');\n"+
+		"echo $_SERVER['HTTP_X_SESSION_DATA'];\n")
+	cmd := exec.Command(php, "-d", "output_buffering=0", "-d", "display_errors=0", "-d", "log_errors=1", "-S", addr, "index.php")
+	cmd.Dir = dir
+	phpLog := harness.Serve(t, "php", addr, cmd)
+	c := start(t, globals("debug")+"http://$ADDR {\nlog\nsession {\nstore memory\nsecret $SECRET\n}\nreverse_proxy "+addr+"\n}")
+	b, log := visit(t, c), &accessLog{t: t, c: c}
+	b.get("/").want(http.StatusOK)
+	log.says("the header before output", "commit=saved outcome=none")
+	if taken := takenOf(c); taken != `["X-Session-Update"]` {
+		t.Errorf("taken: %s", taken)
+	}
+	b.get("/late").want(http.StatusOK)
+	log.says("the header after output", "outcome=hit")
+	if taken := takenOf(c); taken != "[]" {
+		t.Errorf("taken: %s", taken)
+	}
+	eventually(t, "PHP says so", func() bool { return strings.Contains(phpLog.String(), "headers already sent") })
+}
+
+// takenOf returns the field taken of the last line at level DEBUG.
+func takenOf(c *harness.Caddy) (taken string) {
+	for line := range strings.Lines(c.Log()) {
+		var entry struct {
+			Msg   string
+			Taken json.RawMessage
+		}
+		if json.Unmarshal([]byte(line), &entry) == nil && entry.Msg == "the session of a request" {
+			taken = string(entry.Taken)
+		}
+	}
+	return taken
+}
