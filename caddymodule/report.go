@@ -49,9 +49,7 @@ const (
 
 // tell adds the report to the access log, and logs it at level DEBUG.
 func (x *exchange) tell() {
-	x.logAccess(refField, x.report.ref)
-	x.logAccess(outcomeField, x.report.Outcome)
-	x.logAccess(commitField, x.report.Commit)
+	x.logAccess()
 	if c := x.h.logger.Check(zapcore.DebugLevel, "the session of a request"); c != nil {
 		r := &x.report
 		c.Write(
@@ -65,17 +63,23 @@ func (x *exchange) tell() {
 	}
 }
 
-// logAccess adds a field to the access log if it has a value.
-func (x *exchange) logAccess(field, value string) {
-	if value == "" {
-		return
-	}
+// logAccess adds the report to the access log, if there is one.
+func (x *exchange) logAccess() {
 	server, ok := x.r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Logs == nil {
-		return // there is no access log
+		return
 	}
-	if fields, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
-		fields.Set(zap.String(field+x.fieldSuffix(), value))
+	log, ok := x.r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields)
+	if !ok {
+		return
+	}
+	suffix := x.fieldSuffix()
+	for _, field := range [...]struct{ name, value string }{
+		{refField, x.report.ref}, {outcomeField, x.report.Outcome}, {commitField, x.report.Commit},
+	} {
+		if field.value != "" {
+			log.Set(zap.String(field.name+suffix, field.value))
+		}
 	}
 }
 
