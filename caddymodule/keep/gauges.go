@@ -36,14 +36,16 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 		if err != nil {
 			continue
 		}
-		if !seen[store] {
+		c, counts := store.(sessionstore.Counter)
+		s, spaces := store.(sessionstore.Spacer)
+		if (counts || spaces) && !seen[store] { // others need not be comparable
 			seen[store] = true
-			if c, ok := store.(sessionstore.Counter); ok {
+			if counts {
 				if n, ok := c.Count(); ok {
 					sums[kind{g.records, k.about.Kind}] += n
 				}
 			}
-			if s, ok := store.(sessionstore.Spacer); ok {
+			if spaces {
 				if size, free, ok := s.Space(); ok {
 					sums[kind{g.size, k.about.Kind}] += size
 					sums[kind{g.free, k.about.Kind}] += free
