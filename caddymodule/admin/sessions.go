@@ -130,17 +130,28 @@ func (p *part) page(ctx context.Context, after string, limit int) (found []kept,
 	return found, page.Next, nil
 }
 
+// walkRest is how many times longer than a page took is the rest after it, so that a walk through
+// all sessions leaves the processor and the store to the requests.
+const walkRest = 3
+
 // each calls f for each page of sessions, until there are no more or f reports that it is done.
 func (p *part) each(ctx context.Context, f func([]kept) (done bool, err error)) error {
 	for after := ""; ; {
+		began := time.Now()
 		found, next, err := p.page(ctx, after, sessionstore.MaxPage)
 		if err != nil {
 			return err
 		}
+		took := time.Since(began)
 		if done, err := f(found); err != nil || done || next == "" {
 			return err
 		}
 		after = next
+		select {
+		case <-time.After(walkRest * took):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 

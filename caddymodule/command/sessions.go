@@ -82,7 +82,10 @@ func listSessions(c *client, flags caddycmd.Flags) error {
 	err := c.each(flags, func(s *admin.Session) {
 		t.row(s, s.Ref, s.User, s.Scope, ago(s.Created), ago(s.LastUsed), ago(s.Expires), strconv.Itoa(s.Size))
 	}, t.flush)
-	return errors.Join(err, t.flush())
+	if err != nil {
+		return err
+	}
+	return t.flush()
 }
 
 func countSessions(c *client, flags caddycmd.Flags) error {
