@@ -184,7 +184,7 @@ func TestClosedConnectionIsNoOutage(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			withStore(t, h, "hanging", func() (sessionstore.Store, func(), error) {
-				return hangingUp{cancel: cancel, hangsUp: hungUp}, func() {}, nil
+				return &hangingUp{cancel: cancel, hangsUp: hungUp}, func() {}, nil
 			})
 			r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
 			r.AddCookie(c)
@@ -209,7 +209,7 @@ type hangingUp struct {
 	hangsUp bool
 }
 
-func (s hangingUp) Get(ctx context.Context, _ string) (sessionstore.Entry, error) {
+func (s *hangingUp) Get(ctx context.Context, _ string) (sessionstore.Entry, error) {
 	if s.hangsUp {
 		s.cancel()
 		<-ctx.Done()
