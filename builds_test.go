@@ -17,12 +17,13 @@ import (
 func TestUsualBuild(t *testing.T) {
 	var ids []string
 	for _, name := range caddy.Modules() {
-		if strings.HasPrefix(name, "http.session.") || strings.HasPrefix(name, "http.handlers.session") {
+		if strings.HasPrefix(name, "http.session.") || strings.HasPrefix(name, "http.handlers.session") || strings.HasPrefix(name, "admin.api.session") {
 			ids = append(ids, name)
 		}
 	}
 	want := []string{
-		"http.handlers.session", "http.handlers.session_clean", "http.handlers.session_gate",
+		"admin.api.session",
+		"http.handlers.session", "http.handlers.session_clean", "http.handlers.session_devices", "http.handlers.session_gate",
 		"http.session.adopters.flask",
 		"http.session.dialects.flask", "http.session.dialects.flask_session", "http.session.dialects.native",
 		"http.session.stores.bolt", "http.session.stores.file", "http.session.stores.memory", "http.session.stores.none", "http.session.stores.redis",

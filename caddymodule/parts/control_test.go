@@ -66,7 +66,7 @@ func TestReadControlRefuses(t *testing.T) {
 // The log names a misspelt member.
 func TestUnknownMemberIsNamed(t *testing.T) {
 	err := readControl([]string{"regenerate, regenrate"}, new(sessionstore.Change))
-	const want = `unknown member "regenrate"; known are destroy, flash-seen, idle-timeout, permanent, regenerate`
+	const want = `unknown member "regenrate"; known are destroy, end-all, end-others, flash-seen, idle-timeout, permanent, regenerate`
 	if !errors.Is(err, sessionstore.ErrInvalid) || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("error %v, want %s", err, want)
 	}
