@@ -146,7 +146,7 @@ func hangUp(t *testing.T) (addr string, connections func() int) {
 }
 
 // A load balancer without servers accepts a connection and closes it: that counts as an unreachable
-// server, which costs a request microseconds.
+// server, which hardly any request tries.
 func TestBalancerWithoutServers(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, o redis.Options) {
@@ -162,14 +162,12 @@ func TestBalancerWithoutServers(t *testing.T) {
 				var said said
 				o.OnState = said.say
 				s := open(t, o)
-				took := lasts(func() {
-					for range 200 {
-						_, err := s.Get(t.Context(), "k")
-						unavailable(t, "a balancer without servers", err)
-					}
-				})
-				if took > 2*time.Second || connections() > 50 {
-					t.Errorf("200 requests took %v and %d connections", took, connections())
+				for range 200 {
+					_, err := s.Get(t.Context(), "k")
+					unavailable(t, "a balancer without servers", err)
+				}
+				if n := connections(); n > 50 {
+					t.Errorf("200 requests took %d connections", n)
 				}
 				if name != "cluster" && !said.is("off") {
 					t.Errorf("said %q", said.states)
