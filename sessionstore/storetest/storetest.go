@@ -30,7 +30,7 @@ type Harness struct {
 
 	// Tick is the unit of time in the suite. Every check keeps a distance of at least one tick from
 	// a deadline. A store with a resolution of seconds needs one second. Default: 1 ms with
-	// Advance, 100 ms without.
+	// Advance, 200 ms without.
 	Tick time.Duration
 
 	// Keys is the number of records in the tests with many records. Default: 3000, or 1000 with
@@ -44,7 +44,7 @@ func Run(t *testing.T, h Harness) {
 	if h.Tick == 0 {
 		h.Tick = time.Millisecond
 		if parallel {
-			h.Tick = 100 * time.Millisecond
+			h.Tick = 200 * time.Millisecond
 		}
 	}
 	if parallel {

@@ -123,7 +123,7 @@ func walkExpired(c *checker) {
 	for i := range 20 {
 		c.save(fmt.Sprint("short", i), nil, []byte("one"), 4*c.Tick)
 	}
-	c.save("touched", nil, []byte("one"), 4*c.Tick)
+	c.save("touched", nil, []byte("one"), 20*c.Tick)
 	c.touch("touched", []byte("one"), 100*c.Tick)
 	c.touched("touched", 50*c.Tick, 100*c.Tick)
 	c.ticks(6)

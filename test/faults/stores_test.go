@@ -59,7 +59,7 @@ func hasKeys(t *testing.T, client *http.Client, url string) {
 func TestFileStore(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new", "sessions")
-	options := fmt.Sprintf("store file %s {\nmode 0640\nthreshold 100\n}\nsecret 0123456789abcdef\nscope shared\n", dir)
+	options := fmt.Sprintf("store_timeout 10s\nstore file %s {\nmode 0640\nthreshold 100\n}\nsecret 0123456789abcdef\nscope shared\n", dir)
 	one, two := harness.Start(t, site(t, options)), harness.Start(t, site(t, options))
 	if _, err := os.Stat(filepath.Dir(dir)); !os.IsNotExist(err) {
 		t.Errorf("the folder was created before it was needed: %v", err)
@@ -106,7 +106,7 @@ func TestMemcachedStore(t *testing.T) {
 	t.Parallel()
 	servers := []*memcachedtest.Server{memcachedtest.Start(t), memcachedtest.Start(t)}
 	options := func(a, b int) string {
-		return fmt.Sprintf("store memcached %s %s {\nkey_prefix e2e:\n}\nsecret 0123456789abcdef\nscope shared\n", servers[a].Addr, servers[b].Addr)
+		return fmt.Sprintf("store_timeout 10s\nstore memcached %s %s {\ntimeout 10s\nkey_prefix e2e:\n}\nsecret 0123456789abcdef\nscope shared\n", servers[a].Addr, servers[b].Addr)
 	}
 	one, two := harness.Start(t, site(t, options(0, 1))), harness.Start(t, site(t, options(1, 0)))
 	clients := make([]*http.Client, 8)
