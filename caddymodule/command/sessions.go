@@ -36,7 +36,39 @@ func operating() []*cobra.Command {
 	show.Flags().Bool("data", false, "Show the data too")
 	end.Flags().String("except", "", "The ref of a session of the user that goes on")
 	end.Flags().Bool("all", false, "All sessions of the store")
+	takeRefs(show)
+	takeRefs(end)
 	return append([]*cobra.Command{storesCommand, list, show, end, count}, moving()...)
+}
+
+// takeRefs lets refs stand among the arguments of a command. One in 64 begins with a dash, and would
+// be read as a flag.
+func takeRefs(cmd *cobra.Command) {
+	valid, run := cmd.Args, cmd.RunE
+	cmd.Args, cmd.DisableFlagParsing = nil, true
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var others, refs []string
+		for i, arg := range args {
+			switch {
+			case sessionstore.ValidID(arg) && (i == 0 || args[i-1] != "--except"):
+				refs = append(refs, arg)
+			case arg != "--":
+				others = append(others, arg)
+			}
+		}
+		cmd.DisableFlagParsing = false
+		if err := cmd.ParseFlags(append(append(others, "--"), refs...)); err != nil {
+			return err
+		}
+		if help, _ := cmd.Flags().GetBool("help"); help {
+			return cmd.Help()
+		}
+		args = cmd.Flags().Args()
+		if err := valid(cmd, args); err != nil {
+			return err
+		}
+		return run(cmd, args)
+	}
 }
 
 // asking returns a command that asks the running Caddy.

@@ -123,6 +123,7 @@ func TestCommandsExplainErrors(t *testing.T) {
 	v := visit(t, c.URL)
 	ref := v.login("zoë")
 	nobody := harness.FreeAddr(t)
+	dashed := "-" + strings.Repeat("A", len(ref)-1) // a ref that looks like a flag
 	for _, test := range []struct {
 		args []string
 		why  string
@@ -135,6 +136,10 @@ func TestCommandsExplainErrors(t *testing.T) {
 		{[]string{"show", "../stores", "--address", c.Admin, "--store", "memory"}, "a ref has 43"},
 		{[]string{"show", "--address", c.Admin}, "accepts 1 arg"},
 		{[]string{"end", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
+		{[]string{"show", dashed, "--address", c.Admin, "--store", "memory"}, "there is no session"},
+		{[]string{"end", "--store", "memory", dashed, "--address", c.Admin}, "there is no session"},
+		{[]string{"end", "--user", "zoë", "--except", dashed, dashed, "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
+		{[]string{"end", "--alle", "--address", c.Admin}, "unknown flag: --alle"},
 		{[]string{"end", ref, "--all", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
 		{[]string{"list", "--user", "zoë", "--address", c.Admin, "--store", "bolt"}, "the sessions of users are not known here"},
 	} {
