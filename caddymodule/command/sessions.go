@@ -41,8 +41,8 @@ func operating() []*cobra.Command {
 	return append([]*cobra.Command{storesCommand, list, show, end, count}, moving()...)
 }
 
-// takeRefs lets refs stand among the arguments of a command. One in 64 begins with a dash, and would
-// be read as a flag.
+// takeRefs lets refs stand among the arguments of a command. One in 64 begins with a dash, and
+// would be read as a flag.
 func takeRefs(cmd *cobra.Command) {
 	valid, run := cmd.Args, cmd.RunE
 	cmd.Args, cmd.DisableFlagParsing = nil, true

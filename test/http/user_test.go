@@ -48,8 +48,8 @@ if (isset($_GET['shop'])) header('X-Session-Shop-Update: ' . json_encode(['user'
 echo $_SERVER['REMOTE_USER'] ?? '';
 `
 
-// hash returns the hash of a password, as basic_auth takes it. The usual cost would take a minute with
-// the race detector.
+// hash returns the hash of a password, as basic_auth takes it. The usual cost would take a minute
+// with the race detector.
 func hash(t *testing.T, password string) string {
 	t.Helper()
 	out, err := exec.Command(harness.Binary(t), "hash-password", "--bcrypt-cost", "4", "--plaintext", password).Output()
