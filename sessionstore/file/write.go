@@ -56,8 +56,9 @@ func (s *Store) writeTemp(content []byte) (string, error) {
 	_, _ = rand.Read(random[:])
 	path := filepath.Join(s.o.Dir, tempPrefix+hex.EncodeToString(random[:]))
 	mode := fs.FileMode(s.mode.Load())
+	seen := s.place.Seen() // before opening: another writer may be making the folder
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
-	if errors.Is(err, fs.ErrNotExist) && !s.place.Seen() {
+	if errors.Is(err, fs.ErrNotExist) && !seen {
 		if err := folder.Make(s.o.Dir, 0o700|mode&0o444>>2|mode&0o666); err != nil {
 			return "", err
 		}

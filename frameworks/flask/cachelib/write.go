@@ -136,8 +136,9 @@ func (s *Store) writeTemp(raw []byte, durable bool) (string, error) {
 // open opens or creates a file, and creates the folder if it was never there.
 func (s *Store) open(path string, flag int) (*os.File, error) {
 	mode := fs.FileMode(s.mode.Load())
+	seen := s.place.Seen() // before opening: another writer may be making the folder
 	file, err := os.OpenFile(path, flag|folder.OpenFlags, mode)
-	if !errors.Is(err, fs.ErrNotExist) || s.place.Seen() {
+	if !errors.Is(err, fs.ErrNotExist) || seen {
 		return file, err
 	}
 	if err := folder.Make(s.o.Dir, 0o700|mode&0o444>>2|mode&0o666); err != nil {
