@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
 
+	"github.com/caddy-session/caddy-session/caddymodule/adminpage"
 	"github.com/caddy-session/caddy-session/caddymodule/adopters"
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/devices"
@@ -31,6 +32,8 @@ func init() {
 	// Before handle and route, which may take all requests.
 	httpcaddyfile.RegisterHandlerDirective("session_devices", devices.Parse)
 	httpcaddyfile.RegisterDirectiveOrder("session_devices", httpcaddyfile.Before, "handle")
+	httpcaddyfile.RegisterHandlerDirective("session_admin", adminpage.Parse)
+	httpcaddyfile.RegisterDirectiveOrder("session_admin", httpcaddyfile.Before, "handle")
 }
 
 // parseDirective makes a route of a session directive. With a matcher it makes two: session_clean

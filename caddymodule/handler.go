@@ -126,7 +126,7 @@ func (x *exchange) begin() error {
 			return x.fail(http.StatusInternalServerError, errTwoHandlers)
 		}
 	}
-	x.Scope = x.scope()
+	x.Scope = h.ScopeOf(x.host)
 	if h.remembers {
 		address, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
 		x.Client = sessionstore.NewClient(address, x.r.UserAgent())
@@ -297,11 +297,11 @@ func (h *Handler) isSecure(r *http.Request, virtual bool) bool {
 // maxHost is the maximum length of a DNS name. Longer names are cut.
 const maxHost = 253
 
-// scope is the scope of the request's session.
-func (x *exchange) scope() sessionstore.Scope {
-	scope := sessionstore.Scope{Site: x.h.site}
-	if x.h.hostScoped {
-		scope.Host = hostOf(x.host)
+// ScopeOf returns the scope of the sessions of a host, as the Host header names it.
+func (h *Handler) ScopeOf(host string) sessionstore.Scope {
+	scope := sessionstore.Scope{Site: h.site}
+	if h.hostScoped {
+		scope.Host = hostOf(host)
 	}
 	return scope
 }

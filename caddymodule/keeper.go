@@ -81,6 +81,9 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 	return nil
 }
 
+// Kept returns where the sessions are kept.
+func (h *Handler) Kept() keep.Keeper { return h.keeper }
+
 // cookies returns what signs and verifies the values of the session cookie.
 func (h *Handler) cookies(ctx context.Context) (dialects.Cookies, error) {
 	if h.format.Cookies != nil {

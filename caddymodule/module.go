@@ -13,6 +13,7 @@
 //   - clean.go, unmatched.go: the handler session_clean, for requests that a matcher leaves out
 //   - folder gate: the handler session_gate, which sends users to log in
 //   - folder devices: the handler session_devices, which shows users their sessions
+//   - folder adminpage: the handler session_admin, the page for operators
 //   - folder session: how other Caddy plugins read a request's session
 //   - folder admin: the part of Caddy's admin API for operators; folder command: the command line
 //     "caddy session", which uses it

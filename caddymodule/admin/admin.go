@@ -24,6 +24,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -53,7 +54,7 @@ func (API) Routes() []caddy.AdminRoute {
 const onePath = "/session/sessions/"
 
 // methods are the functions that answer requests, by their method.
-type methods map[string]func(w http.ResponseWriter, r *http.Request, o *opened) error
+type methods map[string]func(w http.ResponseWriter, r *http.Request, o *Opened) error
 
 // ServeHTTP implements [caddy.AdminHandler].
 func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
@@ -62,8 +63,8 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Allow", strings.Join(slices.Sorted(maps.Keys(m)), ", "))
 		return refuse(http.StatusMethodNotAllowed, "method not allowed")
 	}
-	o, err := open()
-	defer o.release()
+	o, err := Open(keep.Operated(), nil)
+	defer o.Release()
 	if err == nil {
 		w.Header().Set("Cache-Control", "no-store")
 		err = answer(w, r, o)
@@ -76,16 +77,23 @@ func refuse(status int, format string, args ...any) error {
 	return caddy.APIError{HTTPStatus: status, Err: fmt.Errorf(format, args...)}
 }
 
-// apiError gives an error of a store its status.
+// apiError gives an error its status.
 func apiError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return APIError(err) // Caddy wants it unwrapped
+}
+
+// APIError returns an error of the methods of [Opened] with its status.
+func APIError(err error) caddy.APIError {
 	status := http.StatusInternalServerError
 	switch known := (caddy.APIError{}); {
-	case err == nil:
-		return nil
 	case errors.As(err, &known):
-		return known // Caddy wants it unwrapped
+		return known
 	case errors.Is(err, sessionstore.ErrCursor):
-		return errAfter
+		errors.As(errAfter, &known)
+		return known
 	case errors.Is(err, sessionstore.ErrUnavailable):
 		status = http.StatusServiceUnavailable
 	}

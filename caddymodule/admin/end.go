@@ -30,21 +30,30 @@ type Ended struct {
 	Ended int `json:"ended"`
 }
 
-func find(w http.ResponseWriter, r *http.Request, o *opened) error {
+func find(w http.ResponseWriter, r *http.Request, o *Opened) error {
 	var of Of
 	if err := read(w, r, &of); err != nil {
 		return err
 	}
-	if of.User == "" || of.All || of.Except != "" {
-		return refuse(http.StatusBadRequest, "name the user, and the scope if you like")
-	}
-	p, err := o.named(of.Store)
+	page, err := o.Find(r.Context(), of)
 	if err != nil {
 		return err
 	}
+	return reply(w, page)
+}
+
+// Find returns the sessions of a user.
+func (o *Opened) Find(ctx context.Context, of Of) (Page, error) {
 	page := Page{Sessions: []Session{}}
-	err = p.eachOf(r.Context(), &of, func(m *sessionstore.Manager, scope sessionstore.Scope) error {
-		found, err := m.UserSessions(r.Context(), scope, of.User)
+	if of.User == "" || of.All || of.Except != "" {
+		return page, refuse(http.StatusBadRequest, "name the user, and the scope if you like")
+	}
+	p, err := o.named(of.Store)
+	if err != nil {
+		return page, err
+	}
+	err = p.eachOf(ctx, &of, func(m *sessionstore.Manager, scope sessionstore.Scope) error {
+		found, err := m.UserSessions(ctx, scope, of.User)
 		for i := range found {
 			page.Sessions = append(page.Sessions, describe(&found[i]))
 		}
@@ -53,10 +62,7 @@ func find(w http.ResponseWriter, r *http.Request, o *opened) error {
 		page.Sessions = append(page.Sessions, describe(&found.Info))
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return reply(w, page)
+	return page, err
 }
 
 var errNoIndex = refuse(http.StatusBadRequest, "the sessions of users are not known here: set the option user of the handler to the field of the data that names the user")
@@ -111,7 +117,11 @@ func (p *part) of(scope sessionstore.Scope) *sessionstore.Manager {
 // store has.
 func (p *part) scopes(ctx context.Context, of *Of) (scopes []sessionstore.Scope, err error) {
 	if of.Scope != "" {
-		return []sessionstore.Scope{sessionstore.ParseScope(of.Scope)}, nil
+		scope := sessionstore.ParseScope(of.Scope)
+		if !p.has(scope) {
+			return nil, refuse(http.StatusNotFound, "the scope belongs to another site")
+		}
+		return []sessionstore.Scope{scope}, nil
 	}
 	if !p.Lists {
 		return nil, refuse(http.StatusBadRequest, "name the scope: store %s cannot list its sessions", p.Kind)
@@ -129,62 +139,81 @@ func (p *part) scopes(ctx context.Context, of *Of) (scopes []sessionstore.Scope,
 	return scopes, err
 }
 
-func endOne(w http.ResponseWriter, r *http.Request, o *opened) error {
-	p, err := o.named(r.URL.Query().Get("store"))
+func endOne(w http.ResponseWriter, r *http.Request, o *Opened) error {
+	done, err := o.EndOne(r.Context(), r.URL.Query().Get("store"), strings.TrimPrefix(r.URL.Path, onePath))
 	if err != nil {
 		return err
 	}
-	ref := strings.TrimPrefix(r.URL.Path, onePath)
-	key, m := ref, p.first
-	if p.native && !sessionstore.ValidID(ref) {
-		_, err = p.find(r.Context(), ref)
-		return err
-	}
-	if !p.native {
-		found, err := p.find(r.Context(), ref)
-		if err != nil {
-			return err
-		}
-		key = found.Key
-	}
-	was, err := m.EndKey(r.Context(), key)
-	switch {
-	case err != nil:
-		return err
-	case !was:
-		return errNoSession
-	}
-	return replyEnded(w, 1)
+	return reply(w, done)
 }
 
-func end(w http.ResponseWriter, r *http.Request, o *opened) error {
+// EndOne ends the session with a ref, and what it has become.
+func (o *Opened) EndOne(ctx context.Context, store, ref string) (done Ended, err error) {
+	p, err := o.named(store)
+	if err != nil {
+		return done, err
+	}
+	key, err := p.keyOf(ctx, ref)
+	if err != nil {
+		return done, err
+	}
+	was, err := p.first.EndKey(ctx, key)
+	if err == nil && !was {
+		err = errNoSession
+	}
+	if was {
+		done.Ended = 1
+		ended.Revoked.Inc()
+	}
+	return done, err
+}
+
+// keyOf returns the key of the session with a ref. It may be one that has got a new id.
+func (p *part) keyOf(ctx context.Context, ref string) (key string, err error) {
+	if !p.native || !sessionstore.ValidID(ref) {
+		found, err := p.find(ctx, ref)
+		return found.Key, err
+	}
+	if p.covers == nil {
+		return ref, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
+	defer cancel()
+	entry, err := p.store.Get(ctx, ref)
+	if err == nil && !p.has(p.first.ScopeIn(entry)) {
+		err = errNoSession
+	}
+	return ref, err
+}
+
+func end(w http.ResponseWriter, r *http.Request, o *Opened) error {
 	var of Of
 	if err := read(w, r, &of); err != nil {
 		return err
 	}
+	done, err := o.End(r.Context(), of)
+	if err != nil {
+		return err
+	}
+	return reply(w, done)
+}
+
+// End ends the sessions of a user, or all. After an error, some may have ended.
+func (o *Opened) End(ctx context.Context, of Of) (done Ended, err error) {
 	if (of.User == "") != of.All || of.All && of.Except != "" {
-		return refuse(http.StatusBadRequest, `name a user, or say "all": true`)
+		return done, refuse(http.StatusBadRequest, `name a user, or say "all": true`)
 	}
 	p, err := o.named(of.Store)
 	if err != nil {
-		return err
+		return done, err
 	}
-	var n int
 	if of.All {
-		n, err = p.endAll(r.Context(), of.Scope)
+		done.Ended, err = p.endAll(ctx, of.Scope)
 	} else {
-		n, err = p.endUser(r.Context(), &of)
+		done.Ended, err = p.endUser(ctx, &of)
 	}
-	if err != nil {
-		ended.Revoked.Add(float64(n)) // some may have ended before that
-		return err
-	}
-	return replyEnded(w, n)
-}
-
-func replyEnded(w http.ResponseWriter, n int) error {
-	ended.Revoked.Add(float64(n))
-	return reply(w, Ended{n})
+	ended.Revoked.Add(float64(done.Ended))
+	return done, err
 }
 
 func (p *part) endUser(ctx context.Context, of *Of) (ended int, err error) {

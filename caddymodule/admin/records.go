@@ -41,7 +41,7 @@ type Imported struct {
 var errNative = refuse(http.StatusBadRequest, "only native sessions can be exported and imported: those of an app belong to it")
 
 // export sends all sessions of a store, a line each.
-func export(w http.ResponseWriter, r *http.Request, o *opened) error {
+func export(w http.ResponseWriter, r *http.Request, o *Opened) error {
 	p, err := o.named(r.URL.Query().Get("store"))
 	if err != nil {
 		return err
@@ -77,7 +77,7 @@ func export(w http.ResponseWriter, r *http.Request, o *opened) error {
 const maxLine = sessionstore.MaxRecord*4/3 + 1024
 
 // importAll saves the sessions that the body has, a line each.
-func importAll(w http.ResponseWriter, r *http.Request, o *opened) error {
+func importAll(w http.ResponseWriter, r *http.Request, o *Opened) error {
 	p, err := o.named(r.URL.Query().Get("store"))
 	if err != nil {
 		return err

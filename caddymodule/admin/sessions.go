@@ -67,27 +67,36 @@ const (
 	storeTimeout = 10 * time.Second
 )
 
-func list(w http.ResponseWriter, r *http.Request, o *opened) error {
+func list(w http.ResponseWriter, r *http.Request, o *Opened) error {
 	query := r.URL.Query()
-	p, err := o.named(query.Get("store"))
-	if err != nil {
-		return err
-	}
 	limit := defaultLimit
 	if text := query.Get("limit"); text != "" {
+		var err error
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > sessionstore.MaxPage {
 			return refuse(http.StatusBadRequest, "limit: it must be from 1 to %d", sessionstore.MaxPage)
 		}
 	}
-	after, err := p.cursor(query.Get("after"))
+	page, err := o.List(r.Context(), query.Get("store"), query.Get("after"), limit)
 	if err != nil {
 		return err
 	}
+	return reply(w, page)
+}
+
+// List returns a page of about limit sessions of a store.
+func (o *Opened) List(ctx context.Context, store, after string, limit int) (Page, error) {
 	page := Page{Sessions: []Session{}}
+	p, err := o.named(store)
+	if err != nil {
+		return page, err
+	}
+	if after, err = p.cursor(after); err != nil {
+		return page, err
+	}
 	for range maxWalks {
-		found, next, err := p.page(r.Context(), after, limit-len(page.Sessions))
+		found, next, err := p.page(ctx, after, limit-len(page.Sessions))
 		if err != nil {
-			return err
+			return page, err
 		}
 		for i := range found {
 			page.Sessions = append(page.Sessions, describe(&found[i].Info))
@@ -97,7 +106,7 @@ func list(w http.ResponseWriter, r *http.Request, o *opened) error {
 		}
 	}
 	page.Next = p.seal(after)
-	return reply(w, page)
+	return page, nil
 }
 
 // kept is a session as a store has it.
@@ -123,7 +132,7 @@ func (p *part) page(ctx context.Context, after string, limit int) (found []kept,
 		if !ok {
 			continue
 		}
-		if info, live, err := p.manager(r.Entry).Describe(ref, r.Entry); err == nil && live {
+		if info, live, err := p.manager(r.Entry).Describe(ref, r.Entry); err == nil && live && p.has(info.Scope) {
 			found = append(found, kept{info, r})
 		}
 	}
@@ -155,24 +164,34 @@ func (p *part) each(ctx context.Context, f func([]kept) (done bool, err error)) 
 	}
 }
 
-func show(w http.ResponseWriter, r *http.Request, o *opened) error {
-	p, err := o.named(r.URL.Query().Get("store"))
+func show(w http.ResponseWriter, r *http.Request, o *Opened) error {
+	query := r.URL.Query()
+	s, err := o.Show(r.Context(), query.Get("store"), strings.TrimPrefix(r.URL.Path, onePath), query.Get("data") == "true")
 	if err != nil {
 		return err
 	}
-	found, err := p.find(r.Context(), strings.TrimPrefix(r.URL.Path, onePath))
+	return reply(w, s)
+}
+
+// Show returns the session with a ref, with its data or without.
+func (o *Opened) Show(ctx context.Context, store, ref string, withData bool) (s Session, err error) {
+	p, err := o.named(store)
 	if err != nil {
-		return err
+		return s, err
 	}
-	s := describe(&found.Info)
-	if r.URL.Query().Get("data") == "true" {
+	found, err := p.find(ctx, ref)
+	if err != nil {
+		return s, err
+	}
+	s = describe(&found.Info)
+	if withData {
 		data, err := p.first.DataIn(found.Entry)
 		if err != nil {
-			return err
+			return s, err
 		}
 		s.Data = json.RawMessage(data)
 	}
-	return reply(w, s)
+	return s, nil
 }
 
 var errNoSession = refuse(http.StatusNotFound, "there is no session with this ref: it has ended, or got a new id")
@@ -201,7 +220,7 @@ func (p *part) find(ctx context.Context, ref string) (found kept, err error) {
 			return live, nil
 		})
 	}
-	if err == nil && !live {
+	if err == nil && (!live || !p.has(found.Scope)) {
 		err = errNoSession
 	}
 	return found, err

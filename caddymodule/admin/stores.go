@@ -43,29 +43,39 @@ type part struct {
 	first    *sessionstore.Manager
 	prefix   string // of keys
 	native   bool
+
+	// covers says which scopes belong to it. It is nil if all do.
+	covers func(sessionstore.Scope) bool
 }
 
-// opened are the stores that are open during a request to the API.
-type opened struct {
+// has reports whether sessions of a scope belong to the part. Those of an app have no scope.
+func (p *part) has(scope sessionstore.Scope) bool {
+	return p.covers == nil || !p.native || p.covers(scope)
+}
+
+// Opened are the stores that are open during a request.
+type Opened struct {
 	parts    []*part
 	releases []func()
 }
 
-func (o *opened) release() {
+// Release must be called at the end.
+func (o *Opened) Release() {
 	for _, release := range o.releases {
 		release()
 	}
 }
 
-// open returns the open stores. They must be released, after an error too.
-func open() (*opened, error) {
-	o := new(opened)
+// Open opens stores, with the native sessions whose scopes covers allows, or with all if it is nil.
+// They must be released, after an error too.
+func Open(stores []*keep.Store, covers func(sessionstore.Scope) bool) (*Opened, error) {
+	o := new(Opened)
 	type identity struct {
 		store           sessionstore.Store
 		dialect, prefix string
 	}
 	known := make(map[identity]*part)
-	for _, k := range keep.Operated() {
+	for _, k := range stores {
 		store, m, release, err := k.Acquire()
 		if err != nil {
 			return o, err
@@ -77,7 +87,7 @@ func open() (*opened, error) {
 		id := identity{store, about.Dialect, prefix}
 		p := known[id]
 		if p == nil {
-			p = &part{store: store, managers: make(map[string]*sessionstore.Manager), prefix: prefix, native: !m.Foreign()}
+			p = &part{store: store, managers: make(map[string]*sessionstore.Manager), prefix: prefix, native: !m.Foreign(), covers: covers}
 			p.Store = Store{Kind: about.Kind, Place: about.Place, Dialect: about.Dialect, Lists: walks && listable}
 			p.Name = nameOf(about, prefix)
 			known[id] = p
@@ -100,7 +110,7 @@ func nameOf(about keep.About, prefix string) string {
 }
 
 // named returns the store of this name or kind. If only one is open, it needs no name.
-func (o *opened) named(name string) (*part, error) {
+func (o *Opened) named(name string) (*part, error) {
 	var found []*part
 	for _, p := range o.parts {
 		if name == "" || name == p.Name || name == p.Kind {
@@ -119,7 +129,7 @@ func (o *opened) named(name string) (*part, error) {
 	}
 }
 
-func (o *opened) names() string {
+func (o *Opened) names() string {
 	names := make([]string, 0, len(o.parts))
 	for _, p := range o.parts {
 		names = append(names, p.Name)
@@ -141,17 +151,22 @@ func (p *part) walker() (sessionstore.Walker, error) {
 	return p.store.(sessionstore.Walker), nil
 }
 
-func stores(w http.ResponseWriter, _ *http.Request, o *opened) error {
-	answer := struct {
-		Stores []Store `json:"stores"`
-	}{[]Store{}}
+// Stores describes the stores.
+func (o *Opened) Stores() []Store {
+	all := []Store{}
 	for _, p := range o.parts {
 		if c, ok := p.store.(sessionstore.Counter); ok {
 			if n, ok := c.Count(); ok {
 				p.Records = &n
 			}
 		}
-		answer.Stores = append(answer.Stores, p.Store)
+		all = append(all, p.Store)
 	}
-	return reply(w, answer)
+	return all
+}
+
+func stores(w http.ResponseWriter, _ *http.Request, o *Opened) error {
+	return reply(w, struct {
+		Stores []Store `json:"stores"`
+	}{o.Stores()})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/webpage"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -96,9 +97,7 @@ func (d *Devices) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	}
 	html := failure.AsksForHTML(r)
 	if r.Method == http.MethodPost && html {
-		w.Header().Set("Location", path(r)) // so that a reload of the page repeats nothing
-		w.Header().Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusSeeOther)
+		webpage.Redirect(w, webpage.Here(r))
 		return nil
 	}
 	list, err := s.UserSessions(r.Context())
@@ -144,26 +143,6 @@ func statusOf(err error) int {
 	default:
 		return http.StatusServiceUnavailable
 	}
-}
-
-// path returns the path that the browser has asked for. Handlers before this one may have changed
-// it.
-func path(r *http.Request) string {
-	u := r.URL
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		u = original.URL
-	}
-	// A path that begins with two slashes would be another host.
-	return "." + u.EscapedPath()[lastSlash(u.EscapedPath()):]
-}
-
-func lastSlash(path string) int {
-	for i := len(path) - 1; i > 0; i-- {
-		if path[i] == '/' {
-			return i
-		}
-	}
-	return 0
 }
 
 // UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:

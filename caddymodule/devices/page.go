@@ -1,13 +1,11 @@
 package devices
 
 import (
-	"bytes"
 	"encoding/json"
-	"html/template"
 	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/caddy-session/caddy-session/caddymodule/internal/webpage"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -42,39 +40,19 @@ func write(w http.ResponseWriter, r *http.Request, s session.Session, list []ses
 			First: i.First, Last: i.Last,
 		})
 	}
-	var body bytes.Buffer
-	h := w.Header()
+	w.Header().Add("Vary", "Accept")
 	if html {
-		if err := page.Execute(&body, a); err != nil {
-			return err
-		}
-		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'")
-		h.Set("X-Frame-Options", "DENY")
-	} else {
-		if err := json.NewEncoder(&body).Encode(a); err != nil {
-			return err
-		}
-		h.Set("Content-Type", "application/json")
+		return webpage.Write(w, r, http.StatusOK, page, a)
 	}
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Add("Vary", "Accept")
-	h.Set("Content-Length", strconv.Itoa(body.Len()))
-	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead {
-		return nil
+	body, err := json.Marshal(a)
+	if err != nil {
+		return err
 	}
-	_, err := w.Write(body.Bytes())
-	return err
+	webpage.Send(w, r, http.StatusOK, "application/json", append(body, '\n'))
+	return nil
 }
 
-var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"time": func(t time.Time) template.HTML {
-		text := template.HTMLEscapeString(t.Format("2006-01-02 15:04 MST"))
-		return template.HTML(`<time datetime="` + t.Format(time.RFC3339) + `">` + text + `</time>`) //nolint:gosec // a time
-	},
-}).Parse(`<!DOCTYPE html>
+var page = webpage.New(`<!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
@@ -109,4 +87,4 @@ button { font: inherit; padding: .4rem .8rem; margin-top: .4rem }
 {{- end}}
 </main>
 </html>
-`))
+`)
