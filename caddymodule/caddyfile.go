@@ -99,6 +99,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		max_headers       <size>
 //		store_timeout     <duration>
 //		on_store_error    fail | anonymous
+//		streams           end | keep
 //		vary              on | off
 //		explain           off | on [<range>...]
 //		cookie {
@@ -162,6 +163,7 @@ func (h *Handler) block() config.Options {
 		"max_headers":       config.Size(&h.MaxHeaders, maxMaxSize),
 		"store_timeout":     config.Duration(&h.StoreTimeout),
 		"on_store_error":    config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
+		"streams":           config.OneOf(&h.Streams, streamsEnd, streamsKeep),
 		"vary":              config.Given(&h.Vary, config.OnOff),
 		"explain":           parts.ExplainOption(&h.Explain),
 		"cookie":            config.Block(&h.Cookie, "cookie", (*cookie.Options).Block),

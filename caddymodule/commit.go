@@ -42,6 +42,9 @@ func (x *exchange) commit(status int) {
 	if x.h.vary {
 		x.varyByCookie(h)
 	}
+	if x.h.endsStreams && x.isStream(status, h) {
+		x.stream.begin(x)
+	}
 }
 
 func (x *exchange) save(h http.Header, t *taken) error {

@@ -86,6 +86,9 @@ type exchange struct {
 	// slow.
 	vars map[string]any
 
+	// stream is the response, if it is one that ends with the session.
+	stream stream
+
 	// outer is the exchange of the session handler before this one in the same request.
 	outer *exchange
 	ended bool
@@ -155,6 +158,7 @@ var errTwoHandlers = errors.New("two session handlers in one request have the sa
 // end releases the store if the commit has not done so, and reports.
 func (x *exchange) end() {
 	x.leave()
+	x.stream.leave()
 	x.tell()
 	x.ended = true
 }
@@ -224,6 +228,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 		x.explain(x.Header())
 		err = failure.Answer(x.ResponseWriter, x.r, 0, x.failure)
 	}()
+	x.stream.prepare(x)
 	err = next.ServeHTTP(x, x.r)
 	if err == nil && x.progress == waiting {
 		x.commit(http.StatusOK)

@@ -185,6 +185,11 @@ type Handler struct {
 	// session. Requests through proxies that Caddy does not trust are not explained. Default: none
 	Explain []string `json:"explain,omitempty"`
 
+	// What becomes of WebSockets and event streams (text/event-stream) when their session has ended
+	// or its absolute timeout is over: end (they are closed, within a minute where another process
+	// has ended it) or keep. Default: end
+	Streams string `json:"streams,omitempty"`
+
 	// Whether responses get the header Vary: Cookie. Default: true
 	Vary *bool `json:"vary,omitempty"`
 
@@ -238,6 +243,7 @@ type Handler struct {
 	hostScoped   bool
 	vary         bool
 	anonymous    bool
+	endsStreams  bool
 	remembers    bool
 	regenerateOn []jsondoc.Path
 

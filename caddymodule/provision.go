@@ -27,6 +27,9 @@ const (
 
 	onErrorFail      = "fail"
 	onErrorAnonymous = "anonymous"
+
+	streamsEnd  = "end"
+	streamsKeep = "keep"
 )
 
 // Provision implements [caddy.Provisioner]. It uses no network and writes nothing, because "caddy
@@ -57,6 +60,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.vary, h.anonymous = config.Or(h.Vary, true), h.OnStoreError == onErrorAnonymous
+	h.endsStreams = h.Streams != streamsKeep
 	h.remembers = config.Or(h.RememberClient, false)
 	h.provisionScope()
 	if err := h.secret.Provision(h.Secret, ctx.Storage()); err != nil {

@@ -48,8 +48,10 @@ type Outcome struct {
 	CookieEnd time.Time
 	Browser   string
 
-	// Ref names the session after the commit; it is empty if there is none.
-	Ref string
+	// Ref names the session after the commit; it is empty if there is none. Place is where it is, or
+	// where it was if the change was dropped.
+	Ref   string
+	Place Place
 
 	// Former says that the client's id has a successor, since before the request or since a
 	// response that overtook this one. The client must not get its cookie: it could replace the new
@@ -70,7 +72,7 @@ type Outcome struct {
 // have been saved or not.
 func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	if c.Empty() {
-		return Outcome{Ref: s.ref}, nil
+		return Outcome{Ref: s.ref, Place: s.Place()}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
@@ -91,6 +93,9 @@ func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, e
 	}
 	if err != nil {
 		return Outcome{Ref: s.ref}, fmt.Errorf("saving session: %w", err)
+	}
+	if out.Result == Dropped || out.Ref != "" && out.Ref == s.ref {
+		out.Place = s.Place()
 	}
 	return out, nil
 }
@@ -137,6 +142,7 @@ func (m *Manager) given(id, ref string, rec *Record) Outcome {
 	return Outcome{
 		Result: Saved, Cookie: CookieSet, ID: id, Ref: ref,
 		Permanent: rec.lasts(), CookieEnd: m.cookieEnd(rec), Browser: rec.Browser,
+		Place: Place{Key: m.opts.Codec.Key(id, ref), End: absoluteEnd(rec, m.opts.AbsoluteTimeout)},
 	}
 }
 
@@ -300,6 +306,9 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], 
 		switch {
 		case err == nil:
 			q.known = &saved
+			if pl.changed && pl.next.State == Ended {
+				m.ended(key)
+			}
 			return pl.count, nil
 		case errors.Is(err, ErrUserLimit):
 			first.err = err

@@ -73,6 +73,7 @@ func (m *Manager) end(ctx context.Context, key string, q *queue[*pending], cur E
 			if rec.Gen > p.gen {
 				p.next = rec.Target
 			}
+			m.ended(key)
 			return nil
 		case !errors.Is(err, ErrConflict):
 			return err

@@ -246,7 +246,7 @@ func (m *Manager) makeRoom(ctx context.Context, o owner, entries []listed) ([]li
 		}
 		entries = slices.DeleteFunc(entries, func(e listed) bool { return over[e.ref] })
 		if len(entries) > maxListed {
-			if _, err := m.endKey(ctx, entries[0].ref, ""); err != nil {
+			if err := m.endForRoom(ctx, entries[0].ref); err != nil {
 				return nil, err
 			}
 			entries = entries[1:]

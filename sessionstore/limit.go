@@ -46,13 +46,22 @@ func (m *Manager) limit(ctx context.Context, o owner, entries []listed, logins [
 	} else {
 		slices.SortFunc(used, func(a, b Info) int { return a.Used.Compare(b.Used) })
 		for _, i := range used[:min(excess, len(used))] {
-			if _, err := m.endKey(ctx, i.Ref, ""); err != nil {
+			if err := m.endForRoom(ctx, i.Ref); err != nil {
 				return nil, err
 			}
 			drop[i.Ref] = true
 		}
 	}
 	return slices.DeleteFunc(entries, func(e listed) bool { return drop[e.ref] }), nil
+}
+
+// endForRoom ends a session because its user has too many.
+func (m *Manager) endForRoom(ctx context.Context, ref string) error {
+	ended, err := m.endKey(ctx, ref, "")
+	if ended && m.opts.OnLimit != nil {
+		m.opts.OnLimit()
+	}
+	return err
 }
 
 var errNoOthers = fmt.Errorf("%w: end-others and end-all need the option user and native records: %w", ErrInvalid, ErrNoIndex)

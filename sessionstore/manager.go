@@ -117,6 +117,12 @@ type Options struct {
 	// mark. Default: none.
 	CookieMark string
 
+	// Ended is called with the key of each record that the manager has ended. The session may have
+	// ended too, or have got a new id: see [Manager.Look]. OnLimit is called for each session that
+	// ends because its user has too many. Both must not block. Default: none.
+	Ended   func(key string)
+	OnLimit func()
+
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 

@@ -120,11 +120,13 @@ func (s *Session) Expires() time.Time {
 
 // AbsoluteEnd is when the session will have ended in any case. It is zero for
 // a session in another program's format: see [ForeignCodec].
-func (s *Session) AbsoluteEnd() time.Time {
-	if s.rec.Created.IsZero() {
+func (s *Session) AbsoluteEnd() time.Time { return absoluteEnd(&s.rec, s.absolute) }
+
+func absoluteEnd(rec *Record, absolute time.Duration) time.Time {
+	if rec.Created.IsZero() {
 		return time.Time{}
 	}
-	return s.rec.Created.Add(s.absolute)
+	return rec.Created.Add(absolute)
 }
 
 // CookieEnd is when a permanent cookie ends that is set now: with the absolute timeout, or, in

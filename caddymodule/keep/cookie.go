@@ -41,6 +41,9 @@ func (*Cookie) Leave(*Visit) {}
 // Cleanup implements [Keeper].
 func (*Cookie) Cleanup() {}
 
+// Watch implements [Keeper]. Nobody can end a session that is in a cookie.
+func (*Cookie) Watch(*Visit, func()) (stop func()) { return func() {} }
+
 // Answered implements [Keeper].
 func (*Cookie) Answered(*Visit, bool, bool) {}
 

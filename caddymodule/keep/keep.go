@@ -32,6 +32,11 @@ type Keeper interface {
 	// the cookie again.
 	Answered(v *Visit, saved, renewed bool)
 
+	// Watch calls end, in another goroutine, when the session that the visit has after its change is
+	// over. A new id does not end it. A call may come twice, or at the same time as stop. Watch must
+	// be called before Leave.
+	Watch(v *Visit, end func()) (stop func())
+
 	// Leave ends the visit. It does nothing if the visit has ended or Enter was not called.
 	Leave(v *Visit)
 
@@ -78,6 +83,9 @@ type Visit struct {
 
 	// Touched says that the session's use is being recorded.
 	Touched bool
+
+	// place is where the session is, or the one that the response has begun.
+	place sessionstore.Place
 
 	// manager is set from Enter to Leave, if the session is in a store.
 	manager *sessionstore.Manager

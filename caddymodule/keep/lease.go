@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -63,7 +64,7 @@ func (l *lease) open() error {
 		return err
 	}
 	opts := l.opts
-	opts.Go = l.background
+	opts.Go, opts.Ended, opts.OnLimit = l.background, streams.ended, ended.Limit.Inc
 	l.store, l.manager, l.release = store, sessionstore.NewManager(observe(store, l.name), opts), release
 	return nil
 }

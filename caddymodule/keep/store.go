@@ -89,6 +89,7 @@ func (k *Store) Find(v *Visit) error {
 	if !v.Session.Exists() {
 		return nil
 	}
+	v.place = v.Session.Place()
 	if v.Session.TouchDue() {
 		k.touchSoon(v, (*sessionstore.Manager).Touch)
 		v.Touched = true
@@ -191,6 +192,7 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 	if err != nil {
 		return Outcome{}, err
 	}
+	v.place = out.Place
 	o := Outcome{Outcome: out}
 	if out.Cookie == sessionstore.CookieSet {
 		o.Value = cookies.Sign(out.ID)

@@ -12,6 +12,8 @@ var Total = prometheus.NewCounterVec(prometheus.CounterOpts{
 // The causes.
 var (
 	Destroyed = Total.WithLabelValues("destroyed") // by the app
-	Revoked   = Total.WithLabelValues("revoked")   // by an operator
+	Expired   = Total.WithLabelValues("expired")   // by a timeout, where the store can tell
+	Revoked   = Total.WithLabelValues("revoked")   // by an operator, or from another session of the user
 	Evicted   = Total.WithLabelValues("evicted")   // by a store that is full
+	Limit     = Total.WithLabelValues("limit")     // because the user had too many
 )

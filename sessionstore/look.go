@@ -1,0 +1,72 @@
+package sessionstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Place says where the record of a session is, for responses that go on long after they have begun.
+// The zero value is nowhere.
+type Place struct {
+	// Key is the key of the record.
+	Key string
+
+	// End is when the session's absolute timeout is over. It is zero if the format does not say
+	// when sessions began.
+	End time.Time
+
+	// gen is the Gen of the record when the session was loaded.
+	gen uint64
+}
+
+// Place says where the session is, or nowhere if there is none.
+func (s *Session) Place() Place {
+	if !s.Exists() {
+		return Place{}
+	}
+	return Place{Key: s.key, End: s.AbsoluteEnd(), gen: s.rec.Gen}
+}
+
+// Sight is what a [Manager.Look] has found.
+type Sight struct {
+	live   bool
+	gen    uint64
+	target string
+}
+
+// Look reads the record under a key, to find out whether sessions that were there have ended. It
+// writes nothing and is no use of them. An error wraps [ErrRecord] or [ErrUnavailable].
+func (m *Manager) Look(ctx context.Context, key string) (Sight, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
+	entry, err := m.store.Get(ctx, key)
+	var rec Record
+	if err == nil {
+		rec, err = m.found(key, entry)
+	}
+	if err != nil {
+		return Sight{}, fmt.Errorf("looking for session: %w", err)
+	}
+	return Sight{live: rec.State == Live, gen: rec.Gen, target: rec.Target}, nil
+}
+
+// From says where a session is now that was at this place: still there, where a new id has led it,
+// or nowhere, because it has ended. See succession.go.
+func (s Sight) From(p Place) Place {
+	switch {
+	case s.live:
+		return p
+	case s.gen > p.gen:
+		return Place{Key: s.target, End: p.End}
+	default:
+		return Place{}
+	}
+}
+
+// ended tells [Options.Ended] that a record has ended.
+func (m *Manager) ended(key string) {
+	if m.opts.Ended != nil {
+		m.opts.Ended(key)
+	}
+}
