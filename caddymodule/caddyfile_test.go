@@ -42,6 +42,7 @@ max_size 8000
 store_timeout 500ms
 on_store_error anonymous
 explain on 192.0.2.0/24
+streams keep
 vary off
 cookie {
 	name shop
@@ -62,7 +63,7 @@ const everyOptionJSON = `{"name":"shop","scope":"label","secret":["0123456789abc
 	`"capture":{"X-Auth-User":"user.name","X-Groups":{"field":"user.groups","format":"json","match":{"status_code":[2,302],"headers":{"X-Trusted":["yes"]}}},` +
 	`"X-Theme":{"field":"theme","format":"text"}},"regenerate_on":["user"],` +
 	`"idle_timeout":3600000000000,"absolute_timeout":604800000000000,"touch_interval":60000000000,"regenerate_grace":5000000000,` +
-	`"max_size":8000,"store_timeout":500000000,"on_store_error":"anonymous","explain":["192.0.2.0/24"],"vary":false,` +
+	`"max_size":8000,"store_timeout":500000000,"on_store_error":"anonymous","explain":["192.0.2.0/24"],"streams":"keep","vary":false,` +
 	`"cookie":{"name":"shop","domain":"example.com","path":"/shop","same_site":"strict","secure":"on","http_only":false,` +
 	`"partitioned":true,"pass_through":"on","permanent":false}}`
 

@@ -320,7 +320,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		"get", "set", "delete", "touch", "ok", "found", "missing", "conflict", "error", "canceled",
 		"anonymous", "hit", "expired", "forged", "unavailable",
 		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "failed",
-		"destroyed", "revoked", "evicted",
+		"destroyed", "revoked", "evicted", "limit",
 		"", "memory", "bolt", "redis", "none", "failing", "counted", "closing", "broken", "hanging", // stores
 	}
 	h := mustProvision(t, inMemory(t, "name shop"))

@@ -60,7 +60,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.vary, h.anonymous = config.Or(h.Vary, true), h.OnStoreError == onErrorAnonymous
-	h.endsStreams = h.Streams != streamsKeep
 	h.remembers = config.Or(h.RememberClient, false)
 	h.provisionScope()
 	if err := h.secret.Provision(h.Secret, ctx.Storage()); err != nil {
@@ -69,6 +68,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionStore(ctx); err != nil {
 		return err
 	}
+	h.endsStreams = h.Streams != streamsKeep && h.storeName != "none" // which has no sessions to end
 	h.warnOfLength()
 	h.announce(ctx)
 	return registerMetrics(ctx.GetMetricsRegistry())

@@ -43,9 +43,9 @@ func (x *exchange) isStream(status int, h http.Header) bool {
 	}
 }
 
-// prepare makes a request over HTTP/3 one that can be cancelled. There, nothing else stops a handler
-// that waits for the app. The request stays the same variable, because Caddy's placeholders refer to
-// it.
+// prepare makes a request over HTTP/3 one that can be cancelled. There, nothing else stops a
+// handler that waits for the app. The request stays the same variable, because Caddy's placeholders
+// refer to it.
 func (s *stream) prepare(x *exchange) {
 	if x.r.ProtoMajor == 3 && x.h.endsStreams {
 		ctx, cancel := context.WithCancel(x.r.Context())

@@ -48,8 +48,8 @@ type Outcome struct {
 	CookieEnd time.Time
 	Browser   string
 
-	// Ref names the session after the commit; it is empty if there is none. Place is where it is, or
-	// where it was if the change was dropped.
+	// Ref names the session after the commit; it is empty if there is none. Place is where it is,
+	// or where it was if the change was dropped.
 	Ref   string
 	Place Place
 

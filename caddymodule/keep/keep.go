@@ -32,9 +32,9 @@ type Keeper interface {
 	// the cookie again.
 	Answered(v *Visit, saved, renewed bool)
 
-	// Watch calls end, in another goroutine, when the session that the visit has after its change is
-	// over. A new id does not end it. A call may come twice, or at the same time as stop. Watch must
-	// be called before Leave.
+	// Watch calls end, in another goroutine, when the session is over that the visit has after its
+	// change. A new id does not end it. A call may come twice, or at the same time as stop. Watch
+	// must be called before Leave.
 	Watch(v *Visit, end func()) (stop func())
 
 	// Leave ends the visit. It does nothing if the visit has ended or Enter was not called.

@@ -110,7 +110,7 @@ func keepers(streams map[*watched]struct{}) map[*Store]bool {
 	return all
 }
 
-// lanes is how many sessions of a store are looked at at once.
+// lanes is how many sessions of a store are looked at together.
 const lanes = 8
 
 // round looks at all sessions, once for all streams of a session. If a store is unreachable, the

@@ -93,6 +93,15 @@ func (s *socket) echoes(text string) {
 	}
 }
 
+// ends fails the test unless the connection is closed.
+func (s *socket) ends() {
+	s.t.Helper()
+	_, err := io.Copy(io.Discard, s.in)
+	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		s.t.Error("the socket is still open")
+	}
+}
+
 func TestWebSocket(t *testing.T) {
 	t.Parallel()
 	b := plain.browser(t)
@@ -112,9 +121,11 @@ func TestWebSocket(t *testing.T) {
 		t.Errorf("the backend got %q", r.Header.Get("X-Data"))
 	}
 	b.look().holds(`{"a":1,"b":1}`)
+	s.echoes("both")
+	s2.echoes("are open")
 	b.change("control", "destroy")
-	s.echoes("the session has ended")
-	s2.echoes("the sockets still work")
+	s.ends()
+	s2.ends()
 	b.look().holds("{}")
 }
 
