@@ -36,6 +36,11 @@ programs=(
 	"php-fpm /usr/sbin/php-fpm*:php-fpm"
 	"/usr/share/adminer/adminer.php:adminer"
 	"/usr/share/dokuwiki/doku.php:dokuwiki"
+	"/usr/share/wordpress/wp-login.php:wordpress"
+	"/usr/share/phpmyadmin/index.php:phpmyadmin"
+	"/usr/share/php/Illuminate/autoload.php:php-laravel-framework"
+	"puma:puma"
+	"/usr/share/rubygems-integration/all/gems/railties-*:ruby-railties"
 	"/usr/lib/php/*/mysqli.so:php-mysql" # one of Adminer's drivers
 	"redis-server:redis-server"
 	"memcached:memcached"

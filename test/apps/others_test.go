@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/sqltest"
 )
 
 // app is an app of test/apps/others: how to start it, how the user "victim" logs in, and how to
@@ -27,10 +28,11 @@ type app struct {
 var loginApps = []app{
 	{
 		name: "WordPress", start: startWordPress,
-		login: func(v visitor) { v.form("/wp-login.php", "log", "victim") },
-		user: func(v visitor) string {
-			return strings.TrimSuffix(strings.TrimPrefix(v.get("/"), `<p id="user">`), "</p>")
+		login: func(v visitor) {
+			v.get("/wp-login.php")
+			v.form("/wp-login.php", "log", "victim", "pwd", "password", "testcookie", "1", "redirect_to", "/")
 		},
+		user: func(v visitor) string { return found(v.get("/"), `<p id="user">(victim)</p>`) },
 	},
 	{
 		name: "DokuWiki", start: startDokuWiki,
@@ -59,6 +61,32 @@ var loginApps = []app{
 		name: "express-session, without a redirect", start: startExpress,
 		login: func(v visitor) { v.form("/api/login", "user", "victim") },
 		user:  func(v visitor) string { return v.get("/") },
+	},
+	{
+		name: "Rails", start: startRails,
+		login: func(v visitor) {
+			v.form("/login", "user", "victim", "authenticity_token", found(v.get("/"), `token=(\S+)`))
+		},
+		user: func(v visitor) string { return found(v.get("/"), `user=(victim)`) },
+	},
+	{
+		name: "Laravel", start: startLaravel,
+		login: func(v visitor) { v.form("/login", "user", "victim") },
+		user:  func(v visitor) string { return v.get("/") },
+	},
+	{
+		name: "phpMyAdmin", start: startPHPMyAdmin,
+		login: func(v visitor) {
+			page := v.get("/index.php")
+			v.form("/index.php?route=/", "pma_username", sqltest.User, "pma_password", sqltest.Password, "server", "1",
+				"token", found(page, `name="token" value="([^"]+)"`), "set_session", found(page, `name="set_session" value="([^"]+)"`))
+		},
+		user: func(v visitor) string {
+			if found(v.get("/index.php?route=/"), `(route=/logout)`) == "nobody" {
+				return "nobody"
+			}
+			return "victim"
+		},
 	},
 }
 
@@ -100,54 +128,132 @@ const planting = `
 }
 `
 
-// An app sets a cookie at the login: it must not get into a session that an attacker has planted.
-func TestAttackPlantedIDAtVaultedLogin(t *testing.T) {
+// Apps that keep their login in cookies of their own, which are in the vault.
+func TestVaultedApps(t *testing.T) {
 	for _, app := range loginApps {
 		t.Run(app.name, func(t *testing.T) {
 			handler := app.start(t)
-			alone := newVisitor(t, harness.Start(t, "http://$ADDR {"+fmt.Sprintf(planting, handler)).URL)
-			if user := app.user(alone); user != "nobody" {
-				t.Fatalf("without a login, %s is logged in", user)
-			}
-			app.login(alone)
-			if user := app.user(alone); user != "victim" {
-				t.Fatalf("without the proxy, %s is logged in", user)
-			}
-
-			proxied := harness.Start(t, "http://$ADDR {\n\tsession {\n\t\tstore memory\n\t\tvault *\n\t}"+fmt.Sprintf(planting, handler)).URL
-			attacker, victim := newVisitor(t, proxied), newVisitor(t, proxied)
-			attacker.get("/lang")
-			app.user(attacker)
-			site, _ := url.Parse(proxied)
-			planted := attacker.client.Jar.Cookies(site)
-			victim.client.Jar.SetCookies(site, planted)
-			if user := app.user(victim); user != "nobody" {
-				t.Fatalf("before the login, %s is logged in", user)
-			}
-			app.login(victim)
-			// Before the victim's browser has used the new id, and after.
-			for range 2 {
-				if user := app.user(attacker); user != "nobody" {
-					t.Errorf("the attacker is logged in as %s", user)
-				}
-				if user := app.user(victim); user != "victim" {
-					t.Errorf("%s is logged in", user)
-				}
-			}
-			for _, c := range victim.client.Jar.Cookies(site) {
-				if !strings.HasPrefix(c.Name, "caddy_session") || c.Value == planted[0].Value {
-					t.Errorf("the victim has the cookie %s; planted: %v", c.Name, c.Value == planted[0].Value)
-				}
-			}
+			t.Run("attack: planted id", func(t *testing.T) { attackPlantedID(t, app, handler) })
+			t.Run("lost answers", func(t *testing.T) { loseAnswers(t, app, handler) })
 		})
 	}
 }
 
+// attackPlantedID checks that the cookie that an app sets at the login does not get into a session
+// that an attacker has planted.
+func attackPlantedID(t *testing.T, app app, handler string) {
+	alone := newVisitor(t, harness.Start(t, "http://$ADDR {"+fmt.Sprintf(planting, handler)).URL)
+	if user := app.user(alone); user != "nobody" {
+		t.Fatalf("without a login, %s is logged in", user)
+	}
+	app.login(alone)
+	if user := app.user(alone); user != "victim" {
+		t.Fatalf("without the proxy, %s is logged in", user)
+	}
+
+	proxied := harness.Start(t, "http://$ADDR {\n\tsession {\n\t\tstore memory\n\t\tvault *\n\t}"+fmt.Sprintf(planting, handler)).URL
+	attacker, victim := newVisitor(t, proxied), newVisitor(t, proxied)
+	attacker.get("/lang")
+	app.user(attacker)
+	site, _ := url.Parse(proxied)
+	planted := attacker.client.Jar.Cookies(site)
+	victim.client.Jar.SetCookies(site, planted)
+	if user := app.user(victim); user != "nobody" {
+		t.Fatalf("before the login, %s is logged in", user)
+	}
+	app.login(victim)
+	// Before the victim's browser has used the new id, and after.
+	for range 2 {
+		if user := app.user(attacker); user != "nobody" {
+			t.Errorf("the attacker is logged in as %s", user)
+		}
+		if user := app.user(victim); user != "victim" {
+			t.Errorf("%s is logged in", user)
+		}
+	}
+	for _, c := range victim.client.Jar.Cookies(site) {
+		if !strings.HasPrefix(c.Name, "caddy_session") || c.Value == planted[0].Value {
+			t.Errorf("the victim has the cookie %s; planted: %v", c.Name, c.Value == planted[0].Value)
+		}
+	}
+}
+
+// startWordPress runs Debian's WordPress with a database of its own. Its theme shows who is logged in.
 func startWordPress(t *testing.T) string {
 	t.Helper()
+	db, php, addr, dir := sqltest.StartMariaDB(t), harness.Program(t, "php-cgi"), harness.FreeAddr(t), copied(t, "/usr/share/wordpress")
+	for from, to := range map[string]string{"wp-config.php": "wp-config.php", "theme": "wp-content/themes/theme"} {
+		_ = os.Remove(filepath.Join(dir, to))
+		if out, err := exec.Command("cp", "-r", filepath.Join(folder("others"), "wordpress", from), filepath.Join(dir, to)).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	env := append(os.Environ(), "DB_NAME="+sqltest.Database, "DB_USER="+sqltest.User, "DB_PASSWORD="+sqltest.Password, "DB_HOST="+db.Addr())
+	install := exec.Command(harness.Program(t, "php"), filepath.Join(folder("others"), "wordpress", "install.php"), dir)
+	install.Env = env
+	if out, err := install.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	cmd := exec.Command(php, "-b", addr)
+	cmd.Env = append(env, "PHP_FCGI_CHILDREN=2", "PHP_FCGI_MAX_REQUESTS=0")
+	harness.Serve(t, "php-cgi", addr, cmd)
+	return "root " + dir + "\nphp_fastcgi " + addr
+}
+
+// copied returns a folder with a program of Debian's, whose files are spread over the system.
+func copied(t *testing.T, program string) (dir string) {
+	t.Helper()
+	if _, err := os.Stat(program); err != nil {
+		harness.Missing(t, filepath.Base(program))
+	}
+	dir = t.TempDir()
+	if out, err := exec.Command("cp", "-rL", program+"/.", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return dir
+}
+
+// startPHPMyAdmin runs Debian's phpMyAdmin with a database of its own.
+func startPHPMyAdmin(t *testing.T) string {
+	t.Helper()
+	db, php, addr, dir := sqltest.StartMariaDB(t), harness.Program(t, "php-cgi"), harness.FreeAddr(t), copied(t, "/usr/share/phpmyadmin")
+	host, port, _ := net.SplitHostPort(db.Addr())
+	places := filepath.Join(dir, "libraries", "vendor_config.php")
+	text, err := os.ReadFile(places)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		places: strings.NewReplacer("/var/lib/phpmyadmin/tmp/", dir+"/tmp/", "/etc/phpmyadmin/", dir+"/").Replace(string(text)),
+		filepath.Join(dir, "config.inc.php"): "<?php $cfg['blowfish_secret'] = 'a key for tests with 32 bytes...';\n" +
+			"$cfg['Servers'][1] = ['auth_type' => 'cookie', 'host' => '" + host + "', 'port' => '" + port + "'];\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(php, "-b", addr, "-d", "session.save_path="+t.TempDir())
+	cmd.Env = append(os.Environ(), "PHP_FCGI_CHILDREN=2", "PHP_FCGI_MAX_REQUESTS=0")
+	harness.Serve(t, "php-cgi", addr, cmd)
+	return "root " + dir + "\nphp_fastcgi " + addr
+}
+
+func startRails(t *testing.T) string {
+	t.Helper()
+	puma, addr := harness.Program(t, "puma"), harness.FreeAddr(t)
+	serve(t, "others", addr, exec.Command(puma, "--bind", "tcp://"+addr, "--environment", "production", "--threads", "1:4", "rails.ru"))
+	return "reverse_proxy " + addr
+}
+
+// startLaravel runs an app of Debian's packages of Laravel.
+func startLaravel(t *testing.T) string {
+	t.Helper()
+	if _, err := os.Stat("/usr/share/php/Illuminate"); err != nil {
+		harness.Missing(t, "php-laravel-framework")
+	}
 	php, addr := harness.Program(t, "php-cgi"), harness.FreeAddr(t)
 	serve(t, "others", addr, exec.Command(php, "-b", addr))
-	return "root " + folder("others") + "\nrewrite * /wordpress.php\nphp_fastcgi " + addr
+	return "root " + folder("others") + "\nrewrite * /laravel.php\nphp_fastcgi " + addr
 }
 
 // startDokuWiki runs Debian's DokuWiki with data of its own.

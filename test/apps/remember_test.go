@@ -16,7 +16,7 @@ func TestRememberMe(t *testing.T) {
 		name, form, session string
 		start               func(t *testing.T) string
 	}{
-		{"WordPress", "/wp-login.php", "vault *", startWordPress},
+		{"WordPress", "/wp-login.php?redirect_to=/", "vault *", startWordPress},
 		{"Flask-Login", "/login", "vault remember_token\n\t\tadopt flask {\n\t\t\tsecret {env.APP_SECRET}\n\t\t}", startFlaskLogin},
 	} {
 		handler := app.start(t)

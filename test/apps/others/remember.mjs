@@ -68,6 +68,8 @@ class Browser {
   async logIn(remember) {
     await this.page.goto(site + form);
     await this.page.fill('[name=log]', 'victim');
+    const password = await this.page.$('[name=pwd]');
+    if (password) await password.fill('password');
     if (remember) await this.page.check('[name=rememberme]');
     await this.page.click('#wp-submit');
     await this.page.waitForSelector('#user');
@@ -79,7 +81,8 @@ class Browser {
     assert.equal(cookies.some((c) => c.expires > 0), remember);
   }
   async logOut() {
-    await this.page.goto(site + '/logout');
+    await this.page.goto(site + '/');
+    await this.page.click('#logout');
   }
   async user() {
     await this.page.goto(site + '/');

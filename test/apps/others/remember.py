@@ -39,4 +39,4 @@ def logout():
 @app.get("/")
 def whole():
     user = current_user.id if current_user.is_authenticated else "nobody"
-    return f'<p id="user">{user}</p><p id="cart">{session.get("cart", "empty")}</p>'
+    return f'<p id="user">{user}</p><p id="cart">{session.get("cart", "empty")}</p><a id="logout" href="/logout">Log out</a>'
