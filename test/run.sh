@@ -39,6 +39,8 @@ programs=(
 	"/usr/share/wordpress/wp-login.php:wordpress"
 	"/usr/share/phpmyadmin/index.php:phpmyadmin"
 	"/usr/share/php/Illuminate/autoload.php:php-laravel-framework"
+	"ruby:ruby"
+	"/usr/share/rubygems-integration/all/gems/webrick-*:ruby-webrick"
 	"puma:puma"
 	"/usr/share/rubygems-integration/all/gems/railties-*:ruby-railties"
 	"/usr/lib/php/*/mysqli.so:php-mysql" # one of Adminer's drivers

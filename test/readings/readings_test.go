@@ -98,7 +98,7 @@ func parsers(t *testing.T) []parser {
 		}
 		return map[string][]string{"net/http": names}
 	}
-	return []parser{golang, program(t, python, "names.py"), program(t, harness.Node(t), "names.mjs")}
+	return []parser{golang, program(t, python, "names.py"), program(t, harness.Node(t), "names.mjs"), program(t, harness.Program(t, "ruby"), "names.rb")}
 }
 
 // php returns the names that PHP reads. It starts a process for each header.
