@@ -117,7 +117,8 @@ func statusOf(err error) int {
 
 var errLine = errors.New("it is not a session in the native format")
 
-// importOne saves a record, unless the store has it in a newer form.
+// importOne saves a record, unless the store has it in a newer form, and lists it among the sessions
+// of its user: it may be long until it is used, and it must end when all of them do.
 func (p *part) importOne(ctx context.Context, line *Record, done *Imported) error {
 	ttl := time.Until(line.Expires)
 	var rec sessionstore.Record
@@ -135,11 +136,8 @@ func (p *part) importOne(ctx context.Context, line *Record, done *Imported) erro
 	if err != nil {
 		return err
 	}
-	if bytes.Equal(there.Value, line.Value) {
-		done.Same++
-		return nil
-	}
-	if there.Found() {
+	same := bytes.Equal(there.Value, line.Value)
+	if there.Found() && !same {
 		now, live, err := p.manager(there).Describe(line.Ref, there)
 		if err != nil {
 			return err
@@ -149,12 +147,21 @@ func (p *part) importOne(ctx context.Context, line *Record, done *Imported) erro
 			return nil
 		}
 	}
-	_, err = p.store.CompareAndSet(ctx, line.Ref, there.Value, line.Value, ttl)
+	if !same {
+		_, err = p.store.CompareAndSet(ctx, line.Ref, there.Value, line.Value, ttl)
+		if errors.Is(err, sessionstore.ErrConflict) {
+			done.Newer++
+			return nil
+		}
+	}
+	if err == nil {
+		err = p.manager(sessionstore.Entry{Value: line.Value}).List(ctx, line.Ref, &rec)
+	}
 	switch {
-	case errors.Is(err, sessionstore.ErrConflict):
-		done.Newer++
 	case err != nil:
 		return err
+	case same:
+		done.Same++
 	default:
 		done.Saved++
 	}

@@ -43,6 +43,9 @@ func TestExportAndImport(t *testing.T) {
 			}
 
 			says(t, to, []string{"import", file}, "5 saved, 0 there already, 0 left out")
+			if out := says(t, to, []string{"count", "--user", "zoë"}); out != "5\n" {
+				t.Errorf("sessions of the user that nobody has used since the import: %s", out)
+			}
 			for _, v := range visitors {
 				v.base = to.URL
 				if v.ref() == "" {
