@@ -42,6 +42,7 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/bolt"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/file"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memory"
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/moving"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/none"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/redis"
 )

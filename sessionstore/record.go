@@ -20,6 +20,10 @@ const (
 	// from save to save: the format byte and 16 random bytes.
 	VersionLen = 1 + 16
 
+	// MovingMark begins what the store moving keeps in the place of a record. It is no UTF-8, and
+	// begins no record of other formats either.
+	MovingMark = "\xffmoving"
+
 	// MaxRecord is the size of the largest record that is saved, in bytes.
 	MaxRecord = 256 << 10
 )
@@ -278,6 +282,9 @@ func appendLink(b []byte, tag byte, n uint64, key string) []byte {
 
 // Decode implements [Codec].
 func (Native) Decode(value []byte, r *Record) error {
+	if bytes.HasPrefix(value, []byte(MovingMark)) {
+		return fmt.Errorf("%w: it is half way from one store to another; configure store moving with both again", ErrRecord)
+	}
 	if len(value) == 0 || value[0] != FormatNative {
 		return fmt.Errorf("%w: it is not in the native format", ErrRecord)
 	}

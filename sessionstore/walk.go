@@ -58,6 +58,12 @@ func (p *Page) Add(key string, e Entry, limit int) (full bool) {
 	return len(p.Records) >= limit || p.bytes >= MaxPageBytes
 }
 
+// Pair is implemented by the stores that consist of two, between which records move.
+type Pair interface {
+	// Sides returns the old store and the new one.
+	Sides() (from, to Store)
+}
+
 // Counter is implemented by the stores that know how many records they have.
 type Counter interface {
 	// Count returns the number of records at once, without I/O. Expired ones may count until they

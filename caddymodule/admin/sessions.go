@@ -86,7 +86,7 @@ func list(w http.ResponseWriter, r *http.Request, o *Opened) error {
 // List returns a page of about limit sessions of a store.
 func (o *Opened) List(ctx context.Context, store, after string, limit int) (Page, error) {
 	page := Page{Sessions: []Session{}}
-	p, err := o.named(store)
+	p, err := o.listed(store)
 	if err != nil {
 		return page, err
 	}

@@ -23,6 +23,10 @@ type Store struct {
 	Place   string `json:"place,omitempty"`
 	Dialect string `json:"dialect"`
 
+	// Moving is the name of the store that this one is a part of, while sessions move: from it, or
+	// to it. Such a store can be listed and counted. All else goes by the other name.
+	Moving string `json:"moving,omitempty"`
+
 	// Scopes are the first parts of the scopes of its sessions: the second is a host.
 	Scopes []string `json:"scopes,omitempty"`
 
@@ -43,6 +47,9 @@ type part struct {
 	first    *sessionstore.Manager
 	prefix   string // of keys
 	native   bool
+
+	// sides describe the two stores that it consists of, while sessions move.
+	sides []keep.Side
 
 	// covers says which scopes belong to it. It is nil if all do.
 	covers func(sessionstore.Scope) bool
@@ -87,7 +94,7 @@ func Open(stores []*keep.Store, covers func(sessionstore.Scope) bool) (*Opened, 
 		id := identity{store, about.Dialect, prefix}
 		p := known[id]
 		if p == nil {
-			p = &part{store: store, managers: make(map[string]*sessionstore.Manager), prefix: prefix, native: !m.Foreign(), covers: covers}
+			p = &part{store: store, managers: make(map[string]*sessionstore.Manager), prefix: prefix, native: !m.Foreign(), covers: covers, sides: about.Sides}
 			p.Store = Store{Kind: about.Kind, Place: about.Place, Dialect: about.Dialect, Lists: walks && listable}
 			p.Name = nameOf(about, prefix)
 			known[id] = p
@@ -99,8 +106,28 @@ func Open(stores []*keep.Store, covers func(sessionstore.Scope) bool) (*Opened, 
 			p.Scopes = append(p.Scopes, about.Site)
 		}
 	}
+	for _, p := range o.parts {
+		o.parts = append(o.parts, p.split()...)
+	}
 	slices.SortFunc(o.parts, func(a, b *part) int { return cmp.Compare(a.Name, b.Name) })
 	return o, nil
+}
+
+// split returns the stores that a store consists of, while sessions move.
+func (p *part) split() (both []*part) {
+	pair, ok := p.store.(sessionstore.Pair)
+	if !ok {
+		return nil
+	}
+	from, to := pair.Sides()
+	for i, store := range []sessionstore.Store{from, to} {
+		about := keep.About{Kind: p.sides[i].Kind, Place: p.sides[i].Place, Dialect: p.Dialect}
+		_, walks := store.(sessionstore.Walker)
+		side := &part{store: store, managers: p.managers, first: p.first, prefix: p.prefix, native: p.native, covers: p.covers}
+		side.Store = Store{Name: nameOf(about, p.prefix), Kind: about.Kind, Place: about.Place, Dialect: about.Dialect, Lists: walks, Moving: p.Name}
+		both = append(both, side)
+	}
+	return both
 }
 
 // nameOf returns the name of a store. It stays the same after a restart.
@@ -109,11 +136,21 @@ func nameOf(about keep.About, prefix string) string {
 	return about.Kind + "-" + hex.EncodeToString(sum[:4])
 }
 
-// named returns the store of this name or kind. If only one is open, it needs no name.
+// named returns the store of this name or kind, to be changed. If only one is open, it needs no
+// name.
 func (o *Opened) named(name string) (*part, error) {
+	p, err := o.listed(name)
+	if err == nil && p.Moving != "" {
+		return nil, refuse(http.StatusBadRequest, "sessions move from or to store %s now, so name both of them: %s", p.Name, p.Moving)
+	}
+	return p, err
+}
+
+// listed returns the store of this name or kind, to be listed.
+func (o *Opened) listed(name string) (*part, error) {
 	var found []*part
 	for _, p := range o.parts {
-		if name == "" || name == p.Name || name == p.Kind {
+		if name == "" && p.Moving == "" || name == p.Name || name == p.Kind {
 			found = append(found, p)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
@@ -101,7 +102,9 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Han
 	site := siteOf(r)
 	stores, err := site.open()
 	defer stores.Release()
-	v := &view{Operator: operator, Here: webpage.Here(r), Stores: stores.Stores()}
+	// A store that moves sessions is shown as one.
+	whole := slices.DeleteFunc(stores.Stores(), func(s admin.Store) bool { return s.Moving != "" })
+	v := &view{Operator: operator, Here: webpage.Here(r), Stores: whole}
 	if err == nil && len(v.Stores) > 0 {
 		err = v.choose(r)
 	}

@@ -7,11 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
@@ -66,7 +65,7 @@ func (c *checker) session(raw json.RawMessage, cleans bool, s state, at place) s
 				"remove one of them, or give one of them another name")
 		}
 	}
-	if len(h.Secret) == 0 && !h.shared() && !c.sharedStorage && stores.Remote(module(stores.Namespace, "backend", h.Store)) {
+	if len(h.Secret) == 0 && !h.shared() && !c.sharedStorage && stores.Remote(config.Peek(stores.Namespace, "backend", h.Store)) {
 		c.add(kindSecret, at, c.lines.of("store"), "the store is on the network, and there is no secret: another Caddy on this store has another key, and does not know the cookies of this one",
 			"give all of them the same secret (openssl rand -base64 32 makes one), or the same storage")
 	}
@@ -87,39 +86,16 @@ func (c *checker) gate(raw json.RawMessage, s *state, at place) {
 		"put the "+name+" before it, or write the name of that session into the block of session_gate")
 }
 
-// module returns the module in a namespace that raw names under key, not provisioned.
-func module(namespace, key string, raw json.RawMessage) any {
-	var fields map[string]json.RawMessage
-	var name string
-	if json.Unmarshal(raw, &fields) != nil || json.Unmarshal(fields[key], &name) != nil {
-		return nil
-	}
-	info, err := caddy.GetModule(namespace + "." + name)
-	if err != nil {
-		return nil
-	}
-	delete(fields, key)
-	rest, err := json.Marshal(fields)
-	if err != nil {
-		return nil
-	}
-	m := info.New()
-	if json.Unmarshal(rest, m) != nil {
-		return nil
-	}
-	return m
-}
-
 // shared reports whether the dialect is an app's, with a secret of its own.
 func (h *session) shared() bool {
-	_, shared := module(dialects.Namespace, "format", h.Dialect).(dialects.Shared)
+	_, shared := config.Peek(dialects.Namespace, "format", h.Dialect).(dialects.Shared)
 	return shared
 }
 
 // names are the names of the session cookie.
 func (h *session) names() cookie.Names {
 	if h.Cookie == nil || h.Cookie.Name == "" {
-		if d, ok := module(dialects.Namespace, "format", h.Dialect).(dialects.Shared); ok && d.CookieName() != "" {
+		if d, ok := config.Peek(dialects.Namespace, "format", h.Dialect).(dialects.Shared); ok && d.CookieName() != "" {
 			return cookie.Names{d.CookieName()}
 		}
 	}

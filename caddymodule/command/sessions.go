@@ -98,13 +98,13 @@ func listStores(c *client, _ caddycmd.Flags) error {
 	if err := c.get("/session/stores", &answer); err != nil {
 		return err
 	}
-	t := c.table("NAME", "PLACE", "DIALECT", "SCOPES", "RECORDS", "LISTS")
+	t := c.table("NAME", "PLACE", "DIALECT", "SCOPES", "RECORDS", "LISTS", "PART OF")
 	for _, s := range answer.Stores {
 		records := ""
 		if s.Records != nil {
 			records = strconv.FormatInt(*s.Records, 10)
 		}
-		t.row(s, s.Name, s.Place, s.Dialect, strings.Join(s.Scopes, ", "), records, yes(s.Lists))
+		t.row(s, s.Name, s.Place, s.Dialect, strings.Join(s.Scopes, ", "), records, yes(s.Lists), s.Moving)
 	}
 	return t.flush()
 }

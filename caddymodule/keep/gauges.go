@@ -36,19 +36,22 @@ func (g gauges) Collect(to chan<- prometheus.Metric) {
 		if err != nil {
 			continue
 		}
-		c, counts := store.(sessionstore.Counter)
-		s, spaces := store.(sessionstore.Spacer)
-		if (counts || spaces) && !seen[store] { // others need not be comparable
+		for name, store := range k.about.parts(store) {
+			c, counts := store.(sessionstore.Counter)
+			s, spaces := store.(sessionstore.Spacer)
+			if !counts && !spaces || seen[store] { // others need not be comparable
+				continue
+			}
 			seen[store] = true
 			if counts {
 				if n, ok := c.Count(); ok {
-					sums[kind{g.records, k.about.Kind}] += n
+					sums[kind{g.records, name}] += n
 				}
 			}
 			if spaces {
 				if size, free, ok := s.Space(); ok {
-					sums[kind{g.size, k.about.Kind}] += size
-					sums[kind{g.free, k.about.Kind}] += free
+					sums[kind{g.size, name}] += size
+					sums[kind{g.free, name}] += free
 				}
 			}
 		}

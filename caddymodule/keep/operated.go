@@ -1,6 +1,7 @@
 package keep
 
 import (
+	"iter"
 	"slices"
 	"sync"
 
@@ -15,7 +16,26 @@ type About struct {
 
 	// Site is the part of the sessions' scope that the configuration says.
 	Site string
+
+	// Sides are the old store and the new one, if the store is a [sessionstore.Pair].
+	Sides []Side
 }
+
+// parts returns the store, or the two that it consists of, with their kinds.
+func (a *About) parts(store sessionstore.Store) iter.Seq2[string, sessionstore.Store] {
+	return func(yield func(string, sessionstore.Store) bool) {
+		pair, ok := store.(sessionstore.Pair)
+		if !ok {
+			yield(a.Kind, store)
+			return
+		}
+		from, to := pair.Sides()
+		_ = yield(a.Sides[0].Kind, from) && yield(a.Sides[1].Kind, to)
+	}
+}
+
+// Side is one of the two stores of a [sessionstore.Pair]. It is described as in [About].
+type Side struct{ Kind, Place string }
 
 // About describes the store.
 func (k *Store) About() About { return k.about }

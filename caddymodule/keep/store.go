@@ -21,6 +21,9 @@ type StoreOptions struct {
 	// sessions' scope that the configuration says, for operators.
 	Place, Dialect, Site string
 
+	// Sides are the old store and the new one, if the store is a [sessionstore.Pair].
+	Sides []Side
+
 	// Sessions are the options of the sessions.
 	Sessions sessionstore.Options
 
@@ -41,7 +44,7 @@ type Store struct {
 // NewStore opens the store. That does no I/O.
 func NewStore(o StoreOptions) (*Store, error) {
 	k := &Store{lease: lease{opens: o.Open, name: o.Name, opts: o.Sessions, logger: o.Logger, held: make(map[*Visit]hold)}, cookies: o.Cookies}
-	k.about = About{Kind: o.Name, Place: o.Place, Dialect: o.Dialect, Site: o.Site}
+	k.about = About{Kind: o.Name, Place: o.Place, Dialect: o.Dialect, Site: o.Site, Sides: o.Sides}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.open(); err != nil {

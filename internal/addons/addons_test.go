@@ -30,7 +30,7 @@ func TestHandlerAlone(t *testing.T) {
 			ids = append(ids, id)
 		}
 	}
-	if got, want := strings.Join(ids, " "), "dialects.native stores.bolt stores.file stores.memory stores.none stores.redis"; got != want {
+	if got, want := strings.Join(ids, " "), "dialects.native stores.bolt stores.file stores.memory stores.moving stores.none stores.redis"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
