@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// Edit changes a session's data: see [Set], [Remove], [Increment], [Merge] and [ParseEdit]. It is
-// applied again, to newer data, whenever somebody else has saved in between.
+// Edit changes a session's data: see [Set], [Remove], [Increment], [Append], [Merge] and
+// [ParseEdit]. It is applied again, to newer data, whenever somebody else has saved in between.
 type Edit = jsondoc.Edit
 
 // Field names a field of a session's data: see [ParseField].
@@ -20,7 +20,7 @@ type Field = jsondoc.Path
 func ParseField(path string) (Field, error) { return jsondoc.ParsePath(path) }
 
 // ParseEdit makes an edit of JSON text: a merge patch (RFC 7396) of an object, a JSON Patch (RFC
-// 6902, with the operation increment) of an array. An error wraps [ErrInvalid].
+// 6902, with the operations increment and append) of an array. An error wraps [ErrInvalid].
 func ParseEdit[T ~string | ~[]byte](text T) (Edit, error) {
 	v, err := jsondoc.Parse(text, jsondoc.MaxUpdateDepth)
 	if err != nil {
@@ -59,13 +59,20 @@ func Remove(field string) Edit {
 
 // Increment adds to a number, and to 0 where the field is missing. Requests that add to one number
 // at once lose nothing: each adds to what is there when it is saved.
-func Increment(field string, by int64) Edit {
+func Increment(field string, by int64) Edit { return operation("increment", field, by) }
+
+// Append adds what encoding/json makes of value to the end of a list, and makes the list where the
+// field is missing. Requests that add to one list at once lose nothing.
+func Append(field string, value any) Edit { return operation("append", field, value) }
+
+// operation is a JSON Patch of one operation.
+func operation(op, field string, value any) Edit {
 	path, err := ParseField(field)
 	if err != nil {
 		return failing{err}
 	}
 	pointer := "/" + strings.ReplaceAll(strings.NewReplacer("~", "~0", "/", "~1").Replace(path.String()), ".", "/")
-	v, err := valueOf([]any{map[string]any{"op": "increment", "path": pointer, "value": by}})
+	v, err := valueOf([]any{map[string]any{"op": op, "path": pointer, "value": value}})
 	if err != nil {
 		return failing{err}
 	}

@@ -99,3 +99,25 @@ func ExampleParseEdit() {
 	fmt.Println(s.Data(), err)
 	// Output: {"cart":["A-1234","B-5678"]} <nil>
 }
+
+func ExampleAppend() {
+	store := memory.New(memory.Options{})
+	defer store.Close()
+	manager := sessionstore.NewManager(store, sessionstore.Options{})
+	ctx, scope := context.Background(), sessionstore.Scope{Host: "example.org"}
+	session := &sessionstore.Session{Scope: scope}
+	for _, item := range []string{"tea", "milk"} {
+		out, err := manager.Commit(ctx, session, &sessionstore.Change{
+			Edits: []sessionstore.Edit{sessionstore.Append("cart", item)},
+		})
+		if err == nil {
+			session, err = manager.Load(ctx, out.ID, scope)
+		}
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	fmt.Println(session.Data())
+	// Output: {"cart":["tea","milk"]}
+}

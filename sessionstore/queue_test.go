@@ -70,11 +70,14 @@ func TestParallelChangesAsTheyCome(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range n {
 		all.Go(func() {
-			r.do(r.exists(id), update(fmt.Sprintf(`{"k%d":%d}`, i, i)), update(`[{"op":"increment","path":"/n","value":1}]`))
+			r.do(r.exists(id), update(fmt.Sprintf(`{"k%d":%d}`, i, i)), update(`[{"op":"increment","path":"/n","value":1},{"op":"append","path":"/list","value":1}]`))
 		})
 	}
 	all.Wait()
-	if got := parse(r.exists(id).Data()); got.Len() != n+1 {
+	if list, _ := parse(r.exists(id).Data()).Lookup(paths("list")[0]); list.Len() != n {
+		t.Errorf("%d items", list.Len())
+	}
+	if got := parse(r.exists(id).Data()); got.Len() != n+2 {
 		t.Errorf("%d keys", got.Len())
 	}
 	if n, _ := parse(r.exists(id).Data()).Lookup(paths("n")[0]); n.String() != "200" {

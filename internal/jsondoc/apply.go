@@ -12,6 +12,7 @@ var (
 	errNoSource = errors.New("nothing exists at its from")
 	errBadIndex = errors.New("its path does not end in an index of the array")
 	errWhole    = errors.New("the whole document cannot be removed")
+	errNotList  = errors.New("its target is not an array")
 	errTest     = errors.New("its value is not what the document has")
 )
 
@@ -76,6 +77,8 @@ func (d *document) apply(op *operation) error {
 		return d.copy(op.from, op.path)
 	case "increment":
 		return d.increment(op.path, op.value)
+	case "append":
+		return d.append(op.path, node{text: op.value}, op.depth)
 	default:
 		return d.test(op.path, op.value)
 	}
@@ -275,4 +278,19 @@ func (d *document) increment(p pointer, by string) error {
 		return fmt.Errorf("its target is %w", err)
 	}
 	return d.set(p, old, node{text: sum}, 0)
+}
+
+// append adds an item, which nests depth deep, to the end of the array that p points at.
+func (d *document) append(p pointer, item node, depth int) error {
+	list := d.find(p)
+	if list == nil {
+		if b := d.parent(p); b != nil && !b.object {
+			return errBadIndex
+		}
+		return d.add(p, node{text: "[" + item.text + "]"}, depth+1)
+	}
+	if list.box == nil && list.text[0] != '[' || list.box != nil && list.box.object {
+		return errNotList
+	}
+	return d.add(append(slices.Clip(p), "-"), item, depth)
 }

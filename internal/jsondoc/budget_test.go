@@ -31,6 +31,7 @@ func TestBytesMovedAreBounded(t *testing.T) {
 		"replace":                 {patch(`{"op":"replace","path":"/n","value":1}`), 7},
 		"test":                    {patch(`{"op":"test","path":"/n","value":0}`), 7},
 		"append":                  {patch(`{"op":"add","path":"/a/-","value":1}`), 5}, // the list, too
+		"append, the operation":   {patch(`{"op":"append","path":"/a","value":1}`), 5},
 		"insert":                  {patch(`{"op":"add","path":"/a/0","value":1}`), 3}, // and what it shifts
 		"move":                    {patch(`{"op":"move","from":"/a/0","path":"/a/1"}`), 3},
 		"copy":                    {patch(`{"op":"copy","from":"/n","path":"/m"}`), 7},

@@ -17,7 +17,7 @@ const MaxUpdateDepth = MaxDepth + 2
 var errNoEdit = errors.New("an update is a JSON object or array")
 
 // ParseEdit makes an edit of a value that was parsed with [MaxUpdateDepth]: a merge patch of an
-// object (RFC 7396), a JSON Patch (RFC 6902, with the operation increment) of an array.
+// object (RFC 7396), a JSON Patch (RFC 6902, with the operations increment and append) of an array.
 func ParseEdit(v Value) (Edit, error) {
 	switch v.Kind() {
 	case Object:

@@ -8,9 +8,10 @@ import (
 // MaxOperations is how many operations a JSON Patch may have.
 const MaxOperations = 256
 
-// Patch is a JSON Patch (RFC 6902) with one operation more, increment, which adds a
-// number to a number: to 0 where there is no such member. It is immutable and may be applied by
-// several goroutines at once. The zero value changes nothing.
+// Patch is a JSON Patch (RFC 6902) with two operations more. Increment adds a number to a number: to
+// 0 where there is no such member. Append adds an item to the end of a list, and makes the list where
+// there is no such member. It is immutable and may be applied by several goroutines at once. The zero
+// value changes nothing.
 type Patch struct {
 	operations []operation
 }
@@ -53,7 +54,7 @@ var (
 	errManyOperations = fmt.Errorf("a JSON Patch has at most %d operations", MaxOperations)
 
 	errNotObject = errors.New("it is not an object")
-	errNoOp      = errors.New("its op is missing or unknown; known are add, remove, replace, move, copy, test and increment")
+	errNoOp      = errors.New("its op is missing or unknown; known are add, remove, replace, move, copy, test, increment and append")
 	errNoPath    = errors.New("its path is missing or is not a JSON Pointer")
 	errNoFrom    = errors.New("its from is missing or is not a JSON Pointer")
 	errNoValue   = errors.New("it has no value")
@@ -101,7 +102,7 @@ func parseOperation(v Value) (op operation, err error) {
 	}
 	var needsValue, needsFrom bool
 	switch kind {
-	case `"add"`, `"replace"`, `"test"`, `"increment"`:
+	case `"add"`, `"replace"`, `"test"`, `"increment"`, `"append"`:
 		needsValue = true
 	case `"copy"`, `"move"`:
 		needsFrom = true
