@@ -142,7 +142,7 @@ func (m *Manager) given(id, ref string, rec *Record) Outcome {
 	return Outcome{
 		Result: Saved, Cookie: CookieSet, ID: id, Ref: ref,
 		Permanent: rec.lasts(), CookieEnd: m.cookieEnd(rec), Browser: rec.Browser,
-		Place: Place{Key: m.opts.Codec.Key(id, ref), End: absoluteEnd(rec, m.opts.AbsoluteTimeout)},
+		Place: Place{Key: m.opts.Codec.Key(id, ref), Created: rec.Created, End: absoluteEnd(rec, m.opts.AbsoluteTimeout)},
 	}
 }
 
@@ -307,7 +307,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], 
 		case err == nil:
 			q.known = &saved
 			if pl.changed && pl.next.State == Ended {
-				m.ended(key)
+				m.ended(key, &pl.next)
 			}
 			return pl.count, nil
 		case errors.Is(err, ErrUserLimit):

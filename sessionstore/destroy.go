@@ -56,6 +56,7 @@ func (m *Manager) end(ctx context.Context, key string, q *queue[*pending], cur E
 				return err
 			}
 		}
+		was := rec
 		var found Entry
 		var err error
 		switch {
@@ -73,7 +74,7 @@ func (m *Manager) end(ctx context.Context, key string, q *queue[*pending], cur E
 			if rec.Gen > p.gen {
 				p.next = rec.Target
 			}
-			m.ended(key)
+			m.ended(key, &was)
 			return nil
 		case !errors.Is(err, ErrConflict):
 			return err

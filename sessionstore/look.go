@@ -12,9 +12,9 @@ type Place struct {
 	// Key is the key of the record.
 	Key string
 
-	// End is when the session's absolute timeout is over. It is zero if the format does not say
-	// when sessions began.
-	End time.Time
+	// Created is when the session began, whatever id it has got since. End is when its absolute
+	// timeout is over. Both are zero if the format does not say it.
+	Created, End time.Time
 
 	// gen is the Gen of the record when the session was loaded.
 	gen uint64
@@ -25,7 +25,7 @@ func (s *Session) Place() Place {
 	if !s.Exists() {
 		return Place{}
 	}
-	return Place{Key: s.key, End: s.AbsoluteEnd(), gen: s.rec.Gen}
+	return Place{Key: s.key, Created: s.rec.Created, End: s.AbsoluteEnd(), gen: s.rec.Gen}
 }
 
 // Sight is what a [Manager.Look] has found.
@@ -58,15 +58,15 @@ func (s Sight) From(p Place) Place {
 	case s.live:
 		return p
 	case s.gen > p.gen:
-		return Place{Key: s.target, End: p.End}
+		return Place{Key: s.target, Created: p.Created, End: p.End}
 	default:
 		return Place{}
 	}
 }
 
-// ended tells [Options.Ended] that a record has ended.
-func (m *Manager) ended(key string) {
+// ended tells [Options.Ended] that the record under key has ended.
+func (m *Manager) ended(key string, rec *Record) {
 	if m.opts.Ended != nil {
-		m.opts.Ended(key)
+		m.opts.Ended(Place{Key: key, Created: rec.Created})
 	}
 }

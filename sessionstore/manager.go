@@ -117,10 +117,10 @@ type Options struct {
 	// mark. Default: none.
 	CookieMark string
 
-	// Ended is called with the key of each record that the manager has ended. The session may have
-	// ended too, or have got a new id: see [Manager.Look]. OnLimit is called for each session that
+	// Ended is called for each record that the manager has ended, with its Key and Created. The
+	// session may have ended too, or have got a new id: see [Manager.Look]. OnLimit is called for each session that
 	// ends because its user has too many. Both must not block. Default: none.
-	Ended   func(key string)
+	Ended   func(Place)
 	OnLimit func()
 
 	// Now is the clock. Default: time.Now.

@@ -94,7 +94,7 @@ func (m *Manager) markOld(ctx context.Context, key string, old []byte, marked *R
 		found, err := m.insist(ctx, key, old, nil, 0)
 		if err == nil {
 			m.moves.add(key, marked.Gen, marked.Target, m.opts.Now(), m.lead())
-			m.ended(key)
+			m.ended(key, marked)
 		}
 		return found, err
 	}

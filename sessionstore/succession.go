@@ -67,7 +67,7 @@ func (m *Manager) firstUse(ctx context.Context, key string, rec *Record) error {
 		}
 		var found Entry
 		if found, err = m.put(ctx, rec.Pred, old.Value, was.mark(rec.Idx, key)); err == nil {
-			m.ended(rec.Pred)
+			m.ended(rec.Pred, &was)
 			return nil
 		}
 		if errors.Is(err, ErrConflict) {

@@ -3,6 +3,7 @@ package keep
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,12 +20,25 @@ var LookInterval = 50 * time.Second
 // configuration than the one that its stream began with.
 var streams watch
 
-// watch knows the streams whose sessions may end. When a record ends in this process, the streams
-// that are known under its key are looked up at once.
+// watch knows the streams whose sessions may end.
 type watch struct {
-	mu    sync.Mutex
-	byKey map[string]map[*watched]struct{} // by the keys of the sessions' records
-	next  *time.Timer
+	mu   sync.Mutex
+	by   map[family]map[*watched]struct{}
+	next *time.Timer
+}
+
+// family is what a session keeps when it gets a new id: when it began, in Unix milliseconds. A few
+// others may have begun then too. Where that is not known, it is the key.
+type family struct {
+	began int64
+	key   string
+}
+
+func familyOf(p sessionstore.Place) family {
+	if p.Created.IsZero() {
+		return family{key: p.Key}
+	}
+	return family{began: p.Created.UnixMilli()}
 }
 
 // watched is a stream.
@@ -35,6 +49,12 @@ type watched struct {
 	over   *time.Timer // the session's absolute timeout
 }
 
+// where is a record with streams. They are looked up by a keeper of theirs.
+type where struct {
+	keeper *Store
+	key    string
+}
+
 // Watch implements [Keeper]. The store is not held meanwhile: it is opened again for each look, if
 // the configuration has ended.
 func (k *Store) Watch(v *Visit, end func()) (stop func()) {
@@ -43,7 +63,7 @@ func (k *Store) Watch(v *Visit, end func()) (stop func()) {
 	}
 	s := &watched{keeper: k, place: v.place, end: end}
 	streams.add(s)
-	go func() { _ = streams.look(k, v.place.Key) }() // it may have ended since it was loaded
+	go streams.ended(v.place) // it may have ended since it was loaded
 	return func() { streams.remove(s) }
 }
 
@@ -73,39 +93,41 @@ func (w *watch) remove(s *watched) {
 
 // put and take change the table. The caller holds mu.
 func (w *watch) put(s *watched) {
-	if w.byKey == nil {
-		w.byKey = make(map[string]map[*watched]struct{})
+	if w.by == nil {
+		w.by = make(map[family]map[*watched]struct{})
 	}
-	key := s.place.Key
-	if w.byKey[key] == nil {
-		w.byKey[key] = make(map[*watched]struct{})
+	f := familyOf(s.place)
+	if w.by[f] == nil {
+		w.by[f] = make(map[*watched]struct{})
 	}
-	w.byKey[key][s] = struct{}{}
+	w.by[f][s] = struct{}{}
 }
 
 func (w *watch) take(s *watched) {
-	key := s.place.Key
-	if delete(w.byKey[key], s); len(w.byKey[key]) == 0 {
-		delete(w.byKey, key)
+	f := familyOf(s.place)
+	if delete(w.by[f], s); len(w.by[f]) == 0 {
+		delete(w.by, f)
 	}
 }
 
-// ended says that the record under a key has ended in this process.
-func (w *watch) ended(key string) {
+// ended says that a record has ended in this process. Streams that are known under another id of
+// the session may end by that too.
+func (w *watch) ended(p sessionstore.Place) {
+	f := familyOf(p)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for k := range keepers(w.byKey[key]) {
-		go func() { _ = w.look(k, key) }() // the next round tries again
+	for at := range places(w.by[f]) {
+		go func() { _ = w.look(f, at) }() // the next round tries again
 	}
 }
 
-func keepers(streams map[*watched]struct{}) map[*Store]bool {
-	var all map[*Store]bool
+func places(streams map[*watched]struct{}) map[where]bool {
+	var all map[where]bool
 	for s := range streams {
 		if all == nil {
-			all = make(map[*Store]bool)
+			all = make(map[where]bool)
 		}
-		all[s.keeper] = true
+		all[where{s.keeper, s.place.Key}] = true
 	}
 	return all
 }
@@ -116,22 +138,26 @@ const lanes = 8
 // round looks at all sessions, once for all streams of a session. If a store is unreachable, the
 // next round is soon.
 func (w *watch) round() {
-	keys := make(map[*Store][]string)
+	type looked struct {
+		family
+		where
+	}
+	lists := make(map[*Store][]looked)
 	w.mu.Lock()
-	for key, found := range w.byKey {
-		for k := range keepers(found) {
-			keys[k] = append(keys[k], key)
+	for f, found := range w.by {
+		for at := range places(found) {
+			lists[at.keeper] = append(lists[at.keeper], looked{f, at})
 		}
 	}
 	w.mu.Unlock()
 	var all sync.WaitGroup
 	var failed atomic.Bool
-	for k, list := range keys {
+	for _, list := range lists {
 		var down atomic.Bool
 		for lane := range min(lanes, len(list)) {
 			all.Go(func() {
 				for i := lane; i < len(list) && !down.Load(); i += lanes {
-					if err := w.look(k, list[i]); err != nil && !errors.Is(err, sessionstore.ErrRecord) {
+					if err := w.look(list[i].family, list[i].where); err != nil && !errors.Is(err, sessionstore.ErrRecord) {
 						down.Store(true)
 						failed.Store(true)
 					}
@@ -146,23 +172,23 @@ func (w *watch) round() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.next = nil; len(w.byKey) > 0 {
+	if w.next = nil; len(w.by) > 0 {
 		w.next = time.AfterFunc(wait, w.round)
 	}
 }
 
 // look ends the streams of a session that is over, and follows one that has got a new id. An error
 // ends nothing.
-func (w *watch) look(k *Store, key string) error {
-	sight, err := k.look(key)
+func (w *watch) look(f family, at where) error {
+	sight, err := at.keeper.look(at.key)
 	if err != nil {
 		return err
 	}
-	followed := make(map[string]bool)
+	var moved []sessionstore.Place
 	w.mu.Lock()
-	for s := range w.byKey[key] {
+	for s := range w.by[f] {
 		now := sight.From(s.place)
-		if s.keeper != k || now == s.place {
+		if s.keeper != at.keeper || s.place.Key != at.key || now == s.place {
 			continue
 		}
 		w.take(s)
@@ -172,11 +198,13 @@ func (w *watch) look(k *Store, key string) error {
 		}
 		s.place = now
 		w.put(s) // before the look: the successor may end at any time
-		followed[now.Key] = true
+		if !slices.Contains(moved, now) {
+			moved = append(moved, now)
+		}
 	}
 	w.mu.Unlock()
-	for key := range followed {
-		if err := w.look(k, key); err != nil {
+	for _, to := range moved {
+		if err := w.look(familyOf(to), where{at.keeper, to.Key}); err != nil {
 			return err
 		}
 	}

@@ -298,6 +298,28 @@ func TestStreamFollowsANewIDAtOnce(t *testing.T) {
 	}
 }
 
+// A session gets a new id and is used elsewhere, and ends here before the next look.
+func TestStreamEndsAtOnceAfterANewIDElsewhere(t *testing.T) {
+	for name, end := range ways {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, func(p *twoProcesses) {
+				id := p.login()
+				ended, _ := p.open(id)
+				for range 2 {
+					id = p.commit(p.load(p.elsewhere, id), regenerating)
+					p.commit(p.load(p.elsewhere, id), &sessionstore.Change{Permanent: new(bool)})
+				}
+				p.goesOn(ended)
+				since := time.Now()
+				if err := end(p, p.here, id); err != nil {
+					t.Fatal(err)
+				}
+				p.within(ended, since, 0, 0)
+			})
+		})
+	}
+}
+
 // A stream that began with an old id after the new one was made does not follow to the successor:
 // whoever opened it may have planted the id.
 func TestAttackStreamWithAnOldID(t *testing.T) {
@@ -408,8 +430,8 @@ func TestOneLookForAllStreamsOfASession(t *testing.T) {
 		synctest.Wait()
 		streams.mu.Lock()
 		defer streams.mu.Unlock()
-		if p.store.gets.Load() > 0 || len(streams.byKey) > 0 || streams.next != nil {
-			t.Errorf("%d gets without a stream, %d keys, timer %v", p.store.gets.Load(), len(streams.byKey), streams.next)
+		if p.store.gets.Load() > 0 || len(streams.by) > 0 || streams.next != nil {
+			t.Errorf("%d gets without a stream, %d families, timer %v", p.store.gets.Load(), len(streams.by), streams.next)
 		}
 	})
 }

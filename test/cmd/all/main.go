@@ -3,11 +3,15 @@
 package main
 
 import (
+	"os"
+	"time"
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/caddy-session/caddy-session"
+	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/mongodb"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/mysql"
@@ -15,4 +19,10 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/sqlite"
 )
 
-func main() { caddycmd.Main() }
+func main() {
+	// So that no test waits a minute.
+	if interval, err := time.ParseDuration(os.Getenv("SESSION_TEST_LOOK")); err == nil {
+		keep.LookInterval = interval
+	}
+	caddycmd.Main()
+}
