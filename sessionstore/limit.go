@@ -99,7 +99,10 @@ func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
 	if user == "" {
 		return nil
 	}
-	_, err = m.endUser(ctx, owner{s.Scope.String(), user}, key)
+	n, err := m.endUser(ctx, owner{s.Scope.String(), user}, key)
+	if n > 0 && m.opts.OnEndOthers != nil {
+		m.opts.OnEndOthers(n) // after an error too
+	}
 	return err
 }
 

@@ -198,3 +198,28 @@ func TestEndOthersOfARefusedChange(t *testing.T) {
 	plain.refuse(sessionstore.ErrInvalid, plain.exists(id), endOthers)
 	plain.refuse(sessionstore.ErrNoIndex, plain.exists(id), endOthers)
 }
+
+// The sessions that have to go are counted, and so are those that a change ends.
+func TestEndsAreCounted(t *testing.T) {
+	limits, others := 0, 0
+	o := limited(3, false)
+	o.OnLimit, o.OnEndOthers = func() { limits++ }, func(n int) { others += n }
+	r := newRig(t, o)
+	var ids []string
+	for range 5 {
+		ids = append(ids, r.begin(loggedIn("zoe")))
+	}
+	if limits != 2 {
+		t.Errorf("%d have ended at the limit of 3 after 5 logins", limits)
+	}
+	id := r.do(r.exists(ids[4]), regenerate).ID // of the others, two records of one session are none
+	r.visit(id)
+	r.do(r.exists(id), endOthers)
+	if others != 2 {
+		t.Errorf("%d have ended beside the change, want 2", others)
+	}
+	r.do(r.exists(id), endOthers)
+	if limits != 2 || others != 2 {
+		t.Errorf("%d and %d after a change with nothing to end", limits, others)
+	}
+}

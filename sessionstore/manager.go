@@ -118,10 +118,15 @@ type Options struct {
 	CookieMark string
 
 	// Ended is called for each record that the manager has ended, with its Key and Created. The
-	// session may have ended too, or have got a new id: see [Manager.Look]. OnLimit is called for each session that
-	// ends because its user has too many. Both must not block. Default: none.
-	Ended   func(Place)
-	OnLimit func()
+	// session may have ended too, or have got a new id: see [Manager.Look]. It must not block.
+	// Default: none.
+	Ended func(Place)
+
+	// OnLimit is called when a session has ended because its user has too many, and OnEndOthers
+	// with the number of sessions that a change has ended by its EndOthers. Both must not block.
+	// Default: none.
+	OnLimit     func()
+	OnEndOthers func(n int)
 
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time

@@ -135,6 +135,15 @@ func (r *Record) Empty() bool {
 
 var emptyObject = []byte("{}")
 
+// IsSession reports whether a stored record, of any program, is a session: not emptied, and no mark
+// or index. It reads no more than the head, so that stores can tell what they delete.
+func IsSession(value []byte) bool {
+	if len(value) <= VersionLen || value[0] != FormatNative {
+		return len(value) > 0
+	}
+	return State(value[VersionLen]&flagState) == Live
+}
+
 // Codec turns records into what a store keeps, and ids into keys. [Native] is our own.
 type Codec interface {
 	// Key returns the key of the session with this id and ref.

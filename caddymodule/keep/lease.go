@@ -65,6 +65,7 @@ func (l *lease) open() error {
 	}
 	opts := l.opts
 	opts.Go, opts.Ended, opts.OnLimit = l.background, streams.ended, ended.Limit.Inc
+	opts.OnEndOthers = func(n int) { ended.Revoked.Add(float64(n)) }
 	l.store, l.manager, l.release = store, sessionstore.NewManager(observe(store, l.name), opts), release
 	return nil
 }

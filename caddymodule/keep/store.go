@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -240,7 +241,9 @@ func (k *Store) endOthers(ctx context.Context, v *Visit) error {
 		}
 		session, err := v.manager.LoadKnown(ctx, c.id, c.ref, v.Scope, v.Browser)
 		if err == nil && session.Exists() {
-			_, err = v.manager.Commit(ctx, session, &sessionstore.Change{Destroy: true})
+			if _, err = v.manager.Commit(ctx, session, &sessionstore.Change{Destroy: true}); err == nil {
+				ended.Destroyed.Inc()
+			}
 		}
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package keep
 import (
 	"context"
 
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -26,13 +27,17 @@ func (k *Store) UserSessions(ctx context.Context, v *Visit) ([]sessionstore.Info
 
 // End implements [Users].
 func (k *Store) End(ctx context.Context, v *Visit, ref string) error {
-	_, err := v.manager.End(ctx, ref)
+	was, err := v.manager.End(ctx, ref)
+	if was {
+		ended.Revoked.Inc()
+	}
 	return err
 }
 
 // EndOthers implements [Users].
 func (k *Store) EndOthers(ctx context.Context, v *Visit) error {
-	_, err := v.manager.EndUser(ctx, v.Scope, v.Session.User(), v.Session.Ref())
+	n, err := v.manager.EndUser(ctx, v.Scope, v.Session.User(), v.Session.Ref())
+	ended.Revoked.Add(float64(n)) // after an error too
 	return err
 }
 

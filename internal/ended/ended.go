@@ -1,4 +1,4 @@
-// Package ended counts the sessions that have ended otherwise than by their timeouts.
+// Package ended counts the sessions that have ended.
 package ended
 
 import "github.com/prometheus/client_golang/prometheus"
@@ -6,7 +6,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Total is the metric. It belongs to the process.
 var Total = prometheus.NewCounterVec(prometheus.CounterOpts{
 	Name: "caddy_session_ended_total",
-	Help: "Sessions that have ended otherwise than by their timeouts, by the cause.",
+	Help: "Sessions that have ended, by the cause. Only some stores know which have expired.",
 }, []string{"cause"})
 
 // The causes.

@@ -29,6 +29,10 @@ type Options struct {
 	// block, and may be called by several goroutines at once. Default: none.
 	OnError func(error)
 
+	// OnExpire is called with the number of sessions that were deleted because their time was over.
+	// It must not block. Default: none.
+	OnExpire func(n int)
+
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 

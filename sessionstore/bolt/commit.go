@@ -42,6 +42,7 @@ type op struct {
 	ttl        time.Duration
 
 	found sessionstore.Entry // the record that conflicts
+	swept int                // how many sessions had expired
 	err   error
 }
 
@@ -64,6 +65,8 @@ func (s *Store) commit(f *file, batch []*op) {
 			o.found, o.err = sessionstore.Entry{}, s.unavailable(err)
 		case o.err != nil && o.err != sessionstore.ErrConflict:
 			o.err = s.unavailable(o.err)
+		case o.swept > 0 && s.o.OnExpire != nil:
+			s.o.OnExpire(o.swept)
 		}
 	}
 }
@@ -108,7 +111,7 @@ type writer struct {
 func (w *writer) apply(o *op) {
 	o.found, o.err = sessionstore.Entry{}, nil
 	if o.kind == sweepOp {
-		w.sweep(o.keys)
+		o.swept = w.sweep(o.keys)
 	}
 	if o.kind != setOp && o.kind != deleteOp {
 		return
@@ -158,17 +161,22 @@ func (w *writer) touch(name string, t touch) {
 	}
 }
 
-// sweep deletes expired records. A record may have been replaced since it was found expired.
-func (w *writer) sweep(keys [][]byte) {
+// sweep deletes expired records, and returns how many sessions were among them. A record may have
+// been replaced since it was found expired.
+func (w *writer) sweep(keys [][]byte) (sessions int) {
 	for _, key := range keys {
 		if w.tree.CanDelete(key) != nil {
 			continue
 		}
 		raw := w.bucket.Get(key)
 		if r, err := readRecord(raw, w.now); raw != nil && err == nil && r.value == nil {
+			if sessionstore.IsSession(raw[headLen:]) {
+				sessions++
+			}
 			w.done(string(key), w.bucket.Delete(key))
 		}
 	}
+	return sessions
 }
 
 func (w *writer) keep(key string) []byte {

@@ -2,10 +2,13 @@ package bolt
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
 // count returns the number of records in the file, including expired ones.
@@ -75,5 +78,26 @@ func TestRecreatedSessionIsNotSwept(t *testing.T) {
 	want(t, s, "back", []byte("two"))
 	if n := count(t, s); n != 1 {
 		t.Errorf("%d records", n)
+	}
+}
+
+// Sessions that have expired are counted, and not what else is kept.
+func TestExpiredSessionsAreCounted(t *testing.T) {
+	var c clock
+	var expired atomic.Int64
+	s := openTemp(t, Options{
+		Now: c.now, sweepInterval: time.Millisecond,
+		OnError: func(err error) { t.Error(err) }, OnExpire: func(n int) { expired.Add(int64(n)) },
+	})
+	records, sessions := storetest.Records(t)
+	for i, value := range records {
+		run(t, s, &op{kind: setOp, key: fmt.Sprint("key", i), value: value, ttl: time.Minute})
+	}
+	run(t, s, &op{kind: setOp, key: "deleted", value: records[0], ttl: time.Minute})
+	run(t, s, &op{kind: deleteOp, key: "deleted", old: records[0]})
+	c.advance(time.Hour)
+	eventually(t, "the expired are gone", func() bool { return count(t, s) == 0 })
+	if n := int(expired.Load()); n != sessions {
+		t.Errorf("%d sessions have expired, want %d", n, sessions)
 	}
 }

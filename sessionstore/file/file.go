@@ -47,6 +47,10 @@ type Options struct {
 	// Default: none.
 	OnEvict func(n int)
 
+	// OnExpire is called with each session that is deleted because its time is over. It must not
+	// block. Default: none.
+	OnExpire func()
+
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 const (
@@ -143,5 +145,8 @@ func (s *Store) delete(path string, deadline int64) bool {
 		return false
 	}
 	s.census.gone(times)
+	if s.o.OnExpire != nil && deadline <= s.now() && sessionstore.IsSession(h.value) {
+		s.o.OnExpire()
+	}
 	return true
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
 func TestSweep(t *testing.T) {
@@ -26,6 +28,25 @@ func TestSweep(t *testing.T) {
 	want(t, s, "short1", nil)
 	eventually(t, "the expired ones are removed", func() bool { return len(names(t, s.o.Dir)) == 5 })
 	want(t, s, "long1", []byte("one"))
+}
+
+// Sessions that have expired are counted, and not what else is kept.
+func TestExpiredSessionsAreCounted(t *testing.T) {
+	var c clock
+	var expired atomic.Int64
+	s := openTemp(t, Options{
+		Now: c.now, sweepInterval: time.Millisecond, Threshold: 1000,
+		OnError: func(err error) { t.Error(err) }, OnExpire: func() { expired.Add(1) },
+	})
+	records, sessions := storetest.Records(t)
+	for i, value := range records {
+		save(t, s, fmt.Sprint("key", i), nil, value, time.Minute)
+	}
+	c.advance(time.Hour)
+	eventually(t, "the expired are gone", func() bool { return len(names(t, s.o.Dir)) == 0 })
+	if n := int(expired.Load()); n != sessions {
+		t.Errorf("%d sessions have expired, want %d", n, sessions)
+	}
 }
 
 // TestThreshold checks that there are never more sessions than the threshold, that used sessions

@@ -3,9 +3,11 @@ package memory
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
 // record returns the record of a session, anonymous or not.
@@ -58,4 +60,30 @@ func TestFloodOfVisitorsDropsNoUser(t *testing.T) {
 		t.Error("the wrong users were evicted")
 	}
 	s.check(t)
+}
+
+// Sessions that have expired are counted, and not what else is kept: once, whether they are swept
+// or asked for.
+func TestExpiredSessionsAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		expired := 0
+		s := New(Options{OnExpire: func() { expired++ }})
+		records, sessions := storetest.Records(t)
+		for i, value := range records {
+			save(t, s, fmt.Sprint("key", i), nil, value)
+		}
+		time.Sleep(time.Hour)
+		for i := range records[:len(records)/2] {
+			if e, err := s.Get(t.Context(), fmt.Sprint("key", i)); err != nil || e.Found() {
+				t.Error("found an expired record")
+			}
+		}
+		time.Sleep(time.Hour)
+		if err := s.Close(); err != nil { // ends the sweeper
+			t.Error(err)
+		}
+		if expired != sessions {
+			t.Errorf("%d sessions have expired, want %d", expired, sessions)
+		}
+	})
 }

@@ -35,15 +35,20 @@ type Options struct {
 	// It must not block and may call any method but Close.
 	OnEvict func()
 
+	// OnExpire is called for each session that is deleted because its time is over. The same holds
+	// for it, and it must not call the store.
+	OnExpire func()
+
 	// Now is the clock. Default: [time.Now].
 	Now func() time.Time
 }
 
 // Store is a [sessionstore.Store] in memory. Make one with [New].
 type Store struct {
-	now     func() time.Time
-	epoch   time.Time // times are kept relative to it, by the monotonic clock
-	onEvict func()
+	now      func() time.Time
+	epoch    time.Time // times are kept relative to it, by the monotonic clock
+	onEvict  func()
+	onExpire func()
 
 	maxSessions, maxBytes atomic.Int64
 	sessions, bytes       atomic.Int64
@@ -66,11 +71,12 @@ func New(o Options) *Store {
 		o.SweepInterval = defaultSweepInterval
 	}
 	s := &Store{
-		now:     o.Now,
-		epoch:   o.Now(),
-		onEvict: o.OnEvict,
-		seed:    maphash.MakeSeed(),
-		quit:    make(chan struct{}),
+		now:      o.Now,
+		epoch:    o.Now(),
+		onEvict:  o.OnEvict,
+		onExpire: o.OnExpire,
+		seed:     maphash.MakeSeed(),
+		quit:     make(chan struct{}),
 	}
 	for i := range s.shards {
 		s.shards[i].init()

@@ -98,7 +98,7 @@ func (s *Store) shard(key string) *shard {
 func (s *Store) live(sh *shard, key string, now time.Duration) *item {
 	it := sh.items[key]
 	if it != nil && it.deadline <= now {
-		s.delete(sh, it)
+		s.expire(sh, it)
 		return nil
 	}
 	return it
@@ -126,6 +126,14 @@ func (s *Store) use(sh *shard, it *item) {
 	is.setOldest()
 	if was != is {
 		was.setOldest()
+	}
+}
+
+// expire deletes an item whose time is over.
+func (s *Store) expire(sh *shard, it *item) {
+	s.delete(sh, it)
+	if s.onExpire != nil && sessionstore.IsSession(it.value) {
+		s.onExpire()
 	}
 }
 

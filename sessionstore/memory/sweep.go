@@ -52,7 +52,7 @@ func (s *Store) sweepRing(sh *shard, root *item) {
 			it := sh.sweep
 			sh.sweep = it.prev
 			if it.deadline <= now {
-				s.delete(sh, it)
+				s.expire(sh, it)
 			}
 		}
 		sh.mu.Unlock()

@@ -260,8 +260,8 @@ var ends = map[string]func(t *testing.T, c *harness.Caddy, user string, me holde
 	},
 }
 
-// TestEndedForEveryProxy ends a session through one proxy. It must be over in the other one too when
-// the answer is given, by each id that it has had: with a near cache, within its bound. Its
+// TestEndedForEveryProxy ends a session through one proxy. It must be over in the other one too
+// when the answer is given, by each id that it has had: with a near cache, within its bound. Its
 // WebSocket and its event stream close, in the first proxy at once, in the other at its next look.
 // Those of others go on.
 func TestEndedForEveryProxy(t *testing.T) {
@@ -377,7 +377,7 @@ func TestStreamsOfTheAppAlone(t *testing.T) {
 // end of a session that no other process brings about.
 func TestAbsoluteTimeoutEndsStreams(t *testing.T) {
 	t.Parallel()
-	a, _ := twoProxies(t, "absolute_timeout 5s", "")
+	a, _ := twoProxies(t, "absolute_timeout 10s", "")
 	zoe := login(t, a, "zoe")
 	zoe.open(a.Addr).closes("the proxy")
 	if zoe.ref(a) != "" {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
+	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/bolt"
 )
@@ -66,7 +67,11 @@ func (s *Module) Place() string { return s.path }
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
 	return stores.ShareFor(s.holder, s.identity(), func(log stores.Log) (sessionstore.Store, error) {
-		return bolt.Open(bolt.Options{Path: s.path, OnError: func(err error) { report(log().With(zap.String("path", s.path)), err) }}), nil
+		return bolt.Open(bolt.Options{
+			Path:     s.path,
+			OnError:  func(err error) { report(log().With(zap.String("path", s.path)), err) },
+			OnExpire: func(n int) { ended.Expired.Add(float64(n)) },
+		}), nil
 	}, nil)
 }
 

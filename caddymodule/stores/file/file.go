@@ -88,7 +88,7 @@ func (s *Module) Place() string { return s.dir }
 func (s *Module) Open() (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "file", Resource: s.dir}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
-		return file.Open(file.Options{Dir: s.dir, OnError: s.report(log), OnEvict: s.warnOfEviction(log)}), nil
+		return file.Open(file.Options{Dir: s.dir, OnError: s.report(log), OnEvict: s.warnOfEviction(log), OnExpire: ended.Expired.Inc}), nil
 	}, s.settle)
 }
 

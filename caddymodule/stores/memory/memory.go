@@ -66,7 +66,7 @@ func (s *Module) Open() (sessionstore.Store, func(), error) {
 
 func open(log stores.Log) (sessionstore.Store, error) {
 	var full seldom.Warning
-	return memory.New(memory.Options{OnEvict: func() {
+	return memory.New(memory.Options{OnExpire: ended.Expired.Inc, OnEvict: func() {
 		ended.Evicted.Inc()
 		if full.Due() {
 			log().Warn("memory is full: valid sessions are being evicted; raise max_sessions or max_bytes, or use another store")
