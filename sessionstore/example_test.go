@@ -105,13 +105,16 @@ func ExampleAppend() {
 	defer store.Close()
 	manager := sessionstore.NewManager(store, sessionstore.Options{})
 	ctx, scope := context.Background(), sessionstore.Scope{Host: "example.org"}
-	session := &sessionstore.Session{Scope: scope}
+	session, id := &sessionstore.Session{Scope: scope}, ""
 	for _, item := range []string{"tea", "milk"} {
 		out, err := manager.Commit(ctx, session, &sessionstore.Change{
 			Edits: []sessionstore.Edit{sessionstore.Append("cart", item)},
 		})
+		if out.ID != "" {
+			id = out.ID // for the cookie
+		}
 		if err == nil {
-			session, err = manager.Load(ctx, out.ID, scope)
+			session, err = manager.Load(ctx, id, scope)
 		}
 		if err != nil {
 			fmt.Println(err)
