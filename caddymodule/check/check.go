@@ -36,6 +36,8 @@ func (f Finding) String() string {
 // The kinds of findings.
 const (
 	kindGate     = "gate_without_session"
+	kindDevices  = "devices_without_user"
+	kindPage     = "admin_without_operator"
 	kindBehind   = "session_never_reached"
 	kindBypass   = "app_reached_without_session"
 	kindCookie   = "one_cookie"

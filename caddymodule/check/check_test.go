@@ -39,6 +39,8 @@ const (
 	memory = "session {\n store memory\n}\n"
 	app    = "reverse_proxy localhost:9000\n"
 	user   = "{http.session.data.user}"
+	hash   = "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"
+	auth   = "basic_auth {\noperator " + hash + "\n}\n"
 )
 
 // Each configuration has just the named finding, with these texts in it.
@@ -53,6 +55,17 @@ func TestFindings(t *testing.T) {
 		{"a gate with a name", site("session\nsession_gate user /login {\n name shop\n}\n" + app), "gate_without_session", []string{"no session with the name shop"}},
 		{"a gate before session in a route", site("route {\nsession_gate user /login\nsession\n" + app + "}"), "gate_without_session", nil},
 
+		{"devices without session", site("session_devices /devices\n" + app), "devices_without_user", []string{"Caddyfile:2:", "no session before this session_devices", "500"}},
+		{"devices of another session", site("session {\n name shop\n user user\n}\nsession_devices /devices\n" + app), "devices_without_user", []string{"no session before"}},
+		{"devices of a named session", site("session {\n user user\n}\nsession_devices /devices {\n name shop\n}\n" + app), "devices_without_user", []string{"session with the name shop"}},
+		{"devices without user", site("session\nsession_devices /devices\n" + app), "devices_without_user", []string{"has no option user", "401"}},
+		{"devices before session in a route", site("route {\nsession_devices /devices\nsession {\n user user\n}\n" + app + "}"), "devices_without_user", nil},
+		{"a page without an operator", site("session\nsession_admin /sessions\n" + app), "admin_without_operator", []string{"Caddyfile:3:", "403", "basic_auth"}},
+		{"a page for the session's users", site("session {\n user user authenticate\n}\nsession_admin /sessions\n" + app), "admin_without_operator", nil},
+		{"a page that an operator elsewhere protects", site("session\nhandle /a {\n" + auth + "respond ok\n}\nhandle /b {\nsession_admin\n}"), "admin_without_operator", nil},
+		{"a page before the operator in a route", site("route {\nsession_admin /sessions\n" + auth + "session\n" + app + "}"), "admin_without_operator", nil},
+		{"a page behind forward_auth alone", site("session\nforward_auth localhost:9001 {\nuri /auth\ncopy_headers Remote-User\n}\nsession_admin /sessions\n" + app), "admin_without_operator", nil},
+		{"session behind a page", site("route {\n" + auth + "session_admin\nsession\n}"), "session_never_reached", nil},
 		{"session behind reverse_proxy", site("route {\n" + app + "session\n}"), "session_never_reached", []string{"Caddyfile:4:", "no request gets to this session"}},
 		{"session behind php_fastcgi", site("root /srv\nroute {\nphp_fastcgi localhost:9000\nsession\n}"), "session_never_reached", nil},
 		{"session behind respond", site("route {\nrespond ok\nsession\n}"), "session_never_reached", nil},
@@ -127,6 +140,12 @@ func TestNoFindings(t *testing.T) {
 		"three lines":                    site("session\n" + app),
 		"a gate":                         site("session\nsession_gate user /login\n" + app),
 		"a named gate":                   site("session {\n name shop\n}\nsession_gate user /login {\n name shop\n}\n" + app),
+		"devices":                        site("session {\n user user\n}\nsession_devices /devices\n" + app),
+		"devices of a named session":     site("session {\n name shop\n user user\n}\nsession_devices /devices {\n name shop\n}\n" + app),
+		"a page":                         site("session\n" + auth + "session_admin /sessions\n" + app),
+		"a page in a handle":             site("session\nhandle /sessions {\n" + auth + "session_admin\n}\n" + app),
+		"a page behind a matcher":        site("session\nbasic_auth /sessions {\noperator " + hash + "\n}\nsession_admin /sessions\n" + app),
+		"a page with vars":               site("session\nroute {\nforward_auth localhost:9001 {\nuri /auth\ncopy_headers Remote-User\n}\nvars http.auth.user.id {http.request.header.Remote-User}\nsession_admin /sessions\n" + app + "}"),
 		"a gate behind a matcher":        site("session /app/*\nsession_gate /app/* user /login\n" + app),
 		"a matcher":                      site("session /app/*\n" + app),
 		"static files before session":    site("route {\nhandle /static/* {\nfile_server\n}\nsession\n" + app + "}"),

@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/internal/addons"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
@@ -23,6 +27,7 @@ type session struct {
 	Store        json.RawMessage
 	Dialect      json.RawMessage
 	Cookie       *cookie.Options
+	User         json.RawMessage
 
 	// Headers are those of a session_clean.
 	Headers []string
@@ -49,7 +54,8 @@ func (c *checker) session(raw json.RawMessage, cleans bool, s state, at place) s
 	default:
 		h.data = wire.Fold("X-Session-Data")
 	}
-	after := state{passed: append(slices.Clip(s.passed), passed{session: h, certain: true}), answered: s.answered}
+	after := s
+	after.passed = append(slices.Clip(s.passed), passed{session: h, certain: true})
 	if cleans {
 		return after
 	}
@@ -78,12 +84,51 @@ func (c *checker) gate(raw json.RawMessage, s *state, at place) {
 	if json.Unmarshal(raw, &h) != nil || s.find(h.Name) {
 		return
 	}
-	name := "session"
-	if h.Name != "" {
-		name = "session with the name " + h.Name
-	}
+	name := named(h.Name)
 	c.add(kindGate, at, c.lines.of("session_gate", h.Field), "there is no "+name+" before this session_gate: every request is a 500",
 		"put the "+name+" before it, or write the name of that session into the block of session_gate")
+}
+
+func named(name string) string {
+	if name == "" {
+		return "session"
+	}
+	return "session with the name " + name
+}
+
+// devices looks at a session_devices.
+func (c *checker) devices(raw json.RawMessage, s *state, at place) {
+	var h struct{ Name string }
+	if json.Unmarshal(raw, &h) != nil {
+		return
+	}
+	name, of, lines := named(h.Name), s.last(h.Name), c.lines.of("session_devices")
+	switch {
+	case of == nil:
+		c.add(kindDevices, at, lines, "there is no "+name+" before this session_devices: every request is a 500",
+			"put the "+name+" before it, or write the name of that session into the block of session_devices")
+	case of.User == nil:
+		c.add(kindDevices, at, lines, "the "+name+" before this session_devices has no option user: every request is a 401",
+			"set the option user of that session to the field of the data that names the user")
+	}
+}
+
+// page looks at a session_admin.
+func (c *checker) page(s *state, at place) {
+	if !s.operator {
+		c.add(kindPage, at, c.lines.of("session_admin"), "nothing before this session_admin authenticates an operator: every request is a 403",
+			"put basic_auth, or another handler that sets {http.auth.user.id}, before it, with a matcher that covers it")
+	}
+}
+
+// authenticates reports whether a handler may set who has authenticated. Plugins may.
+func authenticates(handler string, raw json.RawMessage) bool {
+	info, err := caddy.GetModule("http.handlers." + handler)
+	if err != nil || handler == "authentication" || strings.Contains(string(raw), "http.auth.user.id") {
+		return true
+	}
+	path := reflect.Indirect(reflect.ValueOf(info.New())).Type().PkgPath()
+	return !strings.HasPrefix(path, "github.com/caddyserver/caddy/v2/") && !strings.HasPrefix(path, addons.Root+"/")
 }
 
 // shared reports whether the dialect is an app's, with a secret of its own.

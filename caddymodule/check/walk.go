@@ -42,6 +42,9 @@ func (p place) matching(sets []map[string]json.RawMessage) place {
 type state struct {
 	passed []passed
 
+	// operator says that a handler may have authenticated somebody.
+	operator bool
+
 	// answered is the place of a handler that answers every request that comes there, so that no
 	// later handler gets any.
 	answered string
@@ -64,14 +67,25 @@ type passed struct {
 
 // find returns whether the request may have passed a session handler with this name.
 func (s *state) find(name string) bool {
-	return slices.ContainsFunc(s.passed, func(p passed) bool { return !p.cleans && p.Name == name })
+	return s.last(name) != nil
+}
+
+// last returns the session handler with this name that the request may have passed last, or nil.
+func (s *state) last(name string) *session {
+	for _, p := range slices.Backward(s.passed) {
+		if !p.cleans && p.Name == name {
+			return p.session
+		}
+	}
+	return nil
 }
 
 // routes walks through a list of routes, and returns what a request has passed after it.
 func (c *checker) routes(list []route, s state, at place) state {
 	groups := make(map[string]bool)
+	operator, operators := s.operator, []string(nil) // the groups of routes that authenticate
 	for _, r := range list {
-		before := state{answered: s.answered}
+		before := state{answered: s.answered, operator: operator || slices.ContainsFunc(operators, func(group string) bool { return group == "" || group != r.Group })}
 		for _, p := range s.passed {
 			if r.Group == "" || p.group != r.Group {
 				before.passed = append(before.passed, p)
@@ -79,7 +93,7 @@ func (c *checker) routes(list []route, s state, at place) state {
 		}
 		at := at.matching(r.Match)
 		c.matchers(r.Match, &before, at)
-		after := state{passed: slices.Clip(before.passed), answered: before.answered}
+		after := state{passed: slices.Clip(before.passed), answered: before.answered, operator: before.operator}
 		for _, raw := range r.Handle {
 			after = c.handler(raw, after, at)
 		}
@@ -90,6 +104,9 @@ func (c *checker) routes(list []route, s state, at place) state {
 		}
 		if r.Terminal && conditional {
 			continue // no request of this route gets to the next one
+		}
+		if after.operator && !before.operator {
+			s.operator, operators = true, append(operators, r.Group)
 		}
 		for _, p := range after.passed[len(before.passed):] {
 			p.certain, p.group = p.certain && !conditional, r.Group
@@ -108,7 +125,7 @@ func isPHP(r route) bool {
 // failed returns what a request has passed in error routes: before, what it has passed before the
 // routes that have failed, and maybe any session handler in those routes.
 func failed(before state, within []*session) state {
-	s := state{passed: slices.Clip(before.passed)}
+	s := state{passed: slices.Clip(before.passed), operator: before.operator}
 	for _, h := range within {
 		s.passed = append(s.passed, passed{session: h, failed: true})
 	}
@@ -135,6 +152,10 @@ func (c *checker) handler(raw json.RawMessage, s state, at place) state {
 	case "session_gate":
 		c.gate(raw, &s, at)
 		return s
+	case "session_devices":
+		c.devices(raw, &s, at)
+	case "session_admin":
+		c.page(&s, at)
 	case "subroute":
 		earlier := len(c.sessions)
 		after := c.routes(h.Routes, s, at)
@@ -150,6 +171,7 @@ func (c *checker) handler(raw json.RawMessage, s state, at place) state {
 		c.invoking = c.invoking[:len(c.invoking)-1]
 		return s
 	}
+	s.operator = s.operator || authenticates(h.Handler, raw)
 	c.placeholders(h.Handler, raw, &s, at)
 	if h.Handler == "reverse_proxy" {
 		c.proxy(raw, &s, at)
@@ -158,7 +180,7 @@ func (c *checker) handler(raw json.RawMessage, s state, at place) state {
 		c.routes(answer.Routes, s, at.with("handle_response"))
 	}
 	switch h.Handler {
-	case "static_response", "error":
+	case "static_response", "error", "session_devices", "session_admin":
 		s.answered = at.text
 	case "reverse_proxy":
 		if h.HandleResponse == nil { // forward_auth goes on, for example

@@ -20,7 +20,8 @@ func checkCommand() *cobra.Command {
 		Long: `Reads a Caddyfile or a configuration in JSON, and reports what no directive can
 see alone:
 
-- session_gate without its session
+- session_gate or session_devices without its session, and session_admin without a
+  handler that authenticates operators
 - session behind a handler that answers all requests, as in a route
 - a proxy to an app without the session that it has elsewhere: anybody could send
   it session headers

@@ -21,7 +21,13 @@ type Option struct {
 	check func(option string) error
 
 	repeatable bool
+
+	// line shows where the value stands, if it is no option of the block.
+	line string
 }
+
+// Argument is a value that stands before the block, although it has a name in JSON. line shows how.
+func Argument(line string) Option { return Option{line: line} }
 
 // Func is an option that read reads from a Caddyfile. The Dispenser is at its name.
 func Func(read func(d *caddyfile.Dispenser) error) Option { return Option{read: read} }
@@ -57,11 +63,14 @@ func (o Options) Read(d *caddyfile.Dispenser, whose string) error {
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		name := d.Val()
 		option, known := o[name]
+		if option.line != "" {
+			return d.Errf("%s: %s is no option in the block; it stands behind the name: %s", whose, name, option.line)
+		}
 		switch {
-		case !known && len(o) == 0:
+		case !known && len(o.names()) == 0:
 			return d.Errf("unrecognized option of %s: %s; it has no options", whose, name)
 		case !known:
-			return d.Errf("unrecognized option of %s: %s; it has %s", whose, name, strings.Join(slices.Sorted(maps.Keys(o)), ", "))
+			return d.Errf("unrecognized option of %s: %s; it has %s", whose, name, strings.Join(o.names(), ", "))
 		case seen[name] && !option.repeatable:
 			return d.Errf("%s: %s is given twice", whose, name)
 		}
@@ -77,6 +86,16 @@ func (o Options) Read(d *caddyfile.Dispenser, whose string) error {
 		}
 	}
 	return nil
+}
+
+// names returns the names of the options that stand in the block.
+func (o Options) names() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(o)) {
+		if o[name].line == "" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Check validates all values. Call it in Provision, since the values may come from JSON.

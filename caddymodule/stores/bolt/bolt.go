@@ -95,7 +95,7 @@ func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if err := config.Optional(d, "store bolt", "the path of its file", &s.Path); err != nil {
 		return err
 	}
-	return config.Options{}.Read(d, "store bolt")
+	return config.Options{"path": config.Argument("store bolt <path>")}.Read(d, "store bolt")
 }
 
 // Interface guards

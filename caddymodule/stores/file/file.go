@@ -152,6 +152,7 @@ func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (s *Module) block() config.Options {
 	return config.Options{
+		"directory": config.Argument("store file <directory>"),
 		"mode": config.Matching(&s.Mode, "a mode such as 0600, 0640 or 0660", func(text string) bool {
 			_, ok := parseMode(text)
 			return ok

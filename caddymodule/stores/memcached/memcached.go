@@ -158,6 +158,7 @@ func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (s *Module) block() config.Options {
 	return config.Options{
+		"addresses":  config.Argument("store memcached <address>..."),
 		"key_prefix": config.Given(&s.KeyPrefix, config.Text),
 		"timeout":    config.Duration(&s.Timeout),
 		"pool_size":  config.Number(&s.PoolSize, 1),

@@ -90,6 +90,7 @@ func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (s *Module) block() config.Options {
 	return config.Options{
+		"name":         config.Argument("store memory <name>"),
 		"max_sessions": config.Number(&s.MaxSessions, 1),
 		"max_bytes":    config.Memory(&s.MaxBytes),
 	}

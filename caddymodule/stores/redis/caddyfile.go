@@ -43,6 +43,7 @@ func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (s *Module) block() config.Options {
 	return config.Options{
+		"addresses":         config.Argument("store redis <address>..."),
 		"username":          config.Text(&s.Username),
 		"password":          config.Text(&s.Password),
 		"db":                config.Number(&s.DB, 0),
