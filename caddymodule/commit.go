@@ -94,6 +94,7 @@ func (x *exchange) refusal(err error) error {
 		status, outcome = http.StatusForbidden, commitRefused
 	}
 	x.countCommit(outcome)
+	x.h.remember("a change was refused with the status %d: %v", status, err)
 	x.h.loggerFor(err).Error("session change refused", zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Error(err))
 	return caddyhttp.Error(status, err)
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 
@@ -53,6 +54,7 @@ func (x *exchange) tooLong(status int) {
 	for name, values := range x.r.Header {
 		all += wire.Size(name, values)
 	}
+	x.h.remember("the app refused a request with the status %d, perhaps because its headers are too long (%d bytes, %d of them the session's); see max_headers", status, all, ours)
 	x.h.outages.Warn("the app refused a request, perhaps because its headers are too long; see max_headers",
 		zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Int("session_headers", ours), zap.Int("all_headers", all))
 }
@@ -69,20 +71,21 @@ func statusOf(err error) int {
 // one header line, of Tomcat for all headers (8192).
 const headerLimit = 8190
 
-// warnOfLength warns at the start if max_size allows sessions that most servers refuse.
-func (h *Handler) warnOfLength() {
-	size := h.MaxSize
-	if size == 0 {
-		size = sessionstore.DefaultMaxSize
-	}
-	longest := 0
+// longest returns the length of the longest header that max_size, which is size, allows.
+func (h *Handler) longest() (longest, size int) {
+	size = cmp.Or(h.MaxSize, sessionstore.DefaultMaxSize)
 	if parts.Forwards(h.Forward) {
 		longest = wire.Size(h.names.data, []string{""}) + size
 	}
 	if longest > 0 && h.Encoding == encodingBase64 || h.adoptedCookie != "" {
 		longest = (size+2)/3*4 + len(h.names.data) + len(h.adoptedCookie) + cookieOverhead
 	}
-	if longest > headerLimit && h.MaxHeaders == 0 {
+	return longest, size
+}
+
+// warnOfLength warns at the start if max_size allows sessions that most servers refuse.
+func (h *Handler) warnOfLength() {
+	if longest, size := h.longest(); longest > headerLimit && h.MaxHeaders == 0 {
 		h.logger.Warn("max_size allows headers that many servers refuse (limit 8190 bytes in gunicorn and Apache, 8192 in Tomcat): raise the server's limit, or set max_headers",
 			zap.Int("max_size", size), zap.Int("longest_header", longest))
 	}

@@ -14,6 +14,7 @@
 //   - folder gate: the handler session_gate, which sends users to log in
 //   - folder devices: the handler session_devices, which shows users their sessions
 //   - folder adminpage: the handler session_admin, the page for operators
+//   - folder explain, explained.go: what "caddy session explain" says of a request
 //   - folder session: how other Caddy plugins read a request's session
 //   - folder admin: the part of Caddy's admin API for operators; folder command: the command line
 //     "caddy session", which uses it
@@ -214,7 +215,8 @@ type Handler struct {
 	names               names
 	secret              keep.Secret
 
-	doubt doubt
+	doubt     doubt
+	incidents incidents
 
 	// explain is one of the parts. refusedCookies is the warning of cookies that browsers refuse.
 	explain        *parts.Explain

@@ -136,13 +136,18 @@ func (x *exchange) hideExplained() (restore func()) {
 // checkCookie warns of a session cookie that browsers refuse, once for each host. They do so
 // without an error, so that every request begins a new session.
 func (x *exchange) checkCookie(line string) {
-	host := hostOf(x.host)
-	tls := x.secure || strings.EqualFold(x.r.Header.Get("X-Forwarded-Proto"), "https") // also of a proxy that is not trusted
-	x.report.Refused = vault.Refusal(line, vault.Request{Host: host, Path: "/", Secure: tls || vault.Local(host)})
-	if x.report.Refused != "" && x.h.refusedCookies.Due(host) {
+	x.report.Refused = x.refusalOf(line)
+	if host := hostOf(x.host); x.report.Refused != "" && x.h.refusedCookies.Due(host) {
 		x.h.logger.Warn("browsers refuse the session cookie, so that no session is found again",
 			zap.String("host", host), zap.String("cookie", x.cookieName()), zap.String("reason", x.report.Refused))
 	}
+}
+
+// refusalOf says why browsers refuse a line of Set-Cookie in a response to this request.
+func (x *exchange) refusalOf(line string) string {
+	host := hostOf(x.host)
+	tls := x.secure || strings.EqualFold(x.r.Header.Get("X-Forwarded-Proto"), "https") // also of a proxy that is not trusted
+	return vault.Refusal(line, vault.Request{Host: host, Path: "/", Secure: tls || vault.Local(host)})
 }
 
 const (

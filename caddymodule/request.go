@@ -16,11 +16,7 @@ import (
 // forward adds the session to the request. It changes the header map in place: placeholders and
 // later handlers read the same map.
 func (x *exchange) forward() error {
-	x.view = parts.View{
-		Request: x.r, Logger: x.h.logger, Session: x.Session, Unavailable: x.unavailable, Host: hostOf(x.host),
-		CookieName: x.cookieName(), Unplantable: x.cannotBePlanted(), Outer: x.outer,
-		Secure: x.secure || x.Virtual && slices.Contains(x.r.Header[markHeader], x.h.mark+secureMark),
-	}
+	x.view = x.newView()
 	if err := x.forwardParts(); err != nil {
 		return err
 	}
@@ -32,6 +28,14 @@ func (x *exchange) forward() error {
 		x.report.forwarded = x.forwarded.Names()
 	}
 	return err
+}
+
+func (x *exchange) newView() parts.View {
+	return parts.View{
+		Request: x.r, Logger: x.h.logger, Session: x.Session, Unavailable: x.unavailable, Host: hostOf(x.host),
+		CookieName: x.cookieName(), Unplantable: x.cannotBePlanted(), Outer: x.outer,
+		Secure: x.secure || x.Virtual && slices.Contains(x.r.Header[markHeader], x.h.mark+secureMark),
+	}
 }
 
 // forwardParts lets all parts add to the request, except for what is omitted.

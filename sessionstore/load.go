@@ -63,6 +63,26 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 	return s, nil
 }
 
+// Peek is [Manager.Load] for those who only look: it writes nothing, so the session is not to be used
+// or changed. It returns the record, too. A session whose idle timeout is over is missing, even if
+// cookies in it last longer.
+func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, Entry, error) {
+	s, ref := &Session{Scope: scope}, Ref(id)
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
+	entry, err := m.store.Get(ctx, m.opts.Codec.Key(id, ref))
+	if err != nil {
+		return s, entry, fmt.Errorf("loading session: %w", err)
+	}
+	live, err := m.read(s, entry)
+	if err != nil || !live || s.idleLeft <= 0 {
+		s.forget()
+	} else {
+		s.id, s.ref = id, ref
+	}
+	return s, entry, err
+}
+
 // Current reports whether the session still has no successor, and has not ended since it was
 // loaded. Otherwise its cookie must not be set again: it could replace the successor's.
 func (m *Manager) Current(ctx context.Context, s *Session) bool {

@@ -79,6 +79,35 @@ func TestALoadIsOneRead(t *testing.T) {
 	}
 }
 
+// TestPeekOnlyReads looks at a session with a new id that nobody has come with yet. Loading it would
+// end the old one.
+func TestPeekOnlyReads(t *testing.T) {
+	r := newRig(t, sessionstore.Options{})
+	old := r.do(r.load(sessionstore.NewID()), update(`{"a":1}`)).ID
+	fresh := r.do(r.load(old), func(c *sessionstore.Change) { c.Regenerate = true }).ID
+	peek := func(id string) *sessionstore.Session {
+		t.Helper()
+		s, entry, err := r.Peek(context.Background(), id, here)
+		if err != nil || !entry.Found() {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if s := peek(fresh); s.Data() != `{"a":1}` || s.Ref() != sessionstore.Ref(fresh) {
+		t.Errorf("%s has %s", s.Ref(), s.Data())
+	}
+	if s := r.load(old); !s.Exists() {
+		t.Error("peeking has ended the old session")
+	}
+	r.load(fresh)
+	if s := peek(old); s.Exists() || s.Absence() != sessionstore.Over {
+		t.Error("the old session is still there")
+	}
+	if s, _, err := r.Peek(context.Background(), fresh, sessionstore.Scope{Site: "other"}); err != nil || s.Exists() || s.Absence() != sessionstore.OtherScope {
+		t.Errorf("of another scope: %t, %v", s.Exists(), err)
+	}
+}
+
 func TestNoKeyInTheStoreIsAnID(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	id := r.begin(update(`{"a":1}`))

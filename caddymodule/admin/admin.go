@@ -6,6 +6,7 @@
 //	DELETE /session/sessions/<ref>       end it
 //	POST   /session/find                 the sessions of a user
 //	POST   /session/end                  end those of a user, or all
+//	POST   /session/explain              what becomes of the session of a request, step by step
 //	GET    /session/records              export all, a line of JSON for each
 //	POST   /session/records              import such lines
 //
@@ -24,6 +25,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/caddy-session/caddy-session/caddymodule/explain"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -46,6 +48,7 @@ func (API) Routes() []caddy.AdminRoute {
 		{Pattern: onePath, Handler: methods{http.MethodGet: show, http.MethodDelete: endOne}},
 		{Pattern: "/session/find", Handler: methods{http.MethodPost: find}},
 		{Pattern: "/session/end", Handler: methods{http.MethodPost: end}},
+		{Pattern: "/session/explain", Handler: caddy.AdminHandlerFunc(explained)},
 		{Pattern: "/session/records", Handler: methods{http.MethodGet: export, http.MethodPost: importAll}},
 	}
 }
@@ -70,6 +73,25 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 		err = answer(w, r, o)
 	}
 	return apiError(err)
+}
+
+// explained explains a request. It opens no store: what keeps one from being opened is a part of the
+// explanation.
+func explained(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return refuse(http.StatusMethodNotAllowed, "method not allowed")
+	}
+	var ask explain.Ask
+	if err := read(w, r, &ask); err != nil {
+		return err
+	}
+	answer, err := explain.Running(&ask)
+	if err != nil {
+		return refuse(http.StatusBadRequest, "%v", err)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return reply(w, answer)
 }
 
 // refuse returns an error with a status.

@@ -107,6 +107,12 @@ func (j *Jar) Describe(secure bool) string {
 	return strings.Replace(c.String(), "=;", ";", 1)
 }
 
+// Covers reports whether browsers send the cookie to a path (RFC 6265bis, section 5.1.4).
+func (j *Jar) Covers(path string) bool {
+	rest, below := strings.CutPrefix(path, j.path)
+	return below && (rest == "" || rest[0] == '/' || strings.HasSuffix(j.path, "/"))
+}
+
 // Attributes returns a hash of the configured names and attributes. It does not depend on the
 // request.
 func (j *Jar) Attributes() string {

@@ -3,6 +3,7 @@
 package keep
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -39,6 +40,12 @@ type Keeper interface {
 
 	// Leave ends the visit. It does nothing if the visit has ended or Enter was not called.
 	Leave(v *Visit)
+
+	// Look says what a value of the cookie leads to, for a site with this scope. It writes nothing.
+	Look(ctx context.Context, value string, scope sessionstore.Scope) (Look, error)
+
+	// Reach reports an error if the store cannot be read.
+	Reach(ctx context.Context) error
 
 	// Options returns the options of the sessions, with their defaults.
 	Options() sessionstore.Options
@@ -115,11 +122,14 @@ const (
 
 // learn records what became of a valid cookie, or of a ref.
 func (v *Visit) learn(s *sessionstore.Session) {
-	found := Hit
-	if !s.Exists() {
-		found = [...]Finding{sessionstore.Missing: Unknown, sessionstore.Over: Over, sessionstore.OtherScope: OtherScope}[s.Absence()]
+	v.Finding = max(v.Finding, findingOf(s))
+}
+
+func findingOf(s *sessionstore.Session) Finding {
+	if s.Exists() {
+		return Hit
 	}
-	v.Finding = max(v.Finding, found)
+	return [...]Finding{sessionstore.Missing: Unknown, sessionstore.Over: Over, sessionstore.OtherScope: OtherScope}[s.Absence()]
 }
 
 // Nobody is the session of all requests without one. It is shared and never changed. A change

@@ -112,6 +112,18 @@ func (s *Secret) Get(ctx context.Context) (*signer.Signer, error) {
 	return s.signer.Load(), nil
 }
 
+// Made reports whether there is a key. It makes none.
+func (s *Secret) Made(ctx context.Context) (bool, error) {
+	if s.signer.Load() != nil {
+		return true, nil
+	}
+	_, err := s.load(ctx)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // begin returns the running attempt, or starts one. An attempt goes on when the requests that wait
 // for it give up.
 func (s *Secret) begin() *fetching {

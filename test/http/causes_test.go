@@ -14,8 +14,9 @@ import (
 )
 
 // The tests in this file are the causes in docs/troubleshooting.md: the tool that is named there
-// names the cause. Other tests show wrong settings of flask_session (doubt_test.go), cookies that
-// browsers refuse (explain_test.go), and records of another site (report_test.go).
+// names the cause, and so does caddy session explain. Other tests show wrong settings of
+// flask_session (doubt_test.go), cookies that browsers refuse (explain_test.go), and records of
+// another site (report_test.go).
 
 // caused starts a site and returns a browser with a session in it, and the access log after that.
 func caused(t *testing.T, body string) (*harness.Caddy, *browser, *accessLog) {
@@ -49,9 +50,11 @@ func TestCauseRotatedKeyWithoutTheOldOne(t *testing.T) {
 	reload(t, c, fmt.Sprintf(body, "$SECRET"))
 	b.look().holds("{}")
 	log.says("another key", "outcome=forged")
+	wrong(t, c, b, "/", "no key has signed the cookie", "secret <new key> <old key>", "session_outcome is forged")
 	reload(t, c, fmt.Sprintf(body, "$SECRET $OLDSECRET"))
 	b.look().holds(`{"a":1}`)
 	log.says("both keys", "outcome=hit")
+	fine(t, c, b, "/", "the cookie's signature is right", "2 keys", "7 bytes of data", "session_outcome is hit")
 }
 
 func TestCauseOtherStore(t *testing.T) {
@@ -61,6 +64,7 @@ func TestCauseOtherStore(t *testing.T) {
 	reload(t, c, fmt.Sprintf(body, "two"))
 	b.look().holds("{}")
 	log.says("another store", "outcome=unknown")
+	wrong(t, c, b, "/", "memory two has no record with the ref", "compare store, place and key_prefix", "session_outcome is unknown")
 	if one, two := startLine(t, c, 1), startLine(t, c, 2); !strings.Contains(one, "place=one") || !strings.Contains(two, "place=two") {
 		t.Errorf("at the start: %s; %s", one, two)
 	}
@@ -74,6 +78,7 @@ func TestCauseOtherKeyPrefix(t *testing.T) {
 	reload(t, c, fmt.Sprintf(body, "key_prefix other:"))
 	b.look().holds("{}")
 	log.says("another prefix", "outcome=unknown")
+	wrong(t, c, b, "/", "prefix other: has no record with the ref", "session_outcome is unknown")
 	if line := startLine(t, c, 2); !strings.Contains(line, "prefix other:") {
 		t.Errorf("at the start: %s", line)
 	}
@@ -86,6 +91,8 @@ func TestCauseCookiePath(t *testing.T) {
 	log.says("below the path", "outcome=hit")
 	b.get("/").want(http.StatusOK).holds("{}")
 	log.says("outside of the path", "outcome=none")
+	wrong(t, c, b, "/", "browsers do not send it to /: its path does not cover that", "Path=/shop")
+	fine(t, c, visit(t, c), "/shop/", "no cookie was given", "session_outcome is none")
 	if line := startLine(t, c, 1); !strings.Contains(line, "Path=/shop") {
 		t.Errorf("at the start: %s", line)
 	}
@@ -99,6 +106,8 @@ func TestCauseMatcherThatMisses(t *testing.T) {
 		t.Error("the app got a session")
 	}
 	log.says("a request that the matcher misses", "")
+	wrong(t, c, b, "/missed", "not through session: its matcher does not cover this request", "widen the matcher")
+	fine(t, c, b, "/other", "session_outcome is hit")
 	for _, message := range []string{"the matcher of session does not cover a request", "session headers are ignored in a response that the matcher of session does not cover"} {
 		if !c.WaitLog(message) {
 			t.Errorf("not logged: %s", message)
@@ -109,10 +118,10 @@ func TestCauseMatcherThatMisses(t *testing.T) {
 // The order in a route, and a sibling without session, are seen by caddy session check alone.
 func TestCausesInTheConfiguration(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct{ body, want string }{
-		"reverse_proxy before session": {"route {\nreverse_proxy $BACKEND\nsession {\nstore memory\n}\n}", "no request gets to this session"},
-		"a sibling without session":    {"handle /app/* {\nsession {\nstore memory\n}\nreverse_proxy $BACKEND\n}\nhandle {\nreverse_proxy $BACKEND\n}", "is reached here without the session"},
-		"a gate without session":       {"handle /app/* {\nsession_gate user /login\n}\nreverse_proxy $BACKEND", "before this session_gate"},
+	for name, test := range map[string]struct{ body, want, path, explained string }{
+		"reverse_proxy before session": {"route {\nreverse_proxy $BACKEND\nsession {\nstore memory\n}\n}", "no request gets to this session", "/", "and not through session: no session handler of this server comes before"},
+		"a sibling without session":    {"handle /app/* {\nsession {\nstore memory\n}\nreverse_proxy $BACKEND\n}\nhandle {\nreverse_proxy $BACKEND\n}", "is reached here without the session", "/", "anybody can send it session headers here"},
+		"a gate without session":       {"handle /app/* {\nsession_gate user /login\n}\nreverse_proxy $BACKEND", "before this session_gate", "/app/", "answered by session_gate: 500"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -125,6 +134,7 @@ func TestCausesInTheConfiguration(t *testing.T) {
 			if err == nil || !strings.Contains(string(out), test.want) || !strings.Contains(string(out), filepath.Base(c.Config())+":") {
 				t.Errorf("caddy session check: %v: %s", err, out)
 			}
+			wrong(t, c, visit(t, c), test.path, test.explained, test.want, "In the configuration of srv0:")
 		})
 	}
 }
@@ -137,6 +147,7 @@ func TestCauseInvalidJSON(t *testing.T) {
 	if !c.WaitLog("X-Session-Update, line 1: invalid change") {
 		t.Error("the log does not say which header is wrong")
 	}
+	wrong(t, c, b, "/", "a change was refused with the status 502: X-Session-Update, line 1: invalid change", "session_outcome is hit")
 }
 
 func TestCauseHeadersTooLongForTheApp(t *testing.T) {
@@ -145,6 +156,7 @@ func TestCauseHeadersTooLongForTheApp(t *testing.T) {
 	if !c.WaitLog("max_size allows headers that many servers refuse") {
 		t.Error("no warning at the start")
 	}
+	wrong(t, c, b, "/", "max_size (16000) allows headers of 16018 bytes, which many servers refuse", "set max_headers")
 	b.via(respondWith("update", `{"long":"`+strings.Repeat("x", 9000)+`"}`)).get("/").want(http.StatusOK)
 	b.via(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusRequestHeaderFieldsTooLarge)
@@ -152,6 +164,7 @@ func TestCauseHeadersTooLongForTheApp(t *testing.T) {
 	if !c.WaitLog("the app refused a request, perhaps because its headers are too long; see max_headers") {
 		t.Error("the log does not name the cause")
 	}
+	wrong(t, c, b, "/", "Many servers refuse that: the limit is 8190 bytes", "the app refused a request with the status 431, perhaps because its headers are too long")
 }
 
 // PHP that sends its header after output has begun sends none. Only PHP's own log says so.
@@ -178,6 +191,7 @@ func TestCausePHPHeaderAfterOutput(t *testing.T) {
 	if taken := takenOf(c); taken != "[]" {
 		t.Errorf("taken: %s", taken)
 	}
+	fine(t, c, b, "/late", "session_outcome is hit", "PHP sends no header after its output has begun")
 	eventually(t, "PHP says so", func() bool { return strings.Contains(phpLog.String(), "headers already sent") })
 }
 

@@ -40,6 +40,9 @@ func TestWrongSettingsOfFlaskSession(t *testing.T) {
 			if log := wrong.Log(); strings.Count(log, test.want) != 1 || strings.Contains(log, bare) {
 				t.Errorf("logged %d times %q:\n%s", strings.Count(log, test.want), test.want, log)
 			}
+			if out, ok := explain(t, wrong, wrong.URL+"/", "session="+test.cookie); ok || !strings.Contains(out, test.want) {
+				t.Errorf("caddy session explain: %s", out)
+			}
 			right := at(test.right)
 			visit(t, right).holding("session=" + test.cookie).look().holds(`{"uid":"x"}`)
 			visit(t, right).holding("session=" + strings.Repeat("x", 43)).look().holds("{}")
