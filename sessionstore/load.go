@@ -63,9 +63,9 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 	return s, nil
 }
 
-// Peek is [Manager.Load] for those who only look: it writes nothing, so the session is not to be used
-// or changed. It returns the record, too. A session whose idle timeout is over is missing, even if
-// cookies in it last longer.
+// Peek is [Manager.Load] for those who only look: it writes nothing, so the session is not to be
+// used or changed. It returns the record, too. A session whose idle timeout is over is missing,
+// even if cookies in it last longer.
 func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, Entry, error) {
 	s, ref := &Session{Scope: scope}, Ref(id)
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)

@@ -79,8 +79,8 @@ func TestALoadIsOneRead(t *testing.T) {
 	}
 }
 
-// TestPeekOnlyReads looks at a session with a new id that nobody has come with yet. Loading it would
-// end the old one.
+// TestPeekOnlyReads looks at a session with a new id that nobody has come with yet. Loading it
+// would end the old one.
 func TestPeekOnlyReads(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	old := r.do(r.load(sessionstore.NewID()), update(`{"a":1}`)).ID

@@ -75,8 +75,8 @@ func (m methods) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	return apiError(err)
 }
 
-// explained explains a request. It opens no store: what keeps one from being opened is a part of the
-// explanation.
+// explained explains a request. It opens no store, because the reason why one cannot be opened is a
+// part of the explanation.
 func explained(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)

@@ -190,7 +190,7 @@ func (p *part) walker() (sessionstore.Walker, error) {
 
 // Stores describes the stores.
 func (o *Opened) Stores() []Store {
-	all := []Store{}
+	all := make([]Store, 0, len(o.parts))
 	for _, p := range o.parts {
 		if c, ok := p.store.(sessionstore.Counter); ok {
 			if n, ok := c.Count(); ok {

@@ -50,9 +50,9 @@ type Step struct {
 
 // Handler is implemented by session handlers.
 type Handler interface {
-	// ExplainRequest says what the handler does with the session of a request. It changes the request as
-	// the handler would, for the handlers behind it. bare is the value of its cookie, if the
-	// request has no Cookie header.
+	// ExplainRequest says what the handler does with the session of a request. It changes the
+	// request as the handler would, for the handlers behind it. bare is the value of its cookie, if
+	// the request has no Cookie header.
 	ExplainRequest(r *http.Request, bare string) []Step
 }
 

@@ -43,10 +43,8 @@ func (w *walk) through(list caddyhttp.RouteList) (answered bool) {
 			continue
 		}
 		w.groups[route.Group] = route.Group != ""
-		for _, handler := range route.Handlers {
-			if w.handler(handler) {
-				return true
-			}
+		if slices.ContainsFunc(route.Handlers, w.handler) {
+			return true
 		}
 		if route.Terminal {
 			w.ended("no handler answers this request", "")
@@ -116,7 +114,7 @@ func optionsOf(handler any) (o options) {
 // proxy follows the request to an app.
 func (w *walk) proxy(handler any) (answered bool) {
 	o := optionsOf(handler)
-	var all []string
+	all := make([]string, 0, len(o.Upstreams))
 	for _, upstream := range o.Upstreams {
 		all = append(all, upstream.Dial)
 	}

@@ -23,7 +23,7 @@ func explain(t *testing.T, c *harness.Caddy, url, cookies string, args ...string
 	cmd := c.Command(args...)
 	cmd.Stdin = strings.NewReader(cookies + "\n")
 	text, err := cmd.CombinedOutput()
-	for _, pair := range strings.Split(cookies, "; ") {
+	for pair := range strings.SplitSeq(cookies, "; ") {
 		if _, value, _ := strings.Cut(pair, "="); value != "" && strings.Contains(string(text), value) {
 			t.Errorf("the explanation has a cookie: %s", text)
 		}

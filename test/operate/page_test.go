@@ -339,8 +339,8 @@ func TestPageRefusesUnknownRefs(t *testing.T) {
 	}
 }
 
-// TestPageShowsItsSiteOnly has two sites of one server with one store, and a store that only another
-// server uses.
+// TestPageShowsItsSiteOnly has two sites of one server with one store, and a store that only
+// another server uses.
 func TestPageShowsItsSiteOnly(t *testing.T) {
 	t.Parallel()
 	_, port, _ := strings.Cut(harness.FreeAddr(t), ":")
