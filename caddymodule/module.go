@@ -10,6 +10,7 @@
 //     responses
 //   - folder keep: where sessions are loaded from and saved to, a store or the cookie itself
 //   - folder cookie: the session cookie
+//   - stream.go: WebSockets and event streams, which end with their session
 //   - clean.go, unmatched.go: the handler session_clean, for requests that a matcher leaves out
 //   - folder gate: the handler session_gate, which sends users to log in
 //   - folder devices: the handler session_devices, which shows users their sessions

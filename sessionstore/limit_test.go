@@ -123,6 +123,35 @@ func TestLimitHoldsForLoginsAtOnce(t *testing.T) {
 	}
 }
 
+// A session whose id was never used does not count. So logins of visitors at once may be more than
+// the limit, and stay so when their ids are used. The next login finds them.
+func TestUnusedLoginsDoNotCountUntilTheNext(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		bubble(t, limited(3, refuse), func(t *testing.T, r *rig) {
+			var ids []string
+			for range 6 {
+				visitor := r.exists(r.begin(update(`{"a":1}`)))
+				ids = append(ids, r.do(visitor, loggedIn("zoe")).ID)
+			}
+			r.listed("zoe")
+			for _, id := range ids {
+				r.visit(id)
+				time.Sleep(time.Hour)
+			}
+			r.listed("zoe", ids...)
+			visitor := r.exists(r.begin(update(`{"a":1}`)))
+			if refuse {
+				r.refuse(sessionstore.ErrUserLimit, visitor, loggedIn("zoe"))
+				r.listed("zoe", ids...)
+				return
+			}
+			next := r.do(visitor, loggedIn("zoe")).ID
+			r.visit(next)
+			r.listed("zoe", ids[4], ids[5], next)
+		})
+	}
+}
+
 func TestEndOthers(t *testing.T) {
 	r := newRig(t, byUser)
 	id, other, third := r.begin(loggedIn("zoe")), r.begin(loggedIn("zoe")), r.begin(loggedIn("zoe"))
