@@ -29,7 +29,7 @@ complete, it replaces the old file. Stop Caddy first: the file must not be in us
 				RunE: caddycmd.WrapCommandFuncForCobra(compactCommand),
 			}
 			compact.Flags().String("path", "", "The session file (default: that of a bolt store without a path)")
-			cmd.AddCommand(compact, inspectCommand(), checkCommand(), explainCommand())
+			cmd.AddCommand(compact, inspectCommand(), checkCommand(), explainCommand(), phpHandlerCommand())
 			cmd.AddCommand(operating()...)
 		},
 	})

@@ -1,0 +1,643 @@
+<?php
+/*
+ * caddy-session for PHP: $_SESSION of unmodified scripts, kept by the proxy.
+ *
+ * Put this file before every script (auto_prepend_file). It does nothing in a request that did not
+ * come through a session handler of caddy-session. PHP 7.2 to 8.5, no dependencies.
+ *
+ * Environment:
+ *   CADDY_SESSION_KEY   signs objects, which only PHP can read. Without it objects are not kept.
+ *   CADDY_SESSION_ROOT  the session name whose data is the whole session (php.ini's session.name).
+ *                       The data of another name is the member of that name.
+ *
+ * See docs/php.md of https://github.com/caddy-session/caddy-session.
+ */
+
+if (!isset($_SERVER['HTTP_X_SESSION_DATA']) || class_exists('CaddySession', false)) {
+    return;
+}
+
+/**
+ * The session of a request.
+ *
+ * PHP reads and writes a session as a string. This class makes that string of the JSON that the
+ * proxy sends, and finds out what the script has changed. The changes leave as response headers.
+ */
+final class CaddySession implements SessionHandlerInterface, SessionIdInterface, SessionUpdateTimestampHandlerInterface
+{
+    /** The member that has PHP's own ids, by session name. No credential: the proxy has its own. */
+    const IDS = ' sid';
+
+    /** The only members of objects that stand for what JSON cannot say: bytes, and PHP's own encoding. */
+    const BYTES = ' b', PHP = ' p';
+
+    /** How deep values may nest before they travel in PHP's own encoding. */
+    const MAX_DEPTH = 24;
+
+    /** How many operations a JSON Patch may have, and how many bytes of a page are held back. */
+    const MAX_OPERATIONS = 256, HELD_BACK = 1048576;
+
+    private $key;
+
+    /** The session name whose data is the whole session, and the present one. */
+    private $root, $name;
+
+    /** The data as it arrived, and as it is now: objects are stdClass, lists are arrays. */
+    private $base, $now;
+
+    /** Why the data did not come, or ''. */
+    private $missing;
+
+    /** The session names that were used, and the cookies of the request, with PHP's ids. */
+    private $names = [], $received;
+
+    /** Ids that were made by session_create_id(), and those that the script has thought out. */
+    private $made = [], $foreign = [];
+
+    private $regenerate = false, $destroy = false, $ending = false;
+
+    /** The lines that were sent last. */
+    private $sent = ['X-Session-Update' => [], 'X-Session-Control' => []];
+
+    /** What could not be kept, by its message, so that each is logged once. */
+    private $logged = [];
+
+    private function __construct(stdClass $data, string $missing)
+    {
+        $this->root = self::environment('CADDY_SESSION_ROOT') ?: ini_get('session.name');
+        $this->key = self::environment('CADDY_SESSION_KEY');
+        $this->missing = $missing;
+        $this->base = $this->now = $data;
+        foreach ($this->ids() as $name => $id) {
+            $this->names[$name] = true;
+            $_COOKIE[$name] = $id; // PHP takes the id from here, and then sets no cookie
+        }
+        $this->received = $_COOKIE;
+    }
+
+    /** Takes the place of PHP's own store. It is called once, before the script. */
+    public static function install()
+    {
+        $data = json_decode($_SERVER['HTTP_X_SESSION_DATA'], false, 512, JSON_BIGINT_AS_STRING);
+        if (!$data instanceof stdClass) {
+            // FastCGI cuts what is longer than 65,500 bytes. An empty session would log the user out.
+            error_log('caddy-session: X-Session-Data is not whole: ' . strlen($_SERVER['HTTP_X_SESSION_DATA'])
+                . ' bytes arrived; lower max_size in the session block');
+            http_response_code(500);
+            exit('The session cannot be read.');
+        }
+        preg_match('/\b(unavailable|too-large)\b/', $_SERVER['HTTP_X_SESSION_INFO'] ?? '', $missing);
+        $session = new self($data, $missing[1] ?? '');
+
+        $started = session_status() === PHP_SESSION_ACTIVE; // session.auto_start
+        if ($started) {
+            session_abort();
+        }
+        ini_set('session.serialize_handler', 'php_serialize'); // the others lose some keys
+        ini_set('session.use_strict_mode', '1');
+        ini_set('session.use_only_cookies', '1');
+        ini_set('session.use_trans_sid', '0');
+        session_set_save_handler($session, false);
+        if ($started) {
+            session_start();
+        }
+        // Headers leave with the first output. So the page is held back, by the same number of buffers.
+        if (ob_get_level() === 1) {
+            ob_end_clean();
+        }
+        if (ob_get_level() === 0) {
+            ob_start(null, self::HELD_BACK);
+        }
+        header_register_callback([$session, 'headersLeave']);
+        // If the script registers a callback of its own, this one comes after all its shutdown functions.
+        register_shutdown_function(function () use ($session) {
+            register_shutdown_function([$session, 'end']);
+        });
+    }
+
+    /** Reads a variable of the environment and hides it from pages that show all of them. */
+    private static function environment(string $name): string
+    {
+        $value = $_SERVER[$name] ?? getenv($name);
+        unset($_SERVER[$name], $_ENV[$name]);
+        putenv($name);
+        return is_string($value) ? $value : '';
+    }
+
+    // PHP calls these.
+
+    #[\ReturnTypeWillChange]
+    public function open($path, $name)
+    {
+        $this->name = $name;
+        return true;
+    }
+
+    #[\ReturnTypeWillChange]
+    public function close()
+    {
+        return true;
+    }
+
+    #[\ReturnTypeWillChange]
+    public function gc($lifetime)
+    {
+        return 0;
+    }
+
+    #[\ReturnTypeWillChange]
+    public function create_sid()
+    {
+        $id = bin2hex(random_bytes(16));
+        switch (self::caller()) {
+            case 'session_create_id':
+                $this->made[] = $id;
+                break;
+            case 'session_regenerate_id':
+                $this->regenerate = true;
+                // fall through
+            default:
+                $this->setID($id);
+        }
+        return $id;
+    }
+
+    #[\ReturnTypeWillChange]
+    public function validateId($id)
+    {
+        if (self::caller() === 'session_create_id') {
+            return false; // nobody has it yet
+        }
+        // An unknown id of the client's is replaced. One that the script has chosen is its own affair.
+        return ($this->ids()[$this->name] ?? null) === $id || ($this->received[$this->name] ?? null) !== $id;
+    }
+
+    #[\ReturnTypeWillChange]
+    public function read($id)
+    {
+        if (($this->ids()[$this->name] ?? null) !== $id) {
+            // The manual's way to regenerate: session_id(session_create_id('prefix')) and session_start().
+            if (!in_array(substr($id, -32), $this->made, true)) {
+                $this->foreign[$id] = true;
+                return '';
+            }
+            $this->regenerate = true;
+            $this->now = $this->others();
+            $this->setID($id);
+        }
+        $values = [];
+        foreach ($this->part($this->now) as $name => $value) {
+            $values[$name] = $this->decode($value);
+        }
+        return $values ? serialize($values) : '';
+    }
+
+    #[\ReturnTypeWillChange]
+    public function write($id, $encoded)
+    {
+        if (isset($this->foreign[$id])) {
+            $this->log('a session whose id the script has chosen itself is not kept');
+            return true;
+        }
+        $this->record($encoded);
+        if (headers_sent()) {
+            $this->late();
+        } elseif ($this->ending) {
+            $this->send();
+        }
+        return true;
+    }
+
+    #[\ReturnTypeWillChange]
+    public function updateTimestamp($id, $encoded)
+    {
+        return $this->write($id, $encoded);
+    }
+
+    #[\ReturnTypeWillChange]
+    public function destroy($id)
+    {
+        if (self::caller() === 'session_regenerate_id' || isset($this->foreign[$id])) {
+            return true;
+        }
+        $this->now = $this->others();
+        if ($this->name === $this->root && !$this->ids()) { // the whole session ends
+            $this->destroy = true;
+            $this->regenerate = false;
+            $this->base = $this->now = new stdClass;
+        }
+        if (headers_sent()) {
+            $this->late();
+        }
+        return true;
+    }
+
+    /** Returns the function of the script that has made PHP call. */
+    private static function caller(): string
+    {
+        foreach (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 4) as $frame) {
+            if (strncmp($frame['function'], 'session_', 8) === 0) {
+                return $frame['function'];
+            }
+        }
+        return '';
+    }
+
+    // The data.
+
+    private function ids(): array
+    {
+        return (array) ($this->now->{self::IDS} ?? []);
+    }
+
+    private function setID(string $id)
+    {
+        $this->now = clone $this->now;
+        $this->now->{self::IDS} = (object) ([$this->name => $id] + $this->ids());
+        $this->names[$this->name] = true;
+    }
+
+    /** Returns the members that belong to the present session name. */
+    private function part(stdClass $data): array
+    {
+        if ($this->name !== $this->root) {
+            $part = $data->{$this->name} ?? null;
+            return $part instanceof stdClass ? get_object_vars($part) : (is_array($part) ? $part : []);
+        }
+        $part = get_object_vars($data);
+        unset($part[self::IDS]);
+        foreach ($this->ids() as $name => $id) {
+            if ($name !== $this->root) {
+                unset($part[$name]);
+            }
+        }
+        return $part;
+    }
+
+    /** Returns the data without those of the present session name. */
+    private function others(): stdClass
+    {
+        $all = (object) array_diff_key(get_object_vars($this->now), $this->name === $this->root ? $this->part($this->now) : [$this->name => true]);
+        $ids = $this->ids();
+        unset($ids[$this->name]);
+        $all->{self::IDS} = (object) $ids;
+        return $all;
+    }
+
+    /** Takes over what the script has in $_SESSION, in PHP's encoding. */
+    private function record(string $encoded)
+    {
+        // No class of the script runs here: its objects are only carried over.
+        $values = $encoded === '' ? [] : unserialize($encoded, ['allowed_classes' => false]);
+        if (!is_array($values)) {
+            $this->log('the session is not in PHP\'s format; is session.serialize_handler changed?');
+            return;
+        }
+        $before = $this->part($this->now);
+        $new = new stdClass;
+        foreach ($values as $name => $value) {
+            $name = (string) $name;
+            if (!preg_match('//u', $name) || strpos($name, "\0") === 0 || $name === self::IDS) {
+                $this->log('a key of $_SESSION is not kept: it is not UTF-8, begins with a null byte, or is reserved');
+                continue;
+            }
+            $node = $this->encodeTop($name, $value);
+            if ($node === null && $value !== null) {
+                if (array_key_exists($name, $before)) {
+                    $new->{$name} = $before[$name];
+                }
+                continue;
+            }
+            // What was not touched stays as it was sent, also where JSON can say it in two ways.
+            if (array_key_exists($name, $before) && $this->same($node, $this->encodeTop($name, $this->decode($before[$name])))) {
+                $node = $before[$name];
+            }
+            $new->{$name} = $node;
+        }
+        $all = clone $this->now;
+        if ($this->name !== $this->root) {
+            $all->{$this->name} = $new;
+        } else {
+            $others = array_diff_key(get_object_vars($all), $before);
+            $all = (object) (get_object_vars($new) + $others);
+        }
+        $this->now = $all;
+    }
+
+    // Values. See the table in docs/php.md.
+
+    /** Returns the PHP value of a decoded JSON value. Objects of classes are without their class. */
+    private function decode($node)
+    {
+        if ($node instanceof stdClass) {
+            $tag = self::tag($node);
+            if ($tag === self::BYTES) {
+                $bytes = base64_decode($node->{self::BYTES}, true);
+                if ($bytes !== false) {
+                    return $bytes;
+                }
+            } elseif ($tag === self::PHP) {
+                $parts = explode('.', $node->{self::PHP}, 2);
+                $text = base64_decode($parts[1] ?? '', true);
+                // What was not signed here is data: it could make PHP run any class.
+                if ($this->key !== '' && $text !== false && hash_equals($this->mac($text), $parts[0])) {
+                    return unserialize($text, ['allowed_classes' => false]);
+                }
+            }
+            $node = get_object_vars($node);
+        }
+        return is_array($node) ? array_map([$this, 'decode'], $node) : $node;
+    }
+
+    /** Returns the JSON value of a value of $_SESSION, or null where that cannot be kept. */
+    private function encodeTop(string $name, $value)
+    {
+        if (is_array($value) || is_object($value)) {
+            $found = self::scan(serialize($value));
+            if ($found['class']) {
+                $this->log("\$_SESSION['$name'] is not kept: an object in it implements Serializable");
+                return null;
+            }
+            if ($found['references']) {
+                return $this->opaque($name, $value);
+            }
+        }
+        return $this->encode($name, $value, 1);
+    }
+
+    private function encode(string $name, $value, int $depth)
+    {
+        if (is_string($value)) {
+            return preg_match('//u', $value) ? $value : (object) [self::BYTES => base64_encode($value)];
+        }
+        if (is_float($value) && !is_finite($value) || is_object($value)) {
+            return $this->opaque($name, $value);
+        }
+        if (!is_array($value)) {
+            return $value;
+        }
+        if ($depth > self::MAX_DEPTH || self::tag((object) $value) !== '') {
+            return $this->opaque($name, $value);
+        }
+        $list = array_keys($value) === array_keys(array_keys($value));
+        $node = [];
+        foreach ($value as $key => $item) {
+            if (is_string($key) && (!preg_match('//u', $key) || strpos($key, "\0") === 0)) {
+                return $this->opaque($name, $value);
+            }
+            $node[$key] = $this->encode($name, $item, $depth + 1);
+            if ($node[$key] === null && $item !== null) {
+                return null;
+            }
+        }
+        return $list ? $node : (object) $node;
+    }
+
+    /** Returns a value in PHP's own encoding, signed. */
+    private function opaque(string $name, $value)
+    {
+        if ($this->key === '') {
+            $this->log("\$_SESSION['$name'] is not kept: it has objects or references, and CADDY_SESSION_KEY is not set");
+            return null;
+        }
+        $text = serialize($value);
+        return (object) [self::PHP => $this->mac($text) . '.' . base64_encode($text)];
+    }
+
+    private function mac(string $text): string
+    {
+        return rtrim(strtr(base64_encode(substr(hash_hmac('sha256', $text, $this->key, true), 0, 16)), '+/', '-_'), '=');
+    }
+
+    /** Returns the name of the tag that an object is, or ''. */
+    private static function tag(stdClass $node): string
+    {
+        $members = get_object_vars($node);
+        $name = (string) key($members);
+        return count($members) === 1 && ($name === self::BYTES || $name === self::PHP) && is_string(reset($members)) ? $name : '';
+    }
+
+    /** Looks for references, and for objects whose class encodes itself, in PHP's encoding. */
+    private static function scan(string $text): array
+    {
+        $found = ['references' => false, 'class' => false];
+        for ($i = 0, $end = strlen($text); $i < $end;) {
+            switch ($text[$i]) {
+                case 's':
+                case 'E':
+                    $i += self::span($text, $i + 2) + 3; // the quotes, and the semicolon
+                    break;
+                case 'O':
+                    $i += self::span($text, $i + 2) + 2;
+                    $i = strpos($text, '{', $i) + 1;
+                    break;
+                case 'C':
+                    return ['references' => $found['references'], 'class' => true];
+                case 'a':
+                    $i = strpos($text, '{', $i) + 1;
+                    break;
+                case '}':
+                    $i++;
+                    break;
+                case 'R':
+                case 'r':
+                    $found['references'] = true;
+                    // fall through
+                default:
+                    $i = strpos($text, ';', $i) + 1;
+            }
+        }
+        return $found;
+    }
+
+    /** Returns how long a length, the colon after it, and the bytes that it counts are, and the two characters before. */
+    private static function span(string $text, int $at): int
+    {
+        $digits = strspn($text, '0123456789', $at);
+        return 2 + $digits + 1 + (int) substr($text, $at, $digits);
+    }
+
+    private function same($a, $b): bool
+    {
+        if ($a instanceof stdClass && $b instanceof stdClass) {
+            $a = get_object_vars($a);
+            $b = get_object_vars($b);
+        }
+        if (!is_array($a) || !is_array($b)) {
+            return $a === $b || is_float($a) && is_float($b) && self::json($a) === self::json($b);
+        }
+        if (array_keys($a) !== array_keys($b)) {
+            return false;
+        }
+        foreach ($a as $key => $item) {
+            if (!$this->same($item, $b[$key])) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    // The changes.
+
+    /** Headers are about to leave, for whatever reason. */
+    public function headersLeave()
+    {
+        if ($this->ending && session_status() === PHP_SESSION_ACTIVE) {
+            session_write_close();
+        } else {
+            $this->look();
+        }
+        $this->send();
+    }
+
+    /** The last shutdown function. Destructors and output callbacks come after it. */
+    public function end()
+    {
+        $this->ending = true;
+        if (!headers_sent()) {
+            $this->look();
+            $this->send();
+        }
+    }
+
+    /** Takes over what the session has now. The script goes on with it. */
+    private function look()
+    {
+        if (session_status() === PHP_SESSION_ACTIVE && !isset($this->foreign[session_id()])) {
+            $this->record((string) session_encode());
+        }
+    }
+
+    /** Puts the changes into the response headers, in place of those that it has put there before. */
+    private function send()
+    {
+        $lines = $this->lines();
+        $cookies = $others = [];
+        foreach (headers_list() as $line) {
+            list($name, $value) = explode(':', $line, 2) + [1 => ''];
+            $value = ltrim($value);
+            if (!strcasecmp($name, 'Set-Cookie')) {
+                $cookies[] = $value;
+            }
+            foreach ($lines as $ours => $_) {
+                if (!strcasecmp($name, $ours) && !in_array($value, $this->sent[$ours], true)) {
+                    $others[$ours][] = $value;
+                }
+            }
+        }
+        foreach ($lines as $name => $values) {
+            header_remove($name);
+            foreach (array_merge($values, $others[$name] ?? []) as $value) {
+                header("$name: $value", false);
+            }
+        }
+        $this->sent = $lines;
+        // The session cookie is the proxy's. PHP's own names are not for the browser.
+        $kept = array_filter($cookies, function ($cookie) {
+            return !isset($this->names[urldecode(explode('=', $cookie, 2)[0])]);
+        });
+        if (count($kept) < count($cookies)) {
+            header_remove('Set-Cookie');
+            foreach ($kept as $cookie) {
+                header("Set-Cookie: $cookie", false);
+            }
+        }
+    }
+
+    /** Says what came after the headers. */
+    private function late()
+    {
+        if ($this->lines() !== $this->sent) {
+            $this->log('a change of the session came after the headers of the response, and is lost');
+        }
+    }
+
+    /** Returns the header lines of all changes: a merge patch, and what that cannot say. */
+    private function lines(): array
+    {
+        $now = clone $this->now;
+        if ($this->missing !== '') {
+            unset($now->{self::IDS}); // so that a page that changes nothing is shown
+        }
+        $operations = $updates = [];
+        if ($this->missing !== 'too-large' || $this->destroy) {
+            $merge = $this->diff($this->base, $now, '', $operations);
+            $updates = $merge ? [self::json((object) $merge)] : [];
+        }
+        foreach (array_chunk($operations, self::MAX_OPERATIONS) as $chunk) {
+            $updates[] = self::json($chunk);
+        }
+        $control = $this->destroy ? ['destroy'] : ($this->regenerate ? ['regenerate'] : []);
+        return ['X-Session-Update' => $updates, 'X-Session-Control' => $control];
+    }
+
+    /**
+     * Returns the merge patch, and adds operations whose parents the merge patch makes sure of. They
+     * come after it, so that a new member behind one of them is an operation too: PHP's arrays have
+     * an order.
+     */
+    private function diff(stdClass $from, stdClass $to, string $path, array &$operations): array
+    {
+        $old = get_object_vars($from);
+        $merge = [];
+        $added = false;
+        foreach (array_diff_key($old, get_object_vars($to)) as $name => $_) {
+            $merge[$name] = null;
+        }
+        foreach (get_object_vars($to) as $name => $value) {
+            $there = array_key_exists($name, $old);
+            if ($there && $this->same($old[$name], $value) && gettype($old[$name]) === gettype($value)) {
+                continue;
+            }
+            $at = $path . '/' . strtr((string) $name, ['~' => '~0', '/' => '~1']);
+            $before = $there ? $old[$name] : null;
+            $map = $before instanceof stdClass;
+            $whole = $map || $value instanceof stdClass && self::tag($value) !== '' ? !self::mergeable($before, $value) : $value === null;
+            if ($whole || $added && !$there) {
+                $operations[] = ['op' => 'add', 'path' => $at, 'value' => $value];
+                $added = $added || !$there;
+                continue;
+            }
+            if (!$value instanceof stdClass) {
+                $merge[$name] = $value;
+                continue;
+            }
+            $count = count($operations);
+            $inner = $this->diff($map ? $before : new stdClass, $value, $at, $operations);
+            if ($inner || !$map || count($operations) > $count) {
+                $merge[$name] = (object) $inner;
+            }
+        }
+        return $merge;
+    }
+
+    /** Reports whether a merge patch can make one object of another: neither is a tag, and the order stays. */
+    private static function mergeable($from, $to): bool
+    {
+        if (!$from instanceof stdClass || !$to instanceof stdClass || self::tag($from) !== '' || self::tag($to) !== '') {
+            return false;
+        }
+        $from = get_object_vars($from);
+        $to = get_object_vars($to);
+        $kept = array_keys(array_intersect_key($from, $to));
+        return $kept === array_slice(array_keys($to), 0, count($kept));
+    }
+
+    private static function json($value): string
+    {
+        $precision = ini_set('serialize_precision', '-1');
+        $text = json_encode($value, JSON_PRESERVE_ZERO_FRACTION);
+        ini_set('serialize_precision', (string) $precision);
+        return str_replace("\x7f", '\u007f', (string) $text); // which no header line may have
+    }
+
+    private function log(string $message)
+    {
+        if (!isset($this->logged[$message])) {
+            $this->logged[$message] = true;
+            error_log("caddy-session: $message");
+        }
+    }
+}
+
+CaddySession::install();

@@ -1,0 +1,340 @@
+<?php
+// Pages of an app that knows nothing of a proxy. Each request does one thing, by its parameter "do".
+
+enum Suit: string
+{
+    case Hearts = 'h';
+}
+
+class Cart
+{
+    public $items = ['tea'];
+    private $total = 1.5;
+    protected $owner = "Zo\xc3\xab";
+    public $woken = 0;
+
+    public function __wakeup()
+    {
+        $this->woken++;
+    }
+}
+
+class Saver
+{
+    public function __destruct()
+    {
+        $_SESSION['by'] = 'destructor';
+    }
+}
+
+function show(): void
+{
+    session_start();
+    header('Content-Type: text/plain');
+    echo serialize($_SESSION), "\n";
+}
+
+function set(string $name, $value): void
+{
+    session_start();
+    $_SESSION[$name] = $value;
+}
+
+/** Returns a random value. */
+function random(int $depth)
+{
+    switch (mt_rand(0, $depth > 0 ? 11 : 8)) {
+        case 0:
+            return null;
+        case 1:
+            return (bool) mt_rand(0, 1);
+        case 2:
+            return mt_rand(0, 3) ? mt_rand(-99, 99) : PHP_INT_MAX - mt_rand(0, 9);
+        case 3:
+            return mt_rand(-999, 999) / [1, 3, 7, 1e-300, 1e300][mt_rand(0, 4)];
+        case 4:
+            return ['', '0', '-1', ' b', ' p', "\x7f", "Zo\xc3\xab", "\u{1F375}", "\r\n", 'null', '{}'][mt_rand(0, 10)];
+        case 5:
+            return substr(md5((string) mt_rand(), true), 0, mt_rand(0, 16));
+        case 6:
+            return [NAN, INF, -INF, -0.0, 1.0][mt_rand(0, 4)];
+        case 7:
+            $cart = new Cart;
+            $cart->items = [mt_rand(0, 9)];
+            return $cart;
+        case 8:
+            return [];
+        case 9:
+            return array_map('random', array_fill(0, mt_rand(1, 3), $depth - 1));
+        default:
+            $map = [];
+            for ($i = mt_rand(1, 5); $i > 0; $i--) {
+                $map[key_of_random()] = random($depth - 1);
+            }
+            return $map;
+    }
+}
+
+function key_of_random()
+{
+    return ['a', 'b', 'c', '', '0', 1, '01', 'a/b', 'a~1', ' b', ' p', "Zo\xc3\xab", "\xff", "\0x", 'x.y'][mt_rand(0, 14)];
+}
+
+/** Changes some of the members of an array. */
+function mutate(array &$map, int $depth): void
+{
+    for ($i = mt_rand(1, 3); $i > 0; $i--) {
+        $key = key_of_random();
+        if ($depth > 0 && is_array($map[$key] ?? null) && mt_rand(0, 3)) {
+            mutate($map[$key], $depth - 1);
+        } elseif (mt_rand(0, 3) || $depth === 3) {
+            $map[$key] = random($depth);
+        } else {
+            unset($map[$key]);
+        }
+    }
+}
+
+switch ($_GET['do'] ?? 'show') {
+    case 'show':
+        show();
+        break;
+    case 'nothing':
+        echo 'no session';
+        break;
+    case 'types':
+        set('types', [
+            'null' => null, 'true' => true, 'int' => PHP_INT_MAX, 'min' => PHP_INT_MIN, 'float' => 0.1 + 0.2, 'one' => 1.0, 'tiny' => 5e-324, 'minus zero' => -0.0,
+            'nan' => NAN, 'inf' => INF, 'text' => "Zo\xc3\xab \x7f \u{1F375} </script>\r\n", 'bytes' => "\xff\x00\xfe", 'empty' => [], 'list' => [1, [2, null]],
+            'sparse' => [3 => 'x', 7 => 'y'], 'mixed' => ['b' => 1, 'a' => 2, 5 => 3], 'binary keys' => ["\xff" => 1], 'looks like a tag' => [' b' => 'eA=='],
+            '' => 'empty key', 'a/b~c' => 1,
+        ]);
+        $_SESSION['number keys'] = [10 => ['x'], '011' => 1];
+        break;
+    case 'objects':
+        set('cart', new Cart);
+        $_SESSION['suit'] = [Suit::Hearts];
+        $_SESSION['time'] = new DateTimeImmutable('2026-01-02 03:04:05 UTC');
+        $_SESSION['plain'] = (object) ['a' => (object) []];
+        break;
+    case 'buy':
+        set('seen', 1);
+        $_SESSION['cart']->items[] = 'milk';
+        break;
+    case 'references':
+        session_start();
+        $item = ['x'];
+        $_SESSION['refs'] = ['a' => &$item, 'b' => &$item];
+        $same = new Cart;
+        $_SESSION['twice'] = [$same, $same];
+        break;
+    case 'use references':
+        session_start();
+        $_SESSION['refs']['a'][] = 'y';
+        $_SESSION['twice'][0]->items[] = 'milk';
+        break;
+    case 'nested':
+        session_start();
+        $_SESSION['deep']['user']['name'] = $_GET['value'] ?? 'x';
+        $_SESSION['deep'][$_GET['key'] ?? 'k'] = ['n' => null];
+        break;
+    case 'order':
+        session_start();
+        $_SESSION['map'] = ['c' => 1] + array_reverse($_SESSION['map'] ?? ['a' => 1, 'b' => [' p' => 'no tag']], true);
+        break;
+    case 'remove':
+        session_start();
+        unset($_SESSION['deep']['user'], $_SESSION['types'], $_SESSION['cart']);
+        break;
+    case 'many':
+        session_start();
+        foreach (range(1, 400) as $i) {
+            $_SESSION['many']["k$i"] = null;
+        }
+        break;
+    case 'exit':
+        set('by', 'exit');
+        exit('bye');
+    case 'redirect':
+        set('by', 'redirect');
+        header('Location: /?do=show', true, 303);
+        exit;
+    case 'exception':
+        set('by', 'exception');
+        throw new Exception('not caught');
+    case 'fatal':
+        set('by', 'fatal error');
+        undefined_function();
+        break;
+    case 'time limit':
+        set('by', 'time limit');
+        set_time_limit(1);
+        while (true) {
+        }
+    case 'close':
+        set('by', 'close');
+        session_write_close();
+        $_SESSION['after'] = 'lost';
+        break;
+    case 'reopen':
+        set('by', 'first');
+        session_write_close();
+        session_start();
+        $_SESSION['and'] = $_SESSION['by'] . ' and second';
+        session_commit();
+        break;
+    case 'read and close':
+        session_start(['read_and_close' => true]);
+        $_SESSION['by'] = 'lost';
+        break;
+    case 'abort':
+        set('by', 'lost');
+        session_abort();
+        break;
+    case 'reset':
+        session_start();
+        $_SESSION['by'] = 'lost';
+        $_SESSION['more'] = 'lost';
+        session_reset();
+        break;
+    case 'unset':
+        session_start();
+        session_unset();
+        $_SESSION['by'] = 'unset';
+        break;
+    case 'shutdown':
+        session_start();
+        register_shutdown_function(function () {
+            $_SESSION['by'] = 'shutdown function';
+        });
+        echo 'page';
+        break;
+    case 'destructor':
+        session_start();
+        $saver = new Saver;
+        echo 'page';
+        break;
+    case 'output callback':
+        session_start();
+        ob_start(function ($page) {
+            $_SESSION['by'] = 'output callback';
+            return $page;
+        });
+        echo 'page';
+        break;
+    case 'own header callback':
+        header_register_callback(function () {
+            header('X-Own: 1');
+        });
+        set('by', 'own header callback');
+        echo 'page';
+        break;
+    case 'no headers':
+        set('by', 'header_remove');
+        header_remove();
+        break;
+    case 'large page':
+        set('by', 'large page');
+        echo str_repeat('x', 900000);
+        $_SESSION['after'] = 'the page';
+        break;
+    case 'early flush':
+        set('by', 'before the flush');
+        echo 'page';
+        ob_flush();
+        flush();
+        break;
+    case 'regenerate':
+        set('by', 'regenerate');
+        session_regenerate_id((bool) ($_GET['delete'] ?? false));
+        $_SESSION['after'] = 'regenerate';
+        break;
+    case 'manual':
+        // The pattern of PHP's manual.
+        set('old', 1);
+        $new = session_create_id('prefix-');
+        session_commit();
+        ini_set('session.use_strict_mode', '0');
+        session_id($new);
+        session_start();
+        $_SESSION['by'] = 'manual';
+        break;
+    case 'destroy':
+        session_start();
+        $_SESSION = [];
+        setcookie(session_name(), '', 1, '/');
+        session_destroy();
+        break;
+    case 'destroy and start':
+        session_start();
+        session_destroy();
+        session_start();
+        $_SESSION = ['by' => 'the new one'];
+        break;
+    case 'another name':
+        session_name('OTHER');
+        session_start();
+        $_SESSION['here'] = ($_SESSION['here'] ?? 0) + 1;
+        echo serialize($_SESSION);
+        break;
+    case 'destroy another name':
+        session_name('OTHER');
+        session_start();
+        session_destroy();
+        break;
+    case 'two names':
+        set('first', 1);
+        session_write_close();
+        session_name('OTHER');
+        session_id($_COOKIE['OTHER'] ?? '');
+        session_start();
+        $_SESSION['second'] = 2;
+        echo serialize($_SESSION);
+        break;
+    case 'encode':
+        session_start();
+        $text = session_encode();
+        $_SESSION = [];
+        session_decode($text);
+        $_SESSION['by'] = 'session_decode';
+        break;
+    case 'cookies':
+        session_start();
+        echo isset($_COOKIE[session_name()]) ? 'cookie' : 'none', ' ', SID === '' ? 'no SID' : 'SID';
+        break;
+    case 'own cookies':
+        setcookie('theme', 'dark');
+        set('by', 'own cookies');
+        setcookie('lang', 'en');
+        break;
+    case 'dump':
+        phpinfo();
+        var_dump($_SERVER, $_ENV, getenv());
+        break;
+    case 'shared id':
+        session_id('shared');
+        session_start();
+        $_SESSION['everybody'] = 1;
+        break;
+    case 'random':
+        session_start();
+        echo serialize($_SESSION);
+        mt_srand((int) $_GET['seed']);
+        $name = 'k' . mt_rand(0, 3);
+        $_SESSION[$name] = $_SESSION[$name] ?? [];
+        mutate($_SESSION[$name], 3);
+        break;
+    case 'slow':
+        session_start();
+        usleep(50000);
+        $_SESSION[$_GET['key']] = 1;
+        $_SESSION['tree'][$_GET['key']] = ['at' => 1];
+        break;
+    case 'late':
+        session_start();
+        echo 'page';
+        ob_flush();
+        flush();
+        $_SESSION['by'] = 'late';
+        break;
+}

@@ -1,0 +1,273 @@
+// Package php_test runs PHP scripts that know nothing of a proxy, without it and behind it, where
+// clients/php/session.php keeps their sessions.
+package php_test
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/clients/php"
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+const key = "a key for PHP that nobody may see"
+
+// serve runs PHP with these settings, and returns its address and the file of its log.
+func serve(t *testing.T, settings ...string) (addr, log string) {
+	t.Helper()
+	addr, log = harness.FreeAddr(t), filepath.Join(t.TempDir(), "php.log")
+	args := []string{"-b", addr, "-d", "session.save_path=" + t.TempDir(), "-d", "error_log=" + log, "-d", "log_errors=1", "-d", "display_errors=0",
+		"-d", "output_buffering=4096", "-d", "session.use_strict_mode=1"}
+	for _, setting := range settings {
+		args = append(args, "-d", setting)
+	}
+	cmd := exec.Command(harness.Program(t, "php-cgi"), args...)
+	cmd.Env = append(os.Environ(), "PHP_FCGI_CHILDREN=4", "PHP_FCGI_MAX_REQUESTS=0", "CADDY_SESSION_KEY="+key)
+	harness.Serve(t, "php-cgi", addr, cmd)
+	return addr, log
+}
+
+func folder() string { return filepath.Join(harness.Root(), "test", "php") }
+
+// site runs a Caddy in front of PHP.
+func site(t *testing.T, session, addr string) *harness.Caddy {
+	t.Helper()
+	return harness.Start(t, fmt.Sprintf("http://$ADDR {\n%s\nroot %s\nrewrite * /app.php?{query}\nphp_fastcgi %s\n}", session, folder(), addr))
+}
+
+const session = "session {\n max_size 60000\n }"
+
+func prepend() string {
+	return "auto_prepend_file=" + filepath.Join(harness.Root(), "clients", "php", "session.php")
+}
+
+// visitor is a browser.
+type visitor struct {
+	t      *testing.T
+	client *http.Client
+	base   string
+}
+
+func visit(t *testing.T, c *harness.Caddy) visitor { return visitor{t, harness.Client(t), c.URL} }
+
+// does asks for a page, and returns its status and body.
+func (v visitor) does(what string) (status int, body string, header http.Header) {
+	v.t.Helper()
+	what, parameters, _ := strings.Cut(what, "&")
+	resp, err := v.client.Get(v.base + "/?do=" + url.QueryEscape(what) + "&" + parameters)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return resp.StatusCode, string(text), resp.Header
+}
+
+// Every way in which a script uses its session leaves the same behind as with PHP's own store.
+func TestSessionsOfScripts(t *testing.T) {
+	t.Parallel()
+	plain, _ := serve(t)
+	prepended, log := serve(t, prepend())
+	alone, behind := site(t, "", plain), site(t, session, prepended)
+	for name, steps := range map[string][]string{
+		"types": {"types"}, "types, touched again": {"types", "nested", "types"}, "objects": {"objects", "buy", "buy"},
+		"references": {"references", "use references"}, "nested": {"nested", "nested&value=y&key=a.b", "remove"},
+		"order": {"order", "order", "order"}, "removed": {"types", "objects", "nested", "remove"}, "many": {"many", "nested"},
+		"exit": {"exit"}, "redirect": {"redirect"}, "exception": {"exception"}, "fatal error": {"fatal"}, "time limit": {"time limit"},
+		"closed": {"close"}, "opened again": {"reopen"}, "read and closed": {"nested", "read and close"}, "aborted": {"nested", "abort"},
+		"reset": {"nested", "reset"}, "unset": {"nested", "unset"}, "shutdown function": {"shutdown"}, "destructor": {"destructor"},
+		"output callback": {"output callback"}, "own header callback": {"own header callback"}, "header_remove": {"nested", "no headers"},
+		"large page": {"large page"}, "early flush": {"early flush"}, "regenerated": {"nested", "regenerate", "nested"},
+		"regenerated, the old one deleted": {"nested", "regenerate&delete=1", "nested&value=z"}, "the manual's pattern": {"nested", "manual", "nested"},
+		"destroyed": {"nested", "destroy"}, "destroyed and started": {"nested", "destroy and start"}, "another name": {"nested", "another name", "another name"},
+		"another name is destroyed": {"nested", "another name", "destroy another name", "another name"}, "two names": {"two names", "two names"},
+		"encoded": {"types", "encode"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			one, other := visit(t, alone), visit(t, behind)
+			for _, step := range append(steps, "show", "show", "cookies") {
+				status, want, _ := one.does(step)
+				gotStatus, got, header := other.does(step)
+				if got != want || gotStatus != status {
+					t.Errorf("%s: %d, %.2000q, alone %d, %.2000q", step, gotStatus, got, status, want)
+				}
+				for _, line := range header["Set-Cookie"] {
+					if strings.HasPrefix(line, "PHPSESSID") || strings.HasPrefix(line, "OTHER") {
+						t.Errorf("%s: the browser gets PHP's cookie: %s", step, line)
+					}
+				}
+			}
+		})
+	}
+	if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
+		t.Errorf("the log says:\n%s", text)
+	}
+}
+
+// Random sessions are the same after each request, to the digit, the byte and the order.
+func TestRandomSessions(t *testing.T) {
+	t.Parallel()
+	plain, _ := serve(t)
+	prepended, log := serve(t, prepend())
+	one, other := visit(t, site(t, "", plain)), visit(t, site(t, session, prepended))
+	for seed := range *seeds {
+		step := fmt.Sprintf("random&seed=%d", seed)
+		_, want, _ := one.does(step)
+		if status, got, _ := other.does(step); got != want {
+			t.Fatalf("before seed %d: %d\n%q, alone\n%q", seed, status, got, want)
+		}
+	}
+	if text, _ := os.ReadFile(log); len(text) > 0 {
+		t.Errorf("the log says:\n%s", text)
+	}
+}
+
+var seeds = flag.Int("seeds", 400, "how many random changes of a PHP session are made")
+
+// Requests at once keep what each has put into the session, at the top and deeper.
+func TestPagesAtOnce(t *testing.T) {
+	t.Parallel()
+	plain, _ := serve(t)
+	prepended, _ := serve(t, prepend())
+	for name, c := range map[string]*harness.Caddy{"alone": site(t, "", plain), "behind": site(t, session, prepended)} {
+		v := visit(t, c)
+		v.does("nested")
+		var pages sync.WaitGroup
+		for i := range 20 {
+			pages.Go(func() { v.does(fmt.Sprintf("slow&key=page%d", i)) })
+		}
+		pages.Wait()
+		_, body, _ := v.does("show")
+		for i := range 20 {
+			if n := strings.Count(body, fmt.Sprintf(`"page%d"`, i)); n != 2 {
+				t.Errorf("%s: page%d is %d times in %s", name, i, n, body)
+			}
+		}
+	}
+}
+
+// The command prints the file.
+func TestPHPHandlerCommand(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command(harness.Binary(t), "session", "php-handler").Output()
+	if err != nil || string(out) != php.Session {
+		t.Errorf("%v, %.100s", err, out)
+	}
+}
+
+// What cannot be kept is said in the log.
+func TestWhatIsNotKept(t *testing.T) {
+	t.Parallel()
+	addr, log := serve(t, prepend())
+	v := visit(t, site(t, session, addr))
+	v.does("nested")
+	_, before, _ := v.does("show")
+	for step, says := range map[string]string{
+		"late":      "came after the headers",
+		"shared id": "whose id the script has chosen",
+	} {
+		v.does(step)
+		if _, got, _ := v.does("show"); got != before {
+			t.Errorf("%s: %s, before %s", step, got, before)
+		}
+		if text, _ := os.ReadFile(log); !strings.Contains(string(text), says) {
+			t.Errorf("%s: the log says:\n%s", step, text)
+		}
+	}
+}
+
+// A page that shows the whole environment has no key.
+func TestAttackDumpShowsTheKey(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	plain, _ := serve(t)
+	const other = "a key that Caddy hands on"
+	if _, body, _ := visit(t, site(t, session, plain+" {\nenv CADDY_SESSION_KEY \""+other+"\"\n}")).does("dump"); !strings.Contains(body, key) || !strings.Contains(body, other) {
+		t.Error("the page does not show all")
+	}
+	for name, addr := range map[string]string{"of the process": addr, "of the request": addr + " {\nenv CADDY_SESSION_KEY \"" + other + "\"\n}"} {
+		v := visit(t, site(t, session, addr))
+		_, body, _ := v.does("dump")
+		if at := strings.Index(body, other); !strings.Contains(body, "HTTP_X_SESSION_DATA") || strings.Contains(body, key) || at >= 0 {
+			t.Errorf("%s: %d bytes, with a key: %t, %.300q", name, len(body), strings.Contains(body, key), body[max(at-200, 0):])
+		}
+		v.does("objects")
+		if _, body, _ := v.does("show"); !strings.Contains(body, `O:4:"Cart"`) {
+			t.Errorf("%s: the session is %s", name, body)
+		}
+	}
+}
+
+// planting is a site with PHP, and with another backend at /plant.
+func planting(session, backend, addr string) string {
+	return fmt.Sprintf("http://$ADDR {\n%s\nhandle /plant {\nreverse_proxy %s\n}\nhandle {\nroot %s\nrewrite * /app.php?{query}\nphp_fastcgi %s\n}\n}", session, backend, folder(), addr)
+}
+
+// Data of another backend make PHP no object, whatever they say.
+func TestAttackForgedMarker(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	const marker = `{" p":"AAAAAAAAAAAAAAAAAAAAAA.Tzo0OiJDYXJ0IjowOnt9"}`
+	backend := harness.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Session-Update", `{"cart":`+marker+`}`)
+	})
+	c := harness.Start(t, planting(session, backend, addr))
+	v := visit(t, c)
+	resp, err := v.client.Get(c.URL + "/plant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	for range 2 {
+		v.does("nested")
+		if _, body, _ := v.does("show"); !strings.Contains(body, `s:4:"cart";a:1:{s:2:" p"`) {
+			t.Errorf("the session is %s", body)
+		}
+	}
+}
+
+// A session that FastCGI cuts is an error, and never an empty session.
+func TestAttackCutSession(t *testing.T) {
+	t.Parallel()
+	addr, log := serve(t, prepend())
+	backend := harness.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Session-Update", `{"large":"`+strings.Repeat("x", 70000)+`"}`)
+	})
+	c := harness.Start(t, planting("session {\n max_size 100000\n }", backend, addr))
+	v := visit(t, c)
+	resp, err := v.client.Get(c.URL + "/plant")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if status, body, _ := v.does("show"); status != http.StatusInternalServerError || strings.Contains(body, "a:0") {
+		t.Errorf("%d, %s", status, body)
+	}
+	if text, _ := os.ReadFile(log); !regexp.MustCompile(`X-Session-Data is not whole: \d+ bytes arrived; lower max_size`).Match(text) {
+		t.Errorf("the log says:\n%s", text)
+	}
+}
+
+// Without the proxy the file changes nothing.
+func TestWithoutTheProxy(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	v := visit(t, site(t, "", addr))
+	v.does("objects")
+	if _, body, _ := v.does("show"); !strings.Contains(body, `O:4:"Cart"`) {
+		t.Errorf("the session is %s", body)
+	}
+}
