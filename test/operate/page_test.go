@@ -80,14 +80,15 @@ func (o operator) send(query string, form url.Values, headers ...string) *answer
 	return &answer{o.t, resp.StatusCode, resp.Header, string(text)}
 }
 
-// want checks the status, and texts that must be in the page, or must not if they begin with "-".
+// want checks the status, and texts that must be in the page, or must not if they begin with "!".
+// A ref may begin with a dash.
 func (a *answer) want(status int, texts ...string) *answer {
 	a.Helper()
 	if a.status != status {
 		a.Errorf("status %d, want %d: %s", a.status, status, a.body)
 	}
 	for _, text := range texts {
-		text, not := strings.CutPrefix(text, "-")
+		text, not := strings.CutPrefix(text, "!")
 		if strings.Contains(a.body, text) == not {
 			a.Errorf("the page has %q: %t: %s", text, not, a.body)
 		}
@@ -120,7 +121,7 @@ func TestPageListsFindsAndEnds(t *testing.T) {
 				refs = append(refs, v.login("zoë"))
 			}
 			refs = append(refs, bob.login("bob"))
-			list := o.send("", nil).want(http.StatusOK, append(refs, "4 sessions", "zoë", "bob", "name |127.0.0.1", "Go-http-client", "-not to be seen", "-"+bob.id())...)
+			list := o.send("", nil).want(http.StatusOK, append(refs, "4 sessions", "zoë", "bob", "name |127.0.0.1", "Go-http-client", "!not to be seen", "!"+bob.id())...)
 			for name, want := range map[string]string{
 				"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
 			} {
@@ -131,12 +132,12 @@ func TestPageListsFindsAndEnds(t *testing.T) {
 			if csp := list.header.Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") {
 				t.Errorf("Content-Security-Policy: %q", csp)
 			}
-			o.send("?ref="+refs[0], nil).want(http.StatusOK, "1 session<", refs[0], "-"+refs[1])
-			o.send("", url.Values{"user": {"zoë"}}).want(http.StatusOK, "3 sessions", "Sessions of zoë", "End all sessions of", refs[2], "-"+refs[3])
+			o.send("?ref="+refs[0], nil).want(http.StatusOK, "1 session<", refs[0], "!"+refs[1])
+			o.send("", url.Values{"user": {"zoë"}}).want(http.StatusOK, "3 sessions", "Sessions of zoë", "End all sessions of", refs[2], "!"+refs[3])
 			o.send("", url.Values{"user": {"zoë"}, "scope": {"name |127.0.0.1"}}).want(http.StatusOK, "3 sessions")
 			o.send("", url.Values{"user": {"nobody"}}).want(http.StatusOK, "There are none.")
 
-			o.send("", url.Values{"end": {refs[0]}}).leads(o, "./sessions?ended=1").want(http.StatusOK, `role="status"`, "1 session has ended.", "-"+refs[0], "3 sessions")
+			o.send("", url.Values{"end": {refs[0]}}).leads(o, "./sessions?ended=1").want(http.StatusOK, `role="status"`, "1 session has ended.", "!"+refs[0], "3 sessions")
 			if zoe[0].ref() != "" || zoe[1].ref() == "" {
 				t.Error("the wrong one has ended")
 			}
@@ -173,10 +174,10 @@ func TestPageHasPages(t *testing.T) {
 			if pages != 2 {
 				t.Errorf("%d pages", pages)
 			}
-			page.want(http.StatusOK, "continued", `name="after"`, "-there are more")
+			page.want(http.StatusOK, "continued", `name="after"`, "!there are more")
 			break
 		}
-		page.want(http.StatusOK, "50 sessions on this page; there are more", "-continued")
+		page.want(http.StatusOK, "50 sessions on this page; there are more", "!continued")
 		query = strings.TrimPrefix(link[1], "./sessions")
 	}
 	if len(want) > 0 {
@@ -186,7 +187,7 @@ func TestPageHasPages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.send("", url.Values{"end": {last}, "after": {after}}).leads(o, "./sessions?after="+after+"&ended=1").want(http.StatusOK, "1 session has ended.", "9 sessions", "-"+last)
+	o.send("", url.Values{"end": {last}, "after": {after}}).leads(o, "./sessions?after="+after+"&ended=1").want(http.StatusOK, "1 session has ended.", "9 sessions", "!"+last)
 	o.send("?after=x", nil).want(http.StatusBadRequest, `role="alert"`, "begin the list anew", `<a href="./sessions">`)
 }
 
@@ -266,7 +267,7 @@ func TestPageRefusesOtherOrigins(t *testing.T) {
 		{"Origin", strings.Replace(c.URL, "127.0.0.1", "localhost", 1)},
 	} {
 		for _, form := range []url.Values{{"end": {ref}}, {"end_user": {"zoë"}}, {"user": {"zoë"}}} {
-			o.send("", form, headers...).want(http.StatusForbidden, "-"+ref)
+			o.send("", form, headers...).want(http.StatusForbidden, "!"+ref)
 		}
 	}
 	o.send("?end="+ref+"&end_user=zo%C3%AB", nil).want(http.StatusOK, ref) // a GET ends nothing
@@ -301,12 +302,12 @@ func TestPageEscapesWhatUsersChoose(t *testing.T) {
 	for _, page := range []*answer{
 		o.send("", nil), o.send("", url.Values{"user": {name}}), o.send("?ref="+v.ref(), nil),
 	} {
-		page.want(http.StatusOK, escaped, "-<script", "-"+name)
+		page.want(http.StatusOK, escaped, "!<script", "!"+name)
 	}
-	o.send("?ref="+url.QueryEscape(name), nil).want(http.StatusBadRequest, escaped, "-<script")
-	o.send("?store="+url.QueryEscape(name), nil).want(http.StatusNotFound, "-<script")
-	o.send("?ended="+url.QueryEscape(name), nil).want(http.StatusOK, "-<script", "-role=\"status\"")
-	o.send("", url.Values{"user": {name}, "scope": {name}}).want(http.StatusNotFound, "-<script")
+	o.send("?ref="+url.QueryEscape(name), nil).want(http.StatusBadRequest, escaped, "!<script")
+	o.send("?store="+url.QueryEscape(name), nil).want(http.StatusNotFound, "!<script")
+	o.send("?ended="+url.QueryEscape(name), nil).want(http.StatusOK, "!<script", "!role=\"status\"")
+	o.send("", url.Values{"user": {name}, "scope": {name}}).want(http.StatusNotFound, "!<script")
 }
 
 // TestPageNamesNoUserInURIs looks through the access log after all that the page can do.
@@ -352,7 +353,7 @@ func TestPageShowsItsSiteOnly(t *testing.T) {
 		"http://$ADDR"+block("name other\nstore memory page_other", strings.Replace(protect(t), "basic_auth", "session {\nstore bolt\n}\nbasic_auth", 1)))
 	o, zoe, bob := operator{t, one}, visit(t, one), visit(t, two)
 	ref, elsewhere := zoe.login("zoë"), bob.login("bob")
-	o.send("", nil).want(http.StatusOK, ref, "-"+elsewhere, "name |127.0.0.1", "-name |localhost", "-<select", "-page_other")
+	o.send("", nil).want(http.StatusOK, ref, "!"+elsewhere, "name |127.0.0.1", "!name |localhost", "!<select", "!page_other")
 	o.send("?ref="+elsewhere, nil).want(http.StatusNotFound)
 	o.send("", url.Values{"user": {"bob"}}).want(http.StatusOK, "There are none.")
 	o.send("", url.Values{"user": {"bob"}, "scope": {"name |localhost"}}).want(http.StatusNotFound, "the scope belongs to another site")
@@ -371,7 +372,7 @@ func TestPageShowsItsSiteOnly(t *testing.T) {
 	}
 	other := visit(t, c.URL)
 	other.ask("X-Session-other-Update", `{"user":"eve"}`)
-	o.send("?store="+memory[1], nil).want(http.StatusOK, "eve", "-"+ref, `<option value="`+memory[1]+`" selected>`)
+	o.send("?store="+memory[1], nil).want(http.StatusOK, "eve", "!"+ref, `<option value="`+memory[1]+`" selected>`)
 	o.send("", url.Values{"store": memory[1:], "user": {"eve"}}).want(http.StatusOK, "1 session<")
 	o.send("", url.Values{"store": memory[1:], "end_user": {"eve"}}).leads(o, "./sessions?ended=1&store="+memory[1]).want(http.StatusOK, "There are none.")
 	o.send("?store=redis", nil).want(http.StatusNotFound, "no store")
@@ -409,6 +410,6 @@ func TestPageWithTheStoreDown(t *testing.T) {
 	for _, page := range []*answer{
 		o.send("", nil), o.send("?ref="+ref, nil), o.send("", url.Values{"user": {"zoë"}, "scope": {"name |127.0.0.1"}}), o.send("", url.Values{"end": {ref}}),
 	} {
-		page.want(http.StatusServiceUnavailable, `role="alert"`, "Find by user", "-There are none")
+		page.want(http.StatusServiceUnavailable, `role="alert"`, "Find by user", "!There are none")
 	}
 }
