@@ -92,6 +92,8 @@ func TestFindings(t *testing.T) {
 
 		{"redis", site("session {\nstore redis redis.example.org\n}"), "no_secret", []string{"Caddyfile:3:", "give all of them the same secret"}},
 		{"redis by a variable", site("session {\nstore redis {env.NOT_SET_HERE}\n}"), "no_secret", nil},
+		{"moving to redis", site("session {\nstore moving {\nfrom bolt\nto redis redis.example.org\n}\n}"), "no_secret", []string{"Caddyfile:3:"}},
+		{"moving away from redis", site("session {\nstore moving {\nfrom redis redis.example.org\nto bolt\n}\n}"), "no_secret", nil},
 		{"memcached", site("session {\nstore memcached cache1 cache2\n}"), "no_secret", nil},
 		{"postgres", site("session {\nstore sql postgres postgres://u:p@db.example.org/d\n}"), "no_secret", nil},
 		{"mysql", site("session {\nstore sql mysql u:p@tcp(db.example.org:3306)/d\n}"), "no_secret", nil},

@@ -91,13 +91,12 @@ func (c *client) get(path string, answer any, query ...string) error {
 
 // explain turns an error of Caddy's client into one for people.
 func (c *client) explain(err error) error {
-	if errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "connect: ") {
-		return fmt.Errorf("no Caddy answers at %s: start it, or name the address of its admin API with --address", c.address)
-	}
 	_, rest, _ := strings.Cut(err.Error(), "HTTP ")
 	status, body, found := strings.Cut(rest, ": ")
 	var answer struct{ Error string }
 	switch {
+	case !found && (errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "connect: ")):
+		return fmt.Errorf("no Caddy answers at %s: start it, or name the address of its admin API with --address", c.address)
 	case !found:
 		return err
 	case json.Unmarshal([]byte(body), &answer) == nil && answer.Error != "":

@@ -55,6 +55,10 @@ func TestInspect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	index, err := sessionstore.Native{}.Encode(&sessionstore.Record{State: sessionstore.Index, Created: created, UserField: "user", User: "zoe", Data: []byte("{}")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	file := string(binary.NativeEndian.AppendUint32(nil, 4000000000)) + pickled
 	for name, test := range map[string]struct {
 		args  []string
@@ -75,6 +79,8 @@ func TestInspect(t *testing.T) {
 		"JSON with messages":         {[]string{"--dialect", "flask_session"}, strings.ReplaceAll(withMessages, "\x1b", ""), []string{`messages: [["info","hi"]]`, "permanent: false"}, false},
 		"a record of ours":           {nil, string(native), []string{"state: live", "created: ", "idle timeout: 1h0m0s", `data: {"a":1}`}, false},
 		"a lasting record of ours":   {nil, string(lasting), []string{"kept for lasting cookies: 336h0m0s", "second cookie: set; the browser has sent it: true"}, false},
+		"a list of a user's":         {nil, string(index), []string{"state: a list of the sessions of a user"}, false},
+		"half way to another store":  {nil, sessionstore.MovingMark + "c" + string(native), []string{"problem: the stored record cannot be read: it is half way from one store to another"}, true},
 		"a damaged record of ours":   {nil, string(native[:len(native)-1]), []string{"problem: the stored record cannot be read: it is damaged"}, true},
 		"a cookie of ours":           {[]string{"--secret-file", right}, "caddy_session=" + signed(t, appSecret), []string{"signature: valid\n", "ref: "}, false},
 		"by our second key":          {[]string{"--secret-file", wrong, "--secret-file", right}, signed(t, appSecret), []string{"signature: valid, by a secret that is not the first"}, false},

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -19,7 +20,7 @@ const Salt = "caddy-session"
 // Inspect implements [dialects.Inspector].
 func (*Dialect) Inspect(input []byte, secrets []string, now time.Time) *dialects.Report {
 	r := new(dialects.Report)
-	if len(input) > 0 && input[0] == sessionstore.FormatNative {
+	if len(input) > 0 && input[0] == sessionstore.FormatNative || bytes.HasPrefix(input, []byte(sessionstore.MovingMark)) {
 		inspectRecord(r, input, now)
 	} else {
 		inspectCookie(r, string(input), secrets)
@@ -61,7 +62,7 @@ func inspectRecord(r *dialects.Report, value []byte, now time.Time) {
 		r.Wrong("%v", err)
 		return
 	}
-	r.Add("state", "%s", [...]string{"live", "ended", "ended; leads to a successor"}[rec.State])
+	r.Add("state", "%s", [...]string{"live", "ended", "ended; leads to a successor", "a list of the sessions of a user"}[rec.State])
 	r.Add("created", "%s, %s ago", rec.Created.UTC().Format(time.RFC3339), now.Sub(rec.Created).Round(time.Second))
 	r.Add("idle timeout", "%s", rec.Idle)
 	if rec.Keep > rec.Idle {
