@@ -117,8 +117,8 @@ func statusOf(err error) int {
 
 var errLine = errors.New("it is not a session in the native format")
 
-// importOne saves a record, unless the store has it in a newer form, and lists it among the sessions
-// of its user: it may be long until it is used, and it must end when all of them do.
+// importOne saves a record, unless the store has it in a newer form, and lists it among the
+// sessions of its user: it may be long until it is used, and it must end when all of them do.
 func (p *part) importOne(ctx context.Context, line *Record, done *Imported) error {
 	ttl := time.Until(line.Expires)
 	var rec sessionstore.Record
