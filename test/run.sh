@@ -56,7 +56,7 @@ programs=(
 	"nginx /usr/sbin/nginx:nginx-light"
 	"haproxy /usr/sbin/haproxy:haproxy"
 	"apache2 /usr/sbin/apache2:apache2"
-	"promtool:prometheus"
+	"promtool prometheus:prometheus"
 )
 
 have_one() {

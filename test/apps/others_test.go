@@ -178,7 +178,8 @@ func attackPlantedID(t *testing.T, app app, handler string) {
 	}
 }
 
-// startWordPress runs Debian's WordPress with a database of its own. Its theme shows who is logged in.
+// startWordPress runs Debian's WordPress with a database of its own. Its theme shows who is logged
+// in.
 func startWordPress(t *testing.T) string {
 	t.Helper()
 	db, php, addr, dir := sqltest.StartMariaDB(t), harness.Program(t, "php-cgi"), harness.FreeAddr(t), copied(t, "/usr/share/wordpress")
