@@ -105,7 +105,7 @@ func TestCaddyfileErrors(t *testing.T) {
 		{"store that is not compiled in", "store memcached localhost", "--with github.com/caddy-session/caddy-session/caddymodule/stores/memcached"},
 		{"database that is not compiled in", "store sql postgres postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"},
 		{"store of databases that is not compiled in", "store sql postgres://u@h/d", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/<postgres, mysql, sqlite>"},
-		{"store that does not exist", "store rediss localhost", "unrecognized store: rediss; available: bolt, file, memcached, memory, mongodb, none, redis, sql"},
+		{"store that does not exist", "store rediss localhost", "unrecognized store: rediss; available: bolt, file, memcached, memory, mongodb, moving, none, redis, sql"},
 		{"database that does not exist", "store sql oracle", "--with github.com/caddy-session/caddy-session/caddymodule/stores/sql/<postgres, mysql, sqlite>"},
 		{"dialect that does not exist", "dialect flask-session", "unrecognized dialect: flask-session; available: flask, flask_session, native"},
 		{"adopter that does not exist", "adopt php", "unrecognized adopt: php; available: flask"},
