@@ -8,10 +8,10 @@ import (
 // MaxOperations is how many operations a JSON Patch may have.
 const MaxOperations = 256
 
-// Patch is a JSON Patch (RFC 6902) with two operations more. Increment adds a number to a number: to
-// 0 where there is no such member. Append adds an item to the end of a list, and makes the list where
-// there is no such member. It is immutable and may be applied by several goroutines at once. The zero
-// value changes nothing.
+// Patch is a JSON Patch (RFC 6902) with two operations more. Increment adds a number to a number:
+// to 0 where there is no such member. Append adds an item to the end of a list, and makes the list
+// where there is no such member. It is immutable and may be applied by several goroutines at once.
+// The zero value changes nothing.
 type Patch struct {
 	operations []operation
 }
