@@ -90,8 +90,10 @@ func (x *exchange) refusal(err error) error {
 	switch {
 	case errors.Is(err, sessionstore.ErrInvalid):
 		status, outcome = http.StatusBadGateway, commitRefused
-	case errors.Is(err, sessionstore.ErrUserLimit):
-		status, outcome = http.StatusForbidden, commitRefused
+	case errors.Is(err, sessionstore.ErrUserLimit): // nothing is wrong with the app or the store
+		x.countCommit(commitLimited)
+		x.h.logger.Info("login refused: the user has as many sessions as max_user_sessions allows", zap.String("ref", x.Session.Ref()))
+		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	x.countCommit(outcome)
 	x.h.remember("a change was refused with the status %d: %v", status, err)

@@ -56,12 +56,13 @@ const (
 	commitConflictRetried        // saved after a conflict with another writer
 	commitDropped                // the session had ended
 	commitRefused                // the change was invalid
+	commitLimited                // the user has as many sessions as are allowed
 	commitFailed                 // the session could not be saved
 )
 
 var (
 	requests = children(requestsTotal, "anonymous", "hit", "expired", "forged", "unavailable", "canceled")
-	commits  = children(commitsTotal, "none", "touched", "saved", "conflict_retried", "dropped", "refused", "failed")
+	commits  = children(commitsTotal, "none", "touched", "saved", "conflict_retried", "dropped", "refused", "limited", "failed")
 )
 
 func children(vec *prometheus.CounterVec, outcomes ...string) []prometheus.Counter {
@@ -122,7 +123,8 @@ func (x *exchange) outcomeOf(o *keep.Outcome) (outcome int) {
 
 // reportedCommits are the names of the outcomes in logs. Those without a name are not reported.
 var reportedCommits = [...]string{
-	commitSaved: "saved", commitConflictRetried: "saved", commitDropped: "dropped", commitRefused: "refused", commitFailed: "failed",
+	commitSaved: "saved", commitConflictRetried: "saved", commitDropped: "dropped", commitRefused: "refused",
+	commitLimited: "refused", commitFailed: "failed",
 }
 
 // countCommit counts and reports the outcome of a commit.

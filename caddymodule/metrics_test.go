@@ -319,7 +319,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	allowed := []string{
 		"get", "set", "delete", "touch", "ok", "found", "missing", "conflict", "error", "canceled",
 		"anonymous", "hit", "expired", "forged", "unavailable",
-		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "failed",
+		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "limited", "failed",
 		"destroyed", "revoked", "evicted", "limit",
 		"", "memory", "bolt", "redis", "none", "failing", "counted", "closing", "broken", "hanging", // stores
 	}

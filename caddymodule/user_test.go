@@ -156,11 +156,20 @@ func TestUserPlaceholder(t *testing.T) {
 func TestLoginBeyondTheLimitIsForbidden(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "user user\nmax_user_sessions 1 refuse"))
 	create(t, h, `{"user":"zoe"}`)
-	w, err := serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
-		w.Header().Set("X-Session-Update", `{"user":"zoe"}`)
-		_, err := w.Write([]byte("welcome"))
-		return err
+	var (
+		w   *httptest.ResponseRecorder
+		err error
+	)
+	count := counted(t, func() {
+		w, err = serve(h, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("X-Session-Update", `{"user":"zoe"}`)
+			_, err := w.Write([]byte("welcome"))
+			return err
+		})
 	})
+	if count["commits_total outcome=limited"] != 1 {
+		t.Errorf("counted %v", count)
+	}
 	if statusOf(err) != http.StatusForbidden || strings.Contains(w.Body.String(), "welcome") || len(w.Result().Cookies()) > 0 {
 		t.Errorf("%v, the body %q", err, w.Body)
 	}
