@@ -313,7 +313,8 @@ func (h *Handler) ScopeOf(host string) sessionstore.Scope {
 
 // hostOf returns a Host header in lower case, without its port, brackets and final dot.
 func hostOf(host string) string {
-	if i := strings.LastIndexByte(host, ':'); i > strings.LastIndexByte(host, ']') {
+	i := strings.LastIndexByte(host, ':')
+	if i > strings.LastIndexByte(host, ']') && (host[0] == '[' || i == strings.IndexByte(host, ':')) { // no bare IPv6 address
 		host = host[:i]
 	}
 	host = strings.TrimSuffix(strings.Trim(host, "[]"), ".")

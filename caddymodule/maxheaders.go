@@ -25,7 +25,7 @@ func (x *exchange) fit() error {
 		x.view.Omits++
 		x.forwarded.Undo()
 		if err := x.forwardParts(); err != nil {
-			return err
+			return x.notForwarded(err)
 		}
 	}
 	x.h.outages.Warn("the session's headers are longer than max_headers; the app gets the request without the data",

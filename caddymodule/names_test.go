@@ -139,7 +139,7 @@ func TestAttackTrace(t *testing.T) {
 func TestHostOf(t *testing.T) {
 	for host, want := range map[string]string{
 		"example.com": "example.com", "example.com:8080": "example.com", "EXAMPLE.com.": "example.com", "Example.com.:80": "example.com",
-		"[::1]": "::1", "[::1]:8080": "::1", "127.0.0.1:80": "127.0.0.1", "": "",
+		"[::1]": "::1", "[::1]:8080": "::1", "::1": "::1", "2001:db8::7": "2001:db8::7", "127.0.0.1:80": "127.0.0.1", "": "",
 	} {
 		if got := hostOf(host); got != want {
 			t.Errorf("host of %q is %q, want %q", host, got, want)

@@ -18,7 +18,7 @@ import (
 func (x *exchange) forward() error {
 	x.view = x.newView()
 	if err := x.forwardParts(); err != nil {
-		return err
+		return x.notForwarded(err)
 	}
 	if x.Session.Exists() {
 		x.markForwarded()
@@ -44,7 +44,7 @@ func (x *exchange) forwardParts() error {
 	for _, p := range x.h.parts {
 		if err := p.Forward(&x.view, &x.forwarded); err != nil {
 			x.forwarded.Undo()
-			return x.notForwarded(err)
+			return err
 		}
 	}
 	pairs := x.forwarded.Cookies()

@@ -154,6 +154,10 @@ func (o *Opened) listed(name string) (*part, error) {
 			found = append(found, p)
 		}
 	}
+	// A store may be used alone, and be one of a pair between which sessions move. The former can do more.
+	if slices.ContainsFunc(found, alone) {
+		found = slices.DeleteFunc(found, func(p *part) bool { return !alone(p) })
+	}
 	switch {
 	case len(found) == 1:
 		return found[0], nil
@@ -165,6 +169,8 @@ func (o *Opened) listed(name string) (*part, error) {
 		return nil, refuse(http.StatusBadRequest, "several stores are open, so name one: %s", o.names())
 	}
 }
+
+func alone(p *part) bool { return p.Moving == "" }
 
 func (o *Opened) names() string {
 	names := make([]string, 0, len(o.parts))

@@ -18,10 +18,11 @@ type keeping interface {
 	ScopeOf(host string) sessionstore.Scope
 }
 
-// site is what the routes of a server keep for the hosts of a request.
+// site is what the routes of a server keep for the host of a request.
 type site struct {
-	r     *http.Request
-	kepts []kept
+	r      *http.Request
+	server *caddyhttp.Server
+	kepts  []kept
 }
 
 // kept is where a session handler keeps sessions, and the route of the server that it is in.
@@ -31,20 +32,13 @@ type kept struct {
 	route   *caddyhttp.Route
 }
 
-// siteOf returns the site of a request: the routes of its server whose matchers of hosts, if they
-// have any, cover its host. In a Caddyfile, these are those of the site's block.
+// siteOf returns the site of a request: the routes of its server for its host. In a Caddyfile, these
+// are those of the site's block.
 func siteOf(r *http.Request) *site {
 	s := &site{r: r}
-	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok {
-		return s
-	}
-	for i := range server.Routes {
-		route := &server.Routes[i]
-		if !serves(route, r, r.Host) {
-			continue
-		}
-		routes.Each(server, caddyhttp.RouteList{*route}, func(handler caddyhttp.MiddlewareHandler) {
+	s.server, _ = r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	for _, route := range s.routes(r.Host) {
+		routes.Each(s.server, caddyhttp.RouteList{*route}, func(handler caddyhttp.MiddlewareHandler) {
 			if h, ok := handler.(keeping); ok {
 				if store, ok := h.Kept().(*keep.Store); ok {
 					s.kepts = append(s.kepts, kept{store, h.ScopeOf, route})
@@ -68,27 +62,52 @@ func (s *site) open() (*admin.Opened, error) {
 // store.
 func (s *site) covers(scope sessionstore.Scope) bool {
 	return slices.ContainsFunc(s.kepts, func(k kept) bool {
-		return k.scopeOf(scope.Host) == scope && (scope.Host == "" || serves(k.route, s.r, scope.Host))
+		return k.scopeOf(scope.Host) == scope && (scope.Host == "" || slices.Contains(s.routes(scope.Host), k.route))
 	})
 }
 
-// serves reports whether a route is for this host, as far as its matchers of hosts say.
-func serves(route *caddyhttp.Route, r *http.Request, host string) bool {
-	asking := *r
+// routes returns the routes that requests to this host may come to. A route that takes all of them
+// and is terminal, as that of a site's block is, is the last one.
+func (s *site) routes(host string) (all []*caddyhttp.Route) {
+	if s.server == nil {
+		return nil
+	}
+	asking := *s.r
 	asking.Host = host
-	return len(route.MatcherSets) == 0 || slices.ContainsFunc(route.MatcherSets, func(set caddyhttp.MatcherSet) bool {
-		return !slices.ContainsFunc(set, func(matcher any) bool {
-			var hosts caddyhttp.MatchHost
-			switch m := matcher.(type) {
-			case caddyhttp.MatchHost:
-				hosts = m
-			case *caddyhttp.MatchHost:
-				hosts = *m
-			default:
-				return false
-			}
-			matches, err := hosts.MatchWithError(&asking)
-			return err != nil || !matches
-		})
-	})
+	for i := range s.server.Routes {
+		route := &s.server.Routes[i]
+		serves, always := len(route.MatcherSets) == 0, len(route.MatcherSets) == 0
+		for _, set := range route.MatcherSets {
+			matches, others := matchHost(set, &asking)
+			serves = serves || matches
+			always = always || matches && !others
+		}
+		if serves {
+			all = append(all, route)
+		}
+		if always && route.Terminal {
+			break
+		}
+	}
+	return all
+}
+
+// matchHost reports whether the matchers of hosts match a request, and whether there are others.
+func matchHost(set caddyhttp.MatcherSet, r *http.Request) (matches, others bool) {
+	matches = true
+	for _, matcher := range set {
+		var hosts caddyhttp.MatchHost
+		switch m := matcher.(type) {
+		case caddyhttp.MatchHost:
+			hosts = m
+		case *caddyhttp.MatchHost:
+			hosts = *m
+		default:
+			others = true
+			continue
+		}
+		is, err := hosts.MatchWithError(r)
+		matches = matches && is && err == nil
+	}
+	return matches, others
 }

@@ -170,6 +170,26 @@ func TestExplainARecordOfAnotherSite(t *testing.T) {
 	}
 }
 
+// A session that cannot be forwarded is explained, too: here it is larger than max_size and 32 KiB.
+func TestExplainASessionThatCannotBeForwarded(t *testing.T) {
+	t.Parallel()
+	config := func(size string) string {
+		return globals() + "http://$ADDR {\nsession {\nstore memory too_large\nsecret $SECRET\nmax_size " + size + "\n}\nreverse_proxy $BACKEND\n}"
+	}
+	c := start(t, config("100000"))
+	b := visit(t, c)
+	b.change("update", `{"a":"`+strings.Repeat("x", 60000)+`"}`)
+	if err := c.Reload(expand(config("4000"))); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/").want(http.StatusInternalServerError)
+	out, ok := explain(t, c, b.base+"/", b.cookies())
+	if ok {
+		t.Error("nothing is wrong")
+	}
+	has(t, out, "the request is refused: the session cannot be forwarded")
+}
+
 // Explaining changes nothing: a new id that was not used yet stays so, and the old one lives on.
 func TestExplainingWritesNothing(t *testing.T) {
 	t.Parallel()

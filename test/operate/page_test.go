@@ -378,6 +378,30 @@ func TestPageShowsItsSiteOnly(t *testing.T) {
 	o.send("?store=redis", nil).want(http.StatusNotFound, "no store")
 }
 
+// TestPageOfOverlappingSites has a site for all hosts beside one for a host. Caddy asks the first
+// that fits, so neither has the other's sessions.
+func TestPageOfOverlappingSites(t *testing.T) {
+	t.Parallel()
+	backend := harness.Backend(t, harness.Echo)
+	_, port, _ := strings.Cut(harness.FreeAddr(t), ":")
+	block := func(address string) string {
+		return fmt.Sprintf("%s {\n\tbind 127.0.0.1\n\tsession {\n\t\tuser user\n\t\tstore memory overlapping\n\t}\n%s\treverse_proxy %s\n}\n", address, protect(t), backend)
+	}
+	one, all := "http://127.0.0.1:"+port, "http://localhost:"+port
+	harness.Start(t, "http://$ADDR {\n\trespond ok\n}\n"+block(one)+block("http://:"+port))
+	zoe, bob := visit(t, one), visit(t, all)
+	refs := map[string]string{one: zoe.login("zoë"), all: bob.login("bob")}
+	for base, own := range refs {
+		o, other := operator{t, base}, refs[map[string]string{one: all, all: one}[base]]
+		o.send("", nil).want(http.StatusOK, own, "!"+other)
+		o.send("?ref="+other, nil).want(http.StatusNotFound)
+		o.send("", url.Values{"end": {other}}).want(http.StatusNotFound)
+	}
+	if zoe.ref() != refs[one] || bob.ref() != refs[all] {
+		t.Error("a session of another site has ended")
+	}
+}
+
 // TestPageOfAStoreThatCannotList finds and ends sessions in memcached, by ref and by user with the
 // scope, which the form has already.
 func TestPageOfAStoreThatCannotList(t *testing.T) {

@@ -66,7 +66,9 @@ func TestOperatorsStory(t *testing.T) {
 	away.sees("zoe")
 
 	t.Log("move the branch's sessions to Redis")
-	reload(t, branch, shared("moving {\n from bolt\n to redis "+server.Addr()+" {\n key_prefix branch:\n }\n }", first))
+	for _, hold := range []string{"hold", ""} {
+		reload(t, branch, shared("moving {\n from bolt\n to redis "+server.Addr()+" {\n key_prefix branch:\n }\n "+hold+"\n }", first))
+	}
 	quiet := arrives(t, branch, "joe")
 	away.sees("zoe")
 	says(t, branch, []string{"stores"}, "bolt", "redis")
