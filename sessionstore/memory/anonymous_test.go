@@ -2,6 +2,7 @@ package memory
 
 import (
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,8 +67,8 @@ func TestFloodOfVisitorsDropsNoUser(t *testing.T) {
 // or asked for.
 func TestExpiredSessionsAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		expired := 0
-		s := New(Options{OnExpire: func() { expired++ }})
+		var expired atomic.Int64
+		s := New(Options{OnExpire: func() { expired.Add(1) }})
 		records, sessions := storetest.Records(t)
 		for i, value := range records {
 			save(t, s, fmt.Sprint("key", i), nil, value)
@@ -82,8 +83,8 @@ func TestExpiredSessionsAreCounted(t *testing.T) {
 		if err := s.Close(); err != nil { // ends the sweeper
 			t.Error(err)
 		}
-		if expired != sessions {
-			t.Errorf("%d sessions have expired, want %d", expired, sessions)
+		if n := int(expired.Load()); n != sessions {
+			t.Errorf("%d sessions have expired, want %d", n, sessions)
 		}
 	})
 }
