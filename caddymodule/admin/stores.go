@@ -154,7 +154,8 @@ func (o *Opened) listed(name string) (*part, error) {
 			found = append(found, p)
 		}
 	}
-	// A store may be used alone, and be one of a pair between which sessions move. The former can do more.
+	// A store may be used alone, and be one of a pair between which sessions move. The former can
+	// do more.
 	if slices.ContainsFunc(found, alone) {
 		found = slices.DeleteFunc(found, func(p *part) bool { return !alone(p) })
 	}

@@ -32,8 +32,8 @@ type kept struct {
 	route   *caddyhttp.Route
 }
 
-// siteOf returns the site of a request: the routes of its server for its host. In a Caddyfile, these
-// are those of the site's block.
+// siteOf returns the site of a request: the routes of its server for its host. In a Caddyfile,
+// these are those of the site's block.
 func siteOf(r *http.Request) *site {
 	s := &site{r: r}
 	s.server, _ = r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)

@@ -13,7 +13,7 @@
  * See docs/php.md of https://github.com/caddy-session/caddy-session.
  */
 
-if (!isset($_SERVER['HTTP_X_SESSION_DATA']) || class_exists('CaddySession', false)) {
+if (class_exists('CaddySession', false)) {
     return;
 }
 
@@ -39,8 +39,8 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
 
     private $key;
 
-    /** The session name whose data is the whole session, and the present one. */
-    private $root, $name;
+    /** The session name whose data is the whole session, the present one, and whether it is open here. */
+    private $root, $name, $open = false;
 
     /** The data as it arrived, and as it is now: objects are stdClass, lists are arrays. */
     private $base, $now;
@@ -48,8 +48,8 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Why the data did not come, or ''. */
     private $missing;
 
-    /** The session names that were used, and the cookies of the request, with PHP's ids. */
-    private $names = [], $received;
+    /** The session names that were used, PHP's ids of theirs, and the cookies of the request. */
+    private $names = [], $issued = [], $received;
 
     /** Ids that were made by session_create_id(), and those that the script has thought out. */
     private $made = [], $foreign = [];
@@ -62,15 +62,15 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** What could not be kept, by its message, so that each is logged once. */
     private $logged = [];
 
-    private function __construct(stdClass $data, string $missing)
+    private function __construct(stdClass $data, string $missing, string $root, string $key)
     {
-        $this->root = self::environment('CADDY_SESSION_ROOT') ?: ini_get('session.name');
-        $this->key = self::environment('CADDY_SESSION_KEY');
+        $this->root = $root ?: ini_get('session.name');
+        $this->key = $key;
         $this->missing = $missing;
         $this->base = $this->now = $data;
         foreach ($this->ids() as $name => $id) {
-            $this->names[$name] = true;
-            $_COOKIE[$name] = $id; // PHP takes the id from here, and then sets no cookie
+            $this->names[$name] = $this->issued[$id] = true;
+            $_COOKIE += [$name => $id]; // PHP takes the id from here, and then sets no cookie
         }
         $this->received = $_COOKIE;
     }
@@ -78,31 +78,44 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Takes the place of PHP's own store. It is called once, before the script. */
     public static function install()
     {
-        $data = json_decode($_SERVER['HTTP_X_SESSION_DATA'], false, 512, JSON_BIGINT_AS_STRING);
+        $root = self::environment('CADDY_SESSION_ROOT');
+        $key = self::environment('CADDY_SESSION_KEY');
+        if (!isset($_SERVER['HTTP_X_SESSION_DATA'])) {
+            return;
+        }
+        $text = $_SERVER['HTTP_X_SESSION_DATA'];
+        $data = json_decode($text, false, 512, JSON_BIGINT_AS_STRING);
+        if (json_last_error() === JSON_ERROR_INVALID_PROPERTY_NAME) { // PHP has no member that begins with a null byte
+            $data = json_decode(str_replace('"\u0000', '"\ufffd', $text), false, 512, JSON_BIGINT_AS_STRING);
+        }
         if (!$data instanceof stdClass) {
             // FastCGI cuts what is longer than 65,500 bytes. An empty session would log the user out.
-            error_log('caddy-session: X-Session-Data is not whole: ' . strlen($_SERVER['HTTP_X_SESSION_DATA'])
-                . ' bytes arrived; lower max_size in the session block');
+            error_log('caddy-session: X-Session-Data is not whole: ' . strlen($text) . ' bytes arrived; lower max_size in the session block');
             http_response_code(500);
             exit('The session cannot be read.');
         }
         preg_match('/\b(unavailable|too-large)\b/', $_SERVER['HTTP_X_SESSION_INFO'] ?? '', $missing);
-        $session = new self($data, $missing[1] ?? '');
+        $session = new self($data, $missing[1] ?? '', $root, $key);
 
         $started = session_status() === PHP_SESSION_ACTIVE; // session.auto_start
         if ($started) {
             session_abort();
+            session_id($session->ids()[session_name()] ?? '');
         }
-        ini_set('session.serialize_handler', 'php_serialize'); // the others lose some keys
-        ini_set('session.use_strict_mode', '1');
-        ini_set('session.use_only_cookies', '1');
-        ini_set('session.use_trans_sid', '0');
+        if (function_exists('ini_set')) {
+            if (!in_array(ini_get('session.serialize_handler'), ['php', 'php_serialize'], true)) {
+                ini_set('session.serialize_handler', 'php_serialize');
+            }
+            ini_set('session.use_strict_mode', '1');
+            ini_set('session.use_only_cookies', '1');
+            ini_set('session.use_trans_sid', '0');
+        }
         session_set_save_handler($session, false);
         if ($started) {
             session_start();
         }
         // Headers leave with the first output. So the page is held back, by the same number of buffers.
-        if (ob_get_level() === 1) {
+        if (ob_list_handlers() === ['default output handler']) {
             ob_end_clean();
         }
         if (ob_get_level() === 0) {
@@ -118,9 +131,11 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Reads a variable of the environment and hides it from pages that show all of them. */
     private static function environment(string $name): string
     {
-        $value = $_SERVER[$name] ?? getenv($name);
-        unset($_SERVER[$name], $_ENV[$name]);
-        putenv($name);
+        $value = $_SERVER[$name] ?? $_SERVER["REDIRECT_$name"] ?? getenv($name);
+        unset($_SERVER[$name], $_SERVER["REDIRECT_$name"], $_ENV[$name], $_ENV["REDIRECT_$name"]);
+        if (function_exists('putenv')) {
+            putenv($name);
+        }
         return is_string($value) ? $value : '';
     }
 
@@ -130,12 +145,14 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     public function open($path, $name)
     {
         $this->name = $name;
+        $this->open = true;
         return true;
     }
 
     #[\ReturnTypeWillChange]
     public function close()
     {
+        $this->open = false;
         return true;
     }
 
@@ -148,8 +165,12 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     #[\ReturnTypeWillChange]
     public function create_sid()
     {
+        $caller = self::caller();
+        if ($caller === 'session_start' && isset($this->ids()[$this->name])) {
+            return $this->ids()[$this->name]; // in place of one that the browser has from elsewhere
+        }
         $id = bin2hex(random_bytes(16));
-        switch (self::caller()) {
+        switch ($caller) {
             case 'session_create_id':
                 $this->made[] = $id;
                 break;
@@ -175,21 +196,26 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     #[\ReturnTypeWillChange]
     public function read($id)
     {
-        if (($this->ids()[$this->name] ?? null) !== $id) {
+        if (($this->ids()[$this->name] ?? null) === $id) {
+            // nothing is new
+        } elseif (in_array(substr($id, -32), $this->made, true)) {
             // The manual's way to regenerate: session_id(session_create_id('prefix')) and session_start().
-            if (!in_array(substr($id, -32), $this->made, true)) {
-                $this->foreign[$id] = true;
-                return '';
-            }
             $this->regenerate = true;
             $this->now = $this->others();
             $this->setID($id);
+        } elseif (($this->received[$this->name] ?? null) === $id) {
+            $this->setID($id); // without strict mode, PHP takes what the browser sends
+        } else {
+            $this->foreign[$id] = true;
+            return '';
         }
         $values = [];
         foreach ($this->part($this->now) as $name => $value) {
-            $values[$name] = $this->decode($value);
+            if (self::keeps($name)) {
+                $values[$name] = $this->decode($value);
+            }
         }
-        return $values ? serialize($values) : '';
+        return !$values ? '' : (self::keepsAllKeys() ? serialize($values) : self::likePHP($values));
     }
 
     #[\ReturnTypeWillChange]
@@ -199,12 +225,8 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $this->log('a session whose id the script has chosen itself is not kept');
             return true;
         }
-        $this->record($encoded);
-        if (headers_sent()) {
-            $this->late();
-        } elseif ($this->ending) {
-            $this->send();
-        }
+        $this->record(self::keepsAllKeys() ? $encoded : serialize($_SESSION));
+        $this->sendOrLog();
         return true;
     }
 
@@ -221,14 +243,12 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             return true;
         }
         $this->now = $this->others();
-        if ($this->name === $this->root && !$this->ids()) { // the whole session ends
+        if (!array_diff_key(get_object_vars($this->now), [self::IDS => true]) && !$this->ids()) { // the whole session ends
             $this->destroy = true;
             $this->regenerate = false;
             $this->base = $this->now = new stdClass;
         }
-        if (headers_sent()) {
-            $this->late();
-        }
+        $this->sendOrLog();
         return true;
     }
 
@@ -247,14 +267,32 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
 
     private function ids(): array
     {
-        return (array) ($this->now->{self::IDS} ?? []);
+        return array_filter((array) ($this->now->{self::IDS} ?? []), function ($id) {
+            return is_string($id) && preg_match('/^[A-Za-z0-9,-]{1,256}$/D', $id);
+        });
     }
 
     private function setID(string $id)
     {
+        $ids = $this->ids();
         $this->now = clone $this->now;
-        $this->now->{self::IDS} = (object) ([$this->name => $id] + $this->ids());
-        $this->names[$this->name] = true;
+        if ($this->name !== $this->root && !isset($ids[$this->name])) {
+            unset($this->now->{$this->name}); // what the session of the root has called so
+        }
+        $this->now->{self::IDS} = (object) array_replace($ids, [$this->name => $id]);
+        $this->names[$this->name] = $this->issued[$id] = true;
+    }
+
+    /** Reports whether PHP's encoding keeps all keys of $_SESSION. "php", the usual one, does not. */
+    private static function keepsAllKeys(): bool
+    {
+        return ini_get('session.serialize_handler') === 'php_serialize';
+    }
+
+    /** Reports whether PHP keeps this key of $_SESSION. */
+    private static function keeps($name): bool
+    {
+        return self::keepsAllKeys() || is_string($name) && strpbrk($name, '|!') === false;
     }
 
     /** Returns the members that belong to the present session name. */
@@ -288,31 +326,30 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     private function record(string $encoded)
     {
         // No class of the script runs here: its objects are only carried over.
-        $values = $encoded === '' ? [] : unserialize($encoded, ['allowed_classes' => false]);
+        $values = $encoded === '' ? [] : self::inert($encoded);
         if (!is_array($values)) {
-            $this->log('the session is not in PHP\'s format; is session.serialize_handler changed?');
+            $this->log('the session is not in PHP\'s format');
             return;
         }
         $before = $this->part($this->now);
-        $new = new stdClass;
+        $new = (object) array_filter($before, function ($name) {
+            return !self::keeps($name); // the script has never seen it
+        }, ARRAY_FILTER_USE_KEY);
+        $names = $this->name === $this->root ? $this->ids() : [];
+        unset($names[$this->root]);
         foreach ($values as $name => $value) {
+            if (!self::keeps($name)) {
+                continue;
+            }
             $name = (string) $name;
-            if (!preg_match('//u', $name) || strpos($name, "\0") === 0 || $name === self::IDS) {
-                $this->log('a key of $_SESSION is not kept: it is not UTF-8, begins with a null byte, or is reserved');
+            if (!preg_match('//u', $name) || strpos($name, "\0") === 0 || $name === self::IDS || isset($names[$name])) {
+                $this->log('a key of $_SESSION is not kept: it is not UTF-8, begins with a null byte, or is the name of another session');
                 continue;
             }
             $node = $this->encodeTop($name, $value);
-            if ($node === null && $value !== null) {
-                if (array_key_exists($name, $before)) {
-                    $new->{$name} = $before[$name];
-                }
-                continue;
+            if ($node !== null || $value === null) {
+                $new->{$name} = array_key_exists($name, $before) ? $this->untouched($name, $before[$name], $node) : $node;
             }
-            // What was not touched stays as it was sent, also where JSON can say it in two ways.
-            if (array_key_exists($name, $before) && $this->same($node, $this->encodeTop($name, $this->decode($before[$name])))) {
-                $node = $before[$name];
-            }
-            $new->{$name} = $node;
         }
         $all = clone $this->now;
         if ($this->name !== $this->root) {
@@ -324,29 +361,58 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         $this->now = $all;
     }
 
+    /** Returns what is new, but what was not touched as it was sent: JSON can say some things in two ways. */
+    private function untouched(string $name, $before, $node)
+    {
+        if ($this->same($node, $this->encodeTop($name, $this->decode($before)))) {
+            return $before;
+        }
+        if ($before instanceof stdClass && $node instanceof stdClass && self::tag($before) === '' && self::tag($node) === '') {
+            foreach (get_object_vars($node) as $key => $item) {
+                if (property_exists($before, (string) $key)) {
+                    $node->{$key} = $this->untouched($name, $before->{$key}, $item);
+                }
+            }
+        }
+        return $node;
+    }
+
     // Values. See the table in docs/php.md.
 
     /** Returns the PHP value of a decoded JSON value. Objects of classes are without their class. */
     private function decode($node)
     {
         if ($node instanceof stdClass) {
-            $tag = self::tag($node);
-            if ($tag === self::BYTES) {
+            if (self::tag($node) === self::BYTES) {
                 $bytes = base64_decode($node->{self::BYTES}, true);
                 if ($bytes !== false) {
                     return $bytes;
                 }
-            } elseif ($tag === self::PHP) {
-                $parts = explode('.', $node->{self::PHP}, 2);
-                $text = base64_decode($parts[1] ?? '', true);
-                // What was not signed here is data: it could make PHP run any class.
-                if ($this->key !== '' && $text !== false && hash_equals($this->mac($text), $parts[0])) {
-                    return unserialize($text, ['allowed_classes' => false]);
-                }
             }
+            $text = $this->signed($node->{self::PHP} ?? null);
             $node = get_object_vars($node);
+            if ($text !== '') {
+                unset($node[self::PHP]);
+                $value = self::inert($text);
+                // Another request may have merged members into what was an array before.
+                return is_array($value) ? array_replace($value, array_map([$this, 'decode'], $node)) : $value;
+            }
         }
         return is_array($node) ? array_map([$this, 'decode'], $node) : $node;
+    }
+
+    /** Returns the text behind a tag that was signed here, or ''. Another one is data: it could make PHP run any class. */
+    private function signed($tag): string
+    {
+        $parts = explode('.', is_string($tag) ? $tag : '', 2);
+        $text = (string) base64_decode($parts[1] ?? '', true);
+        return $this->key !== '' && hash_equals($this->mac($text), $parts[0]) ? $text : '';
+    }
+
+    /** Decodes PHP's encoding without any class. A member that PHP itself uses for that must not name another class. */
+    private static function inert(string $text)
+    {
+        return unserialize(str_replace('s:27:"__PHP_Incomplete_Class_Name";', 's:27:"__php_Incomplete_Class_Name";', $text), ['allowed_classes' => false]);
     }
 
     /** Returns the JSON value of a value of $_SESSION, or null where that cannot be kept. */
@@ -355,7 +421,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if (is_array($value) || is_object($value)) {
             $found = self::scan(serialize($value));
             if ($found['class']) {
-                $this->log("\$_SESSION['$name'] is not kept: an object in it implements Serializable");
+                $this->log('$_SESSION[' . json_encode($name) . '] is not kept: an object in it implements Serializable');
                 return null;
             }
             if ($found['references']) {
@@ -397,7 +463,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     private function opaque(string $name, $value)
     {
         if ($this->key === '') {
-            $this->log("\$_SESSION['$name'] is not kept: it has objects or references, and CADDY_SESSION_KEY is not set");
+            $this->log('$_SESSION[' . json_encode($name) . '] is not kept: it has objects or references, and CADDY_SESSION_KEY is not set');
             return null;
         }
         $text = serialize($value);
@@ -421,40 +487,62 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     private static function scan(string $text): array
     {
         $found = ['references' => false, 'class' => false];
-        for ($i = 0, $end = strlen($text); $i < $end;) {
-            switch ($text[$i]) {
-                case 's':
-                case 'E':
-                    $i += self::span($text, $i + 2) + 3; // the quotes, and the semicolon
-                    break;
-                case 'O':
-                    $i += self::span($text, $i + 2) + 2;
-                    $i = strpos($text, '{', $i) + 1;
-                    break;
-                case 'C':
-                    return ['references' => $found['references'], 'class' => true];
-                case 'a':
-                    $i = strpos($text, '{', $i) + 1;
-                    break;
-                case '}':
-                    $i++;
-                    break;
-                case 'R':
-                case 'r':
-                    $found['references'] = true;
-                    // fall through
-                default:
-                    $i = strpos($text, ';', $i) + 1;
-            }
+        foreach (self::tokens($text) as $token) {
+            $found['references'] = $found['references'] || $token[0] === 'R' || $token[0] === 'r';
+            $found['class'] = $found['class'] || $token[0] === 'C';
         }
         return $found;
     }
 
-    /** Returns how long a length, the colon after it, and the bytes that it counts are, and the two characters before. */
-    private static function span(string $text, int $at): int
+    /** Returns what PHP's encoding "php" makes of values: there, references count from the first value on. */
+    private static function likePHP(array $values): string
     {
-        $digits = strspn($text, '0123456789', $at);
-        return 2 + $digits + 1 + (int) substr($text, $at, $digits);
+        $out = $name = '';
+        $depth = 0;
+        foreach (self::tokens(serialize($values)) as $token) {
+            if ($depth === 1 && $name === '') {
+                $name = $token === '}' ? '' : unserialize($token) . '|';
+                $out .= $name;
+                continue;
+            }
+            if ($depth > 0) {
+                $reference = $token[0] === 'R' || $token[0] === 'r';
+                $out .= $reference ? $token[0] . ':' . ((int) substr($token, 2) - 1) . ';' : $token;
+            }
+            $depth += $token === '}' ? -1 : (int) ($token[0] === 'a' || $token[0] === 'O');
+            $name = $depth === 1 ? '' : $name;
+        }
+        return $out;
+    }
+
+    /** Returns the parts of PHP's encoding: values that are whole, and the beginnings and ends of others. */
+    private static function tokens(string $text): Generator
+    {
+        for ($i = 0, $end = strlen($text); $i < $end; $i += $length) {
+            $digits = strspn($text, '0123456789', $i + 2);
+            $string = $digits + 3 + (int) substr($text, $i + 2, $digits); // as far as the last byte of a string or a name
+            switch ($text[$i]) {
+                case 's':
+                case 'E':
+                    $length = $string + 3; // the quotes, and the semicolon
+                    break;
+                case 'O':
+                    $length = strpos($text, '{', $i + $string) + 1 - $i;
+                    break;
+                case 'C':
+                    $length = $end - $i; // nobody wants to know
+                    break;
+                case 'a':
+                    $length = strpos($text, '{', $i) + 1 - $i;
+                    break;
+                case '}':
+                    $length = 1;
+                    break;
+                default:
+                    $length = strpos($text, ';', $i) + 1 - $i;
+            }
+            yield substr($text, $i, $length);
+        }
     }
 
     private function same($a, $b): bool
@@ -482,12 +570,14 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Headers are about to leave, for whatever reason. */
     public function headersLeave()
     {
-        if ($this->ending && session_status() === PHP_SESSION_ACTIVE) {
-            session_write_close();
+        ob_start(); // what is printed here would leave before the page
+        if ($this->ending && $this->open) {
+            $this->attempt('session_write_close');
         } else {
-            $this->look();
+            $this->attempt([$this, 'look']);
         }
         $this->send();
+        ob_end_clean();
     }
 
     /** The last shutdown function. Destructors and output callbacks come after it. */
@@ -495,16 +585,35 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     {
         $this->ending = true;
         if (!headers_sent()) {
-            $this->look();
+            $this->attempt([$this, 'look']);
             $this->send();
+        }
+    }
+
+    /** Lets the script's objects encode themselves. Their errors must not cost the page. */
+    private function attempt(callable $save)
+    {
+        try {
+            $save();
+        } catch (\Throwable $e) {
+            $this->log('the session is not kept: PHP cannot encode it: ' . get_class($e));
         }
     }
 
     /** Takes over what the session has now. The script goes on with it. */
     private function look()
     {
-        if (session_status() === PHP_SESSION_ACTIVE && !isset($this->foreign[session_id()])) {
-            $this->record((string) session_encode());
+        if ($this->open && is_array($_SESSION ?? null) && !isset($this->foreign[session_id()])) {
+            $this->record(serialize($_SESSION));
+        }
+    }
+
+    private function sendOrLog()
+    {
+        if (!headers_sent()) {
+            $this->send();
+        } elseif ($this->lines() !== $this->sent) {
+            $this->log('a change of the session came after the headers of the response, and is lost');
         }
     }
 
@@ -534,21 +643,14 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         $this->sent = $lines;
         // The session cookie is the proxy's. PHP's own names are not for the browser.
         $kept = array_filter($cookies, function ($cookie) {
-            return !isset($this->names[urldecode(explode('=', $cookie, 2)[0])]);
+            list($name, $value) = explode('=', explode(';', $cookie, 2)[0], 2) + [1 => ''];
+            return !isset($this->names[urldecode($name)]) || $value !== 'deleted' && !isset($this->issued[urldecode($value)]);
         });
         if (count($kept) < count($cookies)) {
             header_remove('Set-Cookie');
             foreach ($kept as $cookie) {
                 header("Set-Cookie: $cookie", false);
             }
-        }
-    }
-
-    /** Says what came after the headers. */
-    private function late()
-    {
-        if ($this->lines() !== $this->sent) {
-            $this->log('a change of the session came after the headers of the response, and is lost');
         }
     }
 
@@ -559,11 +661,13 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if ($this->missing !== '') {
             unset($now->{self::IDS}); // so that a page that changes nothing is shown
         }
-        $operations = $updates = [];
-        if ($this->missing !== 'too-large' || $this->destroy) {
-            $merge = $this->diff($this->base, $now, '', $operations);
-            $updates = $merge ? [self::json((object) $merge)] : [];
+        $operations = [];
+        $merge = $this->diff($this->base, $now, '', $operations);
+        if ($this->missing === 'too-large' && !$this->destroy && ($merge || $operations)) {
+            $this->log('a change of the session is lost: it is too large for the app; raise max_headers');
+            $merge = $operations = [];
         }
+        $updates = $merge ? [self::json((object) $merge)] : [];
         foreach (array_chunk($operations, self::MAX_OPERATIONS) as $chunk) {
             $updates[] = self::json($chunk);
         }
@@ -625,9 +729,11 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
 
     private static function json($value): string
     {
-        $precision = ini_set('serialize_precision', '-1');
+        $precision = function_exists('ini_set') ? ini_set('serialize_precision', '-1') : false;
         $text = json_encode($value, JSON_PRESERVE_ZERO_FRACTION);
-        ini_set('serialize_precision', (string) $precision);
+        if ($precision !== false) {
+            ini_set('serialize_precision', $precision);
+        }
         return str_replace("\x7f", '\u007f', (string) $text); // which no header line may have
     }
 

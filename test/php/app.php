@@ -27,9 +27,55 @@ class Saver
     }
 }
 
+class Noisy
+{
+    public function __sleep()
+    {
+        echo 'noise';
+        return [];
+    }
+}
+
+/** An app's own store of sessions, in files beside PHP's. */
+class OwnHandler implements SessionHandlerInterface
+{
+    private $file;
+
+    public function open(string $path, string $name): bool
+    {
+        $this->file = "$path/own_";
+        return true;
+    }
+
+    public function close(): bool
+    {
+        return true;
+    }
+
+    public function read(string $id): string
+    {
+        return (string) @file_get_contents($this->file . $id);
+    }
+
+    public function write(string $id, string $data): bool
+    {
+        return file_put_contents($this->file . $id, $data) !== false;
+    }
+
+    public function destroy(string $id): bool
+    {
+        return @unlink($this->file . $id);
+    }
+
+    public function gc(int $lifetime): int
+    {
+        return 0;
+    }
+}
+
 function show(): void
 {
-    session_start();
+    @session_start();
     header('Content-Type: text/plain');
     echo serialize($_SESSION), "\n";
 }
@@ -329,6 +375,46 @@ switch ($_GET['do'] ?? 'show') {
         usleep(50000);
         $_SESSION[$_GET['key']] = 1;
         $_SESSION['tree'][$_GET['key']] = ['at' => 1];
+        break;
+    case 'null':
+        session_start();
+        $_SESSION = null;
+        break;
+    case 'closure':
+        set('by', function () {
+        });
+        echo 'page';
+        break;
+    case 'callback and close':
+        header_register_callback(function () {
+            header('X-Own: 1');
+        });
+        set('by', 'closed before the headers');
+        session_write_close();
+        echo str_repeat('x', 2000000);
+        break;
+    case 'noisy':
+        set('noisy', new Noisy);
+        echo 'page';
+        break;
+    case 'hostile':
+        set('profile', json_decode('{"__PHP_Incomplete_Class_Name":"Saver","by":"nobody"}'));
+        break;
+    case 'own handler':
+        session_set_save_handler(new OwnHandler, true);
+        session_start();
+        $_SESSION['own'] = ($_SESSION['own'] ?? 0) + 1;
+        echo serialize($_SESSION);
+        break;
+    case 'login of an own handler':
+        session_set_save_handler(new OwnHandler, true);
+        session_start();
+        session_regenerate_id(true);
+        $_SESSION['user'] = 'zoe';
+        break;
+    case 'touch':
+        session_start();
+        $_SESSION['t']['b'] = 2;
         break;
     case 'late':
         session_start();

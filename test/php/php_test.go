@@ -45,7 +45,7 @@ func site(t *testing.T, session, addr string) *harness.Caddy {
 	return harness.Start(t, fmt.Sprintf("http://$ADDR {\n%s\nroot %s\nrewrite * /app.php?{query}\nphp_fastcgi %s\n}", session, folder(), addr))
 }
 
-const session = "session {\n max_size 60000\n }"
+const session = "session {\n store memory\n max_size 60000\n }"
 
 func prepend() string {
 	return "auto_prepend_file=" + filepath.Join(harness.Root(), "clients", "php", "session.php")
@@ -94,7 +94,7 @@ func TestSessionsOfScripts(t *testing.T) {
 		"regenerated, the old one deleted": {"nested", "regenerate&delete=1", "nested&value=z"}, "the manual's pattern": {"nested", "manual", "nested"},
 		"destroyed": {"nested", "destroy"}, "destroyed and started": {"nested", "destroy and start"}, "another name": {"nested", "another name", "another name"},
 		"another name is destroyed": {"nested", "another name", "destroy another name", "another name"}, "two names": {"two names", "two names"},
-		"encoded": {"types", "encode"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
+		"encoded": {"types", "encode"}, "null": {"nested", "null"}, "own header callback, closed": {"nested", "callback and close"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			one, other := visit(t, alone), visit(t, behind)
@@ -114,6 +114,124 @@ func TestSessionsOfScripts(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
 		t.Errorf("the log says:\n%s", text)
+	}
+}
+
+// The ways that apps use most work with whatever php.ini says.
+func TestSessionsWithSettings(t *testing.T) {
+	t.Parallel()
+	for _, settings := range [][]string{
+		{"session.auto_start=1"}, {"session.use_strict_mode=0"}, {"session.serialize_handler=php_serialize"}, {"output_buffering=0"}, {"disable_functions=putenv"},
+	} {
+		t.Run(settings[0], func(t *testing.T) {
+			t.Parallel()
+			plain, _ := serve(t, settings...)
+			prepended, log := serve(t, append(settings, prepend())...)
+			alone, behind := site(t, "", plain), site(t, session, prepended)
+			for _, steps := range [][]string{
+				{"nested", "regenerate", "nested&value=z"}, {"nested", "destroy and start"}, {"nested", "destroy"}, {"references", "use references"}, {"exit"}, {"redirect"},
+			} {
+				one, other := visit(t, alone), visit(t, behind)
+				site, _ := url.Parse(behind.URL)
+				other.client.Jar.SetCookies(site, []*http.Cookie{{Name: "PHPSESSID", Value: "0123456789abcdef0123456789"}}) // of the time before
+				for _, step := range append(steps, "show", "show") {
+					status, want, _ := one.does(step)
+					if gotStatus, got, _ := other.does(step); got != want || gotStatus != status {
+						t.Errorf("%v, %s: %d, %.500q, alone %d, %.500q", steps, step, gotStatus, got, status, want)
+					}
+				}
+			}
+			if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
+				t.Errorf("the log says:\n%s", text)
+			}
+		})
+	}
+}
+
+// Apps with a store of their own keep it, and their cookie, beside sessions that the proxy keeps.
+func TestOwnHandler(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	v := visit(t, site(t, session, addr))
+	v.does("nested")
+	_, before, _ := v.does("show")
+	for i := range 3 {
+		if _, body, _ := v.does("own handler"); body != fmt.Sprintf(`a:1:{s:3:"own";i:%d;}`, i+1) {
+			t.Errorf("the app has %s", body)
+		}
+		if _, body, _ := v.does("show"); body != before {
+			t.Errorf("the session is %s, before %s", body, before)
+		}
+	}
+	v.does("login of an own handler")
+	if _, body, _ := v.does("own handler"); !strings.Contains(body, `"zoe"`) {
+		t.Errorf("after the login the app has %s", body)
+	}
+}
+
+// What is printed when objects are encoded does not tear the headers apart.
+func TestNoisyObjects(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	v := visit(t, site(t, session, addr))
+	if status, body, _ := v.does("noisy"); status != http.StatusOK || !strings.Contains(body, "page") || strings.Contains(body, "X-Session") {
+		t.Errorf("%d, %s", status, body)
+	}
+}
+
+// A user whose data name a class get no object of it.
+func TestAttackNameOfAnIncompleteClass(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	v := visit(t, site(t, session, addr))
+	v.does("hostile")
+	for range 2 {
+		if _, body, _ := v.does("show"); !strings.Contains(body, `O:8:"stdClass"`) || strings.Contains(body, `O:5:"Saver"`) || strings.Contains(body, "destructor") {
+			t.Errorf("the session is %s", body)
+		}
+	}
+}
+
+// What a script does not touch stays as another backend has written it, also what PHP writes in
+// another way, or has no word for.
+func TestDataOfOtherBackends(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	const data = `"t":{"a":{},"n":{"0":"x"},"\u0000k":1,"big":12345678901234567890,"b":`
+	backend := harness.Backend(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Has("write") {
+			w.Header().Set("X-Session-Update", "{"+data+"1}}")
+		}
+		_, _ = io.WriteString(w, r.Header.Get("X-Session-Data"))
+	})
+	c := harness.Start(t, planting(session, backend, addr))
+	v := visit(t, c)
+	visitOther := func(query string) string {
+		resp, err := v.client.Get(c.URL + "/plant" + query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return string(body)
+	}
+	visitOther("?write")
+	if status, body, _ := v.does("touch"); status != http.StatusOK {
+		t.Errorf("%d, %s", status, body)
+	}
+	if got := visitOther(""); !strings.Contains(got, data+"2}") {
+		t.Errorf("the data are %s", got)
+	}
+}
+
+// A session that an app destroys under a name of its own ends, if there is nothing else in it.
+func TestDestroyUnderAnotherName(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	v := visit(t, site(t, session, addr))
+	v.does("another name")
+	if _, _, header := v.does("destroy another name"); !strings.Contains(strings.Join(header["Set-Cookie"], "\n"), "Max-Age=0") {
+		t.Errorf("the cookies are %v", header["Set-Cookie"])
 	}
 }
 
@@ -177,6 +295,7 @@ func TestWhatIsNotKept(t *testing.T) {
 	_, before, _ := v.does("show")
 	for step, says := range map[string]string{
 		"late":      "came after the headers",
+		"closure":   "PHP cannot encode it: Exception",
 		"shared id": "whose id the script has chosen",
 	} {
 		v.does(step)
@@ -246,7 +365,7 @@ func TestAttackCutSession(t *testing.T) {
 	backend := harness.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Session-Update", `{"large":"`+strings.Repeat("x", 70000)+`"}`)
 	})
-	c := harness.Start(t, planting("session {\n max_size 100000\n }", backend, addr))
+	c := harness.Start(t, planting("session {\n store memory\n max_size 100000\n }", backend, addr))
 	v := visit(t, c)
 	resp, err := v.client.Get(c.URL + "/plant")
 	if err != nil {
