@@ -104,7 +104,12 @@ func (s Store) resolve(ctx context.Context, key string, at, opposite side, c, o 
 // [sessionstore.ErrConflict] if somebody was faster.
 func (s Store) take(ctx context.Context, key string, f found) (err error) {
 	c := sessionstore.Entry{Value: f.base, TTL: f.TTL}
-	if kindOf(c) != kindCopy || !bytes.Equal(content(c.Value), f.Value) {
+	if kindOf(c) == kindCopy && bytes.Equal(content(c.Value), f.Value) {
+		// It may be old. It must not expire before it is the record.
+		if err = s.home.Touch(ctx, key, c.Value, f.TTL); err != nil {
+			return err
+		}
+	} else {
 		c.Value = newMark(kindCopy, f.Value)
 		if _, err = s.home.CompareAndSet(ctx, key, f.base, c.Value, f.TTL); err != nil {
 			return err
