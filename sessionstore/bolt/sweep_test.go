@@ -2,12 +2,14 @@ package bolt
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
@@ -99,5 +101,48 @@ func TestExpiredSessionsAreCounted(t *testing.T) {
 	eventually(t, "the expired are gone, and counted", func() bool { return count(t, s) == 0 && int(expired.Load()) >= sessions })
 	if n := int(expired.Load()); n != sessions {
 		t.Errorf("%d sessions have expired, want %d", n, sessions)
+	}
+}
+
+// Visitors who come at once and never log in are gone after anonymous_timeout, and users stay.
+func TestFloodOfVisitorsGoesInTime(t *testing.T) {
+	const visitors, users = 2000, 10
+	var c clock
+	s := openTemp(t, Options{Now: c.now, sweepInterval: time.Millisecond, OnError: func(err error) { t.Error(err) }})
+	field, err := sessionstore.ParseField("user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := sessionstore.NewManager(s, sessionstore.Options{
+		Now: c.now, User: field, AnonymousTimeout: 10 * time.Minute, StoreTimeout: time.Minute,
+	})
+	begin := func(name string, i int) (id string) {
+		t.Helper()
+		out, err := m.Commit(t.Context(), &sessionstore.Session{Scope: crashScope}, &sessionstore.Change{
+			Edits: []sessionstore.Edit{sessionstore.Set(name, fmt.Sprint(i))},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		return out.ID
+	}
+	var ids []string
+	for i := range users {
+		ids = append(ids, begin("user", i))
+	}
+	var all sync.WaitGroup
+	for i := range visitors {
+		all.Go(func() { begin("visits", i) })
+	}
+	all.Wait()
+	if n := count(t, s); n < visitors+users {
+		t.Errorf("%d records", n)
+	}
+	c.advance(11 * time.Minute)
+	eventually(t, "the visitors are gone", func() bool { return count(t, s) <= 2*users }) // with the users' lists
+	for _, id := range ids {
+		if found, err := m.Load(t.Context(), id, crashScope); err != nil || !found.Exists() {
+			t.Errorf("a user is gone: %v", err)
+		}
 	}
 }
