@@ -42,6 +42,7 @@ const (
 	kindBypass   = "app_reached_without_session"
 	kindCookie   = "one_cookie"
 	kindSecret   = "no_secret"
+	kindMoved    = "moved_from_here"
 	kindChooses  = "placeholder_chooses"
 	kindAlways   = "placeholder_always_empty"
 	errorsPrefix = "handle_errors"
@@ -103,6 +104,7 @@ func Config(config []byte, filename string, caddyfile []byte) ([]Finding, error)
 	}
 	c.bypasses()
 	c.cookies()
+	c.moved()
 	return c.findings, nil
 }
 

@@ -169,6 +169,30 @@ func (c *checker) cookies() {
 	}
 }
 
+// moved reports handlers that use a store alone from which another takes sessions away.
+func (c *checker) moved() {
+	for _, a := range c.sessions {
+		var pair struct {
+			Backend  string
+			From, To json.RawMessage
+			Hold     bool
+		}
+		if len(a.Store) == 0 || json.Unmarshal(a.Store, &pair) != nil || pair.Backend != "moving" || pair.Hold {
+			continue
+		}
+		for _, b := range c.sessions {
+			alone := b.Store
+			if len(alone) == 0 {
+				alone = json.RawMessage(`{"backend":"bolt"}`)
+			}
+			if equal(alone, pair.From) {
+				c.add(kindMoved, b.at, b.lines, fmt.Sprintf("it uses a store alone from which the session at %q moves sessions away: its users are logged out when theirs have moved", a.at.text),
+					"give both the same store moving { }, with hold until all have it")
+			}
+		}
+	}
+}
+
 // same reports whether two handlers keep the same sessions.
 func (h *session) same(other *session) bool {
 	return h.Name == other.Name && h.Scope == other.Scope && slices.Equal(h.Secret, other.Secret) &&
