@@ -39,6 +39,8 @@ programs=(
 	"/usr/share/wordpress/wp-login.php:wordpress"
 	"/usr/share/phpmyadmin/index.php:phpmyadmin"
 	"/usr/share/php/Illuminate/autoload.php:php-laravel-framework"
+	"javac:default-jdk-headless"
+	"/usr/share/java/tomcat9-util.jar:libtomcat9-java"
 	"ruby:ruby"
 	"/usr/share/rubygems-integration/all/gems/webrick-*:ruby-webrick"
 	"puma:puma"

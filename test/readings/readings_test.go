@@ -98,7 +98,23 @@ func parsers(t *testing.T) []parser {
 		}
 		return map[string][]string{"net/http": names}
 	}
-	return []parser{golang, program(t, python, "names.py"), program(t, harness.Node(t), "names.mjs"), program(t, harness.Program(t, "ruby"), "names.rb")}
+	return []parser{golang, program(t, python, "names.py"), program(t, harness.Node(t), "names.mjs"), program(t, harness.Program(t, "ruby"), "names.rb"), tomcat(t)}
+}
+
+// tomcat returns the names that Tomcat reads, as it is configured by itself, and with the processor
+// of former versions.
+func tomcat(t *testing.T) parser {
+	t.Helper()
+	var jars []string
+	for _, name := range []string{"util", "coyote", "juli", "servlet-api"} {
+		jar := "/usr/share/java/tomcat9-" + name + ".jar"
+		if _, err := os.Stat(jar); err != nil {
+			harness.Missing(t, jar)
+		}
+		jars = append(jars, jar)
+	}
+	_ = harness.Program(t, "javac") // Java runs a source with it
+	return program(t, harness.Program(t, "java"), "-cp", strings.Join(jars, ":"), "Names.java")
 }
 
 // php returns the names that PHP reads. It starts a process for each header.
@@ -149,6 +165,7 @@ func TestAttackKnownReadings(t *testing.T) {
 	all, clean := append(parsers(t), php(t)), cleaner(t)
 	for header, parser := range map[string]string{
 		"a=b PHPSESSID=evil":                         "bottle",
+		"a=b,PHPSESSID=evil":                         "Tomcat, legacy",
 		"a=b\tPHPSESSID=evil":                        "http.cookies",
 		"x=y; a=b PHPSESSID = evil":                  "aiohttp",
 		`a="b"PHPSESSID=evil`:                        "webob",
