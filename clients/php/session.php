@@ -2,8 +2,9 @@
 /*
  * caddy-session for PHP: $_SESSION of unmodified scripts, kept by the proxy.
  *
- * Put this file before every script (auto_prepend_file). It does nothing in a request that did not
- * come through a session handler of caddy-session. PHP 7.2 to 8.5, no dependencies.
+ * Put this file before every script (auto_prepend_file). It acts only in a request with
+ * X-Session-Data, so only sites with a session handler of caddy-session may reach this PHP. PHP 7.2
+ * to 8.5, no dependencies.
  *
  * Environment:
  *   CADDY_SESSION_KEY   signs objects, which only PHP can read. Without it objects are not kept.
