@@ -76,6 +76,23 @@ func (v visitor) does(what string) (status int, body string, header http.Header)
 	return resp.StatusCode, string(text), resp.Header
 }
 
+// doesAs asks for pages, and compares them with those that another browser gets without the proxy.
+func (v visitor) doesAs(alone visitor, steps ...string) {
+	v.t.Helper()
+	for _, step := range steps {
+		wantStatus, want, _ := alone.does(step)
+		status, got, header := v.does(step)
+		if got != want || status != wantStatus {
+			v.t.Errorf("%v, %s: %d, %.2000q, alone %d, %.2000q", steps, step, status, got, wantStatus, want)
+		}
+		for _, line := range header["Set-Cookie"] {
+			if strings.HasPrefix(line, "PHPSESSID") || strings.HasPrefix(line, "OTHER") {
+				v.t.Errorf("%v, %s: the browser gets PHP's cookie: %s", steps, step, line)
+			}
+		}
+	}
+}
+
 // Every way in which a script uses its session leaves the same behind as with PHP's own store.
 func TestSessionsOfScripts(t *testing.T) {
 	t.Parallel()
@@ -97,19 +114,7 @@ func TestSessionsOfScripts(t *testing.T) {
 		"encoded": {"types", "encode"}, "null": {"nested", "null"}, "own header callback, closed": {"nested", "callback and close"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			one, other := visit(t, alone), visit(t, behind)
-			for _, step := range append(steps, "show", "show", "cookies") {
-				status, want, _ := one.does(step)
-				gotStatus, got, header := other.does(step)
-				if got != want || gotStatus != status {
-					t.Errorf("%s: %d, %.2000q, alone %d, %.2000q", step, gotStatus, got, status, want)
-				}
-				for _, line := range header["Set-Cookie"] {
-					if strings.HasPrefix(line, "PHPSESSID") || strings.HasPrefix(line, "OTHER") {
-						t.Errorf("%s: the browser gets PHP's cookie: %s", step, line)
-					}
-				}
-			}
+			visit(t, behind).doesAs(visit(t, alone), append(steps, "show", "show", "cookies")...)
 		})
 	}
 	if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
@@ -131,15 +136,10 @@ func TestSessionsWithSettings(t *testing.T) {
 			for _, steps := range [][]string{
 				{"nested", "regenerate", "nested&value=z"}, {"nested", "destroy and start"}, {"nested", "destroy"}, {"references", "use references"}, {"exit"}, {"redirect"},
 			} {
-				one, other := visit(t, alone), visit(t, behind)
+				v := visit(t, behind)
 				site, _ := url.Parse(behind.URL)
-				other.client.Jar.SetCookies(site, []*http.Cookie{{Name: "PHPSESSID", Value: "0123456789abcdef0123456789"}}) // of the time before
-				for _, step := range append(steps, "show", "show") {
-					status, want, _ := one.does(step)
-					if gotStatus, got, _ := other.does(step); got != want || gotStatus != status {
-						t.Errorf("%v, %s: %d, %.500q, alone %d, %.500q", steps, step, gotStatus, got, status, want)
-					}
-				}
+				v.client.Jar.SetCookies(site, []*http.Cookie{{Name: "PHPSESSID", Value: "0123456789abcdef0123456789"}}) // of the time before
+				v.doesAs(visit(t, alone), append(steps, "show", "show")...)
 			}
 			if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
 				t.Errorf("the log says:\n%s", text)
