@@ -11,7 +11,7 @@
  *   CADDY_SESSION_ROOT  the session name whose data is the whole session (php.ini's session.name).
  *                       The data of another name is the member of that name.
  *
- * See docs/php.md of https://github.com/caddy-session/caddy-session.
+ * See docs/frameworks/php.md of https://github.com/caddy-session/caddy-session.
  */
 
 if (class_exists('CaddySession', false)) {
@@ -378,7 +378,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         return $node;
     }
 
-    // Values. See the table in docs/php.md.
+    // Values. See the table in docs/frameworks/php.md.
 
     /** Returns the PHP value of a decoded JSON value. Objects of classes are without their class. */
     private function decode($node)

@@ -22,7 +22,7 @@ func Pages(tb testing.TB) (pages []Page) {
 	tb.Helper()
 	root := harness.Root()
 	var paths []string
-	for _, pattern := range []string{"README.md", "docs/*.md", "frameworks/*/*.md"} {
+	for _, pattern := range []string{"README.md", "docs/*.md", "docs/*/*.md", "frameworks/*/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			tb.Fatal(err)

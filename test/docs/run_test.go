@@ -52,7 +52,7 @@ var visits = map[string][]visit{
 		{"/logout", url.Values{}, `<form method="post">Name`},
 		{"/", nil, `<form method="post">Name`},
 	},
-	"docs/flask.md python": {
+	"docs/frameworks/flask.md python": {
 		{"/", nil, "Visit number 1\n"}, {"/seen", nil, "Caddy sees visit number 1"}, {"/", nil, "Visit number 2\n"},
 		{"/seen", nil, "Caddy sees visit number 2"},
 	},
