@@ -29,6 +29,7 @@ die() {
 programs=(
 	"cc gcc:gcc libc6-dev" # for the race detector
 	"python3:python3"
+	"curl:curl"
 	"node:nodejs"
 	"npm:npm"
 	"php:php-cli"
