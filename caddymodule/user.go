@@ -96,9 +96,9 @@ func userLimitOption(to **UserLimit) config.Option {
 		case l == nil:
 			return nil
 		case l.Number < 1 || l.Number > maxUserLimit:
-			return fmt.Errorf("max_user_sessions: must be a number from 1 to %d", maxUserLimit)
+			return fmt.Errorf("max_user_sessions must be a number from 1 to %d", maxUserLimit)
 		case l.AtLimit != "" && l.AtLimit != limitEndOldest && l.AtLimit != limitRefuse:
-			return fmt.Errorf("max_user_sessions: must be %s or %s at the limit, not %q", limitEndOldest, limitRefuse, l.AtLimit)
+			return fmt.Errorf("max_user_sessions must be %s or %s at the limit, not %q", limitEndOldest, limitRefuse, l.AtLimit)
 		default:
 			return nil
 		}

@@ -2,27 +2,12 @@ package docs_test
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
-	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/caddy-session/caddy-session/test/docs"
-	"github.com/caddy-session/caddy-session/test/harness"
-
-	_ "github.com/caddy-session/caddy-session"
-	_ "github.com/caddy-session/caddy-session/caddymodule/stores/memcached"
-	_ "github.com/caddy-session/caddy-session/caddymodule/stores/mongodb"
-	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql"
 )
 
 // inline are the options without a name in a Caddyfile.
@@ -44,86 +29,25 @@ func TestEveryOption(t *testing.T) {
 		}
 	}
 	count := 0
-	for _, namespace := range []string{"http.handlers", "http.session.stores", "http.session.dialects", "http.session.adopters"} {
-		for _, module := range caddy.GetModules(namespace) {
-			id := string(module.ID)
-			if !strings.HasPrefix(id, "http.session.") && !strings.HasPrefix(id, "http.handlers.session") || strings.HasSuffix(id, "_clean") {
-				continue
-			}
-			if !strings.Contains(text.String(), module.ID.Name()) {
-				t.Errorf("docs do not name the module %s", id)
-			}
-			tables := rows.String()
-			if namespace == "http.handlers" {
-				tables = first.String()
-			}
-			for _, option := range optionsOf(reflect.TypeOf(module.New()).Elem()) {
-				count++
-				named := regexp.MustCompile("`(?:[^`\n]*[ {])?" + option + "[` ]")
-				if !slices.Contains(inline, option) && !named.MatchString(tables) {
-					t.Errorf("no table has the option %s of %s", option, id)
-				}
+	for id, options := range docs.Options() {
+		if !strings.Contains(text.String(), id.Name()) {
+			t.Errorf("docs do not name the module %s", id)
+		}
+		tables := rows.String()
+		if id.Namespace() == "http.handlers" {
+			tables = first.String()
+		}
+		for _, option := range options {
+			count++
+			named := regexp.MustCompile("`(?:[^`\n]*[ {])?" + option + "[` ]")
+			if !slices.Contains(inline, option) && !named.MatchString(tables) {
+				t.Errorf("no table has the option %s of %s", option, id)
 			}
 		}
 	}
 	if count < 80 {
 		t.Errorf("found only %d options", count)
 	}
-}
-
-// optionsOf returns the JSON names of a struct's fields, including nested structs.
-func optionsOf(of reflect.Type) (names []string) {
-	for of.Kind() == reflect.Pointer || of.Kind() == reflect.Map {
-		of = of.Elem()
-	}
-	if of.Kind() != reflect.Struct || of == reflect.TypeFor[caddyhttp.ResponseMatcher]() {
-		return nil
-	}
-	for field := range of.Fields() {
-		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		names = append(append(names, name), optionsOf(field.Type)...)
-	}
-	return names
-}
-
-// sources parses the Go files of the product.
-func sources(t *testing.T) (files []*ast.File) {
-	t.Helper()
-	root := harness.Root()
-	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		name := entry.Name()
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir() && path != root && (slices.Contains([]string{"test", "storetest", "testdata"}, name) || strings.HasPrefix(name, ".")):
-			return filepath.SkipDir
-		case entry.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		files = append(files, file)
-		return err
-	})
-	if err != nil || len(files) < 100 {
-		t.Fatalf("%d files: %v", len(files), err)
-	}
-	return files
-}
-
-// texts returns all string literals in a part of the source.
-func texts(node ast.Node) (all []string) {
-	ast.Inspect(node, func(n ast.Node) bool {
-		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
-			if text, err := strconv.Unquote(literal.Value); err == nil {
-				all = append(all, text)
-			}
-		}
-		return true
-	})
-	return all
 }
 
 // TestEveryLogMessage checks that docs/troubleshooting.md quotes every log message, and no message
@@ -133,8 +57,8 @@ func TestEveryLogMessage(t *testing.T) {
 	page := docs.Named(t, "docs/troubleshooting.md")
 	var all []string
 	logged := 0
-	for _, file := range sources(t) {
-		all = append(all, texts(file)...)
+	for _, file := range docs.Sources(t) {
+		all = append(all, docs.Texts(file)...)
 		ast.Inspect(file, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
 			if !ok || len(call.Args) == 0 {
@@ -144,7 +68,7 @@ func TestEveryLogMessage(t *testing.T) {
 			if !ok || !slices.Contains([]string{"Warn", "Error", "Info", "stripHead"}, method.Sel.Name) {
 				return true
 			}
-			for _, message := range texts(call.Args[0]) {
+			for _, message := range docs.Texts(call.Args[0]) {
 				if message = strings.Trim(message, " :;"); message != "" {
 					logged++
 					if !strings.Contains(page, message) {
@@ -204,8 +128,8 @@ func says(text, quoted string) bool {
 func TestEveryMetric(t *testing.T) {
 	t.Parallel()
 	text, count := docs.Text(t), 0
-	for _, file := range sources(t) {
-		for _, name := range texts(file) {
+	for _, file := range docs.Sources(t) {
+		for _, name := range docs.Texts(file) {
 			if len(name) > len("caddy_session_") && strings.HasPrefix(name, "caddy_session_") {
 				count++
 				if !strings.Contains(text, "`"+name+"`") {

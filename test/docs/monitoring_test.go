@@ -10,14 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
 // series returns the names of our metrics, as Prometheus has them.
 func series(t *testing.T) (names []string) {
 	t.Helper()
-	for _, file := range sources(t) {
-		for _, name := range texts(file) {
+	for _, file := range docs.Sources(t) {
+		for _, name := range docs.Texts(file) {
 			if metric.FindString(name) == name {
 				names = append(names, name, name+"_bucket", name+"_sum", name+"_count")
 			}
@@ -67,8 +68,8 @@ func TestDashboard(t *testing.T) {
 		}
 	}
 	existing(t, exprs.String())
-	for _, file := range sources(t) {
-		for _, name := range texts(file) {
+	for _, file := range docs.Sources(t) {
+		for _, name := range docs.Texts(file) {
 			if metric.FindString(name) == name && !strings.Contains(exprs.String(), name) {
 				t.Errorf("the dashboard does not show %s", name)
 			}

@@ -1,0 +1,156 @@
+// Package caddyfile_test adapts Caddyfiles, in the form of Caddy's own tests: a file holds the
+// Caddyfile, a line of hyphens, and the JSON or the error that it gives.
+package caddyfile_test
+
+import (
+	"encoding/json"
+	"go/ast"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddytest"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"
+	"github.com/caddy-session/caddy-session/test/docs"
+)
+
+// golden is a file of testdata.
+type golden struct{ name, caddyfile, want string }
+
+func goldens(t *testing.T, folder string) (all []golden) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", folder, "*.caddyfiletest"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%d files: %v", len(paths), err)
+	}
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		input, want, found := strings.Cut(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n----------\n")
+		if !found {
+			t.Fatalf("%s has no line of ten hyphens", path)
+		}
+		name := strings.TrimSuffix(filepath.Base(path), ".caddyfiletest")
+		all = append(all, golden{name, input + "\n", strings.TrimSpace(want)})
+	}
+	return all
+}
+
+func TestAdapt(t *testing.T) {
+	for _, file := range goldens(t, "adapt") {
+		t.Run(file.name, func(t *testing.T) {
+			caddytest.AssertAdapt(t, file.caddyfile, "caddyfile", file.want)
+		})
+	}
+}
+
+// TestAdaptErrors wants a part of the error, up to the line, if the file has it.
+func TestAdaptErrors(t *testing.T) {
+	for _, file := range goldens(t, "errors") {
+		t.Run(file.name, func(t *testing.T) {
+			_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(file.caddyfile), nil)
+			if file.want == "" || err == nil || !strings.Contains(err.Error(), file.want) {
+				t.Errorf("error %v, want %q", err, file.want)
+			}
+		})
+	}
+}
+
+// TestEveryOptionIsAdapted checks that each option of each module stands in a file.
+func TestEveryOptionIsAdapted(t *testing.T) {
+	seen := make(map[string][]string)
+	for _, file := range goldens(t, "adapt") {
+		var config any
+		if err := json.Unmarshal([]byte(file.want), &config); err != nil {
+			t.Fatalf("%s: %v", file.name, err)
+		}
+		collect(config, "", "", seen)
+	}
+	for id, options := range docs.Options() {
+		if _, found := seen[string(id)]; !found {
+			t.Errorf("no file has the module %s", id)
+		}
+		for _, option := range options {
+			if !slices.Contains(seen[string(id)], option) {
+				t.Errorf("no file has the option %s of %s", option, id)
+			}
+		}
+	}
+}
+
+// inline are the keys that name a module, by the option that holds it. A store may hold two.
+var inline = map[string][2]string{
+	"store":   {"backend", "http.session.stores."},
+	"from":    {"backend", "http.session.stores."},
+	"to":      {"backend", "http.session.stores."},
+	"dialect": {"format", "http.session.dialects."},
+	"adopt":   {"kind", "http.session.adopters."},
+}
+
+// collect adds the keys of a configuration to those of the module in which they stand.
+func collect(config any, option, module string, seen map[string][]string) {
+	switch config := config.(type) {
+	case []any:
+		for _, item := range config {
+			collect(item, "", module, seen)
+		}
+	case map[string]any:
+		if name, ok := config["handler"].(string); ok {
+			module = "http.handlers." + name
+		} else if name, ok := config[inline[option][0]].(string); ok {
+			module = inline[option][1] + name
+		}
+		seen[module] = append(seen[module], "")
+		for key, value := range config {
+			seen[module] = append(seen[module], key)
+			collect(value, key, module, seen)
+		}
+	}
+}
+
+// TestEveryErrorIsAdapted checks that each error that the source makes for a line of a Caddyfile
+// stands in a file.
+func TestEveryErrorIsAdapted(t *testing.T) {
+	var text strings.Builder
+	for _, file := range goldens(t, "errors") {
+		text.WriteString(file.want + "\n")
+	}
+	count := 0
+	for _, file := range docs.Sources(t) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok || !makesError(call) {
+				return true
+			}
+			for _, message := range docs.Texts(call.Args[0]) {
+				count++
+				pattern := regexp.MustCompile(`%[dqs]`).ReplaceAllString(regexp.QuoteMeta(message), ".*")
+				if !regexp.MustCompile(pattern).MatchString(text.String()) {
+					t.Errorf("no file has the error %q", message)
+				}
+			}
+			return true
+		})
+	}
+	if count < 10 {
+		t.Errorf("found only %d errors", count)
+	}
+}
+
+// makesError reports whether a call makes an error with the line of a Caddyfile.
+func makesError(call *ast.CallExpr) bool {
+	method, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || method.Sel.Name != "Errf" && method.Sel.Name != "Err" {
+		return false
+	}
+	of, ok := method.X.(*ast.Ident)
+	return ok && (of.Name == "d" || of.Name == "disp") && len(call.Args) > 0
+}
