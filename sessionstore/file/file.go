@@ -3,6 +3,7 @@
 package file
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -132,8 +133,11 @@ func (s *Store) Close() error {
 	return nil
 }
 
+// Supported reports why no store works on this system. Windows is such a system.
+func Supported() error { return unsupported }
+
 // Check reports why a store could not use the folder. It changes nothing.
-func Check(dir string) error { return folder.Usable(dir) }
+func Check(dir string) error { return cmp.Or(unsupported, folder.Usable(dir)) }
 
 // Probe reports why the store could not be used. It writes nothing.
 func (s *Store) Probe(context.Context) error {

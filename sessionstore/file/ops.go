@@ -2,6 +2,7 @@ package file
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -193,7 +194,7 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 
 // within calls work, and fails if the folder was not there before and after it.
 func (s *Store) within(path string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
-	if err := s.place.Check(); err != nil {
+	if err := cmp.Or(unsupported, s.place.Check()); err != nil {
 		return sessionstore.Entry{}, err
 	}
 	found, err := work(path)

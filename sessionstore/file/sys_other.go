@@ -3,10 +3,14 @@
 package file
 
 import (
+	"errors"
 	"os"
 
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
+
+// unsupported is why the store does not work on this system.
+var unsupported = errors.New("it needs flock, and files that can be replaced while they are open, which this system lacks: use bolt, the default, or a store on the network")
 
 const openFlags = folder.OpenFlags
 

@@ -8,6 +8,9 @@ import (
 	"github.com/caddy-session/caddy-session/internal/folder"
 )
 
+// unsupported is nil: the store works on this system.
+var unsupported error
+
 const openFlags = folder.OpenFlags
 
 // readFile reads a file into buf, or into a larger buffer. It makes fewer system calls than os,

@@ -57,7 +57,7 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 // Provision implements [caddy.Provisioner]. It checks the folder without changing it.
 func (s *Module) Provision(ctx caddy.Context) error {
 	s.holder = stores.NewHolder(ctx)
-	if err := s.block().Check(); err != nil {
+	if err := cmp.Or(file.Supported(), s.block().Check()); err != nil {
 		return fmt.Errorf("store file: %w", err)
 	}
 	s.mode, _ = parseMode(cmp.Or(s.Mode, defaultMode))
