@@ -7,6 +7,7 @@ usage() {
 Usage:
   test/run.sh [<package>...]   set up, then run all tests or those of some packages (./signer/...)
   test/run.sh setup            set up only, to run go test by hand
+  test/run.sh unit             the unit tests that need nothing but Go, on any system; installs nothing
 
 Environment:
   FUZZTIME   how long each fuzz target runs (5s); 0 skips fuzzing
@@ -281,9 +282,28 @@ tmp=$(mktemp -d)
 trap cleanup EXIT
 FUZZTIME=${FUZZTIME:-5s}
 
+# unit runs the tests of the packages whose tests use no server, no app and no browser. Of those that
+# need flock, Windows tests that they are refused.
+unit() {
+	local module needs_flock=none
+	module=$(go list -m)
+	if [ "$(go env GOOS)" = windows ]; then
+		needs_flock='/file$|/cachelib$'
+		go test -vet=off -run TestSystems ./sessionstore/file
+	fi
+	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
+		awk -v ours="$module/test/" -v not="$needs_flock" 'index($1, ours) != 1 && index($0, " " ours) == 0 && $1 !~ not { print $1 }' |
+		xargs go test -vet=off
+}
+
 case ${1-} in
 -h | --help | help)
 	usage
+	exit
+	;;
+unit)
+	export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
+	unit
 	exit
 	;;
 setup)

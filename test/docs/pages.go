@@ -1,5 +1,5 @@
-// Package docs reads the documentation for tests: README.md, the pages in docs/ and the frameworks'
-// READMEs.
+// Package docs reads the documentation for tests: the pages in the root, those in docs/, and the
+// READMEs of examples and frameworks.
 package docs
 
 import (
@@ -22,7 +22,7 @@ func Pages(tb testing.TB) (pages []Page) {
 	tb.Helper()
 	root := harness.Root()
 	var paths []string
-	for _, pattern := range []string{"README.md", "docs/*.md", "docs/*/*.md", "frameworks/*/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/*/*.md", "examples/*/*.md", "frameworks/*/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			tb.Fatal(err)
