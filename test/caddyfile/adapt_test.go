@@ -18,6 +18,7 @@ import (
 
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"
 	"github.com/caddy-session/caddy-session/test/docs"
+	"github.com/caddy-session/caddy-session/test/docs/options"
 )
 
 // golden is a file of testdata.
@@ -74,7 +75,7 @@ func TestEveryOptionIsAdapted(t *testing.T) {
 		}
 		collect(config, "", "", seen)
 	}
-	for id, options := range docs.Options() {
+	for id, options := range options.All() {
 		if _, found := seen[string(id)]; !found {
 			t.Errorf("no file has the module %s", id)
 		}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/caddy-session/caddy-session/test/docs"
+	"github.com/caddy-session/caddy-session/test/docs/options"
 )
 
 // inline are the options without a name in a Caddyfile.
@@ -29,7 +30,7 @@ func TestEveryOption(t *testing.T) {
 		}
 	}
 	count := 0
-	for id, options := range docs.Options() {
+	for id, options := range options.All() {
 		if !strings.Contains(text.String(), id.Name()) {
 			t.Errorf("docs do not name the module %s", id)
 		}

@@ -1,4 +1,6 @@
-package docs
+// Package options lists the options of all modules, for tests. It is apart from the pages, which
+// tests of the modules themselves read.
+package options
 
 import (
 	"reflect"
@@ -13,9 +15,9 @@ import (
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql"
 )
 
-// Options returns the options of all modules that people configure: handlers, stores, dialects and
+// All returns the options of all modules that people configure: handlers, stores, dialects and
 // adopters. They have the same names in a Caddyfile and in JSON.
-func Options() map[caddy.ModuleID][]string {
+func All() map[caddy.ModuleID][]string {
 	all := make(map[caddy.ModuleID][]string)
 	for _, namespace := range []string{"http.handlers", "http.session.stores", "http.session.dialects", "http.session.adopters"} {
 		for _, module := range caddy.GetModules(namespace) {
