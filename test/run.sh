@@ -41,7 +41,12 @@ programs=(
 	"/usr/share/wordpress/wp-login.php:wordpress"
 	"/usr/share/phpmyadmin/index.php:phpmyadmin"
 	"/usr/share/php/Illuminate/autoload.php:php-laravel-framework"
+	"/usr/share/mediawiki/index.php:mediawiki php-mbstring php-xml php-intl"
+	"/var/lib/roundcube/index.php:roundcube-core roundcube-sqlite3"
+	"dovecot /usr/sbin/dovecot:dovecot-imapd" # a mail server for Roundcube
+	"/usr/lib/php/*/sqlite3.so:php-sqlite3"
 	"javac:default-jdk-headless"
+	"/usr/share/tomcat10-examples/examples/index.html:tomcat10 tomcat10-examples"
 	"/usr/share/java/tomcat9-util.jar:libtomcat9-java"
 	"ruby:ruby"
 	"/usr/share/rubygems-integration/all/gems/webrick-*:ruby-webrick"
