@@ -85,8 +85,18 @@ need_root() {
 }
 root=()
 
+# apt runs apt-get. It waits up to ten minutes for another one to end.
+apt() {
+	local tries=120
+	until "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$tmp/apt" 2>&1; do
+		grep -q 'Could not get lock\|Unable to acquire' "$tmp/apt" && [ $((tries -= 1)) -gt 0 ] || die "apt-get $*:" "$(cat "$tmp/apt")"
+		[ $tries != 119 ] || say "waiting for another apt-get to end"
+		sleep 5
+	done
+}
+
 apt_update() {
-	$updated || "${root[@]}" apt-get update -qq >"$tmp/apt" 2>&1 || die "apt-get update:" "$(cat "$tmp/apt")"
+	$updated || apt update
 	updated=true
 }
 updated=false
@@ -106,8 +116,7 @@ install() {
 	say "installing $*"
 	apt_update
 	start_no_services
-	"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >"$tmp/apt" 2>&1 ||
-		die "installing $*:" "$(cat "$tmp/apt")"
+	apt install -y --no-install-recommends "$@"
 }
 
 setup_programs() {
@@ -206,6 +215,13 @@ setup_node() {
 
 # TESTS. Each step adds to these numbers.
 passed=0 failed=0 skipped=0
+
+# took ends a part of the run and keeps how long it took.
+took() {
+	times+=("$(printf '%s %d:%02d' "$1" $(((SECONDS - started) / 60)) $(((SECONDS - started) % 60)))")
+	started=$SECONDS
+}
+times=() started=$SECONDS
 
 # check runs a command that counts as one test. It shows the command's output only if it fails.
 check() {
@@ -317,6 +333,7 @@ setup)
 	;;
 esac
 setup
+took setup
 [ $# -gt 0 ] || set -- ./...
 mkdir -p test/out
 
@@ -324,7 +341,7 @@ mkdir -p test/out
 export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
 
 # How many random sessions the tests of frameworks/flask compare in each row.
-export SESSION_TEST_ROUNDS=${SESSION_TEST_ROUNDS:-100}
+export SESSION_TEST_ROUNDS=${SESSION_TEST_ROUNDS:-25}
 
 check "gofmt" formatted
 check "go vet" go vet -race "$@"
@@ -341,9 +358,15 @@ if [ "$*" = ./... ]; then
 	if [ -x "$tmp/ferretdb" ]; then export SESSION_TEST_FERRETDB=$tmp/ferretdb; fi
 fi
 
+took "checks and builds"
 go_test "$@"
-if [ "$FUZZTIME" != 0 ]; then fuzz "$@"; fi
+took tests
+if [ "$FUZZTIME" != 0 ]; then
+	fuzz "$@"
+	took fuzzing
+fi
 
+say "$(printf '%s, ' "${times[@]}" | sed 's/, $//') (minutes)"
 total="$passed passed, $failed failed"
 if [ "$skipped" != 0 ]; then total+=", $skipped skipped"; fi
 echo "$total"

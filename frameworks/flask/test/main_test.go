@@ -13,7 +13,7 @@ import (
 func TestMain(m *testing.M) { harness.MainOf(m, "./test/cmd/all") }
 
 // rounds is how many times each row compares random values: SESSION_TEST_ROUNDS, which test/run.sh
-// sets to 100. Default: 10.
+// sets to 25. Default: 10.
 func rounds(t *testing.T) int {
 	text := os.Getenv("SESSION_TEST_ROUNDS")
 	if text == "" {
