@@ -121,6 +121,46 @@ func TestForeignRegenerateEndsTheFormerID(t *testing.T) {
 	})
 }
 
+// A stream is looked at when the old record has just gone.
+func TestForeignStreamFollowsANewID(t *testing.T) {
+	app(t, func(t *testing.T, r *rig) {
+		id := r.login()
+		place := r.exists(id).Place()
+		look := func() sessionstore.Place {
+			sight, err := r.Look(context.Background(), place.Key)
+			if err != nil {
+				t.Error(err)
+			}
+			return sight.From(place)
+		}
+		var meanwhile sessionstore.Place
+		r.store.after(del, 1, func(context.Context, call) error {
+			meanwhile = look()
+			return nil
+		})
+		out := r.do(r.exists(id), regenerate)
+		if want := "app:" + out.ID; meanwhile.Key != want || look().Key != want {
+			t.Errorf("the stream is at %q, then at %q, want %q", meanwhile.Key, look().Key, want)
+		}
+	})
+}
+
+// A change for a new id that fails leads nobody on.
+func TestForeignStreamStaysWhereARegenerationFails(t *testing.T) {
+	app(t, func(t *testing.T, r *rig) {
+		id := r.login()
+		place := r.exists(id).Place()
+		r.store.before(del, 0, func(context.Context, call) error { return errLost })
+		r.refuse(errLost, r.exists(id), regenerate)
+		r.store.heal()
+		synctest.Wait()
+		r.do(r.exists(id), destroy)
+		if sight, err := r.Look(context.Background(), place.Key); err != nil || sight.From(place).Key != "" {
+			t.Errorf("the stream is at %q (%v), want it to end", sight.From(place).Key, err)
+		}
+	})
+}
+
 func TestForeignLogoutByTheFormerID(t *testing.T) {
 	app(t, func(t *testing.T, r *rig) {
 		id := r.login()

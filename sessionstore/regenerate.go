@@ -91,12 +91,15 @@ func (m *Manager) begin(ctx context.Context, h *heir, rec *Record) error {
 // for marks.
 func (m *Manager) markOld(ctx context.Context, key string, old []byte, marked *Record) (Entry, error) {
 	if m.foreign != nil {
+		// A look that finds no record any more, for the session's streams, must find the move.
+		m.moves.add(key, marked.Gen, marked.Target, m.opts.Now(), m.lead())
 		found, err := m.insist(ctx, key, old, nil, 0)
-		if err == nil {
-			m.moves.add(key, marked.Gen, marked.Target, m.opts.Now(), m.lead())
-			m.ended(key, marked)
+		if err != nil {
+			m.moves.forget(key)
+			return found, err
 		}
-		return found, err
+		m.ended(key, marked)
+		return found, nil
 	}
 	value, err := m.encode(marked)
 	if err != nil {

@@ -174,6 +174,13 @@ func (ms *moves) add(from string, gen uint64, to string, now time.Time, kept tim
 	ms.newer[from] = move{gen, to, now.Add(kept)}
 }
 
+func (ms *moves) forget(from string) {
+	ms.mu.Lock()
+	defer ms.mu.Unlock()
+	delete(ms.newer, from)
+	delete(ms.older, from)
+}
+
 // mark returns a mark that leads to the successor of the session under key, or one that leads
 // nowhere.
 func (ms *moves) mark(key string, now time.Time) Record {
