@@ -3,7 +3,6 @@ package http_test
 import (
 	"encoding/base64"
 	"encoding/json"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -13,34 +12,6 @@ import (
 
 	"github.com/caddy-session/caddy-session/test/harness"
 )
-
-// fpm runs PHP's process manager for the scripts in a folder, and returns its address.
-func fpm(t *testing.T, dir string) string {
-	t.Helper()
-	program := harness.Program(t, "php-fpm", "php-fpm8.4", "php-fpm8.3", "php-fpm8.2", "/usr/sbin/php-fpm8.4", "/usr/sbin/php-fpm8.3", "/usr/sbin/php-fpm8.2")
-	addr := harness.FreeAddr(t)
-	config := filepath.Join(dir, "fpm.conf")
-	text := "[global]\nerror_log = " + dir + "/fpm.log\ndaemonize = no\n[www]\nlisten = " + addr + "\npm = static\npm.max_children = 2\n"
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "-F", "-n", "-R", "-y", config)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-	})
-	eventually(t, "php-fpm listens", func() bool {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
-	return addr
-}
 
 const whoScript = `<?php
 if (isset($_GET['user'])) header('X-Session-Update: ' . json_encode(['user' => $_GET['user']]));
@@ -83,7 +54,7 @@ func TestRemoteUserOfPHP(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	addr := fpm(t, dir)
+	addr := harness.StartFPM(t).Addr
 	c := start(t, `
 http://$ADDR {
 	log
