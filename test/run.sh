@@ -45,6 +45,8 @@ programs=(
 	"/var/lib/roundcube/index.php:roundcube-core roundcube-sqlite3"
 	"dovecot /usr/sbin/dovecot:dovecot-imapd" # a mail server for Roundcube
 	"/usr/lib/php/*/sqlite3.so:php-sqlite3"
+	"/usr/share/php/Symfony/Bundle/SecurityBundle/autoload.php:php-symfony-framework-bundle php-symfony-security-bundle"
+	"/usr/lib/php/*/redis.so:php-redis"
 	"javac:default-jdk-headless"
 	"/usr/share/tomcat10-examples/examples/index.html:tomcat10 tomcat10-examples"
 	"/usr/share/java/tomcat9-util.jar:libtomcat9-java"

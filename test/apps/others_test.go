@@ -214,29 +214,10 @@ func copied(t *testing.T, program string) (dir string) {
 	return dir
 }
 
-// startPHPMyAdmin runs Debian's phpMyAdmin with a database of its own.
 func startPHPMyAdmin(t *testing.T) string {
 	t.Helper()
-	db, php, addr, dir := sqltest.StartMariaDB(t), harness.Program(t, "php-cgi"), harness.FreeAddr(t), copied(t, "/usr/share/phpmyadmin")
-	host, port, _ := net.SplitHostPort(db.Addr())
-	places := filepath.Join(dir, "libraries", "vendor_config.php")
-	text, err := os.ReadFile(places)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{
-		places: strings.NewReplacer("/var/lib/phpmyadmin/tmp/", dir+"/tmp/", "/etc/phpmyadmin/", dir+"/").Replace(string(text)),
-		filepath.Join(dir, "config.inc.php"): "<?php $cfg['blowfish_secret'] = 'a key for tests with 32 bytes...';\n" +
-			"$cfg['Servers'][1] = ['auth_type' => 'cookie', 'host' => '" + host + "', 'port' => '" + port + "'];\n",
-	} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.Command(php, "-b", addr, "-d", "session.save_path="+t.TempDir())
-	cmd.Env = append(os.Environ(), "PHP_FCGI_CHILDREN=2", "PHP_FCGI_MAX_REQUESTS=0")
-	harness.Serve(t, "php-cgi", addr, cmd)
-	return "root " + dir + "\nphp_fastcgi " + addr
+	handler, _ := installPHPMyAdmin(t, sqltest.StartMariaDB(t)).start(t)
+	return handler
 }
 
 func startRails(t *testing.T) string {
@@ -257,36 +238,10 @@ func startLaravel(t *testing.T) string {
 	return "root " + folder("others") + "\nrewrite * /laravel.php\nphp_fastcgi " + addr
 }
 
-// startDokuWiki runs Debian's DokuWiki with data of its own.
 func startDokuWiki(t *testing.T) string {
 	t.Helper()
-	const program, settings = "/usr/share/dokuwiki", "/etc/dokuwiki"
-	if _, err := os.Stat(program + "/doku.php"); err != nil {
-		harness.Missing(t, "dokuwiki")
-	}
-	php, addr, dir := harness.Program(t, "php-cgi"), harness.FreeAddr(t), t.TempDir()
-	for from, to := range map[string]string{program + "/.": dir + "/wiki", settings: dir + "/conf"} {
-		// Its files are spread over the system, and only its own user can read some.
-		_ = exec.Command("cp", "-rL", from, to).Run()
-	}
-	for name, text := range map[string]string{
-		"conf/local.php":       "<?php $conf['useacl'] = 1; $conf['savedir'] = '" + dir + "/data';",
-		"conf/acl.auth.php":    "*\t@ALL\t1\n",
-		"conf/users.auth.php":  "victim:5f4dcc3b5aa765d61d8327deb882cf99:Victim:victim@example.org:user\n",
-		"wiki/inc/preload.php": "<?php define('DOKU_CONF', '" + dir + "/conf/');",
-	} {
-		_ = os.Remove(filepath.Join(dir, name))
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, name := range []string{"pages", "attic", "media", "media_attic", "media_meta", "meta", "cache", "index", "locks", "tmp", "log"} {
-		if err := os.MkdirAll(filepath.Join(dir, "data", name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	harness.Serve(t, "php-cgi", addr, exec.Command(php, "-b", addr, "-d", "session.save_path="+dir+"/data/tmp"))
-	return "root " + dir + "/wiki\nphp_fastcgi " + addr
+	handler, _ := installDokuWiki(t).start(t)
+	return handler
 }
 
 func startDjango(t *testing.T) string {
