@@ -1,10 +1,10 @@
 package apps_test
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -91,7 +91,7 @@ func installAdminer(t *testing.T) phpApp {
 	return phpApp{root: adminer, pool: []string{"env[TMPDIR] = " + t.TempDir()}, options: "index conf.php"}
 }
 
-// installMediaWiki makes Debian's MediaWiki ready, with a wiki of its own.
+// installMediaWiki makes Debian's MediaWiki ready, with SQLite.
 func installMediaWiki(t *testing.T) phpApp {
 	t.Helper()
 	const program = "/usr/share/mediawiki"
@@ -99,117 +99,38 @@ func installMediaWiki(t *testing.T) phpApp {
 		harness.Missing(t, "mediawiki")
 	}
 	dir := t.TempDir()
-	out, err := exec.Command(harness.Program(t, "php"), program+"/maintenance/install.php", "--confpath="+dir, "--dbtype=sqlite", "--dbpath="+dir,
-		"--dbname=wiki", "--scriptpath=", "--server=http://localhost", "--skins=Vector", "--pass=a password for tests", "Tea", "Victim").CombinedOutput()
-	if err != nil {
+	install := exec.Command(harness.Program(t, "php"), program+"/maintenance/install.php", "--dbtype", "sqlite", "--dbpath", dir, "--confpath", dir,
+		"--server", "http://127.0.0.1", "--scriptpath", "", "--dbname", "my_wiki", "--skins", "Vector", "--pass", "Victims-1st-word", "Wiki", "Victim")
+	if out, err := install.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	settings, err := os.OpenFile(filepath.Join(dir, "LocalSettings.php"), os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = settings.Close() }()
-	if _, err := settings.WriteString("\n$wgServer = 'http://' . ($_SERVER['HTTP_HOST'] ?? 'localhost');\n$wgCacheDirectory = '" + dir + "';\n"); err != nil {
-		t.Fatal(err)
-	}
-	return phpApp{root: program, pool: []string{"env[MW_CONFIG_FILE] = " + settings.Name()}}
+	settings := filepath.Join(dir, "LocalSettings.php")
+	write(t, settings, string(read(t, settings))+"\n$wgServer = '//' . ($_SERVER['HTTP_HOST'] ?? 'localhost');\n$wgMainCacheType = CACHE_DB;\n")
+	return phpApp{root: program, pool: []string{"env[MW_CONFIG_FILE] = " + settings, "env[TMPDIR] = " + dir}}
 }
 
-// installRoundcube makes Debian's Roundcube ready, with a mail server. It keeps its sessions in
-// this way.
+// installRoundcube makes Debian's Roundcube ready, with SQLite and an IMAP server. sessions is where
+// it keeps its sessions: "db", as it does by itself, or "php".
 func installRoundcube(t *testing.T, sessions string) phpApp {
 	t.Helper()
-	const settings = "/etc/roundcube"
-	if _, err := os.Stat(settings + "/defaults.inc.php"); err != nil {
+	const program = "/var/lib/roundcube"
+	if _, err := os.Stat(program + "/index.php"); err != nil {
 		harness.Missing(t, "roundcube-core")
 	}
-	dir := t.TempDir()
+	dir, imap := t.TempDir(), runDovecot(t)
 	for _, name := range []string{"defaults.inc.php", "mimetypes.php"} {
-		if err := os.Symlink(filepath.Join(settings, name), filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+		write(t, filepath.Join(dir, name), string(read(t, filepath.Join("/etc/roundcube", name))))
 	}
-	text := "<?php\n$config = ['db_dsnw' => 'sqlite:///" + dir + "/db?mode=0600', 'imap_host' => '" + startIMAP(t) + "', 'des_key' => 'a key of 24 bytes, as is.',\n" +
-		"'session_storage' => '" + sessions + "', 'log_dir' => '" + dir + "', 'temp_dir' => '" + dir + "'];\n"
-	if err := os.WriteFile(filepath.Join(dir, "config.inc.php"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return phpApp{root: "/var/lib/roundcube/public_html", pool: []string{"env[ROUNDCUBE_CONFIG_DIR] = " + dir}}
+	write(t, filepath.Join(dir, "config.inc.php"), fmt.Sprintf(`<?php
+$config['db_dsnw'] = 'sqlite:///%[1]s/mail.db?mode=0600';
+$config['imap_host'] = '%[2]s';
+$config['des_key'] = 'a key with 24 bytes.....';
+$config['plugins'] = [];
+$config['session_storage'] = '%[3]s';
+$config['log_dir'] = $config['temp_dir'] = '%[1]s';
+`, dir, imap, sessions))
+	return phpApp{root: program + "/public_html", pool: []string{"env[ROUNDCUBE_CONFIG_DIR] = " + dir}}
 }
-
-// startIMAP runs Dovecot, where "victim" has a message, and returns its address.
-func startIMAP(t *testing.T) (addr string) {
-	t.Helper()
-	program := harness.Program(t, "dovecot", "/usr/sbin/dovecot")
-	dir, err := os.MkdirTemp("", "imap") // only root may enter a test's folder
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	self, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	names := strings.NewReplacer("$DIR", dir, "$LOGIN", self.Username, "$DOVECOT", self.Username, "$USER", self.Uid, "$GROUP", self.Gid)
-	if self.Uid == "0" { // which Dovecot refuses
-		names = strings.NewReplacer("$DIR", dir, "$LOGIN", "dovenull", "$DOVECOT", "dovecot", "$USER", "nobody", "$GROUP", "nogroup")
-	}
-	message := filepath.Join(dir, "victim", "new", "1.tea")
-	for _, name := range []string{"new", "cur", "tmp"} {
-		if err := os.MkdirAll(filepath.Join(dir, "victim", name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.WriteFile(message, []byte("From: ada@example.org\r\nTo: victim@example.org\r\nSubject: Tea\r\n\r\nEarl Grey at five.\r\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if self.Uid == "0" {
-		if out, err := exec.Command("sh", "-c", "chmod 755 "+dir+" && chown -R nobody "+dir+"/victim").CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	addr = harness.FreeAddr(t)
-	_, port, _ := net.SplitHostPort(addr)
-	config := filepath.Join(dir, "dovecot.conf")
-	if err := os.WriteFile(config, []byte(names.Replace(strings.ReplaceAll(dovecotConfig, "$PORT", port))), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	harness.Serve(t, "dovecot", addr, exec.Command(program, "-F", "-c", config))
-	return addr
-}
-
-const dovecotConfig = `
-base_dir = $DIR/run
-log_path = /dev/stderr
-protocols = imap
-listen = 127.0.0.1
-ssl = no
-disable_plaintext_auth = no
-default_login_user = $LOGIN
-default_internal_user = $DOVECOT
-first_valid_uid = 0
-mail_location = maildir:$DIR/%u
-passdb {
-	driver = static
-	args = password=password
-}
-userdb {
-	driver = static
-	args = uid=$USER gid=$GROUP home=$DIR/%u
-}
-service imap-login {
-	chroot =
-	inet_listener imap {
-		port = $PORT
-	}
-	inet_listener imaps {
-		port = 0
-	}
-}
-service anvil {
-	chroot =
-}
-`
 
 // installSymfony makes a small app of Debian's packages of Symfony ready.
 func installSymfony(t *testing.T) phpApp {
@@ -218,8 +139,6 @@ func installSymfony(t *testing.T) phpApp {
 		harness.Missing(t, "php-symfony-security-bundle")
 	}
 	dir := t.TempDir()
-	if out, err := exec.Command("cp", filepath.Join(folder("prepended"), "symfony.php"), filepath.Join(dir, "index.php")).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	write(t, filepath.Join(dir, "index.php"), string(read(t, filepath.Join(folder("prepended"), "symfony.php"))))
 	return phpApp{root: dir, pool: []string{"env[APP_DIR] = " + dir}}
 }

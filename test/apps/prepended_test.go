@@ -17,10 +17,7 @@ import (
 // further options.
 func documented(t *testing.T, options string) string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join(harness.Root(), "docs", "frameworks", "php.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := read(t, filepath.Join(harness.Root(), "docs", "frameworks", "php.md"))
 	block := regexp.MustCompile(`(?ms)^\tsession \{\n(.*?)^\t\}`).FindSubmatch(page)
 	if block == nil {
 		t.Fatal("the page has no session block")
@@ -47,7 +44,7 @@ func TestPrependedApps(t *testing.T) {
 		{"phpMyAdmin", installPHPMyAdmin, "", true},
 		{"Roundcube", func(t *testing.T, _ *sqltest.Server) phpApp { return installRoundcube(t, "php") }, "", false},
 		{"Roundcube, sessions in its database", func(t *testing.T, _ *sqltest.Server) phpApp { return installRoundcube(t, "db") }, "vault roundcube_*", false},
-		{"MediaWiki", func(t *testing.T, _ *sqltest.Server) phpApp { return installMediaWiki(t) }, "vault wiki_session wikiUserID wikiUserName wikiToken", false},
+		{"MediaWiki", func(t *testing.T, _ *sqltest.Server) phpApp { return installMediaWiki(t) }, "vault my_wiki_session my_wikiUserID my_wikiUserName my_wikiToken", false},
 		{"Symfony", func(t *testing.T, _ *sqltest.Server) phpApp { return installSymfony(t) }, "vault PHPSESSID", false},
 	} {
 		t.Run(app.name, func(t *testing.T) {
@@ -65,7 +62,7 @@ func TestPrependedApps(t *testing.T) {
 			})
 			harness.Walk(t, "apps/prepended/run.mjs", "APP="+does, "ALONE="+alone.URL, "BEHIND="+behind.URL, "KILL=http://"+control,
 				"SERVER="+db.Addr(), "DATABASE="+sqltest.Database, "USER="+sqltest.User, "PASSWORD="+sqltest.Password)
-			text, _ := os.ReadFile(log)
+			text, _ := os.ReadFile(log) // which is there if something was logged
 			for line := range strings.Lines(string(text)) {
 				if strings.Contains(line, "caddy-session:") && !(app.late && strings.Contains(line, "came after the headers")) {
 					t.Errorf("the log says: %s", line)

@@ -1,7 +1,6 @@
 package apps_test
 
 import (
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -15,51 +14,19 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-// runMediaWiki runs Debian's MediaWiki with SQLite.
 func runMediaWiki(t *testing.T) string {
 	t.Helper()
-	const program = "/usr/share/mediawiki"
-	if _, err := os.Stat(program + "/index.php"); err != nil {
-		harness.Missing(t, "mediawiki")
-	}
-	dir := t.TempDir()
-	install := exec.Command(harness.Program(t, "php"), program+"/maintenance/install.php", "--dbtype", "sqlite", "--dbpath", dir, "--confpath", dir,
-		"--server", "http://127.0.0.1", "--scriptpath", "", "--dbname", "my_wiki", "--pass", "Victims-1st-word", "Wiki", "Victim")
-	install.Env = append(os.Environ(), "MW_CONFIG_FILE="+dir+"/LocalSettings.php")
-	if out, err := install.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	settings := filepath.Join(dir, "LocalSettings.php")
-	write(t, settings, string(read(t, settings))+"\n$wgServer = '//' . ($_SERVER['HTTP_HOST'] ?? 'localhost');\n$wgMainCacheType = CACHE_DB;\n")
-	return cgi(t, program, "MW_CONFIG_FILE="+settings, "TMPDIR="+dir)
+	handler, _ := installMediaWiki(t).start(t)
+	return handler
 }
 
-// runRoundcube runs Debian's Roundcube with SQLite and an IMAP server.
 func runRoundcube(t *testing.T) string {
 	t.Helper()
-	const program = "/var/lib/roundcube"
-	if _, err := os.Stat(program + "/index.php"); err != nil {
-		harness.Missing(t, "roundcube-core")
-	}
-	dir, imap := t.TempDir(), runDovecot(t)
-	for _, name := range []string{"defaults.inc.php", "mimetypes.php"} {
-		write(t, filepath.Join(dir, name), string(read(t, filepath.Join("/etc/roundcube", name))))
-	}
-	write(t, filepath.Join(dir, "config.inc.php"), fmt.Sprintf(`<?php
-$config['db_dsnw'] = 'sqlite:///%[1]s/mail.db?mode=0600';
-$config['imap_host'] = '%[2]s';
-$config['des_key'] = 'a key with 24 bytes.....';
-$config['plugins'] = [];
-$config['log_dir'] = $config['temp_dir'] = '%[1]s';
-`, dir, imap))
-	const schema = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(open(sys.argv[2]).read())"
-	if out, err := exec.Command("python3", "-c", schema, dir+"/mail.db", program+"/SQL/sqlite.initial.sql").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return cgi(t, program+"/public_html", "ROUNDCUBE_CONFIG_DIR="+dir)
+	handler, _ := installRoundcube(t, "db").start(t)
+	return handler
 }
 
-// runDovecot runs an IMAP server for one user with the password "password".
+// runDovecot runs an IMAP server for users with the password "password". "victim" has a message.
 func runDovecot(t *testing.T) (addr string) {
 	t.Helper()
 	dovecot, dir := harness.Program(t, "dovecot", "/usr/sbin/dovecot"), t.TempDir()
@@ -77,26 +44,22 @@ func runDovecot(t *testing.T) (addr string) {
 	if me.Uid == "0" { // whom Dovecot does not let do this
 		who = []string{"%INTERNAL%", "dovecot", "%GROUP%", "dovecot", "%LOGIN%", "dovenull", "%MAIL%", "nobody", "%MAILGROUP%", "nogroup"}
 	}
-	for _, open := range []string{dir, filepath.Dir(dir), filepath.Join(dir, "mail")} {
+	box := filepath.Join(dir, "mail", "victim")
+	for _, open := range []string{dir, filepath.Dir(dir), filepath.Dir(box), box, box + "/cur", box + "/new", box + "/tmp"} {
 		_ = os.Mkdir(open, 0o700)
 		if err := os.Chmod(open, 0o777); err != nil {
 			t.Fatal(err)
 		}
 	}
+	message := filepath.Join(box, "new", "1.tea")
+	write(t, message, "From: ada@example.org\r\nTo: victim@example.org\r\nSubject: Tea\r\n\r\nEarl Grey at five.\r\n")
+	if err := os.Chmod(message, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	text := strings.NewReplacer(append(who, "%DIR%", dir, "%PORT%", port, "%%u", "%u")...).Replace(string(read(t, filepath.Join(folder("recipes"), "dovecot.conf"))))
 	write(t, filepath.Join(dir, "dovecot.conf"), text)
 	harness.Serve(t, "dovecot", addr, exec.Command(dovecot, "-F", "-c", filepath.Join(dir, "dovecot.conf")))
 	return addr
-}
-
-// cgi runs PHP and returns the part of a Caddyfile that serves a folder by it.
-func cgi(t *testing.T, root string, env ...string) string {
-	t.Helper()
-	addr := harness.FreeAddr(t)
-	cmd := exec.Command(harness.Program(t, "php-cgi"), "-b", addr, "-d", "session.save_path="+t.TempDir())
-	cmd.Env = append(append(os.Environ(), env...), "PHP_FCGI_CHILDREN=2", "PHP_FCGI_MAX_REQUESTS=0")
-	harness.Serve(t, "php-cgi", addr, cmd)
-	return "root " + root + "\nphp_fastcgi " + addr + "\nfile_server"
 }
 
 // runTomcat runs Debian's Tomcat with its example apps.

@@ -103,7 +103,7 @@ export const apps = {
       return whose(page, '#pt-userpage a');
     },
     async loginButton(page, url) {
-      await fill(page, url + '/index.php?title=Special:UserLogin', { wpName: 'victim', wpPassword: 'a password for tests' });
+      await fill(page, url + '/index.php?title=Special:UserLogin', { wpName: 'victim', wpPassword: 'Victims-1st-word' });
       return page.locator('#wpLoginAttempt');
     },
     async work(page, url, way) {
