@@ -96,7 +96,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		regenerate_grace  <duration>
 //		regenerate_unused <duration>
 //		max_size          <size>
-//		max_headers       <size>
+//		max_headers       <size>|off
 //		store_timeout     <duration>
 //		on_store_error    fail | anonymous
 //		streams           end | keep
@@ -160,7 +160,7 @@ func (h *Handler) block() config.Options {
 		"regenerate_grace":  config.Duration(&h.RegenerateGrace),
 		"regenerate_unused": config.Duration(&h.RegenerateUnused),
 		"max_size":          config.Size(&h.MaxSize, maxMaxSize),
-		"max_headers":       config.Size(&h.MaxHeaders, maxMaxSize),
+		"max_headers":       config.SizeOrOff(&h.MaxHeaders, maxMaxSize),
 		"store_timeout":     config.Duration(&h.StoreTimeout),
 		"on_store_error":    config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
 		"streams":           config.OneOf(&h.Streams, streamsEnd, streamsKeep),

@@ -134,9 +134,20 @@ func Number(to *int, least int) Option {
 }
 
 // Size is an option with a number of bytes, from 1 to most.
-func Size[T int | int64](to *T, most T) Option {
+func Size[T int | int64](to *T, most T) Option { return size(to, most, false) }
+
+// SizeOrOff is an option with a number of bytes, from 1 to most, or off, which is its default.
+func SizeOrOff[T int | int64](to *T, most T) Option { return size(to, most, true) }
+
+func size[T int | int64](to *T, most T, orOff bool) Option {
 	right := "a number of bytes such as 4000, 64KB or 64KiB, and at most " + humanize.IBytes(uint64(most))
+	if orOff {
+		right += ", or off"
+	}
 	return value(to, right, func(text string) (T, bool) {
+		if orOff && text == "off" {
+			return 0, true
+		}
 		n, err := humanize.ParseBytes(text)
 		return T(min(n, uint64(most))), err == nil && n >= 1 && n <= uint64(most)
 	})
