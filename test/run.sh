@@ -5,7 +5,7 @@ set -euo pipefail
 usage() {
 	cat <<'END'
 Usage:
-  test/run.sh [<package>...]   set up, then run all tests or those of some packages (./signer/...)
+  test/run.sh [<package>...]   set up what is needed, then run all tests or those of some packages (./signer/...)
   test/run.sh setup            set up only, to run go test by hand
   test/run.sh unit             the unit tests that need nothing but Go, on any system; installs nothing
 
@@ -24,12 +24,19 @@ die() {
 	exit 1
 }
 
-# SETUP. It does not install what is there already.
+# SETUP. It does not install what is there already, nor what the tests of the given packages do not need.
 
-# programs are the programs that tests start: their possible names or paths, and their Debian packages.
+# wants reports whether a pattern matches a package that is tested, or one that its tests import. Without packages, all are.
+wants() { [ -z "$packages_given" ] || grep -qE "^github.com/caddy-session/caddy-session/($1)\$" "$tmp/wanted"; }
+
+# by_apps matches the packages whose tests run apps and tools.
+by_apps='(test/(apps|bench|browser|docs|faults|http|operate|php|readings)|frameworks/[a-z]+/test)(/.*)?[.]test'
+
+# programs are the programs that tests start: their possible names or paths, their Debian packages, and the packages of ours
+# that want them, if not those of by_apps.
 programs=(
-	"cc gcc:gcc libc6-dev" # for the race detector
-	"python3:python3"
+	"cc gcc:gcc libc6-dev:.*" # for the race detector
+	"python3:python3:.*"
 	"curl:curl"
 	"node:nodejs"
 	"npm:npm"
@@ -55,10 +62,10 @@ programs=(
 	"puma:puma"
 	"/usr/share/rubygems-integration/all/gems/railties-*:ruby-railties"
 	"/usr/lib/php/*/mysqli.so:php-mysql" # one of Adminer's drivers
-	"redis-server:redis-server"
-	"memcached:memcached"
-	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql" # not in PATH on Debian
-	"mariadb-install-db:mariadb-server"
+	"redis-server:redis-server:test/redistest"
+	"memcached:memcached:test/memcachedtest"
+	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql:test/sqltest" # not in PATH on Debian
+	"mariadb-install-db:mariadb-server:test/sqltest"
 	"chromium chromium-browser google-chrome:chromium"
 	"lighttpd /usr/sbin/lighttpd:lighttpd"
 	"busybox:busybox"
@@ -122,11 +129,12 @@ install() {
 }
 
 setup_programs() {
-	local entry names packages=()
+	local entry names from by packages=()
 	for entry in "${programs[@]}"; do
-		read -ra names <<<"${entry%%:*}"
-		if ! have_one "${names[@]}"; then
-			read -ra names <<<"${entry#*:}"
+		IFS=: read -r names from by <<<"$entry"
+		read -ra names <<<"$names"
+		if wants "${by:-$by_apps}" && ! have_one "${names[@]}"; then
+			read -ra names <<<"$from"
 			packages+=("${names[@]}")
 		fi
 	done
@@ -177,6 +185,7 @@ setup_python() {
 	local file
 	venv "$PWD/test/.venv" test/requirements.txt
 	export SESSION_TEST_PYTHON=$PWD/test/.venv/bin/python
+	wants "$by_apps" || return 0
 	for file in test/requirements/*.txt; do
 		venv "$PWD/test/.venvs/$(basename "$file" .txt)" "$file"
 	done
@@ -289,12 +298,17 @@ fuzz() {
 	done <"$tmp/targets"
 }
 
+# setup installs what the tests of packages need, or without packages what all need.
 setup() {
-	setup_programs
 	setup_go
+	packages_given=$*
+	[ $# = 0 ] || go list -test -deps "$@" | sed 's/ .*//' >"$tmp/wanted"
+	setup_programs
 	setup_python
-	setup_sources
-	setup_node
+	if wants "$by_apps"; then
+		setup_sources
+		setup_node
+	fi
 }
 
 cleanup() {
@@ -334,7 +348,7 @@ setup)
 	exit
 	;;
 esac
-setup
+setup "$@"
 took setup
 [ $# -gt 0 ] || set -- ./...
 mkdir -p test/out
