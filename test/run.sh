@@ -261,7 +261,7 @@ formatted() {
 # the packages that the tests need compiled anyway.
 lint() {
 	go build -modfile=test/lint/go.mod -o "$tmp/golangci-lint" github.com/golangci/golangci-lint/v2/cmd/golangci-lint &&
-		GOFLAGS="$GOFLAGS -race" "$tmp/golangci-lint" run "$@"
+		GOFLAGS="$GOFLAGS -race" "$tmp/golangci-lint" run --allow-serial-runners "$@"
 }
 
 # go_test runs the tests. It prints a line for each package, and the output of failed tests.
