@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -69,7 +70,7 @@ func copyLines(to io.Writer, from io.Reader) error {
 		if _, err := to.Write(line); err != nil {
 			return err
 		}
-		p.add(1)
+		p.add(1, len(line))
 	}
 }
 
@@ -78,6 +79,7 @@ const importBatch = 500
 
 func importSessions(c *client, flags caddycmd.Flags) error {
 	var from io.Reader = os.Stdin
+	var size int64
 	if name := flags.Arg(0); name != "-" {
 		file, err := os.Open(name)
 		if err != nil {
@@ -85,9 +87,13 @@ func importSessions(c *client, flags caddycmd.Flags) error {
 		}
 		defer file.Close()
 		from = file
+		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+			size = info.Size()
+		}
 	}
 	var all admin.Imported
 	p := newProgress("read")
+	p.total = size
 	lines := bufio.NewReader(from)
 	for more := true; more; {
 		var batch []byte
@@ -113,7 +119,7 @@ func importSessions(c *client, flags caddycmd.Flags) error {
 		all.Same += done.Same
 		all.Newer += done.Newer
 		all.Expired += done.Expired
-		p.add(n)
+		p.add(n, len(batch))
 	}
 	p.end()
 	if c.json {
@@ -124,12 +130,14 @@ func importSessions(c *client, flags caddycmd.Flags) error {
 	return err
 }
 
-// progress shows on a terminal how far a command is.
+// progress shows on a terminal how far a command is: a bar where the bytes that are to come are
+// known.
 type progress struct {
-	what  string
-	count int
-	shown time.Time
-	on    bool
+	what        string
+	count       int
+	done, total int64
+	shown       time.Time
+	on          bool
 }
 
 func newProgress(what string) *progress {
@@ -137,16 +145,27 @@ func newProgress(what string) *progress {
 	return &progress{what: what, on: err == nil && info.Mode()&os.ModeCharDevice != 0}
 }
 
-func (p *progress) add(n int) {
-	p.count += n
+// add counts sessions and their bytes.
+func (p *progress) add(sessions, bytes int) {
+	p.count += sessions
+	p.done += int64(bytes)
 	if p.on && time.Since(p.shown) > time.Second/4 {
 		p.shown = time.Now()
-		fmt.Fprintf(os.Stderr, "\r%s sessions %s", humanize.Comma(int64(p.count)), p.what)
+		fmt.Fprint(os.Stderr, p)
 	}
 }
 
 func (p *progress) end() {
 	if p.on {
-		fmt.Fprintf(os.Stderr, "\r%s sessions %s\n", humanize.Comma(int64(p.count)), p.what)
+		fmt.Fprintln(os.Stderr, p)
 	}
+}
+
+func (p *progress) String() string {
+	text := fmt.Sprintf("\r%s sessions %s", humanize.Comma(int64(p.count)), p.what)
+	if p.total > 0 {
+		percent := min(p.done*100/p.total, 100)
+		text = fmt.Sprintf("\r[%-20s] %3d%% %s", strings.Repeat("#", int(percent/5)), percent, text[1:])
+	}
+	return text
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,4 +127,23 @@ func exported(t *testing.T, c *harness.Caddy) (ok bool, text string) {
 		t.Error(errors)
 	}
 	return ok, out
+}
+
+// TestProgressOnATerminal runs the commands on a terminal of Python's. import knows how much is to
+// come, and shows a bar.
+func TestProgressOnATerminal(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, site(t, "store bolt"))
+	visit(t, c.URL).login("zoë")
+	file := filepath.Join(t.TempDir(), "sessions")
+	for _, step := range []struct{ command, want string }{
+		{"export", "\r1 sessions exported\r\n"},
+		{"import", "\r[####################] 100% 1 sessions read\r\n"},
+	} {
+		out, err := exec.Command(harness.Python(t), "-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]))",
+			harness.Binary(t), "session", step.command, file, "--address", c.Admin).CombinedOutput()
+		if err != nil || !strings.Contains(string(out), step.want) {
+			t.Errorf("%s: %v, %q", step.command, err, out)
+		}
+	}
 }
