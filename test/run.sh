@@ -8,6 +8,8 @@ Usage:
   test/run.sh [<package>...]   set up what is needed, then run all tests or those of some packages (./signer/...)
   test/run.sh setup            set up only, to run go test by hand
   test/run.sh unit             the unit tests that need nothing but Go, on any system; installs nothing
+  test/run.sh lint             gofmt, go vet and the linters alone, which need nothing but Go
+  test/run.sh vulnerabilities  asks Go's database for known vulnerabilities of what is used
 
 Environment:
   FUZZTIME   how long each fuzz target runs (5s); 0 skips fuzzing
@@ -257,11 +259,27 @@ formatted() {
 	}
 }
 
-# lint runs golangci-lint. Its own module in test/lint pins its version, and keeps it out of go.mod. With -race it reads
-# the packages that the tests need compiled anyway.
+# tool builds a program. Their module in test/lint pins their versions, and keeps them out of go.mod.
+tool() { go build -modfile=test/lint/go.mod -o "$tmp/$(basename "$1")" "$1"; }
+
+# lint runs golangci-lint. With -race it reads the packages that the tests need compiled anyway.
 lint() {
-	go build -modfile=test/lint/go.mod -o "$tmp/golangci-lint" github.com/golangci/golangci-lint/v2/cmd/golangci-lint &&
+	tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint &&
 		GOFLAGS="$GOFLAGS -race" "$tmp/golangci-lint" run --allow-serial-runners "$@"
+}
+
+# workflows checks .github/workflows.
+workflows() { tool github.com/rhysd/actionlint/cmd/actionlint && "$tmp/actionlint" -shellcheck= -pyflakes= .github/workflows/*.yml; }
+
+# vulnerabilities reports those that the code of this module can reach.
+vulnerabilities() { tool golang.org/x/vuln/cmd/govulncheck && "$tmp/govulncheck" ./...; }
+
+# checks_of runs what needs no program but Go.
+checks_of() {
+	check "gofmt" formatted
+	check "go vet" go vet -race "$@"
+	check "golangci-lint" lint "$@"
+	check "actionlint" workflows
 }
 
 # go_test runs the tests. It prints a line for each package, and the output of failed tests.
@@ -274,6 +292,14 @@ go_test() {
 	# A failure of go test itself counts too, and so does a run without tests.
 	if [ $((p + f + s)) = 0 ] || { [ "$status" != 0 ] && [ "$f" = 0 ]; }; then f=1; fi
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+# total prints the last line, and fails if anything has.
+total() {
+	local line="$passed passed, $failed failed"
+	if [ "$skipped" != 0 ]; then line+=", $skipped skipped"; fi
+	echo "$line"
+	[ "$failed" = 0 ]
 }
 
 # ferretdb runs a go command in the module test/ferretdb.
@@ -317,6 +343,9 @@ cleanup() {
 }
 tmp=$(mktemp -d)
 trap cleanup EXIT
+
+# The build tags of Caddy's releases leave out databases that nothing here uses.
+export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
 FUZZTIME=${FUZZTIME:-5s}
 
 # unit runs the tests of the packages whose tests use no server, no app and no browser. Of those that
@@ -338,9 +367,13 @@ case ${1-} in
 	usage
 	exit
 	;;
-unit)
-	export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
-	unit
+unit | vulnerabilities)
+	"$1"
+	exit
+	;;
+lint)
+	checks_of ./...
+	total
 	exit
 	;;
 setup)
@@ -353,15 +386,10 @@ took setup
 [ $# -gt 0 ] || set -- ./...
 mkdir -p test/out
 
-# The build tags of Caddy's releases leave out databases that nothing here uses.
-export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
-
 # How many random sessions the tests of frameworks/flask compare in each row.
 export SESSION_TEST_ROUNDS=${SESSION_TEST_ROUNDS:-25}
 
-check "gofmt" formatted
-check "go vet" go vet -race "$@"
-check "golangci-lint" lint "$@"
+checks_of "$@"
 
 if [ "$*" = ./... ]; then
 	# Build Caddy once, not in each package that starts it.
@@ -383,7 +411,4 @@ if [ "$FUZZTIME" != 0 ]; then
 fi
 
 say "$(printf '%s, ' "${times[@]}" | sed 's/, $//') (minutes)"
-total="$passed passed, $failed failed"
-if [ "$skipped" != 0 ]; then total+=", $skipped skipped"; fi
-echo "$total"
-[ "$failed" = 0 ]
+total
