@@ -42,8 +42,10 @@ type Module struct {
 	// The name of the master that the Sentinels monitor.
 	Master string `json:"master,omitempty"`
 
-	// The user and the password for the Sentinels themselves, if they require any.
+	// The user for the Sentinels themselves, if they require one.
 	SentinelUsername string `json:"sentinel_username,omitempty"`
+
+	// The password for the Sentinels themselves, if they require one.
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
 	// Whether a single address is the node of a Cluster.

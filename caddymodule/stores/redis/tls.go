@@ -16,9 +16,11 @@ type TLS struct {
 	// A PEM file with the certificate authorities of the servers. Default: those of the system
 	CA string `json:"ca,omitempty"`
 
-	// PEM files with our certificate and its key, if the servers require one.
+	// A PEM file with our certificate, if the servers require one.
 	Certificate string `json:"certificate,omitempty"`
-	Key         string `json:"key,omitempty"`
+
+	// A PEM file with the key of our certificate.
+	Key string `json:"key,omitempty"`
 
 	// The name in the servers' certificates. Default: the host of the address
 	ServerName string `json:"server_name,omitempty"`
