@@ -25,7 +25,7 @@ func TestUsualBuild(t *testing.T) {
 		"admin.api.session",
 		"http.handlers.session", "http.handlers.session_admin", "http.handlers.session_clean", "http.handlers.session_devices", "http.handlers.session_gate",
 		"http.session.adopters.flask",
-		"http.session.dialects.flask", "http.session.dialects.flask_session", "http.session.dialects.native",
+		"http.session.dialects.flask", "http.session.dialects.flask_session", "http.session.dialects.native", "http.session.dialects.php",
 		"http.session.stores.bolt", "http.session.stores.file", "http.session.stores.memory", "http.session.stores.moving", "http.session.stores.none", "http.session.stores.redis",
 	}
 	if !slices.Equal(ids, want) {

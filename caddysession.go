@@ -11,4 +11,5 @@ package caddysession
 import (
 	_ "github.com/caddy-session/caddy-session/caddymodule"
 	_ "github.com/caddy-session/caddy-session/frameworks/flask"
+	_ "github.com/caddy-session/caddy-session/frameworks/php"
 )

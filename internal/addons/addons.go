@@ -20,6 +20,7 @@ var packages = map[string]string{
 	"http.session.adopters.flask":         "/frameworks/flask",
 	"http.session.dialects.flask":         "/frameworks/flask",
 	"http.session.dialects.flask_session": "/frameworks/flask",
+	"http.session.dialects.php":           "/frameworks/php",
 }
 
 // Root is the root package of this project, which makes up the usual build.

@@ -74,7 +74,8 @@ func TestNotCompiledIn(t *testing.T) {
 	}
 	for dialect, says := range map[string]string{
 		"flask": "dialect flask" + build + "frameworks/flask",
-		"php":   `; available: flask, flask_session, native`,
+		"php":   "dialect php" + build + "frameworks/php",
+		"rails": `; available: flask, flask_session, native, php`,
 	} {
 		out, err := exec.CommandContext(t.Context(), os.Args[0], "session", "inspect", "--dialect", dialect).CombinedOutput()
 		if err == nil || !strings.Contains(string(out), says) {

@@ -133,6 +133,14 @@ func Number(to *int, least int) Option {
 	})
 }
 
+// Between is an option with an integer from least to most.
+func Between(to *int, least, most int) Option {
+	return value(to, fmt.Sprintf("an integer from %d to %d", least, most), func(text string) (int, bool) {
+		n, err := strconv.Atoi(text)
+		return n, err == nil && least <= n && n <= most
+	})
+}
+
 // Size is an option with a number of bytes, from 1 to most.
 func Size[T int | int64](to *T, most T) Option { return size(to, most, false) }
 

@@ -122,14 +122,19 @@ func (p *Place) look() error {
 	}
 }
 
-// Usable returns an error if this process cannot create files in dir, or dir itself if it does not
-// exist. It changes nothing.
-func Usable(dir string) error {
+// Usable returns an error if this process cannot list and create files in dir, or create dir itself
+// if it does not exist. It changes nothing.
+func Usable(dir string) error { return usable(dir, true) }
+
+// Writable is [Usable] for a folder that need not be listed.
+func Writable(dir string) error { return usable(dir, false) }
+
+func usable(dir string, lists bool) error {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if parent := filepath.Dir(dir); parent != dir {
-			return Usable(parent)
+			return usable(parent, lists)
 		}
 		return err
 	case err != nil:
@@ -137,7 +142,7 @@ func Usable(dir string) error {
 	case !info.IsDir():
 		return fmt.Errorf("%s is not a directory", dir)
 	}
-	if err := access(dir); err != nil {
+	if err := access(dir, lists); err != nil {
 		return &fs.PathError{Op: "writing to", Path: dir, Err: err}
 	}
 	return nil

@@ -18,6 +18,9 @@ const OpenFlags = syscall.O_NOFOLLOW | syscall.O_NONBLOCK
 // lock unless the file is memory-mapped.
 func TryLock(file *os.File) (bool, error) { return flock(file, syscall.LOCK_EX) }
 
+// TryShare is [TryLock] for a lock that others may share.
+func TryShare(file *os.File) (bool, error) { return flock(file, syscall.LOCK_SH) }
+
 // Unlock releases the lock.
 func Unlock(file *os.File) { _, _ = flock(file, syscall.LOCK_UN) }
 
@@ -47,8 +50,14 @@ func Again(call func() (int, error)) (int, error) {
 	}
 }
 
-// access returns an error if this process cannot read, create and delete files in a folder.
-func access(dir string) error { return unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK) }
+// access returns an error if this process cannot create and delete files in a folder, or if lists,
+// not read it.
+func access(dir string, lists bool) error {
+	if lists {
+		return unix.Access(dir, unix.R_OK|unix.W_OK|unix.X_OK)
+	}
+	return unix.Access(dir, unix.W_OK|unix.X_OK)
+}
 
 // CanWrite returns an error if this process cannot read and write a file. It does not open the
 // file.

@@ -74,7 +74,7 @@ type Store struct {
 	census    census
 
 	place *folder.Place
-	keys  keys
+	turns folder.Turns
 	slots chan struct{}
 	syncs *combiner.Combiner[*syncing]
 

@@ -161,13 +161,13 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 	}
 	s.begin()
 	path := s.path(key)
-	if err := s.keys.lock(ctx, path); err != nil {
+	if err := s.turns.Lock(ctx, path); err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
-		s.keys.unlock(path)
+		s.turns.Unlock(path)
 		return sessionstore.Entry{}, s.unavailable(ctx.Err())
 	}
 	type result struct {
@@ -178,7 +178,7 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 	s.background.Go(func() {
 		found, err := s.within(path, work)
 		<-s.slots
-		s.keys.unlock(path)
+		s.turns.Unlock(path)
 		done <- result{found, err}
 	})
 	select {

@@ -131,10 +131,10 @@ func readHeader(path string) (header, error) {
 
 // delete deletes a session if its deadline is unchanged, unless an operation is using it.
 func (s *Store) delete(path string, deadline int64) bool {
-	if !s.keys.tryLock(path) {
+	if !s.turns.TryLock(path) {
 		return false
 	}
-	defer s.keys.unlock(path)
+	defer s.turns.Unlock(path)
 	h, err := tryHold(path)
 	if err != nil || h == nil {
 		return false

@@ -67,6 +67,9 @@ type File struct {
 	// same Format share an open folder.
 	Format string
 
+	// Unbounded says that the program knows no maximum number of records.
+	Unbounded bool
+
 	// Open opens a folder. It does no I/O.
 	Open func(Folder) FolderStore
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/ended"
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/internal/seldom"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
@@ -65,7 +66,8 @@ func (s *Module) Provision(ctx caddy.Context) error {
 	if s.dir, err = config.Path("directory", s.Directory, defaultDirectory()); err != nil {
 		return fmt.Errorf("store file: %w", err)
 	}
-	if err := file.Check(s.dir); err != nil {
+	// A folder that cannot be listed, as PHP's in Debian, is of use to some.
+	if err := cmp.Or(file.Supported(), folder.Writable(s.dir)); err != nil {
 		return s.holder.Unusable(fmt.Errorf("store file: %w", err))
 	}
 	return nil
@@ -117,6 +119,9 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 	}
 	if s.Directory == "" {
 		return nil, nil, errors.New("store file: the folder of the app is missing")
+	}
+	if is.Unbounded && s.Threshold > 0 {
+		return nil, nil, errors.New("store file: threshold cannot be used: the app knows no maximum number of sessions")
 	}
 	id := stores.Identity{Driver: "file " + is.Format, Resource: fmt.Sprint(s.dir, " ", lifetime)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {

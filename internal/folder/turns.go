@@ -1,13 +1,13 @@
-package file
+package folder
 
 import (
 	"context"
 	"sync"
 )
 
-// keys are locks within this process. Goroutines that change the same file queue for them, as the
-// lock on the file can only be polled.
-type keys struct {
+// Turns are locks of paths within this process. Goroutines that change the same file queue for
+// them, as the lock on the file can only be polled. The zero Turns is ready for use.
+type Turns struct {
 	mu   sync.Mutex
 	held map[string]*turn
 }
@@ -17,8 +17,8 @@ type turn struct {
 	users int // how many hold it or wait for it
 }
 
-// lock waits for the lock until ctx ends.
-func (k *keys) lock(ctx context.Context, path string) error {
+// Lock waits for the lock until ctx ends.
+func (k *Turns) Lock(ctx context.Context, path string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -43,8 +43,8 @@ func (k *keys) lock(ctx context.Context, path string) error {
 	}
 }
 
-// tryLock takes the lock if it is free and nobody waits for it.
-func (k *keys) tryLock(path string) bool {
+// TryLock takes the lock if it is free and nobody waits for it.
+func (k *Turns) TryLock(path string) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.held[path] != nil {
@@ -57,7 +57,8 @@ func (k *keys) tryLock(path string) bool {
 	return true
 }
 
-func (k *keys) unlock(path string) {
+// Unlock gives the lock to the next one.
+func (k *Turns) Unlock(path string) {
 	k.mu.Lock()
 	t := k.held[path]
 	k.mu.Unlock()
@@ -65,7 +66,7 @@ func (k *keys) unlock(path string) {
 	k.leave(path, t)
 }
 
-func (k *keys) leave(path string, t *turn) {
+func (k *Turns) leave(path string, t *turn) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if t.users--; t.users == 0 {

@@ -1,0 +1,98 @@
+package php_test
+
+import (
+	"flag"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// serializers are PHP's settings, and those of the dialect.
+var serializers = []string{"php", "php_binary", "php_serialize"}
+
+// Every way in which a script uses its session leaves the same behind, while another backend
+// changes the session between the pages.
+func TestScriptsAndAnotherBackend(t *testing.T) {
+	t.Parallel()
+	for _, serializer := range serializers {
+		t.Run(serializer, func(t *testing.T) {
+			t.Parallel()
+			setting := "session.serialize_handler=" + serializer
+			plain, p := serve(t, setting), serve(t, setting)
+			alone, behind := plain.site(t, ""), p.site(t, p.shared("", "serializer "+serializer))
+			for name, steps := range map[string][]string{
+				"types": {"types"}, "types, touched again": {"types", "nested", "types"}, "objects": {"objects", "buy", "buy"},
+				"references": {"references", "use references"}, "nested": {"nested", "nested&value=y&key=a.b", "remove"},
+				"order": {"order", "order", "order"}, "removed": {"types", "objects", "nested", "remove"}, "many": {"many", "nested"},
+				"exit": {"exit"}, "redirect": {"redirect"}, "exception": {"exception"}, "fatal error": {"fatal"},
+				"closed": {"close"}, "opened again": {"reopen"}, "read and closed": {"nested", "read and close"}, "aborted": {"nested", "abort"},
+				"reset": {"nested", "reset"}, "unset": {"nested", "unset"}, "shutdown function": {"shutdown"}, "destructor": {"destructor"},
+				"output callback": {"output callback"}, "large page": {"large page"}, "early flush": {"early flush"}, "late": {"late"},
+				"regenerated": {"nested", "regenerate", "nested"}, "regenerated, the old one deleted": {"nested", "regenerate&delete=1", "nested&value=z"},
+				"the manual's pattern": {"nested", "manual", "nested"}, "destroyed": {"nested", "destroy"}, "destroyed and started": {"nested", "destroy and start"},
+				"another name": {"nested", "another name", "another name"}, "encoded": {"types", "encode"}, "null": {"nested", "null"},
+			} {
+				t.Run(name, func(t *testing.T) {
+					one, other := visit(t, alone), visit(t, behind)
+					other.updates(`{"other":{"step":0}}`) // the session begins at the proxy
+					for i, step := range append(steps, "show", "show") {
+						wantStatus, want := one.does(step)
+						other.updates(`{"other":null}`)
+						if status, got := other.does(step); got != want || status != wantStatus {
+							t.Errorf("%v, %s: %d, %.2000q, alone %d, %.2000q", steps, step, status, got, wantStatus, want)
+						}
+						other.updates(fmt.Sprintf(`{"other":{"step":%d,"text":"Zo\u00eb"}}`, i))
+						if data := other.asks(200); !strings.Contains(data, fmt.Sprintf(`"step":%d`, i)) {
+							t.Errorf("%v, %s: the other backend is given %.300s", steps, step, data)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+var seeds = flag.Int("seeds", 400, "how many random changes of a PHP session are made")
+
+// Random sessions are the same after each request, to the digit, the byte and the order, although
+// another backend has changed them in between.
+func TestRandomSessions(t *testing.T) {
+	t.Parallel()
+	plain, p := serve(t), serve(t)
+	one, other := visit(t, plain.site(t, "")), visit(t, p.site(t, p.shared("", "")))
+	for seed := range *seeds {
+		step := fmt.Sprintf("random&seed=%d", seed)
+		_, want := one.does(step)
+		if status, got := other.does(step); got != want {
+			t.Fatalf("before seed %d: %d\n%q, alone\n%q", seed, status, got, want)
+		}
+		other.updates(`[{"op":"add","path":"/other","value":[1,{"a":null}]}]`)
+		other.updates(`{"other":null}`)
+	}
+}
+
+// Pages of PHP and another backend change a session at once: everything is kept.
+func TestPagesAtOnce(t *testing.T) {
+	t.Parallel()
+	p := serve(t)
+	v := visit(t, p.site(t, p.shared("", "")))
+	v.does("nested")
+	const pages = 10
+	var all sync.WaitGroup
+	for i := range pages {
+		all.Go(func() { v.does(fmt.Sprintf("slow&key=page%d", i)) })
+		all.Go(func() { v.updates(fmt.Sprintf(`{"other%d":1}`, i)) })
+		all.Go(func() { v.updates(`[{"op":"increment","path":"/count","value":1}]`) })
+	}
+	all.Wait()
+	_, body := v.does("show")
+	for i := range pages {
+		if strings.Count(body, fmt.Sprintf(`"page%d"`, i)) != 2 || !strings.Contains(body, fmt.Sprintf(`"other%d"`, i)) {
+			t.Errorf("number %d is missing in %s", i, body)
+		}
+	}
+	if want := fmt.Sprintf(`s:5:"count";i:%d;`, pages); !strings.Contains(body, want) {
+		t.Errorf("no %s in %s", want, body)
+	}
+}
