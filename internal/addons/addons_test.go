@@ -46,7 +46,7 @@ func TestNotCompiledIn(t *testing.T) {
 		"store memcached":                   "store memcached" + build + "caddymodule/stores/memcached",
 		"store mongodb mongodb://localhost": "store mongodb" + build + "caddymodule/stores/mongodb",
 		"store sql mysql u@/d":              "store sql" + build + "caddymodule/stores/sql/mysql",
-		"dialect flask-session":             "unrecognized dialect: flask-session; available: flask, flask_session, native",
+		"dialect flask-session":             "unrecognized dialect: flask-session; available: flask, flask_session, native, php",
 		"adopt php":                         "unrecognized adopt: php; available: flask",
 	} {
 		_, _, err := adapter.Adapt([]byte(":80\nsession {\n"+option+"\n}\n"), nil)
