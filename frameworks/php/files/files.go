@@ -45,6 +45,10 @@ type Options struct {
 	// session.gc_maxlifetime. Default: 24 minutes.
 	Lifetime time.Duration
 
+	// Whole reports whether a content is that of a whole session. It is asked about files that were
+	// read while PHP had locked them. Default: all are.
+	Whole func(content []byte) bool
+
 	// OnError is called with an error when the folder becomes unavailable, and with nil when it is
 	// back. It must not block. Default: none.
 	OnError func(error)
@@ -75,6 +79,9 @@ type Store struct {
 func Open(o Options) *Store {
 	if o.Lifetime <= 0 {
 		o.Lifetime = 24 * time.Minute
+	}
+	if o.Whole == nil {
+		o.Whole = func([]byte) bool { return true }
 	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}

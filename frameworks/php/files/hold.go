@@ -64,7 +64,7 @@ func (s *Store) change(ctx context.Context, path string) (*held, error) {
 // os.O_RDONLY for a lock that others may share, or os.O_RDWR. If settled, a file that PHP has
 // locked is returned without the lock, unless it is being written.
 func (s *Store) wait(ctx context.Context, path string, flag int, settled bool) (*held, error) {
-	for pause := minWait; ; pause = min(2*pause, maxWait) {
+	for wait := minWait; ; wait = min(2*wait, maxWait) {
 		h, locked, err := s.try(path, flag, settled)
 		if err != nil || h != nil {
 			return h, err
@@ -73,7 +73,7 @@ func (s *Store) wait(ctx context.Context, path string, flag int, settled bool) (
 			return nil, nil
 		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(wait):
 		case <-ctx.Done():
 			return nil, fmt.Errorf("%w: %w", errLocked, ctx.Err())
 		}
@@ -102,7 +102,7 @@ func (s *Store) try(path string, flag int, settled bool) (h *held, locked bool, 
 		case err != nil:
 			h.release()
 			return nil, false, err
-		case free && h.stays(), settled && !free && h.settled():
+		case free && h.stays(), settled && !free && s.settled(h):
 			return h, false, nil
 		}
 		h.release()
@@ -156,14 +156,24 @@ func (h *held) stays() bool {
 	return err == nil && os.SameFile(is, info)
 }
 
-// quiet is longer than the steps in which a file system counts the time.
-const quiet = 50 * time.Millisecond
+const (
+	// quiet is longer than the steps in which a file system counts the time.
+	quiet = 50 * time.Millisecond
+
+	// pause is how long a script of PHP's may be stopped while it writes, on a busy machine.
+	pause = 3 * time.Second
+)
 
 // settled reports whether a file that is locked by another was not written while it was read. PHP
-// holds the lock as long as a script runs, and writes at its end.
-func (h *held) settled() bool {
+// holds the lock as long as a script runs, and writes at its end: it empties the file, or not, and
+// writes all of it.
+func (s *Store) settled(h *held) bool {
 	now, err := stateOf(h.file)
-	return err == nil && now == h.state && time.Since(now.changed) > quiet && h.stays()
+	if err != nil || now != h.state || !h.stays() {
+		return false
+	}
+	age := time.Since(now.changed)
+	return age > pause || age > quiet && len(h.value) > 0 && s.o.Whole(h.value)
 }
 
 // entry returns a file's content as an entry: the zero Entry if there is none, or if it has

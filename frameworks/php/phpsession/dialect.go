@@ -86,12 +86,13 @@ func (p *Dialect) provision() error {
 	if err != nil {
 		return err
 	}
+	form := serialize.Form(cmp.Or(p.Serializer, string(serialize.PHP)))
 	codec := New(Options{
-		Form: serialize.Form(cmp.Or(p.Serializer, string(serialize.PHP))), Levels: p.Levels, Permanent: p.Permanent,
+		Form: form, Levels: p.Levels, Permanent: p.Permanent,
 		IDLength: cmp.Or(p.SIDLength, defaultIDLength), IDBits: cmp.Or(p.SIDBitsPerCharacter, defaultIDBits),
 	})
 	p.format = dialects.Format{
-		Codec: codec, Layouts: layoutsOf(p.Levels, uid), Cookies: cookies{}, CookieName: defaultName,
+		Codec: codec, Layouts: layoutsOf(form, p.Levels, uid), Cookies: cookies{}, CookieName: defaultName,
 		Lifetime: cmp.Or(time.Duration(p.Lifetime), defaultLifetime), Permanent: p.Permanent,
 		Doubt: func(cookie string, _ bool) string { return doubt(codec, cookie) },
 	}
