@@ -78,8 +78,8 @@ func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, e
 	defer cancel()
 
 	var out Outcome
-	var err error
-	if c.EndOthers {
+	err := s.notLater(c)
+	if err == nil && c.EndOthers {
 		err = m.endOthers(ctx, s, c)
 	}
 	switch {
@@ -199,9 +199,10 @@ type pending struct {
 	base   Entry
 
 	// gen is the Gen that the change comes with to this key, and former says that it
-	// was led here from another: the client has an old id, and must get no other.
-	gen    uint64
-	former bool
+	// was led here from another: the client has an old id, and must get no other. So it is with a
+	// change that comes later than the response: see [Later].
+	gen           uint64
+	former, later bool
 
 	// newID says that the change calls for a new id, once that is judged, and heir is the
 	// record that was made for it.
@@ -225,7 +226,7 @@ func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, 
 	p := &pending{
 		ctx: ctx, change: c,
 		id: s.id, ref: s.ref, noCookie: s.NoCookie, client: s.Client, outdated: s.CookieOutdated(),
-		loaded: s.rec, base: s.entry, gen: s.rec.Gen,
+		loaded: s.rec, base: s.entry, gen: s.rec.Gen, former: s.later, later: s.later,
 	}
 	key := s.key
 	for range maxHops {
@@ -296,7 +297,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], 
 		if pl.newID {
 			saved, err = m.regenerate(ctx, key, cur, &rec, &pl.made, first)
 			first.outcome.Conflicts = conflicts
-		} else if err = m.deleteHeir(ctx, first); err == nil && pl.changed {
+		} else if err = errors.Join(m.deleteHeir(ctx, first), m.emptied(ctx, &pl)); err == nil && pl.changed {
 			// If this fails, the next save or touch tries again.
 			_ = m.listAgain(ctx, key, &pl.next)
 			saved, err = m.put(ctx, key, cur.Value, &pl.next)
@@ -396,12 +397,17 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	if a.changed && !former {
 		out.Cookie = cookieAfter(rec, &a.next)
 	}
-	if newID || out.Cookie == CookieSet || p.outdated && !former {
+	switch {
+	case newID || out.Cookie == CookieSet || p.outdated && !former:
 		a.next.CookieMark = m.opts.CookieMark
+	case p.later && a.next.lasts() != rec.lasts():
+		a.next.CookieMark = "" // the next response sets the cookie
 	}
 	switch {
 	case err != nil:
 		p.err = err
+	case newID && p.later:
+		p.err = ErrNeedsCookie
 	case newID && p.former:
 		p.outcome = Outcome{Result: Dropped}
 	case !newID && rec.Gen > p.gen: // it does not call for a new id any more

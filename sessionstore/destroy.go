@@ -59,7 +59,12 @@ func (m *Manager) end(ctx context.Context, key string, q *queue[*pending], cur E
 		was := rec
 		var found Entry
 		var err error
+		if p.later {
+			err = m.endPredecessor(ctx, &rec)
+		}
 		switch {
+		case err != nil:
+			return err
 		case rec.State == Mark:
 			found = cur
 		case rec.Gen > 0:

@@ -108,7 +108,7 @@ func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
 
 // present returns the record to which the change will be made, and its key: see succession.go.
 func (m *Manager) present(ctx context.Context, s *Session, c *Change) (rec Record, key string, err error) {
-	p := &pending{change: c, loaded: s.rec, gen: s.rec.Gen}
+	p := &pending{change: c, loaded: s.rec, gen: s.rec.Gen, former: s.later}
 	key = s.key
 	for range maxHops {
 		entry, err := m.store.Get(ctx, key)

@@ -55,6 +55,9 @@ type Session struct {
 
 	touchDue bool
 
+	// later says that the session is one of [Later].
+	later bool
+
 	// unsaved says that the stored record has another creation time or UserField.
 	unsaved bool
 
@@ -80,7 +83,7 @@ type Session struct {
 }
 
 // Exists reports whether there is a session.
-func (s *Session) Exists() bool { return s.entry.Found() }
+func (s *Session) Exists() bool { return s.later || s.entry.Found() }
 
 // Absence says why there is no session.
 type Absence uint8
