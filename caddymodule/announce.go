@@ -3,26 +3,22 @@ package caddymodule
 import (
 	"fmt"
 
-	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
-	"github.com/caddy-session/caddy-session/caddymodule/stores"
 )
 
 // announce logs what the handler has been set up with, once the configuration is active. For most
 // questions of the kind "why is everybody logged out", one of these facts is the answer.
-func (h *Handler) announce(ctx caddy.Context) {
-	stores.NewHolder(ctx).WhenActive(func() {
-		h.logger.Info("the session handler has started",
-			zap.String("name", h.Name), zap.String("store", h.storeName), zap.String("place", h.place),
-			zap.String("dialect", h.dialect), zap.String("secret", h.secretSource()), zap.String("scope", h.scopeText()),
-			zap.String("cookie", h.cookie.Describe(false)), zap.String("cookie_over_tls", h.cookie.Describe(true)))
-		if h.remote && h.secretSource() == secretGenerated {
-			h.logger.Warn("the store is on the network and there is no secret: set the option secret, or let all instances share the storage of Caddy",
-				zap.String("store", h.storeName), zap.String("place", h.place))
-		}
-	})
+func (h *Handler) announce() {
+	h.logger.Info("the session handler has started",
+		zap.String("name", h.Name), zap.String("store", h.storeName), zap.String("place", h.place),
+		zap.String("dialect", h.dialect), zap.String("secret", h.secretSource()), zap.String("scope", h.scopeText()),
+		zap.String("cookie", h.cookie.Describe(false)), zap.String("cookie_over_tls", h.cookie.Describe(true)))
+	if h.remote && h.secretSource() == secretGenerated {
+		h.logger.Warn("the store is on the network and there is no secret: set the option secret, or let all instances share the storage of Caddy",
+			zap.String("store", h.storeName), zap.String("place", h.place))
+	}
 }
 
 const secretGenerated = keep.StorageKey + " in the storage of Caddy"

@@ -100,6 +100,10 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		store_timeout     <duration>
 //		on_store_error    fail | anonymous
 //		streams           end | keep
+//		late              <key> [<older key>...] {
+//			listen <address>
+//			url    <URL>
+//		}
 //		vary              on | off
 //		explain           off | on [<range>...]
 //		cookie {
@@ -115,8 +119,8 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		}
 //	}
 //
-// Only inject and capture may be repeated. The block of capture is optional; it is a response
-// matcher of Caddy.
+// Only inject and capture may be repeated. The blocks of capture and late are optional; that of
+// capture is a response matcher of Caddy.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume the directive's name
 	if err := config.None(d, "session"); err != nil {
@@ -164,6 +168,7 @@ func (h *Handler) block() config.Options {
 		"store_timeout":     config.Duration(&h.StoreTimeout),
 		"on_store_error":    config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
 		"streams":           config.OneOf(&h.Streams, streamsEnd, streamsKeep),
+		"late":              lateOption(&h.Late),
 		"vary":              config.Given(&h.Vary, config.OnOff),
 		"explain":           parts.ExplainOption(&h.Explain),
 		"cookie":            config.Block(&h.Cookie, "cookie", (*cookie.Options).Block),

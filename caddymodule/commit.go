@@ -38,6 +38,7 @@ func (x *exchange) commit(status int) {
 		x.failure = err
 		return
 	}
+	x.beginLate()
 	x.explain(h)
 	if x.h.vary {
 		x.varyByCookie(h)

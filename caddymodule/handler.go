@@ -13,6 +13,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/caddymodule/late"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
 	"github.com/caddy-session/caddy-session/internal/wire"
@@ -89,6 +90,10 @@ type exchange struct {
 	// stream is the response, if it is one that ends with the session.
 	stream stream
 
+	// late lets the app change the session after the head of the response. It is nil without the
+	// option.
+	late *late.Token
+
 	// outer is the exchange of the session handler before this one in the same request.
 	outer *exchange
 	ended bool
@@ -157,6 +162,9 @@ var errTwoHandlers = errors.New("two session handlers in one request have the sa
 
 // end releases the store if the commit has not done so, and reports.
 func (x *exchange) end() {
+	if x.late != nil {
+		x.late.Begin(nil) // if there was no commit
+	}
 	x.leave()
 	x.stream.leave()
 	x.tell()

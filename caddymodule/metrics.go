@@ -2,10 +2,12 @@ package caddymodule
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
+	"github.com/caddy-session/caddy-session/caddymodule/late"
 	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -30,7 +32,7 @@ var (
 // registerMetrics adds the metrics to a configuration's registry. Every handler of a configuration
 // calls it.
 func registerMetrics(registry prometheus.Registerer) error {
-	for _, c := range append(keep.Collectors(), requestsTotal, commitsTotal, ended.Total) {
+	for _, c := range slices.Concat(keep.Collectors(), late.Collectors(), []prometheus.Collector{requestsTotal, commitsTotal, ended.Total}) {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			return err
 		}

@@ -10,6 +10,7 @@
 //     responses
 //   - folder keep: where sessions are loaded from and saved to, a store or the cookie itself
 //   - folder cookie: the session cookie
+//   - late.go: changes of sessions after the head of the response; folder late: their listener
 //   - stream.go: WebSockets and event streams, which end with their session
 //   - clean.go, unmatched.go: the handler session_clean, for requests that a matcher leaves out
 //   - folder gate: the handler session_gate, which sends users to log in
@@ -193,6 +194,10 @@ type Handler struct {
 	// has ended it) or keep. Default: end
 	Streams string `json:"streams,omitempty"`
 
+	// How the app can still change a session when the head of its response has gone. Default: it
+	// cannot
+	Late *Late `json:"late,omitempty"`
+
 	// Whether responses get the header Vary: Cookie. Default: true
 	Vary *bool `json:"vary,omitempty"`
 
@@ -215,6 +220,7 @@ type Handler struct {
 	cookie              cookie.Jar
 	names               names
 	secret              keep.Secret
+	late                lateKeys
 
 	doubt     doubt
 	incidents incidents
@@ -265,6 +271,9 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Cleanup() error {
 	if h.keeper != nil {
 		h.keeper.Cleanup()
+	}
+	if h.late.endpoint != nil {
+		h.late.endpoint.Leave()
 	}
 	return nil
 }

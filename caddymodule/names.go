@@ -13,7 +13,7 @@ import (
 
 // names are the header names of a handler, in their canonical form.
 type names struct {
-	data, info, flash, update, control, explain string
+	data, info, flash, update, control, explain, lateURL string
 
 	// request are the names that no client may send. response are the names that the app may send
 	// and no client gets.
@@ -28,11 +28,12 @@ func (n *names) set(prefix string) {
 	n.update = http.CanonicalHeaderKey(prefix + "Update")
 	n.control = http.CanonicalHeaderKey(prefix + "Control")
 	n.explain = http.CanonicalHeaderKey(prefix + "Explain")
+	n.lateURL = http.CanonicalHeaderKey(prefix + "Late")
 }
 
 // guarded returns the names that no client may send.
 func (n *names) guarded(inject map[string]string) []string {
-	guarded := append(make([]string, 0, 6+len(inject)), n.data, n.info, n.flash, n.update, n.control, n.explain)
+	guarded := append(make([]string, 0, 7+len(inject)), n.data, n.info, n.flash, n.update, n.control, n.explain, n.lateURL)
 	for name := range inject {
 		guarded = append(guarded, name)
 	}
@@ -41,8 +42,11 @@ func (n *names) guarded(inject map[string]string) []string {
 
 // withheld returns the names that the app may send and no client gets.
 func (n *names) withheld(capture map[string]parts.Capture) []string {
-	return append([]string{n.flash, n.update, n.control, n.explain}, slices.Sorted(maps.Keys(capture))...)
+	return append([]string{n.flash, n.update, n.control, n.explain, n.lateURL}, slices.Sorted(maps.Keys(capture))...)
 }
+
+// late returns the names of the lines of a late change.
+func (n *names) late() []string { return []string{n.update, n.flash, n.control, n.lateURL} }
 
 // own returns the names of the session headers, which inject and capture may not use.
 func (n *names) own() (set wire.Names) {

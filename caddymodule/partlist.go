@@ -56,7 +56,7 @@ func (h *Handler) provisionParts(ctx caddy.Context) error {
 		user = append(user, parts.Authenticate{})
 	}
 
-	h.parts = slices.Concat(inject, adopt, capture, []parts.Part{data, flash, control, h.explain}, mark, keep, readable, user)
+	h.parts = slices.Concat(inject, adopt, capture, []parts.Part{data, flash, control, h.explain, &parts.Late{Header: h.names.lateURL}}, mark, keep, readable, user)
 
 	h.ignored = make([]bool, len(h.parts))
 	h.names.response = newResponseNames()

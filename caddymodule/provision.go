@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
+	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -70,7 +71,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.endsStreams = h.Streams != streamsKeep && h.storeName != "none" // which has no sessions to end
 	h.warnOfLength()
-	h.announce(ctx)
+	holder := stores.NewHolder(ctx)
+	if err := h.provisionLate(holder); err != nil {
+		return err
+	}
+	holder.WhenActive(h.announce)
 	return registerMetrics(ctx.GetMetricsRegistry())
 }
 

@@ -33,7 +33,7 @@ func (x *exchange) forward() error {
 func (x *exchange) newView() parts.View {
 	return parts.View{
 		Request: x.r, Logger: x.h.logger, Session: x.Session, Unavailable: x.unavailable, Host: hostOf(x.host),
-		CookieName: x.cookieName(), Unplantable: x.cannotBePlanted(), Outer: x.outer,
+		CookieName: x.cookieName(), Unplantable: x.cannotBePlanted(), Outer: x.outer, Late: x.offerLate(),
 		Secure: x.secure || x.Virtual && slices.Contains(x.r.Header[markHeader], x.h.mark+secureMark),
 	}
 }

@@ -148,6 +148,10 @@ func (x *exchange) takePartCookies(h http.Header, name string, t *taken) (found 
 	return found
 }
 
+func tooManyLines(n int) error {
+	return fmt.Errorf("%w: %d session header lines, at most %d are read", sessionstore.ErrTooLarge, n, maxLines)
+}
+
 // change collects what the response asks for into one change. Its errors name the header and
 // contain no data.
 func (x *exchange) change(t *taken) (*sessionstore.Change, error) {
@@ -158,7 +162,7 @@ func (x *exchange) change(t *taken) (*sessionstore.Change, error) {
 		}
 	}
 	if n > maxLines {
-		return nil, fmt.Errorf("%w: %d session header lines, at most %d are read", sessionstore.ErrTooLarge, n, maxLines)
+		return nil, tooManyLines(n)
 	}
 	a := parts.Answer{Redirect: t.redirect}
 	for i, p := range x.h.parts {

@@ -6,17 +6,17 @@ import (
 )
 
 // Later returns a session for changes that come when the response to a request is on its way, so
-// that no cookie can be set any more. It is the session that the request has left at this place;
-// flash are the messages that the request was given, for [Change.FlashSeen]. The result keeps no
-// record in memory, and nobody knows yet whether there still is one.
+// that no cookie can be set any more. It is the session that the request has left at this place,
+// under this ref. The request was given the messages of loaded, for [Change.FlashSeen]. The result
+// keeps no record in memory, and nobody knows yet whether there still is one.
 //
 // Its changes are those of a request under way. They go where a new id has led the session, and are
 // dropped if it has ended: see succession.go. A change that calls for a new id, or that begins a
 // session, is refused with [ErrNeedsCookie].
-func Later(at Place, scope Scope, ref string, flash []byte) *Session {
+func Later(at Place, scope Scope, ref string, loaded *Session) *Session {
 	return &Session{
 		Scope: scope, later: true, key: at.Key, ref: ref,
-		rec: Record{Created: at.Created, Gen: at.gen, Flash: bytes.Clone(flash), Data: emptyObject},
+		rec: Record{Created: at.Created, Gen: at.gen, Flash: bytes.Clone(loaded.rec.Flash), Data: emptyObject},
 	}
 }
 

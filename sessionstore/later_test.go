@@ -8,15 +8,15 @@ import (
 )
 
 // later is the session for changes that come later than a response with this outcome.
-func later(out sessionstore.Outcome, flash string) *sessionstore.Session {
-	return sessionstore.Later(out.Place, here, out.Ref, []byte(flash))
+func later(out sessionstore.Outcome) *sessionstore.Session {
+	return sessionstore.Later(out.Place, here, out.Ref, new(sessionstore.Session))
 }
 
 // A change that comes later than the response is made to the session as it is now.
 func TestLaterChange(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		made := r.do(&sessionstore.Session{Scope: here}, update(`{"n":1}`), flash(`"hello"`))
-		s := later(made, r.exists(made.ID).Flash())
+		s := sessionstore.Later(made.Place, here, made.Ref, r.exists(made.ID))
 		r.do(r.load(made.ID), update(`{"other":2}`))
 		out := r.do(s, update(`{"n":2}`), seen)
 		r.outcome(out, sessionstore.Saved, sessionstore.CookieKept)
@@ -32,10 +32,10 @@ func TestLaterChange(t *testing.T) {
 func TestLaterChangeAfterNewID(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"n":1}`))
-		under := later(sessionstore.Outcome{Place: r.load(id).Place()}, "")
+		under := later(sessionstore.Outcome{Place: r.load(id).Place()})
 		login := r.do(r.load(id), update(`{"user":"zoe"}`), regenerate)
 		r.do(under, update(`{"n":2}`))
-		r.do(later(login, ""), update(`{"inbox":3}`))
+		r.do(later(login), update(`{"inbox":3}`))
 		r.want(id, `{"n":1}`) // the answer may be lost
 		r.want(login.ID, `{"n":2,"user":"zoe","inbox":3}`, `{"n":1,"user":"zoe","n":2,"inbox":3}`)
 		r.gone(id)
@@ -50,7 +50,7 @@ func TestAttackLaterChangeOfAPlantedLogin(t *testing.T) {
 		victim, attacker := r.load(planted), r.load(planted)
 		login := r.do(victim, update(`{"user":"victim"}`), regenerate)
 		theirs := r.do(attacker, update(`{"user":"attacker"}`), regenerate)
-		r.do(later(login, ""), update(`{"secret":1}`))
+		r.do(later(login), update(`{"secret":1}`))
 		r.want(theirs.ID, `{"n":1,"user":"attacker"}`)
 		r.want(login.ID, `{"n":1,"user":"victim","secret":1}`)
 	})
@@ -60,13 +60,13 @@ func TestAttackLaterChangeOfAPlantedLogin(t *testing.T) {
 func TestAttackLaterChangeForANewID(t *testing.T) {
 	bubble(t, sessionstore.Options{RegenerateOn: paths("user")}, func(t *testing.T, r *rig) {
 		made := r.do(&sessionstore.Session{Scope: here}, update(`{"n":1}`))
-		r.refuse(sessionstore.ErrNeedsCookie, later(made, ""), regenerate)
-		r.refuse(sessionstore.ErrNeedsCookie, later(made, ""), update(`{"n":2}`), regenerate)
-		r.refuse(sessionstore.ErrNeedsCookie, later(made, ""), update(`{"user":"zoe"}`))
-		r.refuse(sessionstore.ErrNeedsCookie, later(made, ""), update(`{"n":2}`), destroy)
+		r.refuse(sessionstore.ErrNeedsCookie, later(made), regenerate)
+		r.refuse(sessionstore.ErrNeedsCookie, later(made), update(`{"n":2}`), regenerate)
+		r.refuse(sessionstore.ErrNeedsCookie, later(made), update(`{"user":"zoe"}`))
+		r.refuse(sessionstore.ErrNeedsCookie, later(made), update(`{"n":2}`), destroy)
 		r.want(made.ID, `{"n":1}`)
 		r.do(r.load(made.ID), regenerate)
-		r.refuse(sessionstore.ErrNeedsCookie, later(made, ""), update(`{"user":"zoe"}`))
+		r.refuse(sessionstore.ErrNeedsCookie, later(made), update(`{"user":"zoe"}`))
 	})
 }
 
@@ -80,7 +80,7 @@ func TestAttackLaterChangeAfterLogout(t *testing.T) {
 		} {
 			made := r.do(&sessionstore.Session{Scope: here}, update(`{"n":1}`))
 			end(made.ID)
-			if out := r.do(later(made, ""), update(`{"n":2}`)); out.Result != sessionstore.Dropped {
+			if out := r.do(later(made), update(`{"n":2}`)); out.Result != sessionstore.Dropped {
 				t.Errorf("%s: %+v", name, out)
 			}
 			r.gone(made.ID)
@@ -96,7 +96,7 @@ func TestLaterLogout(t *testing.T) {
 			bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 				id := r.begin(update(`{"n":1}`))
 				out := r.do(r.load(id), regenerate)
-				r.outcome(r.do(later(out, ""), logout), sessionstore.Saved, map[bool]sessionstore.Cookie{true: sessionstore.CookieExpired}[name == "destroyed"])
+				r.outcome(r.do(later(out), logout), sessionstore.Saved, map[bool]sessionstore.Cookie{true: sessionstore.CookieExpired}[name == "destroyed"])
 				r.gone(out.ID)
 				r.gone(id)
 			})
@@ -108,7 +108,7 @@ func TestLaterLogout(t *testing.T) {
 func TestLaterPermanent(t *testing.T) {
 	bubble(t, sessionstore.Options{CookieMark: "mark"}, func(t *testing.T, r *rig) {
 		made := r.do(&sessionstore.Session{Scope: here}, update(`{"n":1}`))
-		r.do(later(made, ""), permanent(true))
+		r.do(later(made), permanent(true))
 		if s := r.load(made.ID); !s.Permanent() || !s.CookieOutdated() {
 			t.Errorf("permanent: %t, to be set again: %t", s.Permanent(), s.CookieOutdated())
 		}
@@ -120,7 +120,7 @@ func TestLaterEndOthers(t *testing.T) {
 	bubble(t, sessionstore.Options{User: paths("user")[0]}, func(t *testing.T, r *rig) {
 		made := r.do(&sessionstore.Session{Scope: here}, update(`{"user":"zoe"}`))
 		other := r.begin(update(`{"user":"zoe"}`))
-		r.do(later(made, ""), func(c *sessionstore.Change) { c.EndOthers = true })
+		r.do(later(made), func(c *sessionstore.Change) { c.EndOthers = true })
 		r.gone(other)
 		r.exists(made.ID)
 	})

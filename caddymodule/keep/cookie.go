@@ -44,6 +44,9 @@ func (*Cookie) Cleanup() {}
 // Watch implements [Keeper]. Nobody can end a session that is in a cookie.
 func (*Cookie) Watch(*Visit, func()) (stop func()) { return func() {} }
 
+// Later implements [Keeper]. A session in a cookie cannot be changed without one.
+func (*Cookie) Later(*Visit, string) Later { return nil }
+
 // Answered implements [Keeper].
 func (*Cookie) Answered(*Visit, bool, bool) {}
 

@@ -38,6 +38,11 @@ type Keeper interface {
 	// must be called before Leave.
 	Watch(v *Visit, end func()) (stop func())
 
+	// Later returns how to change the session that the visit has after its change, when the response
+	// is on its way, under this ref. It is nil if there is no session. Later must be called before
+	// Leave.
+	Later(v *Visit, ref string) Later
+
 	// Leave ends the visit. It does nothing if the visit has ended or Enter was not called.
 	Leave(v *Visit)
 
@@ -54,6 +59,11 @@ type Keeper interface {
 	// begin.
 	Cleanup()
 }
+
+// Later makes a change to a session for which no cookie can be set any more: see
+// [sessionstore.Later]. It may be called long after the visit has ended, but not forever: it holds
+// nothing of the store. Errors are as of [Keeper.Save].
+type Later func(ctx context.Context, change *sessionstore.Change) (sessionstore.Outcome, error)
 
 // Visit is what a keeper knows about one request.
 type Visit struct {

@@ -55,19 +55,28 @@ func (s *Secret) Provision(configured []string, storage certmagic.Storage) error
 	if len(configured) == 0 {
 		return nil
 	}
-	resolved, err := config.Keys("secret", configured)
+	keys, err := Keys("secret", configured)
 	if err != nil {
 		return err
+	}
+	return s.use(keys...)
+}
+
+// Keys resolves the placeholders in the keys of an option, and refuses short ones.
+func Keys(option string, configured []string) ([][]byte, error) {
+	resolved, err := config.Keys(option, configured)
+	if err != nil {
+		return nil, err
 	}
 	keys := make([][]byte, len(resolved))
 	for i, key := range resolved {
 		if len(key) < minSecret {
-			return fmt.Errorf("secret: key %d of %d is %d bytes long, at least %d are needed (openssl rand -base64 32 makes one)",
-				i+1, len(configured), len(key), minSecret)
+			return nil, fmt.Errorf("%s: key %d of %d is %d bytes long, at least %d are needed (openssl rand -base64 32 makes one)",
+				option, i+1, len(configured), len(key), minSecret)
 		}
 		keys[i] = []byte(key)
 	}
-	return s.use(keys...)
+	return keys, nil
 }
 
 func (s *Secret) use(keys ...[]byte) error {

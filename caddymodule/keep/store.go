@@ -273,5 +273,22 @@ func (k *Store) Answered(v *Visit, saved, renewed bool) {
 	}
 }
 
+// Later implements [Keeper]. The store is opened again for each change, if the configuration has
+// ended.
+func (k *Store) Later(v *Visit, ref string) Later {
+	if v.place.Key == "" {
+		return nil
+	}
+	s := sessionstore.Later(v.place, v.Scope, ref, v.Session)
+	return func(ctx context.Context, change *sessionstore.Change) (sessionstore.Outcome, error) {
+		m, err := k.acquire()
+		if err != nil {
+			return sessionstore.Outcome{}, err
+		}
+		defer k.done(nil)
+		return m.Commit(ctx, s, change)
+	}
+}
+
 // Interface guard
 var _ Keeper = (*Store)(nil)

@@ -68,6 +68,9 @@ type View struct {
 	// Secure says that the client used TLS.
 	Secure bool
 
+	// Late is the URL for late changes, or empty.
+	Late string
+
 	// Outer are the sessions of the handlers before this one.
 	Outer Fields
 

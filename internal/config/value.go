@@ -62,17 +62,19 @@ func Text(to *string) Option {
 	})
 }
 
+// ReadWords reads the values of an option of [Words]. A block may follow.
+func ReadWords(d *caddyfile.Dispenser, to *[]string) error {
+	option := d.Val()
+	if *to = d.RemainingArgs(); len(*to) == 0 || slices.Contains(*to, "") {
+		return missing(d, option, "one or more values")
+	}
+	return nil
+}
+
 // Words is an option with one or more texts, none of them empty.
 func Words(to *[]string) Option {
-	const right = "one or more values"
 	return Option{
-		read: func(d *caddyfile.Dispenser) error {
-			option := d.Val()
-			if *to = d.RemainingArgs(); len(*to) == 0 || slices.Contains(*to, "") {
-				return missing(d, option, right)
-			}
-			return nil
-		},
+		read: func(d *caddyfile.Dispenser) error { return ReadWords(d, to) },
 		check: func(option string) error {
 			if i := slices.Index(*to, ""); i >= 0 {
 				return fmt.Errorf("%s: value %d of %d is empty", option, i+1, len(*to))

@@ -1,0 +1,152 @@
+package late
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"golang.org/x/net/netutil"
+)
+
+const (
+	// anyPort is the default address: it is reached from this machine only.
+	anyPort = "127.0.0.1:0"
+
+	// maxTokens is the maximum number of tokens. Beyond it, the oldest ends sooner.
+	maxTokens = 1 << 16
+
+	// maxConnections is the maximum number of connections. Further ones wait.
+	maxConnections = 256
+)
+
+// endpoints are those of this process, by their addresses. They outlive configurations, so that a
+// reload ends no token.
+var endpoints = caddy.NewUsagePool()
+
+// Endpoint is a listener and the tokens that it serves.
+type Endpoint struct {
+	address string
+
+	mu     sync.Mutex
+	closed bool
+	server *http.Server
+	base   string // the URL of the server
+	tokens map[string]*Token
+	begun  []*Token // in the order in which they expire
+}
+
+// Join returns the endpoint at an address, or at any port of this machine if that is empty. It must
+// be left. Nothing listens before it is needed, because "caddy validate" calls this too.
+func Join(address string) *Endpoint {
+	e, _, _ := endpoints.LoadOrNew(address, func() (caddy.Destructor, error) {
+		return &Endpoint{address: address, tokens: make(map[string]*Token)}, nil
+	})
+	return e.(*Endpoint)
+}
+
+// Leave says that a configuration has ended. The last one closes the endpoint.
+func (e *Endpoint) Leave() { _, _ = endpoints.Delete(e.address) }
+
+// Destruct implements [caddy.Destructor].
+func (e *Endpoint) Destruct() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed, e.tokens, e.begun = true, nil, nil
+	if e.server == nil {
+		return nil
+	}
+	return e.server.Close()
+}
+
+var errClosed = errors.New("the configuration has ended")
+
+// Listen makes the endpoint listen, if it does not.
+func (e *Endpoint) Listen() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.listen()
+}
+
+// listen is Listen for callers that hold mu.
+func (e *Endpoint) listen() error {
+	switch {
+	case e.closed:
+		return errClosed
+	case e.base != "":
+		return nil
+	}
+	// Not by Caddy's listeners, which share a port with other processes: a token is known to this
+	// one only.
+	l, err := net.Listen("tcp", cmp.Or(e.address, anyPort))
+	if err != nil {
+		return fmt.Errorf("listening for late changes: %w", err)
+	}
+	e.base = "http://" + l.Addr().String()
+	e.server = &http.Server{
+		Handler: e, ErrorLog: zap.NewStdLog(zap.NewNop()), MaxHeaderBytes: 8 << 10,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 10 * time.Second,
+	}
+	go func() { _ = e.server.Serve(netutil.LimitListener(l, maxConnections)) }()
+	return nil
+}
+
+// Issue returns a token for a request. The app reaches the endpoint at the URL base, or at its
+// address if that is empty. It signs with one of the keys. What it does wrong is logged.
+func (e *Endpoint) Issue(base string, keys [][]byte, logger *zap.Logger) (*Token, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.listen(); err != nil {
+		return nil, err
+	}
+	e.forget(len(e.tokens) - maxTokens + 1)
+	if len(e.tokens) >= maxTokens {
+		return nil, errTooMany
+	}
+	t := &Token{endpoint: e, name: rand.Text(), keys: keys, logger: logger, begun: make(chan struct{})}
+	t.url = cmp.Or(base, e.base) + "/" + t.name
+	e.tokens[t.name] = t
+	return t, nil
+}
+
+var errTooMany = errors.New("too many requests are running")
+
+// begin makes the time of a token run. It reports false if it is running.
+func (e *Endpoint) begin(t *Token) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !t.expires.IsZero() {
+		return false
+	}
+	t.expires = time.Now().Add(Lifetime)
+	if !e.closed {
+		e.begun = append(e.begun, t)
+	}
+	return true
+}
+
+// find returns the token of this name, or nobody.
+func (e *Endpoint) find(name string) *Token {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.forget(0)
+	return cmp.Or(e.tokens[name], nobody)
+}
+
+// forget forgets the tokens whose time is over, and at least excess of those that are running. The
+// caller holds mu.
+func (e *Endpoint) forget(excess int) {
+	now := time.Now()
+	for len(e.begun) > 0 && (excess > 0 || !now.Before(e.begun[0].expires)) {
+		delete(e.tokens, e.begun[0].name)
+		e.begun[0] = nil
+		e.begun = e.begun[1:]
+		excess--
+	}
+}
