@@ -7,7 +7,8 @@
  * to 8.5, no dependencies.
  *
  * Environment:
- *   CADDY_SESSION_KEY   signs objects, which only PHP can read. Without it objects are not kept.
+ *   CADDY_SESSION_KEY   signs objects, which only PHP can read. Without it objects are not kept. If it
+ *                       is a key of the option late too, changes are kept that come after the headers.
  *   CADDY_SESSION_ROOT  the session name whose data is the whole session (php.ini's session.name).
  *                       The data of another name is the member of that name.
  *
@@ -38,6 +39,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** How many operations a JSON Patch may have, and how many bytes of a page are held back. */
     const MAX_OPERATIONS = 256, HELD_BACK = 1048576;
 
+    /** How long the proxy may take for a late change, in seconds. It waits for the headers, at most 5. */
+    const LATE_TIMEOUT = 10;
+
     private $key;
 
     /** The session name whose data is the whole session, the present one, and whether it is open here. */
@@ -57,6 +61,12 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
 
     private $regenerate = false, $destroy = false, $ending = false;
 
+    /** Where the proxy takes changes when the headers have gone, or '', and how many it was sent. */
+    private $late, $posts = 0;
+
+    /** What the headers say, if they say anything: the data, and whether the session gets a new id or ends. */
+    private $told;
+
     /** The lines that were sent last. */
     private $sent = ['X-Session-Update' => [], 'X-Session-Control' => []];
 
@@ -74,6 +84,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $_COOKIE += [$name => $id]; // PHP takes the id from here, and then sets no cookie
         }
         $this->received = $_COOKIE;
+        $this->late = $_SERVER['HTTP_X_SESSION_LATE'] ?? '';
     }
 
     /** Takes the place of PHP's own store. It is called once, before the script. */
@@ -243,6 +254,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if (self::caller() === 'session_regenerate_id' || isset($this->foreign[$id])) {
             return true;
         }
+        $this->gone();
         $this->now = $this->others();
         if (!array_diff_key(get_object_vars($this->now), [self::IDS => true]) && !$this->ids()) { // the whole session ends
             $this->destroy = true;
@@ -611,10 +623,100 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
 
     private function sendOrLog()
     {
-        if (!headers_sent()) {
+        if ($this->gone()) {
+            $this->sendLate();
+        } else {
             $this->send();
-        } elseif ($this->lines() !== $this->sent) {
-            $this->log('a change of the session came after the headers of the response, and is lost');
+        }
+    }
+
+    /** Reports whether the headers have gone. Then changes are those of what they have said. */
+    private function gone(): bool
+    {
+        if (!headers_sent()) {
+            return false;
+        }
+        if ($this->told !== null) {
+            list($this->base, $regenerate, $destroy) = $this->told;
+            $this->regenerate = $this->regenerate && !$regenerate;
+            $this->destroy = $this->destroy && !$destroy;
+            $this->told = null;
+        }
+        return true;
+    }
+
+    /** Sends the changes in a request of its own. */
+    private function sendLate()
+    {
+        if ($this->regenerate) {
+            $this->log('the session gets no new id: that came after the headers of the response');
+            $this->regenerate = false;
+        }
+        $lines = $this->lines();
+        if ($this->destroy && $lines['X-Session-Update']) {
+            $this->log('a session that begins after the headers of the response is not kept');
+            $lines['X-Session-Update'] = [];
+        }
+        if (!array_filter($lines)) {
+            return;
+        }
+        $body = 'X-Session-Late: ' . ++$this->posts . "\n"; // so that no two are the same
+        foreach ($lines as $name => $values) {
+            foreach ($values as $value) {
+                $body .= "$name: $value\n";
+            }
+        }
+        $why = $this->post($body);
+        if ($why !== '') {
+            $this->log("a change of the session came after the headers of the response, and is lost: $why");
+            return;
+        }
+        $this->base = $this->now;
+        $this->destroy = false;
+    }
+
+    /** Posts a late change, and returns why it was not kept, or ''. */
+    private function post(string $body): string
+    {
+        if ($this->late === '') {
+            return 'the option late is not set';
+        }
+        if ($this->key === '') {
+            return 'CADDY_SESSION_KEY is not set';
+        }
+        $url = parse_url($this->late) + ['port' => 80, 'path' => '/'];
+        $transport = $url['scheme'] === 'https' ? 'tls' : 'tcp';
+        $port = $url['port'] === 80 && $transport === 'tls' ? 443 : $url['port'];
+        $answer = '';
+        set_error_handler(function () {
+            return true;
+        });
+        try {
+            $stream = stream_socket_client("$transport://$url[host]:$port", $number, $error, self::LATE_TIMEOUT);
+            if ($stream) {
+                stream_set_timeout($stream, self::LATE_TIMEOUT);
+                fwrite($stream, "POST $url[path] HTTP/1.1\r\nHost: $url[host]:$port\r\nConnection: close\r\n"
+                    . 'X-Session-Mac: ' . hash_hmac('sha256', "$this->late\n$body", $this->key) . "\r\n"
+                    . 'Content-Length: ' . strlen($body) . "\r\n\r\n$body");
+                $answer = (string) fgets($stream, 256);
+                fclose($stream);
+            }
+        } catch (\Throwable $e) {
+            $error = get_class($e);
+        }
+        restore_error_handler();
+        if (!preg_match('~^HTTP/\S+ (\d{3})~', $answer, $status)) {
+            return 'the proxy cannot be reached: ' . ($error ?? '' ?: 'no answer');
+        }
+        switch ($status[1]) {
+            case '204':
+                return '';
+            case '403':
+                return 'the proxy refuses it: CADDY_SESSION_KEY is not a key of late, it is too large, or a minute has passed since the headers';
+            case '409':
+                return 'the session has ended, or the proxy has given up the request';
+            default:
+                return "the proxy says $status[1]; its log says why";
         }
     }
 
@@ -642,6 +744,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             }
         }
         $this->sent = $lines;
+        $this->told = [$this->now, $this->regenerate, $this->destroy];
         // The session cookie is the proxy's. PHP's own names are not for the browser.
         $kept = array_filter($cookies, function ($cookie) {
             list($name, $value) = explode('=', explode(';', $cookie, 2)[0], 2) + [1 => ''];
