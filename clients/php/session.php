@@ -221,6 +221,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $this->foreign[$id] = true;
             return '';
         }
+        if ($this->now !== $this->base && !headers_sent()) {
+            $this->send(); // the script may replace the header callback
+        }
         $values = [];
         foreach ($this->part($this->now) as $name => $value) {
             if (self::keeps($name)) {

@@ -12,7 +12,7 @@ import (
 )
 
 // inline are the options without a name in a Caddyfile.
-var inline = []string{"path", "directory", "addresses", "database", "source", "dsn", "uri", "field", "login", "format", "match", "authenticate", "number", "at_limit"}
+var inline = []string{"path", "directory", "addresses", "database", "source", "dsn", "uri", "field", "login", "format", "match", "authenticate", "number", "at_limit", "keys"}
 
 // TestEveryOption checks that the tables of the documentation name all options of all modules, the
 // handlers' options in the first column. Options have the same name in a Caddyfile and in JSON.

@@ -80,6 +80,14 @@ function show(): void
     echo serialize($_SESSION), "\n";
 }
 
+/** Lets the headers go, and a part of the page. */
+function leave(): void
+{
+    echo 'page';
+    ob_flush();
+    flush();
+}
+
 function set(string $name, $value): void
 {
     session_start();
@@ -417,10 +425,137 @@ switch ($_GET['do'] ?? 'show') {
         $_SESSION['t']['b'] = 2;
         break;
     case 'late':
-        session_start();
-        echo 'page';
-        ob_flush();
-        flush();
+        set('early', 1);
+        leave();
         $_SESSION['by'] = 'late';
+        break;
+    case 'late, large page':
+        session_start();
+        echo str_repeat('x', 2000000);
+        $_SESSION['by'] = 'after the large page';
+        break;
+    case 'late, no buffers':
+        set('early', 1);
+        echo 'page';
+        while (ob_get_level() > 0) {
+            ob_end_flush();
+        }
+        flush();
+        $_SESSION['by'] = 'after the buffers';
+        break;
+    case 'late, closed':
+        set('early', 1);
+        leave();
+        $_SESSION['by'] = 'late';
+        session_write_close();
+        $_SESSION['after'] = 'lost';
+        break;
+    case 'late, nothing new':
+        set('early', 1);
+        leave();
+        session_write_close();
+        break;
+    case 'late, shutdown':
+        session_start();
+        leave();
+        register_shutdown_function(function () {
+            $_SESSION['by'] = 'shutdown function';
+        });
+        break;
+    case 'late, destructor':
+        session_start();
+        $saver = new Saver;
+        leave();
+        break;
+    case 'late, own header callback':
+        header_register_callback(function () {
+            header('X-Own: 1');
+        });
+        session_start();
+        leave();
+        $_SESSION['by'] = 'late';
+        break;
+    case 'late, exit':
+        session_start();
+        leave();
+        $_SESSION['by'] = 'late';
+        exit;
+    case 'late, fatal':
+        session_start();
+        leave();
+        $_SESSION['by'] = 'late';
+        undefined_function();
+        break;
+    case 'late, everything':
+        set('deep', ['a' => ['b' => null, 'c' => [1, 2]], 'gone' => 1]);
+        leave();
+        $_SESSION['cart'] = new Cart;
+        $_SESSION['deep']['a'] = ['c' => [1, 2, 3], 'bytes' => "\xff\r\n", 'none' => null];
+        unset($_SESSION['deep']['gone']);
+        break;
+    case 'late, removed':
+        set('early', 1);
+        leave();
+        unset($_SESSION['early'], $_SESSION['deep']);
+        break;
+    case 'late, regenerated before':
+        set('early', 1);
+        session_regenerate_id(true);
+        leave();
+        $_SESSION['by'] = 'late';
+        break;
+    case 'late, regenerated':
+        set('early', 1);
+        leave();
+        echo @session_regenerate_id(true) ? 'a new id' : 'no new id';
+        $_SESSION['by'] = 'late';
+        break;
+    case 'late, destroyed':
+        set('early', 1);
+        leave();
+        session_destroy();
+        break;
+    case 'late, destroyed before':
+        session_start();
+        session_destroy();
+        session_start();
+        $_SESSION = ['by' => 'the new one'];
+        leave();
+        $_SESSION['late'] = 1;
+        break;
+    case 'late, two names':
+        set('first', 1);
+        session_write_close();
+        session_name('OTHER');
+        session_id($_COOKIE['OTHER'] ?? '');
+        session_start();
+        leave();
+        $_SESSION['second'] = 'late';
+        break;
+    case 'late, finished':
+        set('early', 1);
+        echo 'page';
+        fastcgi_finish_request();
+        $_SESSION['by'] = 'after the response';
+        break;
+    case 'late, visitor gone':
+        ignore_user_abort(true);
+        set('early', 1);
+        while (!connection_aborted()) {
+            leave();
+            usleep(10000);
+        }
+        $_SESSION['by'] = 'nobody is there';
+        break;
+    case 'late, too large':
+        session_start();
+        leave();
+        $_SESSION['large'] = str_repeat('x', 300000);
+        break;
+    case 'late, slow':
+        session_start();
+        leave();
+        usleep(50000);
+        $_SESSION[$_GET['key']] = 1;
         break;
 }
