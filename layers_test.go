@@ -64,6 +64,7 @@ var rules = []struct{ name, who, not string }{
 	{"the admin API knows keepers only", `caddymodule/admin`, `caddymodule(/(adminpage|adopters|command|gate|parts|session|stores)(/.*)?)?`},
 	{"the gate and the devices know the session of a request only", `caddymodule/(gate|devices)`, `caddymodule(/(adopters|command|dialects|keep|parts|stores)(/.*)?)?`},
 	{"what explains requests knows neither handlers nor stores", `caddymodule/explain`, `caddymodule(/(admin|adminpage|adopters|command|devices|gate|keep|parts|session|stores)(/.*)?)?`},
+	{"what takes late changes knows neither handlers nor keepers", `caddymodule/late`, `sessionstore.*|caddymodule(/(admin|adminpage|adopters|command|devices|dialects|explain|gate|keep|parts|session|stores)(/.*)?)?`},
 	{"the page for operators knows the admin API and keepers only", `caddymodule/adminpage`, `caddymodule(/(command|gate|parts|stores)(/.*)?)?`},
 	{"a framework knows the interfaces and not the handler", `frameworks/.*`, `|caddymodule`},
 	{"a framework brings no store", `frameworks/.*`, `caddymodule/stores/.*|sessionstore/(bolt|file|memory|memcached|mongodb|redis|sql)(/.*)?`},

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -50,8 +51,10 @@ func (a *lateApp) does(next caddyhttp.HandlerFunc) *httptest.ResponseRecorder {
 	}
 	w, _ := serve(a.h, r, func(w http.ResponseWriter, r *http.Request) error {
 		a.url = r.Header.Get("X-Session-Late")
-		if len(r.Header["X-Session-Late"]) > 1 || len(r.Header["X_session.Late"]) > 0 || strings.Contains(a.url, "attacker") {
-			a.Errorf("the app gets %v", r.Header)
+		for name, lines := range r.Header {
+			if strings.Contains(strings.Join(lines, ""), "attacker") {
+				a.Errorf("the app gets %s: %s", name, lines)
+			}
 		}
 		return next(w, r)
 	})
@@ -204,7 +207,7 @@ func TestAttackLateChangeThatIsNotValid(t *testing.T) {
 // No client sees the header, whoever sets it, and without the option the app gets none.
 func TestAttackLateHeader(t *testing.T) {
 	for _, a := range []*lateApp{newLateApp(t, ""), {T: t, h: mustProvision(t, inMemory(t, ""))}} {
-		if w := a.answers("X-Session-Late", "http://attacker/", "X_Session_Late", "x"); w.Header()["X-Session-Late"] != nil || w.Header()["X_Session_Late"] != nil {
+		if w := a.answers("X-Session-Late", "http://attacker/", "X_Session_Late", "http://attacker/"); strings.Contains(fmt.Sprint(w.Header()), "attacker") {
 			t.Errorf("the client gets %v", w.Header())
 		}
 		if option := a.h.Late != nil; option != (a.url != "") {

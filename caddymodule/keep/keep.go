@@ -38,8 +38,8 @@ type Keeper interface {
 	// must be called before Leave.
 	Watch(v *Visit, end func()) (stop func())
 
-	// Later returns how to change the session that the visit has after its change, when the response
-	// is on its way, under this ref. It is nil if there is no session. Later must be called before
+	// Later returns how to change the session that the visit has after its change, under this ref,
+	// when the response is on its way. It is nil if there is no session. It must be called before
 	// Leave.
 	Later(v *Visit, ref string) Later
 

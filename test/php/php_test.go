@@ -294,9 +294,9 @@ func TestWhatIsNotKept(t *testing.T) {
 	v.does("nested")
 	_, before, _ := v.does("show")
 	for step, says := range map[string]string{
-		"late":      "came after the headers",
-		"closure":   "PHP cannot encode it: Exception",
-		"shared id": "whose id the script has chosen",
+		"late, exit": "came after the headers",
+		"closure":    "PHP cannot encode it: Exception",
+		"shared id":  "whose id the script has chosen",
 	} {
 		v.does(step)
 		if _, got, _ := v.does("show"); got != before {
