@@ -6,7 +6,7 @@ usage() {
 	cat <<'END'
 Usage:
   ./xcaddy.sh build [options]   build bin/caddy
-  ./xcaddy.sh run   [options]   build it, and run Caddyfile.example
+  ./xcaddy.sh run   [options]   build it, and run Caddyfile.example, with its sessions in bin/example
 
 The build has standard Caddy and the session handler with its usual stores and frameworks. Options:
 
@@ -96,6 +96,33 @@ build() {
 	fi
 }
 
+# free fails if a program listens on one of these ports. Caddy itself would not tell: a second one shares the port.
+free() {
+	local port
+	for port in "$@"; do
+		if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+			die "a program listens on port $port, which the example needs: stop it first (another ./xcaddy.sh run?)"
+		fi
+	done
+}
+
+# example runs the example until Caddy ends. The apps in PHP and Python run if their languages are there.
+example() {
+	[ -z "${log-}" ] || rm -f "$log"
+	trap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	if command -v php >/dev/null; then
+		php -S 127.0.0.1:8097 examples/languages/index.php >/dev/null 2>&1 &
+	fi
+	if command -v python3 >/dev/null; then
+		python3 examples/languages/app.py 8096 >/dev/null 2>&1 &
+	fi
+	XDG_DATA_HOME=$PWD/bin/example bin/caddy run --config Caddyfile.example --adapter caddyfile &
+	echo "Open http://localhost:8080 (Ctrl+C stops it). The sessions are in bin/example: delete it to begin anew." >&2
+	wait $!
+}
+
 case ${1-} in
 build)
 	shift
@@ -103,11 +130,9 @@ build)
 	;;
 run)
 	shift
+	free 8080 8098 8097 8096
 	build "$@"
-	echo "Open http://localhost:8080 (Ctrl+C stops it)" >&2
-	# With exec, Caddy gets signals itself. The trap does not run then.
-	rm -f "${log-}"
-	exec bin/caddy run --config Caddyfile.example --adapter caddyfile
+	example
 	;;
 help | -h | --help) usage ;;
 "")

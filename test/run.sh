@@ -32,7 +32,7 @@ die() {
 wants() { [ -z "$packages_given" ] || grep -qE "^github.com/caddy-session/caddy-session/($1)\$" "$tmp/wanted"; }
 
 # by_apps matches the packages whose tests run apps and tools.
-by_apps='(test/(apps|bench|browser|docs|faults|http|operate|php|readings)|frameworks/[a-z]+/test)(/.*)?[.]test'
+by_apps='(test/(apps|bench|browser|compose|docs|faults|http|operate|php|readings)|frameworks/[a-z]+/test)(/.*)?[.]test'
 
 # programs are the programs that tests start: their possible names or paths, their Debian packages, and the packages of ours
 # that want them, if not those of by_apps.
@@ -64,7 +64,7 @@ programs=(
 	"puma:puma"
 	"/usr/share/rubygems-integration/all/gems/railties-*:ruby-railties"
 	"/usr/lib/php/*/mysqli.so:php-mysql" # one of Adminer's drivers
-	"redis-server:redis-server:test/redistest"
+	"redis-server:redis-server:test/redistest|test/compose[.]test"
 	"memcached:memcached:test/memcachedtest"
 	"postgres /usr/lib/postgresql/*/bin/postgres:postgresql:test/sqltest" # not in PATH on Debian
 	"mariadb-install-db:mariadb-server:test/sqltest"

@@ -3,6 +3,7 @@ package browser_test
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,6 +39,30 @@ func TestExampleIsValidAndFormatted(t *testing.T) {
 	}
 }
 
+// languages starts the apps in PHP and Python as xcaddy.sh does, and returns their addresses.
+func languages(t *testing.T) (php, python string) {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join(harness.Root(), "xcaddy.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	php, python = harness.FreeAddr(t), harness.FreeAddr(t)
+	for _, app := range [][]string{
+		{php, "127.0.0.1:8097", php, "php -S 127.0.0.1:8097 examples/languages/index.php"},
+		{python, "8096", python[strings.LastIndexByte(python, ':')+1:], "python3 examples/languages/app.py 8096"},
+	} {
+		addr, old, ours, command := app[0], app[1], app[2], app[3]
+		if !strings.Contains(string(script), "\t"+command+" >") {
+			t.Fatalf("xcaddy.sh does not run %s", command)
+		}
+		args := strings.Fields(strings.Replace(command, old, ours, 1))
+		cmd := exec.Command(harness.Program(t, args[0]), args[1:]...)
+		cmd.Dir = harness.Root()
+		harness.Serve(t, args[0], addr, cmd)
+	}
+	return php, python
+}
+
 // startExample runs the example on free ports.
 func startExample(t *testing.T) *harness.Caddy {
 	t.Helper()
@@ -45,10 +70,13 @@ func startExample(t *testing.T) *harness.Caddy {
 	_, text, _ = strings.Cut(text, "\n{\n") // harness adds its own global options
 	backend := harness.FreeAddr(t)
 	port := backend[strings.LastIndexByte(backend, ':'):]
+	php, python := languages(t)
 	for _, r := range [][2]string{
 		{"http://localhost:8080, http://127.0.0.1:8080 {", "http://$ADDR {"},
 		{"reverse_proxy localhost:8098\n", "reverse_proxy " + backend + "\n"},
 		{"http://:8098 {", "http://" + port + " {"},
+		{"localhost:8097", php},
+		{"localhost:8096", python},
 	} {
 		if strings.Count(text, r[0]) != 1 {
 			t.Fatalf("Caddyfile.example must have %q once", r[0])
@@ -80,6 +108,17 @@ func TestExampleKeepsSessionsAfterKill(t *testing.T) {
 	caddy.Kill()
 	caddy.Run()
 	visit("3")
+}
+
+// TestASecondStartSaysWhatIsInTheWay has a program on a port of the example.
+func TestASecondStartSaysWhatIsInTheWay(t *testing.T) {
+	if listener, err := net.Listen("tcp", "127.0.0.1:8098"); err == nil { // else one is there already
+		defer func() { _ = listener.Close() }()
+	}
+	out, err := exec.Command(filepath.Join(harness.Root(), "xcaddy.sh"), "run").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "xcaddy.sh: a program listens on port 80") || !strings.Contains(string(out), "stop it first") {
+		t.Errorf("%v: %s", err, out)
+	}
 }
 
 func TestWalks(t *testing.T) {
