@@ -21,7 +21,7 @@ here = Path(__file__).resolve().parent
 root = here.parent.parent
 settings = (here / "zensical.toml").read_text()
 repository = "https://github.com/caddy-session/caddy-session/blob/main/"
-patterns = ["*.md", "docs/**/*.md", "docs/*.yml", "docs/*.json", "docs/**/*.svg", "frameworks/**/*.md"]
+patterns = ["*.md", "docs/**/*.md", "docs/*.yml", "docs/*.json", "docs/**/*.svg", "examples/**/*.md", "frameworks/**/*.md"]
 
 
 def generator() -> Path:
@@ -36,19 +36,19 @@ def generator() -> Path:
 
 
 def navigation() -> list:
-    """Returns the sections of docs/README.md with the pages that they link to, each page once."""
-    sections, seen = [{"caddy-session": "README.md"}, {"All pages": "docs/README.md"}], set()
+    """Returns the sections of docs/README.md, each with the pages that no later one links to."""
+    sections, owner = {}, {}
     for part in re.split(r"^## ", (root / "docs/README.md").read_text(), flags=re.M)[1:]:
         title, _, text = part.partition("\n")
-        pages = []
+        section = sections[title.partition(":")[0]] = {}
         for name, link in re.findall(r"\[([^\]]+)\]\(([\w./-]+\.md)\)", text):
             page = os.path.normpath("docs/" + link)
-            if page not in seen and page != "README.md":
-                seen.add(page)
-                pages.append({name[:1].upper() + name[1:]: page})
-        if pages:
-            sections.append({title.partition(":")[0]: pages})
-    return sections
+            owner.setdefault(page, section).pop(page, None)
+            owner[page] = section
+            section[page] = name[:1].upper() + name[1:]
+    return [{"caddy-session": "README.md"}, {"All pages": "docs/README.md"}] + [
+        {title: [{name: page} for page, name in section.items()]} for title, section in sections.items() if section
+    ]
 
 
 def pages(to: Path) -> None:
