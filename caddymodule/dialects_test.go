@@ -35,6 +35,10 @@ func TestDialectOptions(t *testing.T) {
 		"another serialization":            {shared + "serialization yaml\n}", `serialization must be auto, pickle, msgpack or json, not "yaml"`},
 		"a prefix with a space":            {shared + "key_prefix \"a b\"\n}", "key_prefix must be at most 72 printable ASCII characters"},
 		"a long prefix":                    {shared + "key_prefix " + strings.Repeat("x", 100) + "\n}", "key_prefix must be at most 72 printable ASCII characters"},
+		"PHP without its folder":           {"dialect php\nstore file", "store file: the folder of the app is missing"},
+		"a store that PHP cannot have":     {"dialect php\nstore redis r.invalid", "dialect php cannot be used with store redis: use the store of the app, one of file"},
+		"a maximum that PHP does not know": {"dialect php\nstore file /x {\nthreshold 5\n}", "threshold cannot be used"},
+		"a serializer of an extension":     {"dialect php {\nserializer igbinary\n}\nstore file /x", "only PHP's extensions read igbinary"},
 		"its unknown option":               {shared + "salt x\n}", "unrecognized option of dialect flask_session: salt"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,6 +63,7 @@ func TestDialectDefaults(t *testing.T) {
 		"flask":              {"dialect flask {\nsecret dev\n}", "session", false, true, 744 * time.Hour},
 		"flask with options": {"dialect flask {\nsecret dev\nlifetime 2h\npermanent on\n}\ncookie {\nname sid\npass_through off\n}", "sid", true, false, 2 * time.Hour},
 		"flask_session":      {"store redis r.invalid\ndialect flask_session", "session", true, true, 744 * time.Hour},
+		"php":                {"store file /x\ndialect php", "PHPSESSID", false, true, 24 * time.Minute},
 		"flask_session with options": {"store redis r.invalid\ndialect flask_session {\npermanent off\nlifetime 1d\nuse_signer on\nsecret a b\n}\n" +
 			"cookie {\nname sid\n}", "sid", false, true, 24 * time.Hour},
 	} {

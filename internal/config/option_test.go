@@ -23,6 +23,7 @@ type thing struct {
 	Maybe   *bool
 	Mode    string
 	Number  int
+	Few     int
 	Size    int
 	Large   int64
 	Wait    caddy.Duration
@@ -46,6 +47,7 @@ func (x *thing) options() Options {
 		"maybe":  Given(&x.Maybe, OnOff),
 		"mode":   OneOf(&x.Mode, "a", "b", "c"),
 		"number": Number(&x.Number, 0),
+		"few":    Between(&x.Few, 4, 6),
 		"size":   Size(&x.Size, 8<<10),
 		"large":  Size(&x.Large, 1<<50),
 		"wait":   Duration(&x.Wait),
@@ -85,6 +87,8 @@ func TestRead(t *testing.T) {
 		"mode c":                   {Mode: "c"},
 		"number 0":                 {},
 		"number 7":                 {Number: 7},
+		"few 4":                    {Few: 4},
+		"few 6":                    {Few: 6},
 		"size 1":                   {Size: 1},
 		"size 8KiB":                {Size: 8192},
 		"size 4KB":                 {Size: 4000},
@@ -104,7 +108,7 @@ func TestRead(t *testing.T) {
 	}
 	const missing = ": missing value: "
 	for text, want := range map[string]string{
-		"colour red":                  "unrecognized option of thing: colour; it has checked, flag, inner, large, ",
+		"colour red":                  "unrecognized option of thing: colour; it has checked, few, flag, inner, large, ",
 		"name a\nname a":              "thing: name is given twice",
 		"inner\ninner":                "thing: inner is given twice",
 		"inner {\nx\n}":               "unrecognized option of thing, inner: x; it has number",
@@ -129,6 +133,8 @@ func TestRead(t *testing.T) {
 		"number -1":                   `number must be an integer of at least 0, not "-1"`,
 		"number 1.5":                  `number must be an integer of at least 0, not "1.5"`,
 		"number x":                    `number must be an integer of at least 0, not "x"`,
+		"few 3":                       `few must be an integer from 4 to 6, not "3"`,
+		"few 7":                       `few must be an integer from 4 to 6, not "7"`,
 		"size 0":                      `size must be a number of bytes such as 4000, 64KB or 64KiB, and at most 8.0 KiB, not "0"`,
 		"size 8193":                   `size must be a number of bytes`,
 		"size -1":                     `size must be a number of bytes`,

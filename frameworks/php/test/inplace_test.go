@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -159,8 +160,11 @@ func TestAttackPlantedIDs(t *testing.T) {
 			t.Errorf("%s: the cookie is %q", id, v.id())
 		}
 	}
-	if strings.Contains(c.Log(), "outside") {
+	if strings.Contains(c.Log(), "outside") || strings.Contains(c.Log(), "0123456789abcdef") {
 		t.Error("the id is in the log")
+	}
+	if !c.WaitLog("no record under its id") {
+		t.Error("the log does not say that the folder may be another")
 	}
 }
 
@@ -395,4 +399,73 @@ func TestOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.asks(http.StatusServiceUnavailable)
+}
+
+// Messages of another backend are in $_SESSION, and those of a script go with the next page of the
+// other backend. The command shows both.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	p := serve(t)
+	c := p.site(t, p.shared("", ""))
+	v := visit(t, c)
+	v.asks(200, "X-Session-Flash", `["info","Saved!"]`, "X-Session-Update", `{"a":1}`)
+	const want = `s:11:"caddy_flash";a:1:{i:0;a:2:{i:0;s:4:"info";i:1;s:6:"Saved!";}}`
+	if _, body := v.does("show"); !strings.Contains(body, want) {
+		t.Errorf("PHP has %s", body)
+	}
+	file, err := os.Open(p.only(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	inspect := c.Command("session", "inspect", "--dialect", "php")
+	inspect.Stdin = file
+	if out, err := inspect.CombinedOutput(); err != nil || !strings.Contains(string(out), `messages: [["info","Saved!"]]`) || !strings.Contains(string(out), `data: {"a":1}`) {
+		t.Errorf("%v, %s", err, out)
+	}
+	if _, body := v.get("/other"); !strings.Contains(body, `X-Session-Flash: [["info","Saved!"]]`) {
+		t.Errorf("the other backend has %s", body)
+	}
+	v.asks(200, "X-Session-Control", "flash-seen")
+	if _, body := v.does("show"); strings.Contains(body, "caddy_flash") {
+		t.Errorf("PHP has %s", body)
+	}
+}
+
+// A proxy that is killed while sessions are changed leaves sessions that PHP and the next proxy
+// read.
+func TestProxyIsKilled(t *testing.T) {
+	t.Parallel()
+	p := serve(t)
+	c := p.site(t, p.shared("", ""))
+	v := visit(t, c)
+	v.updates(`{"n":0}`)
+	at := v.base
+	answered := 0
+	for range 5 {
+		var last sync.WaitGroup
+		killed := make(chan struct{})
+		last.Go(func() {
+			for {
+				resp, err := v.client.Get(at + "/other?X-Session-Update=" + url.QueryEscape(`[{"op":"increment","path":"/n","value":1}]`))
+				if err != nil {
+					<-killed
+					return
+				}
+				_ = resp.Body.Close()
+				if answered++; answered%10 == 0 {
+					go func() { c.Kill(); close(killed) }()
+				}
+			}
+		})
+		last.Wait()
+		c.Run()
+		status, body := v.does("show")
+		data := v.asks(200)
+		n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(data, `{"n":`), "}"))
+		if err != nil || n < answered || status != 200 || !strings.HasPrefix(body, fmt.Sprintf(`a:1:{s:1:"n";i:%d;}`, n)) {
+			t.Fatalf("%d were answered: %s, PHP has %d, %s", answered, data, status, body)
+		}
+		answered = n
+	}
 }
