@@ -110,7 +110,7 @@ func (b *bench) phpSide(pool []string, handler string, redis *redistest.Server) 
 	if _, err := b.tb.start(func(t testing.TB) string { fpm = harness.StartFPM(t, lines...); return fpm.Addr }); err != nil {
 		return nil, err
 	}
-	caddy, err := b.startCaddy(handler + "\nroot " + filepath.Join(harness.Root(), "test", "bench", "php") + "\nphp_fastcgi " + fpm.Addr)
+	caddy, err := b.startCaddy(handler + "\nhandle {\nroot " + filepath.Join(harness.Root(), "test", "bench", "php") + "\nphp_fastcgi " + fpm.Addr + "\n}")
 	if err != nil {
 		return nil, err
 	}

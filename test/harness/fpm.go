@@ -25,12 +25,12 @@ func StartFPM(tb testing.TB, settings ...string) FPM {
 	pool := append([]string{
 		"[global]", "error_log = " + filepath.Join(dir, "fpm.log"), "daemonize = no",
 		"[www]", "listen = " + addr, "pm = static", "pm.max_children = 4", "clear_env = no",
-		"php_value[session.save_path] = " + dir, "php_value[error_log] = " + log, "php_flag[log_errors] = on", "php_flag[display_errors] = off",
 	}, settings...)
 	if err := os.WriteFile(config, []byte(strings.Join(pool, "\n")+"\n"), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	cmd := exec.Command(program, "-F", "-R", "-y", config)
+	cmd := exec.Command(program, "-F", "-R", "-y", config,
+		"-d", "session.save_path="+dir, "-d", "error_log="+log, "-d", "log_errors=1", "-d", "display_errors=0") // a pool's settings count more
 	Serve(tb, "php-fpm", addr, cmd)
 	return FPM{Addr: addr, Log: log, Pid: cmd.Process.Pid}
 }
