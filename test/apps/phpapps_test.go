@@ -109,8 +109,8 @@ func installMediaWiki(t *testing.T) phpApp {
 	return phpApp{root: program, pool: []string{"env[MW_CONFIG_FILE] = " + settings, "env[TMPDIR] = " + dir}}
 }
 
-// installRoundcube makes Debian's Roundcube ready, with SQLite and an IMAP server. sessions is where
-// it keeps its sessions: "db", as it does by itself, or "php".
+// installRoundcube makes Debian's Roundcube ready, with SQLite and an IMAP server. sessions is
+// where it keeps its sessions: "db", as it does by itself, or "php".
 func installRoundcube(t *testing.T, sessions string) phpApp {
 	t.Helper()
 	const program = "/var/lib/roundcube"

@@ -22,6 +22,10 @@ async function visit(page, context, way, url) {
   await page.screenshot({ path: `${out}/php-${APP}-${way}.png` });
   assert.equal(await atOnce(page, app.pages(page, url), app.inside), 10, 'of ten pages at once');
   await isIn('after ten pages at once');
+  if (app.late && way === 'behind') {
+    const data = await context.request.get(url + '/data');
+    assert.match(await data.text(), app.late, 'what the app has changed after its headers');
+  }
   await fetch(`${KILL}/${way}`);
   await isIn('after the proxy was killed');
   const there = page.url();
