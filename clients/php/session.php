@@ -687,6 +687,11 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if ($this->key === '') {
             return 'CADDY_SESSION_KEY is not set';
         }
+        // The proxy waits for the headers, which may still lie in PHP's own buffer. A visitor who has left does not end
+        // the script here.
+        $ignore = ignore_user_abort(true);
+        flush();
+        ignore_user_abort((bool) $ignore);
         $url = parse_url($this->late) + ['port' => 80, 'path' => '/'];
         $transport = $url['scheme'] === 'https' ? 'tls' : 'tcp';
         $port = $url['port'] === 80 && $transport === 'tls' ? 443 : $url['port'];

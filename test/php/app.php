@@ -443,6 +443,15 @@ switch ($_GET['do'] ?? 'show') {
         flush();
         $_SESSION['by'] = 'after the buffers';
         break;
+    case 'late, not flushed':
+        // The headers have gone for PHP, but lie in the buffer of its FastCGI.
+        set('early', 1);
+        while (ob_get_level() > 0) {
+            ob_end_flush();
+        }
+        echo 'page';
+        $_SESSION['by'] = 'before the flush';
+        break;
     case 'late, closed':
         set('early', 1);
         leave();
