@@ -1,4 +1,5 @@
-// What a user does in each app. late is what the app writes to its session when its headers have gone.
+// What a user does in each app. late is what the app writes to its session when its headers have gone. usesUp says that the
+// login page has a token that the first click uses up, so that a second one may come too late, alone as well.
 import assert from 'node:assert/strict';
 
 const { SERVER: server, DATABASE: database, USER: user, PASSWORD: password } = process.env;
@@ -71,6 +72,7 @@ export const apps = {
   phpMyAdmin: {
     name: user,
     late: /"errors":\[\]/,
+    usesUp: true,
     inside: 'route=/logout',
     worked: "Earl Grey, Žofie's 🙂",
     async user(page, url) {
