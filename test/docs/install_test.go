@@ -1,0 +1,41 @@
+package docs_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/test/docs"
+	"github.com/caddy-session/caddy-session/test/harness"
+)
+
+// TestCompletionAndManPages has our commands in what Caddy's own commands of docs/install.md make.
+func TestCompletionAndManPages(t *testing.T) {
+	t.Parallel()
+	page := docs.Named(t, "docs/install.md")
+	dir := t.TempDir()
+	for _, args := range []string{"completion bash", "manpage --directory caddy-man"} {
+		if !strings.Contains(page, "\ncaddy "+args+" ") {
+			t.Errorf("docs/install.md lacks caddy %s", args)
+		}
+		cmd := exec.Command(harness.Binary(t), strings.Fields(args)...)
+		cmd.Dir = dir
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", args, err, out)
+		}
+	}
+	out, err := exec.Command(harness.Binary(t), "__complete", "session", "").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"list", "end", "export", "import", "inspect", "check", "explain", "compact", "php-handler"} {
+		if _, err := os.Stat(filepath.Join(dir, "caddy-man", "caddy-session-"+name+".8")); err != nil {
+			t.Error(err)
+		}
+		if !strings.Contains(string(out), "\n"+name+"\t") && !strings.HasPrefix(string(out), name+"\t") {
+			t.Errorf("%s is not completed:\n%s", name, out)
+		}
+	}
+}
