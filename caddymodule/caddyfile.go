@@ -100,6 +100,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 //		store_timeout     <duration>
 //		on_store_error    fail | anonymous
 //		streams           end | keep
+//		serialize_requests on | off
 //		late              <key> [<older key>...] {
 //			listen <address>
 //			url    <URL>
@@ -153,25 +154,26 @@ func (h *Handler) block() config.Options {
 				h.adoptedCookie = adopter.CookieName()
 			}
 		}),
-		"user":              userOption(&h.User),
-		"remember_client":   config.Given(&h.RememberClient, config.OnOff),
-		"max_user_sessions": userLimitOption(&h.MaxUserSessions),
-		"anonymous_timeout": config.Duration(&h.AnonymousTimeout),
-		"regenerate_on":     config.Words(&h.RegenerateOn).Also(h.checkRegenerateOn),
-		"idle_timeout":      config.Duration(&h.IdleTimeout),
-		"absolute_timeout":  config.Duration(&h.AbsoluteTimeout),
-		"touch_interval":    config.Duration(&h.TouchInterval),
-		"regenerate_grace":  config.Duration(&h.RegenerateGrace),
-		"regenerate_unused": config.Duration(&h.RegenerateUnused),
-		"max_size":          config.Size(&h.MaxSize, maxMaxSize),
-		"max_headers":       config.SizeOrOff(&h.MaxHeaders, maxMaxSize),
-		"store_timeout":     config.Duration(&h.StoreTimeout),
-		"on_store_error":    config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
-		"streams":           config.OneOf(&h.Streams, streamsEnd, streamsKeep),
-		"late":              lateOption(&h.Late),
-		"vary":              config.Given(&h.Vary, config.OnOff),
-		"explain":           parts.ExplainOption(&h.Explain),
-		"cookie":            config.Block(&h.Cookie, "cookie", (*cookie.Options).Block),
+		"user":               userOption(&h.User),
+		"remember_client":    config.Given(&h.RememberClient, config.OnOff),
+		"max_user_sessions":  userLimitOption(&h.MaxUserSessions),
+		"anonymous_timeout":  config.Duration(&h.AnonymousTimeout),
+		"regenerate_on":      config.Words(&h.RegenerateOn).Also(h.checkRegenerateOn),
+		"idle_timeout":       config.Duration(&h.IdleTimeout),
+		"absolute_timeout":   config.Duration(&h.AbsoluteTimeout),
+		"touch_interval":     config.Duration(&h.TouchInterval),
+		"regenerate_grace":   config.Duration(&h.RegenerateGrace),
+		"regenerate_unused":  config.Duration(&h.RegenerateUnused),
+		"max_size":           config.Size(&h.MaxSize, maxMaxSize),
+		"max_headers":        config.SizeOrOff(&h.MaxHeaders, maxMaxSize),
+		"store_timeout":      config.Duration(&h.StoreTimeout),
+		"on_store_error":     config.OneOf(&h.OnStoreError, onErrorFail, onErrorAnonymous),
+		"streams":            config.OneOf(&h.Streams, streamsEnd, streamsKeep),
+		"serialize_requests": config.Given(&h.SerializeRequests, config.OnOff),
+		"late":               lateOption(&h.Late),
+		"vary":               config.Given(&h.Vary, config.OnOff),
+		"explain":            parts.ExplainOption(&h.Explain),
+		"cookie":             config.Block(&h.Cookie, "cookie", (*cookie.Options).Block),
 	}
 }
 

@@ -39,6 +39,7 @@ func (x *exchange) commit(status int) {
 		return
 	}
 	x.beginLate()
+	x.keepTurn(status, h)
 	x.explain(h)
 	if x.h.vary {
 		x.varyByCookie(h)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/turns"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/late"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
@@ -94,6 +95,10 @@ type exchange struct {
 	// option.
 	late *late.Token
 
+	// turn is the turn of the request among those of its session. It is nil without
+	// serialize_requests.
+	turn *turns.Turn
+
 	// outer is the exchange of the session handler before this one in the same request.
 	outer *exchange
 	ended bool
@@ -162,6 +167,7 @@ var errTwoHandlers = errors.New("two session handlers in one request have the sa
 
 // end releases the store if the commit has not done so, and reports.
 func (x *exchange) end() {
+	x.turn.Give()
 	if x.late != nil {
 		x.late.Begin(nil) // if there was no commit
 	}
@@ -202,7 +208,7 @@ func (x *exchange) identify(included string) {
 // load loads the session. An error refuses the request.
 func (x *exchange) load() error {
 	stop := x.watch()
-	err := x.h.keeper.Find(&x.Visit)
+	err := x.find()
 	stop()
 	x.countRequest(err)
 	switch {
@@ -211,6 +217,10 @@ func (x *exchange) load() error {
 		return nil
 	case x.r.Context().Err() != nil:
 		return x.fail(statusClientClosed, x.r.Context().Err()) // not an outage of the store
+	case errors.Is(err, failure.ErrBusy):
+		x.h.outages.Warn("a request has waited too long for another one of its session", zap.String("ref", x.Session.Ref()))
+		failure.MayRepeat(x.ResponseWriter)
+		return x.fail(http.StatusServiceUnavailable, err)
 	}
 	x.h.loggerFor(err).Error("session not loaded", zap.String("ref", x.Ref), zap.Error(err))
 	if x.h.anonymous {

@@ -11,6 +11,7 @@
 //   - folder keep: where sessions are loaded from and saved to, a store or the cookie itself
 //   - folder cookie: the session cookie
 //   - late.go: changes of sessions after the head of the response; folder late: their listener
+//   - turn.go: requests of one session one after the other
 //   - stream.go: WebSockets and event streams, which end with their session
 //   - clean.go, unmatched.go: the handler session_clean, for requests that a matcher leaves out
 //   - folder gate: the handler session_gate, which sends users to log in
@@ -194,6 +195,11 @@ type Handler struct {
 	// has ended it) or keep. Default: end
 	Streams string `json:"streams,omitempty"`
 
+	// Whether the requests of one session run one after the other in this process, for PHP apps that
+	// rely on the lock of their session. A request waits for at most ten times store_timeout, and
+	// then gets a 503. Default: false
+	SerializeRequests *bool `json:"serialize_requests,omitempty"`
+
 	// How the app can still change a session when the head of its response has gone. Default: it
 	// cannot
 	Late *Late `json:"late,omitempty"`
@@ -255,6 +261,7 @@ type Handler struct {
 	anonymous    bool
 	endsStreams  bool
 	remembers    bool
+	serializes   bool
 	regenerateOn []jsondoc.Path
 
 	placeholders string

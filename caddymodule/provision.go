@@ -70,6 +70,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.endsStreams = h.Streams != streamsKeep && h.storeName != "none" // which has no sessions to end
+	h.serializes = config.Or(h.SerializeRequests, false)
+	if h.serializes && h.storeName == "none" {
+		return errors.New("serialize_requests: needs a store")
+	}
 	h.warnOfLength()
 	holder := stores.NewHolder(ctx)
 	if err := h.provisionLate(holder); err != nil {

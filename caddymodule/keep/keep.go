@@ -116,6 +116,15 @@ type Visit struct {
 	payload []byte
 }
 
+// Key returns the key of the record of the session, as it is after the change, or nothing.
+func (v *Visit) Key() string { return v.place.Key }
+
+// Again forgets what [Keeper.Find] has found, so that it can be called again.
+func (v *Visit) Again() {
+	v.Session, v.Finding, v.Verified, v.Stale, v.Touched = Nobody, NoCookie, 0, false, false
+	v.place, v.id = sessionstore.Place{}, ""
+}
+
 // Finding says what the session cookies of a request have led to. If they have led to several
 // things, it is the one that comes last in the list below.
 type Finding uint8

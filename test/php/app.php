@@ -384,6 +384,13 @@ switch ($_GET['do'] ?? 'show') {
         $_SESSION[$_GET['key']] = 1;
         $_SESSION['tree'][$_GET['key']] = ['at' => 1];
         break;
+    case 'count':
+        session_start();
+        $n = $_SESSION['n'] ?? 0;
+        usleep(20000);
+        $_SESSION['n'] = $n + 1;
+        $_SESSION['list'][] = $n;
+        break;
     case 'null':
         session_start();
         $_SESSION = null;

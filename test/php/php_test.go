@@ -277,6 +277,26 @@ func TestPagesAtOnce(t *testing.T) {
 	}
 }
 
+// With serialize_requests, scripts that count on PHP's lock lose nothing: a counter, a list.
+func TestPagesOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	plain, _ := serve(t)
+	prepended, _ := serve(t, prepend())
+	serialized := strings.Replace(session, "store memory", "store memory\n serialize_requests on\n store_timeout 30s", 1)
+	for name, c := range map[string]*harness.Caddy{"alone": site(t, "", plain), "behind": site(t, serialized, prepended)} {
+		v := visit(t, c)
+		v.does("nested")
+		var pages sync.WaitGroup
+		for range 10 {
+			pages.Go(func() { v.does("count") })
+		}
+		pages.Wait()
+		if _, body, _ := v.does("show"); !strings.Contains(body, `s:1:"n";i:10;s:4:"list";a:10:{i:0;i:0;i:1;i:1;`) {
+			t.Errorf("%s: the session is %s", name, body)
+		}
+	}
+}
+
 // The command prints the file.
 func TestPHPHandlerCommand(t *testing.T) {
 	t.Parallel()

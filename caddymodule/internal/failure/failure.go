@@ -33,6 +33,10 @@ func Answer(w http.ResponseWriter, r *http.Request, status int, err error) error
 // MayRepeat tells the client that it may repeat the request, which the app has not seen.
 func MayRepeat(w http.ResponseWriter) { w.Header().Set("Retry-After", "1") }
 
+// ErrBusy means that the requests of one session run one after the other, and that one before this
+// has taken too long.
+var ErrBusy = errors.New("another request of the session has taken too long")
+
 // PublicText returns the error without details of the store.
 func PublicText(err caddyhttp.HandlerError) string {
 	switch {
@@ -40,6 +44,8 @@ func PublicText(err caddyhttp.HandlerError) string {
 		return err.Err.Error()
 	case errors.Is(err, sessionstore.ErrRecord):
 		return sessionstore.ErrRecord.Error()
+	case errors.Is(err, ErrBusy):
+		return ErrBusy.Error()
 	default:
 		return sessionstore.ErrUnavailable.Error()
 	}
@@ -56,6 +62,9 @@ var sentences = map[int]string{
 	http.StatusServiceUnavailable:  "The session store cannot be reached. Try again in a moment.",
 }
 
+// busy is the text for [ErrBusy].
+const busy = "Another page of yours is still being made. Try again in a moment."
+
 // unreadable is the text for a damaged session. Trying again does not help.
 const unreadable = "Your session cannot be read."
 
@@ -64,6 +73,8 @@ func write(w http.ResponseWriter, r *http.Request, err caddyhttp.HandlerError) {
 	body := sentences[err.StatusCode]
 	if errors.Is(err, sessionstore.ErrRecord) {
 		body = unreadable
+	} else if errors.Is(err, ErrBusy) {
+		body = busy
 	}
 	if body == "" {
 		return
