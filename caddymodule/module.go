@@ -195,8 +195,8 @@ type Handler struct {
 	// has ended it) or keep. Default: end
 	Streams string `json:"streams,omitempty"`
 
-	// Whether the requests of one session run one after the other in this process, for PHP apps that
-	// rely on the lock of their session. A request waits for at most ten times store_timeout, and
+	// Whether the requests of one session run one after the other in this process, for apps that
+	// rely on the lock of PHP's sessions. A request waits for at most ten times store_timeout, and
 	// then gets a 503. Default: false
 	SerializeRequests *bool `json:"serialize_requests,omitempty"`
 
