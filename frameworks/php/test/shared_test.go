@@ -3,6 +3,8 @@ package php_test
 import (
 	"flag"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +71,48 @@ func TestRandomSessions(t *testing.T) {
 		}
 		other.updates(`[{"op":"add","path":"/other","value":[1,{"a":null}]}]`)
 		other.updates(`{"other":null}`)
+	}
+}
+
+var counted = regexp.MustCompile(`(?s)^a:(\d+):(.*?)s:5:"count";i:\d+;`)
+
+// Random sessions are the same although another backend counts in them all the time, and no count is
+// lost.
+func TestRandomSessionsAtOnce(t *testing.T) {
+	t.Parallel()
+	plain, p := serve(t), serve(t)
+	one, other := visit(t, plain.site(t, "")), visit(t, p.site(t, p.shared("", "")))
+	other.does("show")
+	var counting sync.WaitGroup
+	over, counts := make(chan struct{}), 0
+	counting.Go(func() {
+		for {
+			select {
+			case <-over:
+				return
+			default:
+				other.updates(`[{"op":"increment","path":"/count","value":1}]`)
+				counts++
+			}
+		}
+	})
+	for seed := range *seeds / 4 {
+		step := fmt.Sprintf("random&seed=%d", seed)
+		_, want := one.does(step)
+		status, got := other.does(step)
+		if m := counted.FindStringSubmatchIndex(got); m != nil {
+			n, _ := strconv.Atoi(got[m[2]:m[3]])
+			got = fmt.Sprintf("a:%d:%s%s", n-1, got[m[4]:m[5]], got[m[1]:])
+		}
+		if got != want {
+			t.Errorf("before seed %d: %d\n%q, alone\n%q", seed, status, got, want)
+			break
+		}
+	}
+	close(over)
+	counting.Wait()
+	if data := other.asks(200); !strings.Contains(data, fmt.Sprintf(`"count":%d`, counts)) {
+		t.Errorf("%d were counted: %.300s", counts, data)
 	}
 }
 
