@@ -241,3 +241,28 @@ func TestLateOptions(t *testing.T) {
 		t.Errorf("%+v, %v", h.Late, err)
 	}
 }
+
+// A request that outlives its configuration still changes its session late, by the keys of that
+// configuration, if the next one has the endpoint too.
+func TestLateChangeAfterAReload(t *testing.T) {
+	options := inMemory(t, "late "+`"`+lateKey+`"`)
+	former := new(Handler)
+	if err := former.UnmarshalCaddyfile(caddyfile.NewTestDispenser("session {\n" + options + "\n}")); err != nil {
+		t.Fatal(err)
+	}
+	if err := former.Provision(newContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	a := &lateApp{T: t, h: former}
+	a.answers("X-Session-Update", `{"n":1}`)
+	a.h = mustProvision(t, strings.Replace(options, lateKey, "a key that is new", 1))
+	if err := former.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
+	a.says(http.StatusNoContent, `X-Session-Update: {"late":1}`)
+	a.signs("a key that is new", a.url, http.StatusForbidden, `X-Session-Update: {"late":2}`)
+	a.has(`{"n":1,"late":1}`)
+	a.says(http.StatusForbidden, `X-Session-Update: {"late":3}`)
+	a.signs("a key that is new", a.url, http.StatusNoContent, `X-Session-Update: {"late":3}`)
+	a.has(`{"n":1,"late":3}`)
+}
