@@ -9,7 +9,7 @@ import (
 
 // The examples use all stores and read these variables.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"APP_SECRET": "dev", "FLASKR_SECRET_KEY": "dev", "REDIS_PASSWORD": "password"} {
+	for name, value := range map[string]string{"APP_SECRET": "dev", "FLASKR_SECRET_KEY": "dev", "REDIS_PASSWORD": "password", "LATE_KEY": "0123456789abcdef"} {
 		if err := os.Setenv(name, value); err != nil {
 			panic(err)
 		}
