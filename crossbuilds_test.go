@@ -55,8 +55,8 @@ func TestCrossBuilds(t *testing.T) {
 		}
 		t.Run(system, func(t *testing.T) {
 			// One architecture shows it for both: no source is for an architecture alone.
-			cmd := exec.CommandContext(t.Context(), "go", slices.Concat([]string{"build", "-o", os.DevNull, "-tags=" + strings.Join(b.Tags, ",")}, b.Flags, []string{b.Main})...)
-			cmd.Env = append(append(os.Environ(), b.Env...), "GOOS="+system, "GOARCH=arm64")
+			cmd := exec.CommandContext(t.Context(), "go", "build", "-o", os.DevNull, "-tags="+strings.Join(b.Tags, ","), b.Main)
+			cmd.Env = append(append(os.Environ(), b.Env...), "GOOS="+system, "GOARCH=amd64")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
