@@ -349,6 +349,9 @@ type plan struct {
 	// as made.
 	newID bool
 	made  applied
+
+	// emptiedLater says that a change of [Later] empties the session.
+	emptiedLater bool
 }
 
 func (m *Manager) plan(rec *Record, batch []*pending, conflicts int) plan {
@@ -425,6 +428,7 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 			out.ID, out.Permanent, out.CookieEnd, out.Browser = p.id, a.next.lasts(), m.cookieEnd(&a.next), a.next.Browser
 		}
 		p.outcome, pl.next, pl.changed = out, a.next, pl.changed || a.changed
+		pl.emptiedLater = p.later && a.next.State == Ended
 	}
 	return true
 }

@@ -37,10 +37,10 @@ func (m *Manager) endPredecessor(ctx context.Context, rec *Record) error {
 	return m.endAlone(ctx, rec.Pred)
 }
 
-// emptied ends the predecessor of a session before a plan empties it: an app may log out by
-// removing all fields.
+// emptied ends the predecessor of a session before a change of [Later] empties it: an app may log
+// out by removing all fields.
 func (m *Manager) emptied(ctx context.Context, pl *plan) error {
-	if !pl.changed || pl.next.State != Ended {
+	if !pl.changed || !pl.emptiedLater {
 		return nil
 	}
 	return m.endPredecessor(ctx, &pl.next)
