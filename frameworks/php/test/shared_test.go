@@ -76,8 +76,8 @@ func TestRandomSessions(t *testing.T) {
 
 var counted = regexp.MustCompile(`(?s)^a:(\d+):(.*?)s:5:"count";i:\d+;`)
 
-// Random sessions are the same although another backend counts in them all the time, and no count is
-// lost.
+// Random sessions are the same although another backend counts in them all the time, and no count
+// is lost.
 func TestRandomSessionsAtOnce(t *testing.T) {
 	t.Parallel()
 	plain, p := serve(t), serve(t)
