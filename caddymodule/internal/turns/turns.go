@@ -34,8 +34,8 @@ type Turn struct {
 	given   bool
 }
 
-// Given returns how many turns have ended. If that is the same when a turn is taken, no request with
-// a turn has changed what was loaded in between.
+// Given returns how many turns have ended. If that is the same when a turn is taken, no request
+// with a turn has changed what was loaded in between.
 func (t *Table) Given() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
