@@ -24,6 +24,7 @@ func TestDialectOptions(t *testing.T) {
 		"a scope":                       {flask + "}\nscope x", "scope cannot be used with dialect flask"},
 		"an idle timeout":               {flask + "}\nidle_timeout 1h", "idle_timeout cannot be used with dialect flask: use lifetime"},
 		"an absolute timeout":           {flask + "}\nabsolute_timeout 1h", "absolute_timeout cannot be used with dialect flask"},
+		"a permanent cookie":            {flask + "}\ncookie {\npermanent on\n}", "permanent of cookie cannot be used with dialect flask: use permanent in the dialect's block"},
 		"a vault":                       {flask + "}\nvault sid", "vault cannot be used with dialect flask"},
 		"an adopted app":                {flask + "}\nadopt flask {\nsecret a\n}", "adopt cannot be used with the dialect"},
 

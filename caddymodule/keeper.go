@@ -45,6 +45,7 @@ func (h *Handler) provisionDialect(ctx caddy.Context) error {
 		{"anonymous_timeout", h.AnonymousTimeout != 0, "use lifetime in the dialect's block"},
 		{"max_user_sessions", h.MaxUserSessions != nil, "the app's records do not say who has logged in"},
 		{"remember_client", h.RememberClient != nil, "the app's records have no place for it"},
+		{"permanent of cookie", h.Cookie != nil && h.Cookie.Permanent != nil, "use permanent in the dialect's block"},
 		{"absolute_timeout", h.AbsoluteTimeout != 0, "the app's sessions do not record when they began"},
 		{"vault", h.Vault != nil, "the app's records have no place for cookies"},
 		{"store", h.StoreRaw != nil && h.format.Client != nil, "its sessions are kept in the cookie"},
