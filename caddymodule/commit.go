@@ -76,6 +76,7 @@ func (x *exchange) save(h http.Header, t *taken) error {
 	}
 	if outcome.Result == sessionstore.Dropped {
 		x.h.logger.Info("the session has ended; the change is dropped", zap.String("ref", x.Session.Ref()))
+		x.dropLate() // its successor may be somebody else's login
 	}
 	if outcome.Replaces && len(t.app) > 0 {
 		// The new session cookie replaces the app's: it includes the app's change.

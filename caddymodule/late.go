@@ -133,23 +133,32 @@ func (x *exchange) offerLate() string {
 	return x.late.URL()
 }
 
+// dropLate drops the late changes of this request.
+func (x *exchange) dropLate() {
+	if x.late != nil {
+		x.late.Begin(nil)
+	}
+}
+
 // beginLate lets the late changes of this request come, to the session that the commit has left.
 func (x *exchange) beginLate() {
 	if x.late == nil {
 		return
 	}
-	h, ref := x.h, x.report.ref // not the exchange, which has the whole session
+	h, ref, omits := x.h, x.report.ref, x.view.Omits // not the exchange, which has the whole session
 	save := h.keeper.Later(&x.Visit, ref)
 	if save == nil {
 		x.late.Begin(nil)
 		return
 	}
-	x.late.Begin(func(ctx context.Context, lines []late.Line) late.Answer { return h.changeLate(ctx, lines, ref, save) })
+	x.late.Begin(func(ctx context.Context, lines []late.Line) late.Answer {
+		return h.changeLate(ctx, lines, ref, omits, save)
+	})
 }
 
 // changeLate makes a late change to a session.
-func (h *Handler) changeLate(ctx context.Context, lines []late.Line, ref string, save keep.Later) late.Answer {
-	change, err := h.lateChange(lines)
+func (h *Handler) changeLate(ctx context.Context, lines []late.Line, ref string, omits parts.Omission, save keep.Later) late.Answer {
+	change, err := h.lateChange(lines, omits)
 	var out sessionstore.Outcome
 	if err == nil && !change.Empty() {
 		out, err = save(ctx, change)
@@ -174,25 +183,24 @@ func (h *Handler) changeLate(ctx context.Context, lines []late.Line, ref string,
 
 // lateChange reads the lines of a late change. They are session headers of a response. The line
 // with the name of the URL's header has any text; it tells apart changes that are the same.
-func (h *Handler) lateChange(lines []late.Line) (*sessionstore.Change, error) {
+func (h *Handler) lateChange(lines []late.Line, omits parts.Omission) (*sessionstore.Change, error) {
 	taken := make(map[string][]string)
-	for _, line := range lines {
+	for i, line := range lines {
 		name := http.CanonicalHeaderKey(line.Name)
 		if !slices.Contains(h.names.late(), name) {
-			return nil, fmt.Errorf("%w: unknown line %.40q; known are %s", sessionstore.ErrInvalid, line.Name, strings.Join(h.names.late(), ", "))
+			// The line may be data: a value that goes on after a line feed.
+			return nil, fmt.Errorf("%w: line %d is none of %s", sessionstore.ErrInvalid, i+1, strings.Join(h.names.late(), ", "))
 		}
 		taken[name] = append(taken[name], line.Value)
 	}
 	if len(lines) > maxLines {
 		return nil, tooManyLines(len(lines))
 	}
-	view := parts.View{Logger: h.logger, Session: keep.Nobody}
+	view := parts.View{Logger: h.logger, Session: keep.Nobody, Omits: omits}
 	var a parts.Answer
 	for _, p := range h.parts {
-		if lines := taken[p.Takes()]; len(lines) > 0 {
-			if err := p.Take(&view, lines, &a); err != nil {
-				return nil, err
-			}
+		if err := p.Take(&view, taken[p.Takes()], &a); err != nil {
+			return nil, err
 		}
 	}
 	if a.Change.Regenerate {

@@ -147,6 +147,51 @@ func TestLateChangeAfterANewID(t *testing.T) {
 	a.has(`{"n":1,"late":1}`)
 }
 
+// If somebody else has logged in with the same planted id first, the login is dropped, and so is
+// what its app says later.
+func TestAttackLateChangeOfADroppedLogin(t *testing.T) {
+	a := newLateApp(t, "")
+	a.answers("X-Session-Update", `{"n":1}`)
+	a.does(func(w http.ResponseWriter, _ *http.Request) error {
+		url := a.url
+		a.answers("X-Session-Control", "regenerate", "X-Session-Update", `{"user":"mallory"}`)
+		a.has(`{"n":1,"user":"mallory"}`) // the new id is used
+		a.url = url
+		w.Header().Set("X-Session-Control", "regenerate")
+		w.Header().Set("X-Session-Update", `{"user":"zoe"}`)
+		return nil
+	})
+	a.says(http.StatusConflict, `X-Session-Update: {"inbox":"zoe's"}`)
+	a.has(`{"n":1,"user":"mallory"}`)
+}
+
+// What an adopted app could not read is refused.
+func TestAttackLateChangeThatAnAdoptedAppCannotRead(t *testing.T) {
+	a := newLateApp(t, "adopt flask {\nsecret dev\n}")
+	a.answers("X-Session-Update", `{"n":1}`)
+	const change = `X-Session-Update: {"_permanent":"x"}`
+	a.says(http.StatusBadRequest, change)
+	a.has(`{"n":1}`)
+	if w := a.answers("X-Session-Update", `{"_permanent":"x"}`); w.Code != http.StatusBadGateway {
+		t.Errorf("the same in time: %d", w.Code)
+	}
+}
+
+// Messages that the app did not get, because they were too long, are not removed.
+func TestLateFlashSeenOfMessagesThatWereLeftOut(t *testing.T) {
+	a := newLateApp(t, "max_headers 400")
+	a.answers("X-Session-Flash", `"`+strings.Repeat("x", 1000)+`"`)
+	a.answers()
+	a.says(http.StatusNoContent, "X-Session-Control: flash-seen")
+	a.h.MaxHeaders = 0
+	a.does(func(_ http.ResponseWriter, r *http.Request) error {
+		if r.Header.Get("X-Session-Flash") == "" {
+			t.Error("the message is gone")
+		}
+		return nil
+	})
+}
+
 // A late logout is one.
 func TestLateLogout(t *testing.T) {
 	a := newLateApp(t, "")
@@ -191,8 +236,9 @@ func TestAttackLateChangeThatIsNotValid(t *testing.T) {
 		"X-Session-Control: destroy\nX-Session-Update: {\"n\":2}":            "it would need a cookie",
 		"X-Session-Control: explode":                                         "unknown member",
 		"X-Session-Update: {":                                                "X-Session-Update, line 1",
-		"X-Session-Data: {}":                                                 `unknown line "X-Session-Data"; known are X-Session-Update, X-Session-Flash, X-Session-Control, X-Session-Late`,
-		"Set-Cookie: caddy_session=x":                                        "unknown line",
+		"X-Session-Data: {}":                                                 `line 1 is none of X-Session-Update, X-Session-Flash, X-Session-Control, X-Session-Late`,
+		"Set-Cookie: caddy_session=x":                                        "line 1 is none of",
+		"X-Session-Update: {\n\"secret\":1}":                                 "line 2 is none of X-Session-Update",
 		`X-Session-Update: {"n":"` + strings.Repeat("x", 4000) + `"}`:        "too large",
 		strings.TrimSuffix(strings.Repeat("X-Session-Update: {}\n", 65), ""): "65 session header lines",
 	} {

@@ -32,10 +32,13 @@ func (x *exchange) find() error {
 		since := allTurns.Given()
 		err := x.h.keeper.Find(&x.Visit)
 		key := x.Key()
-		if err != nil || key == "" || x.turn.Is(key) {
+		if err == nil && x.turn.Is(key) {
+			return nil
+		}
+		x.turn.Give() // the session has ended meanwhile, or another cookie counts
+		if err != nil || key == "" {
 			return err
 		}
-		x.turn.Give() // of another session: a cookie with that has ended meanwhile
 		var fresh bool
 		if x.turn, fresh, err = allTurns.Take(ctx, key, since); err != nil {
 			return failure.ErrBusy
@@ -43,7 +46,11 @@ func (x *exchange) find() error {
 		if fresh {
 			return nil
 		}
+		x.h.keeper.Leave(&x.Visit) // so that nobody refreshes the session that is forgotten
 		x.Again()
+		if err := x.h.keeper.Enter(&x.Visit); err != nil {
+			return err
+		}
 	}
 }
 

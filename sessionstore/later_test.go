@@ -115,6 +115,17 @@ func TestLaterPermanent(t *testing.T) {
 	})
 }
 
+// A change that is refused ends nobody's sessions.
+func TestAttackLaterEndOthersOfAnotherUser(t *testing.T) {
+	bubble(t, sessionstore.Options{User: paths("user")[0], RegenerateOn: paths("user")}, func(t *testing.T, r *rig) {
+		bob := r.begin(update(`{"user":"bob"}`))
+		made := r.do(&sessionstore.Session{Scope: here}, update(`{"user":"zoe"}`))
+		r.refuse(sessionstore.ErrNeedsCookie, later(made), update(`{"user":"bob"}`), func(c *sessionstore.Change) { c.EndOthers = true })
+		r.exists(bob)
+		r.want(made.ID, `{"user":"zoe"}`)
+	})
+}
+
 // The other sessions of the user end.
 func TestLaterEndOthers(t *testing.T) {
 	bubble(t, sessionstore.Options{User: paths("user")[0]}, func(t *testing.T, r *rig) {

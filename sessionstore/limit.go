@@ -93,6 +93,9 @@ func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
 	if err != nil {
 		return err
 	}
+	if s.later && regenerates(&a, &pending{change: c}) {
+		return ErrNeedsCookie
+	}
 	if a.next.User != "" || !c.Destroy {
 		user = a.next.User
 	}

@@ -19,7 +19,8 @@ const (
 	// anyPort is the default address: it is reached from this machine only.
 	anyPort = "127.0.0.1:0"
 
-	// maxTokens is the maximum number of tokens. Beyond it, the oldest ends sooner.
+	// maxTokens is the maximum number of tokens. Beyond it, the oldest ends sooner, those without a
+	// session to change first.
 	maxTokens = 1 << 16
 
 	// maxConnections is the maximum number of connections. Further ones wait.
@@ -39,7 +40,10 @@ type Endpoint struct {
 	server *http.Server
 	base   string // the URL of the server
 	tokens map[string]*Token
-	begun  []*Token // in the order in which they expire
+
+	// dropped and begun are the tokens whose responses have begun, without a session and with one,
+	// in the order in which they expire.
+	dropped, begun []*Token
 }
 
 // Join returns the endpoint at an address, or at any port of this machine if that is empty. It must
@@ -58,7 +62,7 @@ func (e *Endpoint) Leave() { _, _ = endpoints.Delete(e.address) }
 func (e *Endpoint) Destruct() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.closed, e.tokens, e.begun = true, nil, nil
+	e.closed, e.tokens, e.dropped, e.begun = true, nil, nil, nil
 	if e.server == nil {
 		return nil
 	}
@@ -91,7 +95,7 @@ func (e *Endpoint) listen() error {
 	e.base = "http://" + l.Addr().String()
 	e.server = &http.Server{
 		Handler: e, ErrorLog: zap.NewStdLog(zap.NewNop()), MaxHeaderBytes: 8 << 10,
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 2 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 60 * time.Second, IdleTimeout: 10 * time.Second,
 	}
 	go func() { _ = e.server.Serve(netutil.LimitListener(l, maxConnections)) }()
 	return nil
@@ -118,14 +122,18 @@ func (e *Endpoint) Issue(base string, keys [][]byte, logger *zap.Logger) (*Token
 var errTooMany = errors.New("too many requests are running")
 
 // begin makes the time of a token run. It reports false if it is running.
-func (e *Endpoint) begin(t *Token) bool {
+func (e *Endpoint) begin(t *Token, dropped bool) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !t.expires.IsZero() {
 		return false
 	}
 	t.expires = time.Now().Add(Lifetime)
-	if !e.closed {
+	switch {
+	case e.closed:
+	case dropped:
+		e.dropped = append(e.dropped, t)
+	default:
 		e.begun = append(e.begun, t)
 	}
 	return true
@@ -143,10 +151,20 @@ func (e *Endpoint) find(name string) *Token {
 // caller holds mu.
 func (e *Endpoint) forget(excess int) {
 	now := time.Now()
-	for len(e.begun) > 0 && (excess > 0 || !now.Before(e.begun[0].expires)) {
-		delete(e.tokens, e.begun[0].name)
-		e.begun[0] = nil
-		e.begun = e.begun[1:]
-		excess--
+	for _, queue := range []*[]*Token{&e.dropped, &e.begun} {
+		for len(*queue) > 0 {
+			t := (*queue)[0]
+			early := now.Before(t.expires)
+			if early && excess <= 0 {
+				break
+			}
+			if early && queue == &e.begun {
+				t.logger.Warn("a session can be changed late for less than a minute: too many requests", zap.Int("tokens", maxTokens))
+			}
+			delete(e.tokens, t.name)
+			(*queue)[0] = nil
+			*queue = (*queue)[1:]
+			excess--
+		}
 	}
 }

@@ -81,7 +81,7 @@ func (t *Token) URL() string { return t.url }
 // Begin says that the response has begun, and how to change the session. Without a change, what has
 // come and will come is dropped. Further calls do nothing.
 func (t *Token) Begin(change Change) {
-	if !t.endpoint.begin(t) {
+	if !t.endpoint.begin(t, change == nil) {
 		return
 	}
 	t.change = change
@@ -97,14 +97,14 @@ var nobody = func() *Token {
 
 // signed reports whether one of the keys has made the MAC.
 func (t *Token) signed(body []byte, given string) (ok bool) {
-	sum, _ := hex.DecodeString(given)
+	sum, err := hex.DecodeString(given)
 	for _, key := range t.keys {
 		mac := hmac.New(sha256.New, key)
 		_, _ = io.WriteString(mac, t.url+"\n")
 		_, _ = mac.Write(body)
 		ok = hmac.Equal(mac.Sum(nil), sum) || ok
 	}
-	return ok
+	return ok && err == nil // DecodeString returns what stands before an error
 }
 
 // ServeHTTP takes a change. Nobody without a key learns anything from the answer.

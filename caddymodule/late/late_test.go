@@ -166,7 +166,11 @@ func TestAttackReplay(t *testing.T) {
 		body := fmt.Sprintf("X-Session-Late: %d", i)
 		r.want(r.send(token, body), http.StatusNoContent, i+1)
 		r.want(r.send(token, body), http.StatusNoContent, i+1)
-		r.want(r.post(token, body, strings.ToUpper(mac(newKey, token.URL()+"\n"+body))).Code, http.StatusNoContent, i+1)
+		sent := mac(newKey, token.URL()+"\n"+body)
+		r.want(r.post(token, body, strings.ToUpper(sent)).Code, http.StatusNoContent, i+1)
+		for _, more := range []string{"0", "x", "zz", " ", "00"} {
+			r.want(r.post(token, body, sent+more).Code, http.StatusForbidden, i+1)
+		}
 	}
 	r.want(r.send(token, "one more"), http.StatusTooManyRequests, maxUses)
 	r.want(r.send(token, "X-Session-Late: 0"), http.StatusNoContent, maxUses)
@@ -288,6 +292,27 @@ func TestAttackManyTokens(t *testing.T) {
 	r.want(r.send(running, "after"), http.StatusNoContent, 3)
 	if len(r.tokens) != maxTokens {
 		t.Errorf("%d tokens", len(r.tokens))
+	}
+}
+
+// Requests without a session end no other token sooner. If there are too many with one, the log
+// says so.
+func TestAttackManyTokensOfNobody(t *testing.T) {
+	r := newRig(t)
+	first := r.begun()
+	for range maxTokens + 1 {
+		r.issue().Begin(nil)
+	}
+	r.want(r.send(first, "change"), http.StatusNoContent, 1)
+	if r.log.Len() > 0 || len(r.tokens) != maxTokens {
+		t.Errorf("%d tokens; the log says %v", len(r.tokens), r.log.All())
+	}
+	for range maxTokens {
+		r.begun()
+	}
+	r.want(r.send(first, "another"), http.StatusForbidden, 1)
+	if r.log.FilterMessageSnippet("less than a minute").Len() != 1 {
+		t.Errorf("the log says %v", r.log.All())
 	}
 }
 

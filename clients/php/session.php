@@ -682,7 +682,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     private function post(string $body): string
     {
         if ($this->late === '') {
-            return 'the option late is not set';
+            return 'the proxy gave no X-Session-Late, as without the option late';
         }
         if ($this->key === '') {
             return 'CADDY_SESSION_KEY is not set';

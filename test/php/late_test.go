@@ -133,7 +133,7 @@ func TestLateIsNotKept(t *testing.T) {
 	t.Parallel()
 	const short = "session {\n store memory\n max_size 60000\n %s\n }"
 	for says, options := range map[string]string{
-		"the option late is not set":                "",
+		"the proxy gave no X-Session-Late":          "",
 		"CADDY_SESSION_KEY is not a key of late":    "late \"a key that PHP does not have\"",
 		"the proxy cannot be reached: Connection":   "late \"" + key + "\" {\n url http://" + harness.FreeAddr(t) + "\n }",
 		"the proxy says 400; its log says why":      "late \"" + key + "\"\n regenerate_on by",

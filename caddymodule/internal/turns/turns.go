@@ -3,6 +3,7 @@ package turns
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -18,7 +19,7 @@ type Table struct {
 
 // session is a session with requests that run or wait.
 type session struct {
-	keys  []string // its record's, and those of its new ids
+	key   string
 	users int
 
 	// free has room for one. Whoever puts something into it has the turn; the others wait in the
@@ -28,10 +29,10 @@ type session struct {
 
 // Turn is the turn of one request. A nil Turn is none.
 type Turn struct {
-	table   *Table
-	session *session
-	timer   *time.Timer
-	given   bool
+	table    *Table
+	sessions []*session // one, and that of its new id: who has the old one is not in the way of others
+	timer    *time.Timer
+	given    bool
 }
 
 // Given returns how many turns have ended. If that is the same when a turn is taken, no request
@@ -48,8 +49,7 @@ func (t *Table) Take(ctx context.Context, key string, since uint64) (turn *Turn,
 	t.mu.Lock()
 	s := t.byKey[key]
 	if s == nil {
-		s = &session{free: make(chan struct{}, 1)}
-		t.name(s, key)
+		s = t.add(key)
 	}
 	s.users++
 	t.mu.Unlock()
@@ -61,25 +61,23 @@ func (t *Table) Take(ctx context.Context, key string, since uint64) (turn *Turn,
 		t.leave(s)
 		return nil, false, ctx.Err()
 	}
-	return &Turn{table: t, session: s}, t.Given() == since, nil
+	return &Turn{table: t, sessions: []*session{s}}, t.Given() == since, nil
 }
 
-// name lets a session be found under a key. The caller holds mu.
-func (t *Table) name(s *session, key string) {
+// add adds a session. The caller holds mu.
+func (t *Table) add(key string) *session {
 	if t.byKey == nil {
 		t.byKey = make(map[string]*session)
 	}
+	s := &session{key: key, free: make(chan struct{}, 1)}
 	t.byKey[key] = s
-	s.keys = append(s.keys, key)
+	return s
 }
 
 // leave forgets a session that nobody uses. The caller holds mu.
 func (t *Table) leave(s *session) {
-	if s.users--; s.users > 0 {
-		return
-	}
-	for _, key := range s.keys {
-		delete(t.byKey, key)
+	if s.users--; s.users == 0 {
+		delete(t.byKey, s.key)
 	}
 }
 
@@ -90,10 +88,11 @@ func (t *Turn) Is(key string) bool {
 	}
 	t.table.mu.Lock()
 	defer t.table.mu.Unlock()
-	return !t.given && t.table.byKey[key] == t.session
+	return !t.given && slices.ContainsFunc(t.sessions, func(s *session) bool { return s.key == key })
 }
 
-// Also says that the session has got a new id, and its record another key.
+// Also says that the session has got a new id, and its record another key: whoever comes with that
+// waits for this turn too.
 func (t *Turn) Also(key string) {
 	if t == nil {
 		return
@@ -101,7 +100,10 @@ func (t *Turn) Also(key string) {
 	t.table.mu.Lock()
 	defer t.table.mu.Unlock()
 	if !t.given && key != "" && t.table.byKey[key] == nil {
-		t.table.name(t.session, key)
+		s := t.table.add(key)
+		s.users++
+		s.free <- struct{}{}
+		t.sessions = append(t.sessions, s)
 	}
 }
 
@@ -132,6 +134,8 @@ func (t *Turn) Give() {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	<-t.session.free
-	t.table.leave(t.session)
+	for _, s := range t.sessions {
+		<-s.free
+		t.table.leave(s)
+	}
 }

@@ -84,6 +84,27 @@ func TestGivenUp(t *testing.T) {
 	})
 }
 
+// Whoever waits with the old id, which an attacker may have planted, keeps nobody with the new one
+// waiting.
+func TestAttackTurnsOfAnOldID(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var table Table
+		login := take(t, &table, "old")
+		attacker := make(chan *Turn)
+		go func() {
+			turn, _, _ := table.Take(t.Context(), "old", 0)
+			attacker <- turn
+		}()
+		synctest.Wait()
+		login.Also("new")
+		login.Give()
+		slow := <-attacker
+		take(t, &table, "new").Give()
+		slow.Give()
+		table.empty(t)
+	})
+}
+
 // A new id is in the same turn as the old one, for all who wait.
 func TestNewID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
