@@ -153,6 +153,7 @@ func TestForeignStreamStaysWhereARegenerationFails(t *testing.T) {
 		r.store.before(del, 0, func(context.Context, call) error { return errLost })
 		r.refuse(errLost, r.exists(id), regenerate)
 		r.store.heal()
+		time.Sleep(time.Minute) // it is settled meanwhile
 		synctest.Wait()
 		r.do(r.exists(id), destroy)
 		if sight, err := r.Look(context.Background(), place.Key); err != nil || sight.From(place).Key != "" {
@@ -209,6 +210,25 @@ func TestForeignDoubtfulRegenerationIsTakenBack(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The app saves its session while it is not known whether a regeneration has happened.
+func TestForeignDoubtfulRegenerationLeavesNoRecord(t *testing.T) {
+	app(t, func(t *testing.T, r *rig) {
+		id := r.login()
+		r.store.before(del, 0, func(context.Context, call) error { return errLost })
+		r.refuse(errLost, r.exists(id), regenerate)
+		if _, err := r.ledger.CompareAndSet(context.Background(), "app:"+id, r.raw(id), []byte(`{"Data":{"app":true}}`), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		r.store.heal()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		r.want(id, `{"app":true}`)
+		if n := r.keys(); n != 1 {
+			t.Errorf("%d records, want the app's alone", n)
+		}
+	})
 }
 
 func TestForeignEmptiedSessionIsDeleted(t *testing.T) {

@@ -230,6 +230,9 @@ func (m *Manager) trySettle(ctx context.Context, d *doubt) error {
 		}
 	case m.decode(now.Value, &next) == nil && next.State != Mark && next.Target == d.heir.key:
 		next.Until = d.rec.Until
+	case m.foreign != nil:
+		// The app has saved its session meanwhile. Nobody was given the new id.
+		return m.deleteUnused(ctx, d.heir.key, d.heir.entry)
 	default:
 		return nil
 	}

@@ -30,9 +30,18 @@ func (s *Store) create(path string, value []byte, ttl time.Duration) error {
 	}
 	_ = os.Remove(temp)
 	if err == nil {
-		err = folder.Sync(filepath.Dir(path))
+		err = syncFolder(path)
 	}
 	return err
+}
+
+// syncFolder writes the folder's entry of a file to disk, if the folder may be read: Debian's may
+// be written only.
+func syncFolder(path string) error {
+	if err := folder.Sync(filepath.Dir(path)); !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return nil
 }
 
 // place gives a file its name, unless there is one of that name.

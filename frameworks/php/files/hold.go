@@ -136,14 +136,11 @@ func (s *Store) read(h *held) (err error) {
 // owns reports whether a session may belong to a user. PHP refuses those of others too: in a folder
 // that others may write, they could plant sessions.
 func (s *Store) owns(uid int) bool {
-	switch {
-	case uid == 0:
-		return true
-	case s.o.UID >= 0:
-		return uid == s.o.UID
-	default:
-		return os.Geteuid() == 0 || uid == os.Geteuid()
+	owner := s.o.UID
+	if owner < 0 {
+		owner = os.Geteuid()
 	}
+	return uid == 0 || uid == owner
 }
 
 // stays reports whether the path still leads to this file.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/folder"
@@ -106,7 +105,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 			return sessionstore.Entry{}, err
 		}
 		folder.Unlock(h.file)
-		return sessionstore.Entry{}, folder.Sync(filepath.Dir(path))
+		return sessionstore.Entry{}, syncFolder(path)
 	})
 }
 

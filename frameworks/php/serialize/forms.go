@@ -109,6 +109,10 @@ type encoder struct {
 	count   int
 	numbers map[*Value]int
 
+	// opaque is the count before the first object that encodes itself, or 0. PHP counts what is in
+	// it too, so that later numbers are unknown.
+	opaque int
+
 	err error
 }
 
@@ -179,6 +183,10 @@ func (e *encoder) value(v *Value) {
 		v = v.target
 	}
 	if n := e.numbers[v]; n > 0 {
+		if e.opaque > 0 && n > e.opaque {
+			e.err = fmt.Errorf("%w: a reference to what stands behind an object that encodes itself (Serializable) cannot be written", sessionstore.ErrInvalid)
+			return
+		}
 		if v.isObject() && !tied {
 			e.count++
 			e.add("r:" + strconv.Itoa(n) + ";")
@@ -190,6 +198,9 @@ func (e *encoder) value(v *Value) {
 	e.count++
 	if v.isObject() || v.tied {
 		e.numbers[v] = e.count
+	}
+	if v.kind == custom && e.opaque == 0 {
+		e.opaque = e.count
 	}
 	if v.kind != array && v.kind != object {
 		e.add(v.raw)

@@ -67,9 +67,11 @@ func (m *merger) value(before *Value, doc jsondoc.Value, level int) (*Value, err
 	}
 	switch doc.Kind() {
 	case jsondoc.Object:
-		for name, value := range doc.Members() {
-			if doc.Len() == 1 && isTag(name) {
-				return m.tagged(name, value)
+		if doc.Len() == 1 {
+			for name, value := range doc.Members() {
+				if isTag(name) {
+					return m.tagged(name, value)
+				}
 			}
 		}
 		return m.array(before, doc, level)

@@ -90,6 +90,7 @@ func TestChangesRefused(t *testing.T) {
 		"a number as a name, php_binary":  {serialize.Binary, ``, `{"-5":1}`, "cannot be a number"},
 		"a long name, php_binary":         {serialize.Binary, ``, `{"` + strings.Repeat("x", 128) + `":1}`, "at most 127 bytes"},
 		"an old object beside references": {serialize.PHP, `a|i:1;c|C:3:"Old":4:{any;}o|O:1:"A":0:{}p|r:3;`, `{"a":2}`, "only PHP can change it"},
+		"a copy behind an old object":     {serialize.PHP, `c|C:3:"Old":4:{i:1;}o|O:1:"A":1:{s:1:"x";i:1;}`, `[{"op":"copy","from":"/o","path":"/p"}]`, "cannot be written"},
 		"an old object that may refer":    {serialize.PHP, `a|i:1;c|C:3:"Old":4:{r:1;}`, `{"a":2}`, "only PHP can change it"},
 	} {
 		after, err := change(test.form, []byte(test.before), []byte(test.patch))
