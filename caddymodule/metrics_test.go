@@ -321,7 +321,7 @@ func TestLabelsAreBounded(t *testing.T) {
 		"anonymous", "hit", "expired", "forged", "unavailable",
 		"none", "touched", "saved", "conflict_retried", "dropped", "refused", "limited", "failed",
 		"destroyed", "revoked", "evicted", "limit",
-		"", "memory", "bolt", "redis", "none", "failing", "counted", "closing", "broken", "hanging", // stores
+		"", "memory", "bolt", "file", "redis", "none", "failing", "counted", "closing", "broken", "hanging", // stores
 	}
 	h := mustProvision(t, inMemory(t, "name shop"))
 	r := withCookies(&http.Cookie{Name: "caddy_session_shop", Value: "evil"})

@@ -259,20 +259,20 @@ formatted() {
 	}
 }
 
-# tool builds a program. Their module in test/lint pins their versions, and keeps them out of go.mod.
-tool() { go build -modfile=test/lint/go.mod -o "$tmp/$(basename "$1")" "$1"; }
+# tool builds a program. Its module, in a folder of its own, pins its version and keeps it out of go.mod.
+tool() { go build -modfile="$1/go.mod" -o "$tmp/$(basename "$2")" "$2"; }
 
 # lint runs golangci-lint. With -race it reads the packages that the tests need compiled anyway.
 lint() {
-	tool github.com/golangci/golangci-lint/v2/cmd/golangci-lint &&
+	tool test/lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint &&
 		GOFLAGS="$GOFLAGS -race" "$tmp/golangci-lint" run --allow-serial-runners "$@"
 }
 
 # workflows checks .github/workflows.
-workflows() { tool github.com/rhysd/actionlint/cmd/actionlint && "$tmp/actionlint" -shellcheck= -pyflakes= .github/workflows/*.yml; }
+workflows() { tool test/lint/actionlint github.com/rhysd/actionlint/cmd/actionlint && "$tmp/actionlint" -shellcheck= -pyflakes= .github/workflows/*.yml; }
 
 # vulnerabilities reports those that the code of this module can reach.
-vulnerabilities() { tool golang.org/x/vuln/cmd/govulncheck && "$tmp/govulncheck" ./...; }
+vulnerabilities() { tool test/lint golang.org/x/vuln/cmd/govulncheck && "$tmp/govulncheck" ./...; }
 
 # checks_of runs what needs no program but Go.
 checks_of() {
