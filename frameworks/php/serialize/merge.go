@@ -153,17 +153,20 @@ func (m *merger) array(before *Value, doc jsondoc.Value, level int) (*Value, err
 }
 
 // list keeps each item that is at its former place, and finds those that have moved by their JSON.
+// If the length has changed, nobody can tell which of several that look the same is gone.
 func (m *merger) list(before *Value, doc jsondoc.Value, level int) (*Value, error) {
 	var was []*Value
 	if before != nil {
 		was, _ = before.Items()
 	}
-	texts, places := make([]string, len(was)), make(map[string]int, len(was))
+	texts, places, twice := make([]string, len(was)), make(map[string]int, len(was)), make(map[string]bool)
 	for i, item := range was {
 		texts[i] = m.json(item, level+1)
+		_, twice[texts[i]] = places[texts[i]]
 		places[texts[i]] = i
 	}
 	var values []*Value
+	changed := doc.Len() != len(was)
 	for i, item := range doc.Items() {
 		at, found := places[item.ASCII()]
 		if i < len(was) && (texts[i] == item.ASCII() || !found) {
@@ -172,6 +175,9 @@ func (m *merger) list(before *Value, doc jsondoc.Value, level int) (*Value, erro
 		var old *Value
 		if found {
 			old = was[at]
+		}
+		if found && changed && twice[texts[at]] && old.marked(level+1) && m.marks.of(old).leads {
+			return nil, errSeveral
 		}
 		v, err := m.value(old, item, level+1)
 		if err != nil {
@@ -201,11 +207,13 @@ func (m *merger) tagged(tag string, value jsondoc.Value) (*Value, error) {
 	case found == nil:
 		return nil, fmt.Errorf("%w: a marker stands for a value that is not in the session", sessionstore.ErrInvalid)
 	case found.several:
-		return nil, fmt.Errorf("%w: a marker that has moved stands for several values", sessionstore.ErrInvalid)
+		return nil, errSeveral
 	default:
 		return found.value, nil
 	}
 }
+
+var errSeveral = fmt.Errorf("%w: a marker that has moved stands for several values", sessionstore.ErrInvalid)
 
 // collect adds the values in v that have markers to known.
 func (m *merger) collect(v *Value, level int) {

@@ -120,6 +120,14 @@ func TestMarkersThatLookTheSame(t *testing.T) {
 	if after, err := change(serialize.PHP, []byte(before), []byte(`[{"op":"move","from":"/d","path":"/e"}]`)); !errors.Is(err, sessionstore.ErrInvalid) {
 		t.Errorf("%q, %v", after, err)
 	}
+	const list = `a|O:1:"A":1:{s:1:"x";i:1;}b|O:1:"A":1:{s:1:"x";i:2;}l|a:2:{i:0;O:1:"C":1:{s:2:"of";r:1;}i:1;O:1:"C":1:{s:2:"of";r:3;}}`
+	if after, err := change(serialize.PHP, []byte(list), []byte(`[{"op":"remove","path":"/l/0"}]`)); !errors.Is(err, sessionstore.ErrInvalid) {
+		t.Errorf("%q, %v", after, err)
+	}
+	const equal = `l|a:2:{i:0;O:1:"C":1:{s:2:"of";i:1;}i:1;O:1:"C":1:{s:2:"of";i:1;}}`
+	if after, err := change(serialize.PHP, []byte(equal), []byte(`[{"op":"remove","path":"/l/0"}]`)); err != nil || string(after) != `l|a:1:{i:0;O:1:"C":1:{s:2:"of";i:1;}}` {
+		t.Errorf("%q, %v", after, err)
+	}
 }
 
 // TestAttackHostileRecords checks that damaged and hostile records are errors, and cost little.
