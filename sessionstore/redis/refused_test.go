@@ -266,7 +266,7 @@ func TestMasterBecomesReplica(t *testing.T) {
 		}
 		for i := range 200 {
 			all.Go(func() {
-				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				if _, err := s.CompareAndSet(ctx, fmt.Sprint("new", i), nil, record(100), time.Hour); err != nil {
 					t.Error(err)
