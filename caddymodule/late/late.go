@@ -192,5 +192,10 @@ var outcomes = map[int]string{
 	http.StatusServiceUnavailable: "failed", http.StatusForbidden: "forged",
 }
 
-// Collectors returns the metrics.
-func Collectors() []prometheus.Collector { return []prometheus.Collector{changes} }
+// Collectors returns the metrics. They are there from the start on, with 0.
+func Collectors() []prometheus.Collector {
+	for _, outcome := range outcomes {
+		changes.WithLabelValues(outcome)
+	}
+	return []prometheus.Collector{changes}
+}

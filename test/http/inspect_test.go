@@ -95,7 +95,7 @@ func TestInspect(t *testing.T) {
 		"without its signature":      {[]string{"--dialect", "flask_session", "--secret-file", right}, signedSID[:36], []string{"problem: no signature"}, true},
 		"an unsigned id":             {[]string{"--dialect", "flask_session"}, signedSID[:36], []string{"use_signer off"}, false},
 		"nothing":                    {[]string{"--dialect", "flask_session"}, "", []string{"problem: "}, true},
-		"no such dialect":            {[]string{"--dialect", "php"}, "", []string{"there is no dialect"}, true},
+		"no such dialect":            {[]string{"--dialect", "rails"}, "", []string{"there is no dialect"}, true},
 		"a secret that is not there": {[]string{"--secret-env", "NO_SUCH"}, "", []string{"NO_SUCH is not set"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
