@@ -195,12 +195,18 @@ func uncacheable(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// varyByCookie adds Vary: Cookie.
+// varyByCookie adds Vary: Cookie. What an app says to vary by its cookies, which the browser does not
+// have, must not be kept there: after a logout in the same session, a conditional request would
+// bring it back.
 func (x *exchange) varyByCookie(h http.Header) {
 	lines := h["Vary"]
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+			name = strings.TrimSpace(name)
+			if strings.EqualFold(name, "Cookie") && x.h.hasCookieTaker {
+				uncacheable(h)
+			}
+			if name == "*" || strings.EqualFold(name, "Cookie") {
 				return
 			}
 		}

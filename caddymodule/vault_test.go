@@ -99,3 +99,20 @@ func BenchmarkVault(b *testing.B) {
 		}
 	}
 }
+
+// What an app says to vary by cookies that the browser does not have is not kept by it: after a
+// logout, a conditional request would bring it back.
+func TestPagesThatVaryByHiddenCookiesAreNotKept(t *testing.T) {
+	for options, want := range map[string]string{"vault app": "no-store", "adopt flask {\nsecret dev\n}": "no-store", "": "private"} {
+		h := mustProvision(t, inMemory(t, options))
+		for _, vary := range []string{"Accept-Encoding, cookie", "Cookie"} {
+			w, err := serve(h, withCookies(), answering("Vary", vary, "Cache-Control", "private"))
+			if got := w.Header().Get("Cache-Control"); err != nil || got != want {
+				t.Errorf("%q, Vary: %s: Cache-Control: %s, want %s (%v)", options, vary, got, want, err)
+			}
+		}
+		if w, _ := serve(h, withCookies(), answering("Cache-Control", "private")); w.Header().Get("Cache-Control") != "private" {
+			t.Errorf("%q: a page that does not vary by cookies has %s", options, w.Header())
+		}
+	}
+}
