@@ -195,8 +195,8 @@ func uncacheable(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// varyByCookie adds Vary: Cookie. What an app says to vary by its cookies, which the browser does not
-// have, must not be kept there: after a logout in the same session, a conditional request would
+// varyByCookie adds Vary: Cookie. What an app says to vary by its cookies, which the browser does
+// not have, must not be kept there: after a logout in the same session, a conditional request would
 // bring it back.
 func (x *exchange) varyByCookie(h http.Header) {
 	lines := h["Vary"]
