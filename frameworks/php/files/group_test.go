@@ -15,6 +15,18 @@ import (
 // group is the variable with the folder of a test that runs as a stranger.
 const group = "SESSION_TEST_GROUP"
 
+// needRoot skips a test that only root can run. With CI=true that is a failure.
+func needRoot(t *testing.T) {
+	t.Helper()
+	switch {
+	case os.Geteuid() == 0:
+	case os.Getenv("CI") == "true":
+		t.Fatal("only root can become another user: run this as root")
+	default:
+		t.Skip("only root can become another user")
+	}
+}
+
 // stranger is the number of a user and of a group that are not root's.
 const stranger = 4321
 
@@ -56,9 +68,7 @@ func TestGroup(t *testing.T) {
 		save(t, s, "sess_abc", []byte("a|i:1;"), []byte("a|i:2;"), time.Hour)
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user")
-	}
+	needRoot(t)
 	dir := inMemory(t)
 	path := filepath.Join(dir, "sess_abc")
 	if err := errors.Join(os.WriteFile(path, []byte("a|i:1;"), 0o600), os.Chmod(path, 0o660), os.Chown(path, 0, stranger),
@@ -91,9 +101,7 @@ func TestFolderThatCannotBeRead(t *testing.T) {
 		}
 		return
 	}
-	if os.Geteuid() != 0 {
-		t.Skip("only root can become another user")
-	}
+	needRoot(t)
 	dir := inMemory(t)
 	planted := filepath.Join(dir, "sess_planted")
 	if err := errors.Join(os.WriteFile(planted, []byte("user|s:5:\"admin\";"), 0o600), os.Chmod(planted, 0o666), os.Chown(planted, stranger+1, -1)); err != nil {
