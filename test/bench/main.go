@@ -26,7 +26,7 @@ var (
 	pairs    = flag.Int("pairs", 3, "how many pairs of proxies are started for a row: no two processes lie alike in memory, so one pair alone says little")
 	rounds   = flag.Int("rounds", 7, "how many times each side of a pair is measured, with the collector and without")
 	requests = flag.Int("requests", 500, "how many requests a measurement takes")
-	only     = flag.String("only", "", "measure only this table (requests, stores, frameworks, php, late, sessions), or the rows whose name contains this")
+	only     = flag.String("only", "", "measure only this table (requests, stores, frameworks, systems, php, late, sessions), or the rows whose name contains this")
 	million  = flag.Int("sessions", 1000000, "how many live sessions the table of that name is about")
 	profile  = flag.String("profile", "", "write processor profiles of both proxies to files with this name and .with or .without (use with -only and -pairs 1)")
 	write    = flag.String("write", "", "a Markdown file to write the tables to, each between its two markers")
@@ -44,6 +44,7 @@ var tables = []table{
 	{name: "requests", rows: requestRows},
 	{name: "stores", rows: storeRows},
 	{name: "frameworks", rows: frameworkRows},
+	{name: "systems", measure: (*bench).systems},
 	{name: "php", measure: (*bench).php},
 	{name: "late", measure: (*bench).late},
 	{name: "sessions", measure: (*bench).many},

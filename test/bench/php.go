@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -40,32 +38,22 @@ const (
 
 	// atOnce is how many slow pages one visitor asks for at once. As many workers wait for them.
 	atOnce = 10
-
-	phpConns = 4
 )
 
-// phpSide is a Caddy with php-fpm behind it, and what it is loaded with.
+// phpSide is a system with php-fpm.
 type phpSide struct {
-	pids         []int // of all processes that work for it
-	read, change *load
-	slow         *load // of one visitor
-
-	// reads and changes are what a request costs, in µs; waits how long those at once take, in ms.
-	reads, changes, waits []float64
+	*system
+	slow  *load     // of one visitor
+	waits []float64 // how long those at once take, in ms
 }
 
 // php prints what the same page of PHP costs with its sessions in one place and in another: the
 // processor time of all processes together, and how long pages of one visitor take at once.
 func (b *bench) php(out io.Writer) error {
-	var redis *redistest.Server
-	_, err := b.tb.start(func(t testing.TB) string {
-		redis = redistest.Start(t, redistest.Options{})
-		return redis.Addr()
-	})
+	redis, err := b.startRedis()
 	if err != nil {
 		return err
 	}
-	b.addrs["$REDIS"] = redis.Addr()
 	var sides []*phpSide
 	for _, s := range phpSessions {
 		side, err := b.phpSide(s.pool, s.handler, redis)
@@ -77,7 +65,7 @@ func (b *bench) php(out io.Writer) error {
 	}
 	for range *pairs * *rounds {
 		for i, side := range sides {
-			if err := side.measure(); err != nil {
+			if err := errors.Join(side.measure(), side.wait()); err != nil {
 				return fmt.Errorf("%s: %w", phpSessions[i].name, err)
 			}
 		}
@@ -85,20 +73,10 @@ func (b *bench) php(out io.Writer) error {
 	fmt.Fprintln(out, "| sessions | read, µs | ratio | change, µs | ratio | ten at once, ms |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- | --- | --- |")
 	for i, side := range sides {
-		fmt.Fprintf(out, "| %s | %.0f | %.2f | %.0f | %.2f | %.0f |\n", phpSessions[i].name, middle(side.reads), middle(ratios(side.reads, sides[0].reads)),
-			middle(side.changes), middle(ratios(side.changes, sides[0].changes)), median(side.waits))
+		fmt.Fprintf(out, "| %s | %s | %.0f |\n", phpSessions[i].name, side.row(sides[0].system), median(side.waits))
 	}
 	fmt.Fprintf(out, "\nMeasured in %d rounds of %d requests.\n", *pairs**rounds, *requests)
 	return nil
-}
-
-// ratios returns the ratio of each round.
-func ratios(of, to []float64) []float64 {
-	r := make([]float64, len(of))
-	for i := range of {
-		r[i] = of[i] / to[i]
-	}
-	return r
 }
 
 func (b *bench) phpSide(pool []string, handler string, redis *redistest.Server) (*phpSide, error) {
@@ -110,84 +88,39 @@ func (b *bench) phpSide(pool []string, handler string, redis *redistest.Server) 
 	if _, err := b.tb.start(func(t testing.TB) string { fpm = harness.StartFPM(t, lines...); return fpm.Addr }); err != nil {
 		return nil, err
 	}
-	caddy, err := b.startCaddy(handler + "\nhandle {\nroot " + filepath.Join(harness.Root(), "test", "bench", "php") + "\nphp_fastcgi " + fpm.Addr + "\n}")
-	if err != nil {
-		return nil, err
-	}
-	s := &phpSide{pids: []int{caddy.pid(), fpm.Pid}}
+	pids := []int{fpm.Pid}
 	if strings.Contains(strings.Join(pool, "")+handler, "$REDIS") {
-		s.pids = append(s.pids, redis.Pid())
+		pids = append(pids, redis.Pid())
 	}
-	workers, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", fpm.Pid))
+	s, err := b.startSystem(handler, phpRoute("php", fpm), pids...)
 	if err != nil {
 		return nil, err
 	}
-	for word := range strings.FieldsSeq(string(workers)) {
-		pid, err := strconv.Atoi(word)
-		if err != nil {
-			return nil, err
-		}
-		s.pids = append(s.pids, pid)
-	}
-	if s.read, err = dial(caddy.addr, createPath, anonymousPath, phpConns, phpConns); err != nil {
+	side := &phpSide{system: s}
+	if side.slow, err = dial(s.caddy.addr, "", slowPath, atOnce, 0); err != nil {
 		return nil, err
 	}
-	if s.change, err = dial(caddy.addr, createPath, changePath, phpConns, phpConns); err != nil {
-		return nil, err
-	}
-	if s.slow, err = dial(caddy.addr, "", slowPath, atOnce, 0); err != nil {
-		return nil, err
-	}
-	for _, c := range s.slow.conns {
+	for _, c := range side.slow.conns {
 		c.cookies = s.read.conns[0].cookies
-		c.prepare(caddy.addr, slowPath)
+		c.prepare(s.caddy.addr, slowPath)
 	}
-	return s, errors.Join(s.read.run(*requests), s.change.run(*requests)) // warm up
+	return side, nil
 }
 
-// measure measures a round.
-func (s *phpSide) measure() error {
-	read, err := s.cost(s.read)
-	if err != nil {
-		return err
-	}
-	change, err := s.cost(s.change)
-	if err != nil {
-		return err
-	}
-	s.reads, s.changes = append(s.reads, read), append(s.changes, change)
+// phpRoute leads to a page of php-fpm.
+func phpRoute(folder string, fpm harness.FPM) string {
+	return "root " + pages(folder) + "\nphp_fastcgi " + fpm.Addr
+}
+
+// wait measures how long slow pages take that one visitor asks for at once.
+func (s *phpSide) wait() error {
 	start := time.Now()
-	err = s.slow.each(func(_ int, c *conn) error { return c.do() })
+	err := s.slow.each(func(_ int, c *conn) error { return c.do() })
 	s.waits = append(s.waits, float64(time.Since(start))/float64(time.Millisecond))
 	return err
 }
 
-// cost is what a request costs all processes together, in µs.
-func (s *phpSide) cost(l *load) (float64, error) {
-	before, err := s.cpuTime()
-	if err != nil {
-		return 0, err
-	}
-	if err := l.run(*requests); err != nil {
-		return 0, err
-	}
-	after, err := s.cpuTime()
-	return float64(after-before) / float64(*requests) / float64(time.Microsecond), err
-}
-
-func (s *phpSide) cpuTime() (sum time.Duration, err error) {
-	for _, pid := range s.pids {
-		used, err := cpuTime(pid)
-		if err != nil {
-			return 0, err
-		}
-		sum += used
-	}
-	return sum, nil
-}
-
 func (s *phpSide) close() {
-	for _, l := range []*load{s.read, s.change, s.slow} {
-		l.close()
-	}
+	s.system.close()
+	s.slow.close()
 }
