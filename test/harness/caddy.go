@@ -12,9 +12,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
 // Caddy is a running Caddy process.
@@ -31,10 +32,9 @@ type Caddy struct {
 	// Prepare changes each command before it runs, unless it is nil.
 	Prepare func(*exec.Cmd)
 
-	tb     testing.TB
-	cmd    *exec.Cmd
-	log    string // the path of its file
-	exited chan struct{}
+	tb   testing.TB
+	proc *process.Process
+	log  string // the path of its file
 }
 
 // Start runs a Caddy with a Caddyfile until the test ends. In the text, $ADDR stands for the listen
@@ -81,17 +81,11 @@ func (c *Caddy) Run() {
 	}
 	defer func() { _ = log.Close() }()
 	c.log = log.Name()
-	c.cmd = c.Command("run", "--config", c.Config(), "--adapter", "caddyfile")
-	c.cmd.Stdout, c.cmd.Stderr = log, log
-	if err := c.cmd.Start(); err != nil {
+	cmd := c.Command("run", "--config", c.Config(), "--adapter", "caddyfile")
+	cmd.Stdout, cmd.Stderr = log, log
+	if c.proc, err = process.Start(cmd); err != nil {
 		c.tb.Fatalf("starting caddy: %v", err)
 	}
-	exited := make(chan struct{})
-	c.exited = exited
-	go func() {
-		_ = c.cmd.Wait()
-		close(exited)
-	}()
 	for range 1000 {
 		conn, err := net.DialTimeout("tcp", c.Addr, time.Second)
 		if err == nil {
@@ -99,7 +93,7 @@ func (c *Caddy) Run() {
 			return
 		}
 		select {
-		case <-exited:
+		case <-c.proc.Exited():
 			c.tb.Fatalf("caddy exited during start:\n%s", c.Log())
 		case <-time.After(20 * time.Millisecond):
 		}
@@ -170,24 +164,17 @@ func listeners(addr string) (n int, err error) {
 }
 
 // Kill kills the process with SIGKILL.
-func (c *Caddy) Kill() {
-	_ = c.cmd.Process.Kill()
-	<-c.exited
-}
+func (c *Caddy) Kill() { c.proc.Kill() }
 
 // Stop stops the process gracefully.
 func (c *Caddy) Stop() {
-	_ = c.cmd.Process.Signal(syscall.SIGTERM)
-	select {
-	case <-c.exited:
-	case <-time.After(20 * time.Second):
-		c.Kill()
+	if !c.proc.Stop(20 * time.Second) {
 		c.tb.Errorf("caddy did not stop within 20 s:\n%s", c.Log())
 	}
 }
 
 // Pid returns the process id.
-func (c *Caddy) Pid() int { return c.cmd.Process.Pid }
+func (c *Caddy) Pid() int { return c.proc.Pid() }
 
 // Log returns the log since the process was started.
 func (c *Caddy) Log() string {

@@ -4,9 +4,10 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
 // Serve runs a program that listens on an address until the test ends, and waits until it listens.
@@ -18,22 +19,12 @@ func Serve(tb testing.TB, name, addr string, cmd *exec.Cmd) *Log {
 		cmd.Env = os.Environ()
 	}
 	cmd.Env = append(cmd.Env, "PYTHONDONTWRITEBYTECODE=1")
-	if err := cmd.Start(); err != nil {
+	p, err := process.Start(cmd)
+	if err != nil {
 		tb.Fatalf("starting %s: %v", name, err)
 	}
-	exited := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(exited)
-	}()
 	tb.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		select {
-		case <-exited:
-		case <-time.After(10 * time.Second):
-			_ = cmd.Process.Kill()
-			<-exited
-		}
+		p.Stop(10 * time.Second)
 		if tb.Failed() {
 			tb.Logf("%s printed:\n%s", name, log)
 		}
@@ -44,7 +35,7 @@ func Serve(tb testing.TB, name, addr string, cmd *exec.Cmd) *Log {
 			return log
 		}
 		select {
-		case <-exited:
+		case <-p.Exited():
 			tb.Fatalf("%s exited during start:\n%s", name, log)
 		case <-time.After(20 * time.Millisecond):
 		}

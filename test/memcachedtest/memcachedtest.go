@@ -3,19 +3,16 @@
 package memcachedtest
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
 // Server is one memcached process.
@@ -23,11 +20,10 @@ type Server struct {
 	// Addr is the listen address (host:port). It never changes.
 	Addr string
 
-	tb     testing.TB
-	args   []string
-	cmd    *exec.Cmd
-	exited chan struct{}
-	log    *bytes.Buffer
+	tb   testing.TB
+	args []string
+	proc *process.Process
+	log  *harness.Log
 }
 
 // Start runs a server until the test ends. By default it takes items of 4 MiB, so that every record
@@ -59,21 +55,13 @@ func (s *Server) Restart() {
 }
 
 // Kill kills the process with SIGKILL, unless it has exited.
-func (s *Server) Kill() {
-	if s.cmd != nil && s.cmd.Process != nil {
-		_ = s.cmd.Process.Kill()
-		<-s.exited
-	}
-}
+func (s *Server) Kill() { s.proc.Kill() }
 
 // Pause stops the process with SIGSTOP: it keeps its connections and does not answer.
-func (s *Server) Pause() {
-	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
-	harness.WaitStopped(s.cmd.Process.Pid)
-}
+func (s *Server) Pause() { s.proc.Pause() }
 
 // Resume continues the process after Pause.
-func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+func (s *Server) Resume() { s.proc.Resume() }
 
 // run starts the process and waits until it answers.
 func (s *Server) run() error {
@@ -82,32 +70,23 @@ func (s *Server) run() error {
 	if os.Getuid() == 0 {
 		args = append(args, "-u", "nobody") // memcached refuses to run as root
 	}
-	s.log = new(bytes.Buffer)
-	s.cmd = exec.Command(harness.Program(s.tb, "memcached", "/usr/bin/memcached"), args...)
-	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	endWithParent(s.cmd)
-	started := make(chan error)
-	starter() <- func() { started <- s.cmd.Start() }
-	if err := <-started; err != nil {
-		s.cmd = nil
+	s.log = new(harness.Log)
+	cmd := exec.Command(harness.Program(s.tb, "memcached", "/usr/bin/memcached"), args...)
+	cmd.Stdout, cmd.Stderr = s.log, s.log
+	var err error
+	if s.proc, err = process.Start(cmd); err != nil {
 		return err
 	}
-	exited, cmd := make(chan struct{}), s.cmd
-	s.exited = exited
-	go func() {
-		_ = cmd.Wait()
-		close(exited)
-	}()
 	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
 		if answers(s.Addr) {
 			select {
-			case <-exited: // another process answered
+			case <-s.proc.Exited(): // another process answered
 			case <-time.After(20 * time.Millisecond):
 				return nil
 			}
 		}
 		select {
-		case <-exited:
+		case <-s.proc.Exited():
 			return fmt.Errorf("memcached has exited")
 		case <-time.After(10 * time.Millisecond):
 		}
@@ -127,16 +106,3 @@ func answers(addr string) bool {
 	_, err2 := conn.Read(reply)
 	return err1 == nil && err2 == nil && string(reply) == "VERSION "
 }
-
-// starter is a thread that starts all processes and never ends: the signal of [endWithParent] is
-// sent when the thread that started the process ends.
-var starter = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})

@@ -4,18 +4,15 @@
 package mongotest
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"runtime"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
 // Server is one FerretDB process. A kill loses no data.
@@ -23,11 +20,10 @@ type Server struct {
 	// Addr is the listen address (host:port). It never changes.
 	Addr string
 
-	tb     testing.TB
-	dir    string
-	cmd    *exec.Cmd
-	exited chan struct{}
-	log    *bytes.Buffer
+	tb   testing.TB
+	dir  string
+	proc *process.Process
+	log  *harness.Log
 }
 
 // Start runs a server until the test ends.
@@ -61,62 +57,32 @@ func (s *Server) Restart() {
 }
 
 // Kill kills the process with SIGKILL, unless it has exited.
-func (s *Server) Kill() {
-	if s.cmd != nil && s.cmd.Process != nil {
-		_ = s.cmd.Process.Kill()
-		<-s.exited
-	}
-}
+func (s *Server) Kill() { s.proc.Kill() }
 
 // Pause stops the process with SIGSTOP: it keeps its connections and does not answer.
-func (s *Server) Pause() {
-	_ = s.cmd.Process.Signal(syscall.SIGSTOP)
-	harness.WaitStopped(s.cmd.Process.Pid)
-}
+func (s *Server) Pause() { s.proc.Pause() }
 
 // Resume continues the process after Pause.
-func (s *Server) Resume() { _ = s.cmd.Process.Signal(syscall.SIGCONT) }
+func (s *Server) Resume() { s.proc.Resume() }
 
 // run starts the process and waits until it listens: the last step of its start.
 func (s *Server) run() error {
-	s.log = new(bytes.Buffer)
-	s.cmd = exec.Command(ferretdb(s.tb), "-listen", s.Addr, "-dir", s.dir)
-	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, s.log, s.log
-	endWithParent(s.cmd)
-	started := make(chan error)
-	starter() <- func() { started <- s.cmd.Start() }
-	if err := <-started; err != nil {
-		s.cmd = nil
+	s.log = new(harness.Log)
+	cmd := exec.Command(ferretdb(s.tb), "-listen", s.Addr, "-dir", s.dir)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, s.log, s.log
+	var err error
+	if s.proc, err = process.Start(cmd); err != nil {
 		return err
 	}
-	exited, cmd := make(chan struct{}), s.cmd
-	s.exited = exited
-	go func() {
-		_ = cmd.Wait()
-		close(exited)
-	}()
 	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
 		if conn, err := net.DialTimeout("tcp", s.Addr, time.Second); err == nil {
 			return conn.Close()
 		}
 		select {
-		case <-exited:
+		case <-s.proc.Exited():
 			return fmt.Errorf("ferretdb has exited")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	return fmt.Errorf("ferretdb does not listen")
 }
-
-// starter is a thread that starts all processes and never ends: the signal of [endWithParent] is
-// sent when the thread that started the process ends.
-var starter = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/caddy-session/caddy-session/test/harness"
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
 // newServer prepares a server for boot.
@@ -98,7 +98,6 @@ func (s *Server) launch() error {
 	}
 	cmd := exec.Command(s.program, args...)
 	cmd.Dir = s.Dir
-	endWithParent(cmd)
 	// Redis reports errors in redis.conf before it opens its log.
 	log, err := os.OpenFile(s.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -106,21 +105,15 @@ func (s *Server) launch() error {
 	}
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
-	started := make(chan error)
-	starter() <- func() { started <- cmd.Start() }
-	if err := <-started; err != nil {
+	p, err := process.Start(cmd)
+	if err != nil {
 		return fmt.Errorf("starting redis-server: %w", err)
 	}
-	p := &process{cmd: cmd, exited: make(chan struct{})}
-	go func() {
-		_ = cmd.Wait()
-		close(p.exited)
-	}()
 	s.mu.Lock()
 	if s.client != nil {
 		_ = s.client.Close()
 	}
-	s.proc, s.client = p, s.newClient()
+	s.proc, s.paused, s.client = p, false, s.newClient()
 	s.mu.Unlock()
 	if err := s.waitUp(p); err != nil || s.kind != sentinel {
 		return err
@@ -129,9 +122,9 @@ func (s *Server) launch() error {
 }
 
 // waitUp waits until the process answers PING: when it has loaded its data.
-func (s *Server) waitUp(p *process) error {
+func (s *Server) waitUp(p *process.Process) error {
 	err := wait(startTimeout, func() error {
-		if !p.running() {
+		if !p.Running() {
 			return stop{errors.New("it ended")}
 		}
 		c, err := s.connect(time.Second)
@@ -149,16 +142,3 @@ func (s *Server) waitUp(p *process) error {
 }
 
 const startTimeout = 20 * time.Second
-
-// starter is a thread that starts all processes and never ends: the signal of [endWithParent] is
-// sent when the thread that started the process ends.
-var starter = sync.OnceValue(func() chan<- func() {
-	work := make(chan func())
-	go func() {
-		runtime.LockOSThread()
-		for f := range work {
-			f()
-		}
-	}()
-	return work
-})

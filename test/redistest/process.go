@@ -1,40 +1,18 @@
 package redistest
 
 import (
-	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
+
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
-// process is one run of a server.
-type process struct {
-	cmd    *exec.Cmd
-	exited chan struct{}
-	paused bool
-}
-
-func (p *process) running() bool {
-	select {
-	case <-p.exited:
-		return false
-	default:
-		return true
-	}
-}
-
 // Pid returns the process id.
-func (s *Server) Pid() int { return s.process().cmd.Process.Pid }
+func (s *Server) Pid() int { return s.process().Pid() }
 
 // Kill kills the process with SIGKILL, unless it has exited.
-func (s *Server) Kill() {
-	if p := s.process(); p != nil {
-		_ = p.cmd.Process.Kill()
-		<-p.exited
-	}
-}
+func (s *Server) Kill() { s.process().Kill() }
 
 // Restart starts the process again with the same port, folder and configuration, and waits until it
 // answers. It kills a process that still runs.
@@ -48,39 +26,31 @@ func (s *Server) Restart() {
 
 // Pause stops the process with SIGSTOP: it keeps its connections, the kernel even accepts new ones,
 // but it does not answer.
-func (s *Server) Pause() { s.signal(syscall.SIGSTOP, true) }
+func (s *Server) Pause() {
+	s.process().Pause()
+	s.setPaused(true)
+}
 
 // Resume continues the process after Pause.
-func (s *Server) Resume() { s.signal(syscall.SIGCONT, false) }
+func (s *Server) Resume() {
+	s.process().Resume()
+	s.setPaused(false)
+}
 
-func (s *Server) signal(signal syscall.Signal, paused bool) {
-	s.tb.Helper()
-	p := s.process()
-	if err := p.cmd.Process.Signal(signal); err != nil {
-		s.tb.Fatalf("sending redis-server %v: %v", signal, err)
-	}
+func (s *Server) setPaused(paused bool) {
 	s.mu.Lock()
-	p.paused = paused
-	s.mu.Unlock()
-	err := wait(startTimeout, func() error {
-		if stopped, known := isStopped(p.cmd.Process.Pid); known && stopped != paused {
-			return errors.New("the signal had no effect")
-		}
-		return nil
-	})
-	if err != nil {
-		s.tb.Fatalf("sending redis-server %v: %v", signal, err)
-	}
+	defer s.mu.Unlock()
+	s.paused = paused
 }
 
 // Live reports whether the process runs and is not paused.
 func (s *Server) Live() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.proc != nil && s.proc.running() && !s.proc.paused
+	return s.proc != nil && s.proc.Running() && !s.paused
 }
 
-func (s *Server) process() *process {
+func (s *Server) process() *process.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.proc

@@ -13,6 +13,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
 // Options configure the servers. The zero value is a server without a password, TLS and
@@ -64,7 +66,8 @@ type Server struct {
 	program string
 
 	mu     sync.Mutex
-	proc   *process
+	proc   *process.Process
+	paused bool
 	client *redis.Client
 	own    map[string]bool // local addresses of the connections of Do
 }

@@ -11,9 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
 // The user with all permissions, and the database.
@@ -33,7 +34,7 @@ type Server struct {
 	dir  string
 
 	mu   sync.Mutex
-	proc *process
+	proc *process.Process
 }
 
 // kind is what differs between the kinds of servers.
@@ -113,7 +114,7 @@ func (s *Server) launch() error {
 	}
 	defer log.Close()
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, log, log
-	p, err := startProcess(cmd)
+	p, err := process.Start(cmd)
 	if err != nil {
 		return fmt.Errorf("starting %s: %w", s.kind.name, err)
 	}
@@ -122,14 +123,14 @@ func (s *Server) launch() error {
 	s.mu.Unlock()
 	deadline := time.Now().Add(startTimeout)
 	for {
-		if !p.running() {
+		if !p.Running() {
 			return fmt.Errorf("%s has ended:\n%s", s.kind.name, tail(s.Log(), 30))
 		}
 		if err = s.kind.ready(s); err == nil {
 			return nil
 		}
 		if time.Now().After(deadline) {
-			p.kill()
+			p.Kill()
 			return fmt.Errorf("%s does not answer: %w\n%s", s.kind.name, err, tail(s.Log(), 30))
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -139,11 +140,7 @@ func (s *Server) launch() error {
 const startTimeout = 30 * time.Second
 
 // Kill kills all processes of the server with SIGKILL.
-func (s *Server) Kill() {
-	if p := s.process(); p != nil {
-		p.kill()
-	}
-}
+func (s *Server) Kill() { s.process().Kill() }
 
 // Restart starts the server again with the same port and files. It kills processes that still run.
 func (s *Server) Restart() {
@@ -161,12 +158,12 @@ func (s *Server) Restart() {
 
 // Pause stops all processes of the server with SIGSTOP: it keeps its connections, the kernel even
 // accepts new ones, but it does not answer.
-func (s *Server) Pause() { s.process().signalAll(syscall.SIGSTOP) }
+func (s *Server) Pause() { s.process().Pause() }
 
 // Resume continues the processes after Pause.
-func (s *Server) Resume() { s.process().signalAll(syscall.SIGCONT) }
+func (s *Server) Resume() { s.process().Resume() }
 
-func (s *Server) process() *process {
+func (s *Server) process() *process.Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.proc

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package memcachedtest
-
-import "os/exec"
-
-func endWithParent(*exec.Cmd) {}

@@ -1,7 +1,0 @@
-//go:build !linux
-
-package mongotest
-
-import "os/exec"
-
-func endWithParent(*exec.Cmd) {}

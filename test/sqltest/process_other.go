@@ -1,7 +1,0 @@
-//go:build unix && !linux
-
-package sqltest
-
-import "syscall"
-
-func endWithParent(*syscall.SysProcAttr) {}
