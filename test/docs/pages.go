@@ -53,7 +53,7 @@ func Text(tb testing.TB) string {
 	return all.String()
 }
 
-// Named returns the text of a page, such as "docs/redis.md".
+// Named returns the text of a page, such as "docs/install.md".
 func Named(tb testing.TB, path string) string {
 	tb.Helper()
 	for _, page := range Pages(tb) {

@@ -174,7 +174,7 @@ func TestDocumentation(t *testing.T) {
 	if withUser != 3 {
 		t.Errorf("%d examples with a user", withUser)
 	}
-	section := docs.Named(t, "docs/redis.md")
+	section := docs.Named(t, "docs/stores/redis.md")
 	for option := range strings.SplitSeq("username password db master sentinel_username sentinel_password cluster tls ca certificate "+
 		"server_name key_prefix pool_size dial_timeout read_timeout write_timeout pipelining wait_replicas near_cache max_entries max_bytes", " ") {
 		if !strings.Contains(section, "`"+option) && !strings.Contains(section, "{ "+option) && !strings.Contains(section, "`tls { "+option) {
