@@ -24,7 +24,8 @@ import (
 // explanation collects what the handler says of a request for which there is no answer.
 type explanation struct {
 	*exchange
-	steps []explain.Step
+	steps   []explain.Step
+	refused int // the status
 }
 
 func (e *explanation) says(what, format string, args ...any) {
@@ -36,7 +37,7 @@ func (e *explanation) wrong(what, do, format string, args ...any) {
 }
 
 // ExplainRequest implements [explain.Handler].
-func (h *Handler) ExplainRequest(r *http.Request, bare string) []explain.Step {
+func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 	e := &explanation{exchange: h.enter(nil, r)}
 	name := ""
 	if h.Name != "" {
@@ -44,8 +45,9 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) []explain.Step {
 	}
 	e.says("session", "the session%s handles it; its sessions are those of %s", name, h.scopeText())
 	for o := e.outer; o != nil; o = o.outer {
-		if wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.Names.Meet(h.cookie.Names) {
+		if !o.ended && (wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.Names.Meet(h.cookie.Names)) {
 			e.wrong("session", advice(o.h, h), "%s: every such request is a 500", errTwoHandlers)
+			e.refused = http.StatusInternalServerError
 		}
 	}
 	clean(r, &h.names.request, nil)
@@ -67,7 +69,10 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) []explain.Step {
 		e.wrong("before", "correct the app, if it is this that is missing", "%s ago: %s", time.Since(i.at).Round(time.Second), i.text)
 	}
 	e.says("outcome", "session_outcome is %s", e.report.Outcome)
-	return e.steps
+	return explain.Passage{Steps: e.steps, Refused: e.refused, Fail: func() {
+		e.forwarded.Undo()
+		e.ended = true
+	}}
 }
 
 // explainCookie says what the cookie is, and whether browsers take and send it here.
@@ -155,6 +160,9 @@ func (e *explanation) lookAt() {
 
 func (e *explanation) unavailableHere(what string, err error) {
 	e.unavailable, e.report.Outcome = true, outcomeUnavailable
+	if !e.h.anonymous {
+		e.refused = cmp.Or(e.refused, http.StatusServiceUnavailable)
+	}
 	do := "the log of Caddy has the lines of this store; docs/troubleshooting.md says what to do about each"
 	if errors.Is(err, sessionstore.ErrRecord) {
 		do = "this session alone cannot be used; delete its record in the store to end it"
@@ -224,6 +232,7 @@ func (e *explanation) explainHeaders() {
 	e.view.Logger = zap.NewNop()
 	if err := e.forwardParts(); err != nil {
 		e.wrong("headers", "make the session smaller, or set max_size", "the request is refused: the session cannot be forwarded: %v", err)
+		e.refused = cmp.Or(e.refused, http.StatusInternalServerError)
 		return
 	}
 	if h.MaxHeaders > 0 {

@@ -53,7 +53,18 @@ type Handler interface {
 	// ExplainRequest says what the handler does with the session of a request. It changes the
 	// request as the handler would, for the handlers behind it. bare is the value of its cookie, if
 	// the request has no Cookie header.
-	ExplainRequest(r *http.Request, bare string) []Step
+	ExplainRequest(r *http.Request, bare string) Passage
+}
+
+// Passage is what a session handler does with a request.
+type Passage struct {
+	Steps []Step
+
+	// Refused is the status with which the handler refuses the request. 0: it does not.
+	Refused int
+
+	// Fail takes the session out of the request, as the handler does when one behind it fails.
+	Fail func()
 }
 
 func (a *Answer) add(what, says string) { a.Steps = append(a.Steps, Step{What: what, Says: says}) }
@@ -80,12 +91,9 @@ func Running(ask *Ask) (*Answer, error) {
 		return a, nil
 	}
 	w := httptest.NewRecorder()
-	repl := caddy.NewReplacer()
-	r = caddyhttp.PrepareRequest(r, repl, w, server)
-	walk := &walk{answer: a, server: server, r: r, repl: repl, bare: bare, groups: make(map[string]bool)}
-	if !walk.through(server.Routes) {
-		walk.ended("no handler answers this request", "")
-	}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, server)
+	walk := &walk{answer: a, server: server, r: r, bare: bare, groups: make(map[string]bool)}
+	walk.all()
 	return a, nil
 }
 

@@ -21,55 +21,123 @@ type walk struct {
 	answer   *Answer
 	server   *caddyhttp.Server
 	r        *http.Request
-	repl     *caddy.Replacer
 	bare     string
 	groups   map[string]bool
 	invoking []string
 
-	sessions int  // that the request has passed
-	cleaned  bool // by a session_clean, so that there is a session with a matcher
+	sessions []Passage // that the request is in
+	failed   bool      // a session has ended, as a handler behind it has failed, or it has itself
+	failure  error     // for which the request is in error routes
+	cleaned  bool      // by a session_clean, so that there is a session with a matcher
 }
 
-// through follows the request through a list of routes. It reports whether it was answered.
-func (w *walk) through(list caddyhttp.RouteList) (answered bool) {
+// all follows the request through the routes of the server, and through its error routes.
+func (w *walk) all() {
+	answered, err := w.through(w.server.Routes)
+	first := err
+	if err != nil && w.server.Errors != nil && len(w.server.Errors.Routes) > 0 {
+		if original, ok := w.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+			w.r.Method, w.r.RemoteAddr, w.r.RequestURI = original.Method, original.RemoteAddr, original.RequestURI
+			*w.r.URL = *original.URL
+		}
+		answered, err = w.errorRoutes(w.server.Errors, err, 0)
+	}
+	switch {
+	case err != nil:
+		w.ended(failureText(first), "")
+	case !answered:
+		w.unanswered()
+	}
+}
+
+// unanswered says that the request comes to an end of the routes.
+func (w *walk) unanswered() {
+	if w.failure == nil {
+		w.ended("no handler answers this request", "")
+	} else {
+		w.ended("no error route answers, so only the status is sent. "+failureText(w.failure), "")
+	}
+}
+
+// errorRoutes follows the request through error routes, after a failure behind or in the sessions
+// from a place on.
+func (w *walk) errorRoutes(routes *caddyhttp.HTTPErrorConfig, err error, from int) (answered bool, _ error) {
+	for i := len(w.sessions) - 1; i >= from; i-- {
+		w.sessions[i].Fail()
+		w.failed = true
+	}
+	w.sessions, w.failure = w.sessions[:from], err
+	w.answer.add("error", failureText(err)+"; the error routes (handle_errors) get the request")
+	w.r = routes.WithError(w.r, err)
+	return w.through(routes.Routes)
+}
+
+// failureText says who has failed, and with which status.
+func failureText(err error) string {
+	failure, ok := errors.AsType[caddyhttp.HandlerError](err)
+	if !ok {
+		failure.StatusCode = http.StatusInternalServerError
+	}
+	return fmt.Sprintf("%s: %d", failure.Trace, failure.StatusCode)
+}
+
+// failure returns the failure of a handler, for [failureText].
+func failure(by string, status int) error {
+	return caddyhttp.HandlerError{StatusCode: cmp.Or(status, http.StatusInternalServerError), Trace: by, Err: errors.New(by)}
+}
+
+// through follows the request through a list of routes. It reports whether it was answered. An
+// error is for the error routes.
+func (w *walk) through(list caddyhttp.RouteList) (answered bool, err error) {
 	for i := range list {
 		route := &list[i]
 		matches, err := route.MatcherSets.AnyMatchWithError(w.r)
 		if err != nil {
-			w.answer.wrong("route", "a matcher fails: "+err.Error(), "the error routes get the request")
-			return true
+			w.answer.wrong("route", "a matcher fails: "+err.Error(), "correct the matcher")
+			return false, failure("a matcher", 0)
 		}
 		if !matches || route.Group != "" && w.groups[route.Group] {
 			continue
 		}
 		w.groups[route.Group] = route.Group != ""
-		if slices.ContainsFunc(route.Handlers, w.handler) {
-			return true
+		for _, handler := range route.Handlers {
+			if answered, err := w.handler(handler); answered || err != nil {
+				return answered, err
+			}
 		}
 		if route.Terminal {
-			w.ended("no handler answers this request", "")
-			return true
+			w.unanswered()
+			return true, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // quiet are the handlers that have no effect outside of the request. They are run.
-var quiet = []string{"vars", "map", "rewrite", "headers", "static_response", "error", "session_gate"}
+var quiet = []string{"vars", "map", "rewrite", "headers", "static_response", "error", "session_gate", "file_server"}
 
 // handler follows the request to a handler. It reports whether that answers it.
-func (w *walk) handler(handler caddyhttp.MiddlewareHandler) (answered bool) {
+func (w *walk) handler(handler caddyhttp.MiddlewareHandler) (answered bool, err error) {
 	switch h := handler.(type) {
 	case Handler:
-		w.sessions++
-		w.answer.Steps = append(w.answer.Steps, h.ExplainRequest(w.r, w.bare)...)
-		return false
+		passage := h.ExplainRequest(w.r, w.bare)
+		w.answer.Steps = append(w.answer.Steps, passage.Steps...)
+		w.sessions = append(w.sessions, passage)
+		if passage.Refused != 0 {
+			return false, failure("session", passage.Refused)
+		}
+		return false, nil
 	case *caddyhttp.Subroute:
-		return w.through(h.Routes)
+		from := len(w.sessions)
+		answered, err := w.through(h.Routes)
+		if err != nil && h.Errors != nil {
+			return w.errorRoutes(h.Errors, err, from)
+		}
+		return answered, err
 	case *caddyhttp.Invoke:
 		named := w.server.NamedRoutes[h.Name]
 		if named == nil || slices.Contains(w.invoking, h.Name) {
-			return false
+			return false, nil
 		}
 		w.invoking = append(w.invoking, h.Name)
 		defer func() { w.invoking = w.invoking[:len(w.invoking)-1] }()
@@ -78,29 +146,24 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler) (answered bool) {
 	name := nameOf(handler)
 	switch {
 	case name == "reverse_proxy":
-		return w.proxy(handler)
-	case name == "file_server" && optionsOf(handler).PassThru:
-		return false
+		return w.proxy(handler), nil
 	case name == "session_clean":
 		w.cleaned = true
-		return false
 	case name == "authentication":
 		w.answer.add("route", "authentication: only who passes it goes on")
-		return false
 	case slices.Contains(quiet, name):
 		return w.run(name, handler)
-	case slices.Contains([]string{"file_server", "session_devices", "session_admin", "metrics", "acme_server"}, name):
+	case slices.Contains([]string{"session_devices", "session_admin", "metrics", "acme_server"}, name):
 		w.ended(name, "")
-		return true
+		return true, nil
 	}
-	return false // it adds something, such as encode
+	return false, nil // it adds something, such as encode
 }
 
 // options are those of other handlers that matter here.
 type options struct {
 	Upstreams      []struct{ Dial string }
 	HandleResponse []any `json:"handle_response"`
-	PassThru       bool  `json:"pass_thru"`
 }
 
 // optionsOf reads the options of a handler, whose package would register its module here.
@@ -134,16 +197,20 @@ func nameOf(handler any) string {
 	return ""
 }
 
-// run runs a handler, and reports whether it answers.
-func (w *walk) run(name string, handler caddyhttp.MiddlewareHandler) (answered bool) {
+// run runs a handler, and reports whether it answers. Of a file, only the head is asked for.
+func (w *walk) run(name string, handler caddyhttp.MiddlewareHandler) (answered bool, err error) {
 	defer func() {
 		if recover() != nil { // respond with abort
 			w.ended(name+", which closes the connection", "")
-			answered = true
+			answered, err = true, nil
 		}
 	}()
 	out, passed, before := httptest.NewRecorder(), false, w.r.URL.RequestURI()
-	err := handler.ServeHTTP(out, w.r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+	if method := w.r.Method; name == "file_server" && method == http.MethodGet {
+		w.r.Method = http.MethodHead
+		defer func() { w.r.Method = method }()
+	}
+	err = handler.ServeHTTP(out, w.r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		passed = true
 		return nil
 	}))
@@ -151,18 +218,18 @@ func (w *walk) run(name string, handler caddyhttp.MiddlewareHandler) (answered b
 		if after := w.r.URL.RequestURI(); after != before {
 			w.answer.add("route", fmt.Sprintf("%s: the path is %s from here on", name, w.r.URL.Path))
 		}
-		return false
+		return false, nil
 	}
-	status := out.Code
-	if failure, ok := errors.AsType[caddyhttp.HandlerError](err); ok {
-		status = failure.StatusCode
+	if err != nil {
+		handlerError, _ := errors.AsType[caddyhttp.HandlerError](err)
+		return false, failure(name, handlerError.StatusCode)
 	}
-	says := fmt.Sprintf("%s: %d", name, status)
+	says := fmt.Sprintf("%s: %d", name, out.Code)
 	if to := out.Header().Get("Location"); to != "" {
 		says += " to " + to
 	}
 	w.ended(says, "")
-	return true
+	return true, nil
 }
 
 // ended says how the request ends. What is app if it ends in one.
@@ -172,11 +239,16 @@ func (w *walk) ended(by, what string) {
 		says = by
 	}
 	a := w.answer
-	if w.sessions > 0 {
+	if len(w.sessions) > 0 || w.failed && what != "app" {
 		a.add("route", says)
 		if what == "app" {
 			a.add("app", "it was not asked. If its changes are not there: session_commit in the access log says whether they came and were valid. PHP sends no header after its output has begun; only its own log says so")
 		}
+		return
+	}
+	if w.failed {
+		a.wrong("route", says+", and not through session: that has ended with the error, so this app gets no session",
+			"put the directive session, with the same options, into handle_errors too, before the app")
 		return
 	}
 	others := 0

@@ -139,6 +139,47 @@ func TestCausesInTheConfiguration(t *testing.T) {
 	}
 }
 
+// An app in an error route gets no session unless there is one too: that of the site has ended with
+// the error.
+func TestCauseErrorRouteWithoutSession(t *testing.T) {
+	t.Parallel()
+	const (
+		session = "session {\nstore file $DIR/sessions\nsecret $SECRET\n}\n"
+		site    = session + "error /gone 410\nerror /plain 418\nhandle /files/* {\nroot $DIR\nfile_server\n}\nreverse_proxy $BACKEND\nhandle_errors %s {\nrewrite /plain /other\n%s\n}"
+	)
+	c, b, _ := caused(t, fmt.Sprintf(site, "404 410", "reverse_proxy $BACKEND"))
+	for path, says := range map[string]string{"/gone": "error: 410", "/files/none": "file_server: 404"} {
+		if got := b.get(path).want(http.StatusOK).given("X-Session-Data"); got != "" {
+			t.Errorf("%s: the app got a session: %s", path, got)
+		}
+		wrong(t, c, b, path, says+"; the error routes (handle_errors) get the request", "session_outcome is hit",
+			"and not through session: that has ended with the error", "into handle_errors too")
+	}
+	fine(t, c, b, "/plain", "no error route answers, so only the status is sent. error: 418")
+	fine(t, c, b, "/", "answered by reverse_proxy")
+
+	reload(t, c, fmt.Sprintf(site, "", session+"reverse_proxy $BACKEND"))
+	for _, path := range []string{"/gone", "/plain", "/files/none"} {
+		b.get(path).want(http.StatusOK).holds(`{"a":1}`)
+		fine(t, c, b, path, "the error routes (handle_errors) get the request", "answered by reverse_proxy", "7 bytes of data")
+	}
+	reload(t, c, fmt.Sprintf(site, "", "respond \"sorry\" 410"))
+	b.get("/gone").want(http.StatusGone)
+	fine(t, c, b, "/gone", "error: 410; the error routes", "answered by static_response: 410")
+}
+
+// A session that refuses the request is not behind the app of an error route either.
+func TestCauseErrorRouteOfTheSession(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, redistest.Options{})
+	c, b, _ := caused(t, "handle {\nsession {\nstore redis "+server.Addr()+"\nsecret $SECRET\n}\nreverse_proxy $BACKEND\n}\nhandle_errors {\nreverse_proxy $BACKEND\n}")
+	server.Kill()
+	if got := b.get("/").want(http.StatusOK).given("X-Session-Data"); got != "" {
+		t.Errorf("the app got a session: %s", got)
+	}
+	wrong(t, c, b, "/", "session: 503; the error routes (handle_errors) get the request", "session_outcome is unavailable", "that has ended with the error")
+}
+
 func TestCauseInvalidJSON(t *testing.T) {
 	t.Parallel()
 	c, b, log := caused(t, "session {\nstore memory\nsecret $SECRET\n}\nreverse_proxy $BACKEND")
