@@ -70,7 +70,8 @@ type Store struct {
 	o          Options
 	mode       atomic.Uint32
 	place      *folder.Place
-	turns      folder.Turns
+	turns      folder.Turns // for changes
+	reading    folder.Turns // for reads that wait for PHP's lock
 	slots      chan struct{}
 	background sync.WaitGroup
 }
@@ -130,8 +131,24 @@ func (s *Store) Close() error {
 }
 
 // maxAtWork is how many operations run at once. Each may block a thread while it waits for the
-// disk. Those that wait for PHP's lock count too.
+// disk. Those that wait for PHP's lock do not count, or one slow page would hold up all sessions.
 const maxAtWork = 256
+
+// idle lets others work while this operation waits.
+func (s *Store) idle(wait func()) {
+	<-s.slots
+	wait()
+	s.slots <- struct{}{}
+}
+
+// turn waits for the turn of a path until ctx ends.
+func (s *Store) turn(ctx context.Context, turns *folder.Turns, path string) (err error) {
+	s.idle(func() { err = turns.Lock(ctx, path) })
+	if err != nil {
+		return fmt.Errorf("%w: %w", errLocked, err)
+	}
+	return nil
+}
 
 var errSize = errors.New("the record is too large")
 

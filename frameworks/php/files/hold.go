@@ -48,8 +48,8 @@ const (
 // change opens a session file, takes its lock for a change, and reads it. It waits for the lock
 // until ctx ends. It returns nil if there is no file.
 func (s *Store) change(ctx context.Context, path string) (*held, error) {
-	if err := s.turns.Lock(ctx, path); err != nil {
-		return nil, fmt.Errorf("%w: %w", errLocked, err)
+	if err := s.turn(ctx, &s.turns, path); err != nil {
+		return nil, err
 	}
 	h, err := s.wait(ctx, path, os.O_RDWR, false)
 	if h == nil {
@@ -58,6 +58,22 @@ func (s *Store) change(ctx context.Context, path string) (*held, error) {
 	}
 	h.turns = &s.turns
 	return h, nil
+}
+
+// look opens and locks a session file for a read. A file that PHP has locked is returned without the
+// lock, unless it is being written. It returns nil if there is none.
+func (s *Store) look(ctx context.Context, path string) (*held, error) {
+	h, locked, err := s.try(path, os.O_RDONLY, true)
+	if !locked {
+		return h, err
+	}
+	// Only one of those that wait tries again and again: a client may send any number of requests
+	// with the id of a slow page.
+	if err := s.turn(ctx, &s.reading, path); err != nil {
+		return nil, err
+	}
+	defer s.reading.Unlock(path)
+	return s.wait(ctx, path, os.O_RDONLY, true)
 }
 
 // wait opens and locks a session file, and reads it. It returns nil if there is none. flag is
@@ -72,9 +88,13 @@ func (s *Store) wait(ctx context.Context, path string, flag int, settled bool) (
 		if !locked {
 			return nil, nil
 		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
+		s.idle(func() {
+			select {
+			case <-time.After(wait):
+			case <-ctx.Done():
+			}
+		})
+		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: %w", errLocked, ctx.Err())
 		}
 	}

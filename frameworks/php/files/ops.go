@@ -16,7 +16,7 @@ import (
 // saved, which is from before that script.
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	return s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
-		h, err := s.wait(ctx, path, os.O_RDONLY, true)
+		h, err := s.look(ctx, path)
 		if h == nil || err != nil {
 			return sessionstore.Entry{}, err
 		}
@@ -109,15 +109,12 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 	})
 }
 
-// Touch implements [sessionstore.Store]. A session that a script of PHP's has locked is left to
-// PHP, which touches it at the end of the script.
+// Touch implements [sessionstore.Store]. A session that is locked is left to whoever has the lock: a
+// script of PHP's touches it at its end, and a change does, too.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	_, err := s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
-		h, err := s.wait(ctx, path, os.O_RDONLY, false)
-		if h == nil || errors.Is(err, errLocked) {
-			return sessionstore.Entry{}, nil
-		}
-		if err != nil {
+		h, _, err := s.try(path, os.O_RDONLY, false)
+		if h == nil || err != nil {
 			return sessionstore.Entry{}, err
 		}
 		defer h.release()
