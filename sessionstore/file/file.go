@@ -75,15 +75,15 @@ type Store struct {
 
 	place *folder.Place
 	turns folder.Turns
-	slots chan struct{}
+	crew  *folder.Crew
 	syncs *combiner.Combiner[*syncing]
 
-	begun      sync.Once
-	closed     sync.Once
-	alive      context.Context
-	end        context.CancelFunc
-	full       chan struct{} // asks the sweeper to make room
-	background sync.WaitGroup
+	begun    sync.Once
+	closed   sync.Once
+	alive    context.Context
+	end      context.CancelFunc
+	full     chan struct{} // asks the sweeper to make room
+	sweeping sync.WaitGroup
 }
 
 // Open returns a store in the folder. It neither reads nor writes anything yet.
@@ -103,8 +103,9 @@ func Open(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{o: o, slots: make(chan struct{}, maxAtWork), full: make(chan struct{}, 1)}
+	s := &Store{o: o, full: make(chan struct{}, 1)}
 	s.place = folder.NewFolder(o.Dir, s.report)
+	s.crew = folder.NewCrew(s.place, maxAtWork)
 	s.alive, s.end = context.WithCancel(context.Background()) //nolint:gosec // Close calls it
 	s.syncs = combiner.New(0, s.sync)
 	s.Set(o.FileMode, o.Threshold)
@@ -129,7 +130,8 @@ func (s *Store) Set(mode fs.FileMode, threshold int) {
 // Close waits for operations under way, and stops the sweeper. It may be called more than once.
 func (s *Store) Close() error {
 	s.closed.Do(s.end)
-	s.background.Wait()
+	s.crew.Wait()
+	s.sweeping.Wait()
 	return nil
 }
 
@@ -155,7 +157,7 @@ func (s *Store) Probe(context.Context) error {
 func (s *Store) begin() {
 	s.begun.Do(func() {
 		_ = s.place.Check()
-		s.background.Go(s.sweep)
+		s.sweeping.Go(s.sweep)
 	})
 }
 

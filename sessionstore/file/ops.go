@@ -2,7 +2,6 @@ package file
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -161,45 +161,18 @@ func (s *Store) do(ctx context.Context, key string, work func(path string) (sess
 	}
 	s.begin()
 	path := s.path(key)
-	if err := s.turns.Lock(ctx, path); err != nil {
-		return sessionstore.Entry{}, s.unavailable(err)
-	}
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		s.turns.Unlock(path)
-		return sessionstore.Entry{}, s.unavailable(ctx.Err())
-	}
-	type result struct {
-		found sessionstore.Entry
-		err   error
-	}
-	done := make(chan result, 1)
-	s.background.Go(func() {
-		found, err := s.within(path, work)
-		<-s.slots
-		s.turns.Unlock(path)
-		done <- result{found, err}
-	})
-	select {
-	case r := <-done:
-		if r.err != nil && r.err != sessionstore.ErrConflict {
-			return sessionstore.Entry{}, s.unavailable(r.err)
+	found, err := folder.Run(ctx, s.crew, func() (sessionstore.Entry, error) {
+		if unsupported != nil {
+			return sessionstore.Entry{}, unsupported
 		}
-		return r.found, r.err
-	case <-ctx.Done():
-		return sessionstore.Entry{}, s.unavailable(ctx.Err())
-	}
-}
-
-// within calls work, and fails if the folder was not there before and after it.
-func (s *Store) within(path string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
-	if err := cmp.Or(unsupported, s.place.Check()); err != nil {
-		return sessionstore.Entry{}, err
-	}
-	found, err := work(path)
-	if gone := s.place.Check(); gone != nil {
-		return sessionstore.Entry{}, gone
+		if err := s.crew.Turn(ctx, &s.turns, path); err != nil {
+			return sessionstore.Entry{}, err
+		}
+		defer s.turns.Unlock(path)
+		return work(path)
+	})
+	if err != nil && err != sessionstore.ErrConflict {
+		return sessionstore.Entry{}, s.unavailable(err)
 	}
 	return found, err
 }

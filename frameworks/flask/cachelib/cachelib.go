@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,10 +66,9 @@ type Store struct {
 	mode      atomic.Uint32
 	threshold atomic.Int64
 
-	place      *folder.Place
-	turn       chan struct{} // held while a goroutine of this process changes names in the folder
-	slots      chan struct{}
-	background sync.WaitGroup
+	place *folder.Place
+	turn  chan struct{} // held while a goroutine of this process changes names in the folder
+	crew  *folder.Crew
 }
 
 // Open returns a store in the folder. It does not read or write anything yet.
@@ -87,8 +85,9 @@ func Open(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{o: o, turn: make(chan struct{}, 1), slots: make(chan struct{}, maxAtWork)}
+	s := &Store{o: o, turn: make(chan struct{}, 1)}
 	s.place = folder.NewFolder(o.Dir, s.report)
+	s.crew = folder.NewCrew(s.place, maxAtWork)
 	s.Set(o.FileMode, o.Threshold)
 	return s
 }
@@ -124,7 +123,7 @@ func (s *Store) Set(mode fs.FileMode, threshold int) {
 
 // Close implements [sessionstore.Store]. It waits for running operations.
 func (s *Store) Close() error {
-	s.background.Wait()
+	s.crew.Wait()
 	return nil
 }
 
@@ -165,43 +164,9 @@ func (s *Store) do(ctx context.Context, key string, makes bool, work func(path s
 	if len(key) == 0 || len(key) > sessionstore.MaxKey {
 		return sessionstore.Entry{}, s.unavailable(errSize)
 	}
-	if err := ctx.Err(); err != nil {
+	found, err := folder.Run(ctx, s.crew, func() (sessionstore.Entry, error) { return work(s.locate(key, makes)) })
+	if err != nil && err != sessionstore.ErrConflict {
 		return sessionstore.Entry{}, s.unavailable(err)
-	}
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return sessionstore.Entry{}, s.unavailable(ctx.Err())
-	}
-	type result struct {
-		found sessionstore.Entry
-		err   error
-	}
-	done := make(chan result, 1)
-	s.background.Go(func() {
-		found, err := s.within(func() (sessionstore.Entry, error) { return work(s.locate(key, makes)) })
-		<-s.slots
-		done <- result{found, err}
-	})
-	select {
-	case r := <-done:
-		if r.err != nil && r.err != sessionstore.ErrConflict {
-			return sessionstore.Entry{}, s.unavailable(r.err)
-		}
-		return r.found, r.err
-	case <-ctx.Done():
-		return sessionstore.Entry{}, s.unavailable(ctx.Err())
-	}
-}
-
-// within runs work and fails if the folder disappeared before or during it.
-func (s *Store) within(work func() (sessionstore.Entry, error)) (sessionstore.Entry, error) {
-	if err := s.place.Check(); err != nil {
-		return sessionstore.Entry{}, err
-	}
-	found, err := work()
-	if gone := s.place.Check(); gone != nil {
-		return sessionstore.Entry{}, gone
 	}
 	return found, err
 }

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,13 +66,12 @@ type Options struct {
 // [sessionstore.ErrUnavailable] until the folder is back. Errors do not name files, as their names
 // hold the ids.
 type Store struct {
-	o          Options
-	mode       atomic.Uint32
-	place      *folder.Place
-	turns      folder.Turns // for changes
-	reading    folder.Turns // for reads that wait for PHP's lock
-	slots      chan struct{}
-	background sync.WaitGroup
+	o       Options
+	mode    atomic.Uint32
+	place   *folder.Place
+	turns   folder.Turns // for changes
+	reading folder.Turns // for reads that wait for PHP's lock
+	crew    *folder.Crew
 }
 
 // Open returns a store in the folder. It does not read or write anything yet.
@@ -90,8 +88,9 @@ func Open(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Store{o: o, slots: make(chan struct{}, maxAtWork)}
+	s := &Store{o: o}
 	s.place = folder.NewFolder(o.Dir, s.report)
+	s.crew = folder.NewCrew(s.place, maxAtWork)
 	s.Set(o.FileMode, 0)
 	return s
 }
@@ -126,7 +125,7 @@ func (s *Store) Set(mode fs.FileMode, _ int) {
 
 // Close implements [sessionstore.Store]. It waits for running operations.
 func (s *Store) Close() error {
-	s.background.Wait()
+	s.crew.Wait()
 	return nil
 }
 
@@ -134,17 +133,9 @@ func (s *Store) Close() error {
 // disk. Those that wait for PHP's lock do not count, or one slow page would hold up all sessions.
 const maxAtWork = 256
 
-// idle lets others work while this operation waits.
-func (s *Store) idle(wait func()) {
-	<-s.slots
-	wait()
-	s.slots <- struct{}{}
-}
-
 // turn waits for the turn of a path until ctx ends.
-func (s *Store) turn(ctx context.Context, turns *folder.Turns, path string) (err error) {
-	s.idle(func() { err = turns.Lock(ctx, path) })
-	if err != nil {
+func (s *Store) turn(ctx context.Context, turns *folder.Turns, path string) error {
+	if err := s.crew.Turn(ctx, turns, path); err != nil {
 		return fmt.Errorf("%w: %w", errLocked, err)
 	}
 	return nil
@@ -156,58 +147,16 @@ var errSize = errors.New("the record is too large")
 // background.
 func (s *Store) do(ctx context.Context, key string, work func(path string) (sessionstore.Entry, error)) (sessionstore.Entry, error) {
 	path, err := s.path(key)
-	if err == nil {
-		err = ctx.Err()
-	}
 	if err != nil {
 		return sessionstore.Entry{}, s.unavailable(err)
 	}
-	select {
-	case s.slots <- struct{}{}:
-	case <-ctx.Done():
-		return sessionstore.Entry{}, s.unavailable(ctx.Err())
-	}
-	type result struct {
-		found sessionstore.Entry
-		err   error
-	}
-	done := make(chan result, 1)
-	s.background.Go(func() {
-		found, err := s.within(func() (sessionstore.Entry, error) { return work(path) })
-		<-s.slots
-		done <- result{found, err}
-	})
-	select {
-	case r := <-done:
-		return s.answer(r.found, r.err)
-	case <-ctx.Done():
-		select {
-		case r := <-done: // it may say who has the lock
-			return s.answer(r.found, r.err)
-		case <-time.After(afterEnd):
-			return sessionstore.Entry{}, s.unavailable(ctx.Err())
-		}
-	}
+	found, err := folder.Run(ctx, s.crew, func() (sessionstore.Entry, error) { return work(path) })
+	return s.answer(found, err)
 }
-
-// afterEnd is how long an operation may take to say why it has ended with its context.
-const afterEnd = 10 * time.Millisecond
 
 func (s *Store) answer(found sessionstore.Entry, err error) (sessionstore.Entry, error) {
 	if err != nil && err != sessionstore.ErrConflict {
 		return sessionstore.Entry{}, s.unavailable(nameless(err))
-	}
-	return found, err
-}
-
-// within runs work and fails if the folder disappeared before or during it.
-func (s *Store) within(work func() (sessionstore.Entry, error)) (sessionstore.Entry, error) {
-	if err := s.place.Check(); err != nil {
-		return sessionstore.Entry{}, err
-	}
-	found, err := work()
-	if gone := s.place.Check(); gone != nil {
-		return sessionstore.Entry{}, gone
 	}
 	return found, err
 }

@@ -88,7 +88,7 @@ func (s *Store) wait(ctx context.Context, path string, flag int, settled bool) (
 		if !locked {
 			return nil, nil
 		}
-		s.idle(func() {
+		s.crew.Idle(func() {
 			select {
 			case <-time.After(wait):
 			case <-ctx.Done():
