@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
 // source is what Caddy's website reads: the source of the packages, which it does not run.
@@ -140,6 +142,7 @@ func literalID(body *ast.BlockStmt) string {
 // TestRegistration reads the modules as Caddy's website does for its documentation, and has a
 // comment for each of them and for each field.
 func TestRegistration(t *testing.T) {
+	longtest.Test(t)
 	s := readSource(t)
 	var ids []string
 	documented := make(map[string]bool)

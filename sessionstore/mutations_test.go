@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
 // mutation is one part of the rule in succession.go taken away, and the test that must notice.
@@ -148,9 +150,7 @@ var mutations = []mutation{
 // is left out, since the caddymodule package takes too long to build: see
 // TestAttackPlantedOldIDBeforeTheNewOne there.
 func TestMutations(t *testing.T) {
-	if testing.Short() && os.Getenv("CI") != "true" {
-		t.Skip("it builds the package many times")
-	}
+	longtest.Test(t)
 	idle := make(chan struct{}, 2)
 	for _, m := range mutations {
 		t.Run(m.name, func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -400,6 +401,7 @@ func TestDamagedIndexLocksNobodyOut(t *testing.T) {
 // A user has at most a thousand sessions. With one more, the first ends; but those that are over
 // count no more.
 func TestThousandSessionsOfAUser(t *testing.T) {
+	longtest.Test(t)
 	options := byUser
 	options.StoreTimeout = time.Minute // the machine may stand still
 	r := newRig(t, options)

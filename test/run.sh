@@ -14,6 +14,7 @@ Usage:
 Environment:
   FUZZTIME   how long each fuzz target runs (5s); 0 skips fuzzing
   CI=true    tests fail, instead of being skipped, if a program that they need is missing
+  SESSION_TEST_CACHE  where packages of PyPI and npm stay for the next checkout (~/.cache/caddy-session-test)
 END
 }
 
@@ -169,27 +170,58 @@ setup_go() {
 	at_least "${have%% *}" "$wanted" || die "Go $wanted or newer is needed, not $have"
 }
 
-# venv makes a virtual environment with the packages of a file.
-venv() {
-	local dir=$1 file=$2
-	if ! cmp -s "$file" "$dir/installed.txt"; then
-		say "installing the Python packages of $file"
-		rm -rf "$dir"
-		{ python3 -m venv "$dir" && "$dir/bin/pip" install --quiet --no-deps -r "$file"; } >"$tmp/pip" 2>&1 ||
-			die "installing Python packages:" "$(cat "$tmp/pip")"
-		cp "$file" "$dir/installed.txt"
+# kept makes a folder once for all checkouts, by a command that gets its path and a file: it stays in the cache, below a name
+# made of what the file says and of the versions that matter. The folder of the checkout is a link to it.
+kept() {
+	local dir=$1 file=$2 have
+	shift 2
+	! cmp -s "$file" "$dir/installed.txt" || return 0
+	have=$cache/$({ cat "$file" && python3 -VV && uname -m; } | sha256sum | cut -c1-16)/$(basename "$dir")
+	mkdir -p "$cache" "$(dirname "$dir")"
+	if command -v flock >/dev/null; then # another checkout may make it now
+		exec 9>"$cache/lock"
+		flock 9
 	fi
+	if [ ! -e "$have/installed.txt" ]; then
+		say "installing what $file lists"
+		rm -rf "$have"
+		"$@" "$have" "$file" >"$tmp/install" 2>&1 || die "installing what $file lists:" "$(cat "$tmp/install")"
+		cp "$file" "$have/installed.txt"
+	fi
+	exec 9>&-
+	rm -rf "$dir"
+	ln -s "$have" "$dir"
+}
+cache=${SESSION_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/caddy-session-test}
+
+# venv makes a virtual environment with the packages of a file.
+venv() { python3 -m venv "$1" && "$1/bin/pip" install --quiet --no-deps -r "$2"; }
+
+# sources unpacks published sources. To check the versions, pip builds their metadata with the environment's flit_core.
+sources() {
+	local archive
+	mkdir -p "$1" &&
+		test/.venv/bin/pip download --quiet --no-deps --no-build-isolation --no-binary :all: --dest "$tmp/sources" -r "$2" || return
+	for archive in "$tmp"/sources/*.tar.gz; do
+		tar -xzf "$archive" -C "$1" --no-same-owner || return
+	done
+}
+
+# node installs the Node.js packages of a lock file.
+node() {
+	mkdir -p "${1%/*}" && cp "${2%/*}/package.json" "$2" "${1%/*}" &&
+		npm ci --prefix "${1%/*}" --ignore-scripts --no-audit --no-fund --loglevel=error
 }
 
 # setup_python makes test/.venv with the packages of test/requirements.txt, and an environment in test/.venvs for each file
 # in test/requirements. Another version of Flask-Session comes from Debian.
 setup_python() {
 	local file
-	venv "$PWD/test/.venv" test/requirements.txt
+	kept "$PWD/test/.venv" test/requirements.txt venv
 	export SESSION_TEST_PYTHON=$PWD/test/.venv/bin/python
 	wants "$by_apps" || return 0
 	for file in test/requirements/*.txt; do
-		venv "$PWD/test/.venvs/$(basename "$file" .txt)" "$file"
+		kept "$PWD/test/.venvs/$(basename "$file" .txt)" "$file" venv
 	done
 	if ! /usr/bin/python3 -c "import ${debian_modules// /, }" 2>/dev/null && command -v apt-get >/dev/null; then
 		install "${debian_python[@]}"
@@ -198,33 +230,6 @@ setup_python() {
 debian_modules="flask_session redis pymongo pylibmc memcache flask_sqlalchemy psycopg2 gunicorn"
 debian_python=(python3-flask-session python3-redis python3-pymongo python3-pylibmc python3-memcache python3-flask-sqlalchemy
 	python3-psycopg2 gunicorn)
-
-# setup_sources unpacks the published sources of test/sources.txt into test/.sources.
-setup_sources() {
-	local archive
-	if ! cmp -s test/sources.txt test/.sources/installed.txt; then
-		say "fetching the sources of test/sources.txt"
-		rm -rf test/.sources
-		mkdir -p test/.sources
-		# pip builds their metadata to check the versions, with the environment's flit_core.
-		test/.venv/bin/pip download --quiet --no-deps --no-build-isolation --no-binary :all: --dest "$tmp/sources" -r test/sources.txt >"$tmp/pip" 2>&1 ||
-			die "fetching sources:" "$(cat "$tmp/pip")"
-		for archive in "$tmp"/sources/*.tar.gz; do
-			tar -xzf "$archive" -C test/.sources --no-same-owner
-		done
-		cp test/sources.txt test/.sources/installed.txt
-	fi
-}
-
-# setup_node makes test/node_modules from test/package-lock.json.
-setup_node() {
-	if ! cmp -s test/package-lock.json test/node_modules/installed.json; then
-		say "installing the Node.js packages of test/package-lock.json"
-		npm ci --prefix test --ignore-scripts --no-audit --no-fund --loglevel=error >"$tmp/npm" 2>&1 ||
-			die "installing Node.js packages:" "$(cat "$tmp/npm")"
-		cp test/package-lock.json test/node_modules/installed.json
-	fi
-}
 
 # TESTS. Each step adds to these numbers.
 passed=0 failed=0 skipped=0
@@ -259,20 +264,27 @@ formatted() {
 	}
 }
 
-# tool builds a program. Its module, in a folder of its own, pins its version and keeps it out of go.mod.
-tool() { go build -modfile="$1/go.mod" -o "$tmp/$(basename "$2")" "$2"; }
+# tool builds a program, which stays in Go's build cache, and prints its path. Its module, in a folder of its own, pins its
+# version and keeps it out of go.mod.
+tool() { go tool -modfile="$1/go.mod" -n "$2"; }
 
 # lint runs golangci-lint. With -race it reads the packages that the tests need compiled anyway.
 lint() {
-	tool test/lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint &&
-		GOFLAGS="$GOFLAGS -race" "$tmp/golangci-lint" run --allow-serial-runners "$@"
+	local linter
+	linter=$(tool test/lint golangci-lint) && GOFLAGS="$GOFLAGS -race" "$linter" run --allow-serial-runners "$@"
 }
 
 # workflows checks .github/workflows.
-workflows() { tool test/lint/actionlint github.com/rhysd/actionlint/cmd/actionlint && "$tmp/actionlint" -shellcheck= -pyflakes= .github/workflows/*.yml; }
+workflows() {
+	local linter
+	linter=$(tool test/lint/actionlint actionlint) && "$linter" -shellcheck= -pyflakes= .github/workflows/*.yml
+}
 
 # vulnerabilities reports those that the code of this module can reach.
-vulnerabilities() { tool test/lint golang.org/x/vuln/cmd/govulncheck && "$tmp/govulncheck" ./...; }
+vulnerabilities() {
+	local checker
+	checker=$(tool test/lint govulncheck) && "$checker" ./...
+}
 
 # checks_of runs what needs no program but Go.
 checks_of() {
@@ -303,25 +315,45 @@ total() {
 }
 
 # ferretdb runs a go command in the module test/ferretdb.
-ferretdb() { (cd test/ferretdb && GOFLAGS="$GOFLAGS -tags=ferretdb_no_postgresql" go "$@" .); }
+ferretdb() { (cd test/ferretdb && GOFLAGS="$GOFLAGS -tags=ferretdb_no_postgresql" go "$@"); }
+
+# build_caddies builds the Caddys that tests run, as test/harness does: into Go's build cache, before several packages would
+# build the same at once.
+build_caddies() {
+	local main
+	for main in ./test/cmd/caddy ./test/cmd/all ./test/harness/cmd/caddy ./test/sqltest/cmd/caddy; do
+		go run -exec true -race "$main" || return
+	done
+}
 
 # fuzz_one fuzzes a target. Go sometimes reports the end of the time as a failure: then nothing was found.
 fuzz_one() {
 	local out
-	if out=$(go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$FUZZTIME" -timeout 10m "$1" 2>&1); then return 0; fi
+	if out=$(go test -vet=off -run '^$' -fuzz "^$2\$" -fuzztime "$FUZZTIME" -parallel $((($(getconf _NPROCESSORS_ONLN) + 1) / 2)) -timeout 10m "$1" </dev/null 2>&1); then return 0; fi
 	printf '%s\n' "$out"
 	! grep -q 'Failing input' <<<"$out" && grep -qx ' *context deadline exceeded' <<<"$out"
 }
 
-# fuzz runs each fuzz target for a time, without the slow race detector: the tests above have run the seeds with it.
+# fuzz runs each fuzz target for a time, without the slow race detector: the tests above have run the seeds with it. Two run
+# at once, each on half of the processors.
 fuzz() {
-	local package target
+	local package target beside other
 	check "listing the fuzz targets" go test -race -vet=off -list '^Fuzz' "$@"
 	# The names precede the line with their package.
 	awk '/^Fuzz/ { names[n++] = $1 } /^ok/ { for (i = 0; i < n; i++) print $2, names[i]; n = 0 }' "$tmp/check" >"$tmp/targets"
 	while read -r package target; do
+		if read -r beside other; then fuzz_one "$beside" "$other" >"$tmp/beside" 2>&1 & fi
 		check "$target, fuzzed for $FUZZTIME" fuzz_one "$package" "$target"
+		[ -z "$other" ] || check "$other, fuzzed for $FUZZTIME" beside $!
 	done <"$tmp/targets"
+}
+
+# beside waits for the target that is fuzzed beside another one.
+beside() {
+	local status=0
+	wait "$1" || status=$?
+	cat "$tmp/beside"
+	return $status
 }
 
 # setup installs what the tests of packages need, or without packages what all need.
@@ -332,8 +364,8 @@ setup() {
 	setup_programs
 	setup_python
 	if wants "$by_apps"; then
-		setup_sources
-		setup_node
+		kept test/.sources test/sources.txt sources
+		kept test/node_modules test/package-lock.json node
 	fi
 }
 
@@ -347,6 +379,8 @@ trap cleanup EXIT
 # The build tags of Caddy's releases leave out databases that nothing here uses.
 export GOFLAGS="${GOFLAGS-} -tags=nobadger,nomysql,nopgx"
 FUZZTIME=${FUZZTIME:-5s}
+# A plain go test ./... leaves out long tests.
+export SESSION_TEST=all
 
 # unit runs the tests of the packages whose tests use no server, no app and no browser. Of those that
 # need flock, Windows tests that they are refused.
@@ -394,14 +428,11 @@ export SESSION_TEST_ROUNDS=${SESSION_TEST_ROUNDS:-25}
 checks_of "$@"
 
 if [ "$*" = ./... ]; then
-	# Build Caddy once, not in each package that starts it.
-	check "building Caddy" go build -race -o "$tmp/caddy" ./test/cmd/caddy
-	if [ -x "$tmp/caddy" ]; then export SESSION_TEST_CADDY=$tmp/caddy; fi
+	check "building Caddy" build_caddies
 
 	# The tests' MongoDB server is a separate module, which ./... does not include.
-	check "go vet of test/ferretdb" ferretdb vet
-	check "building FerretDB" ferretdb build -o "$tmp/ferretdb"
-	if [ -x "$tmp/ferretdb" ]; then export SESSION_TEST_FERRETDB=$tmp/ferretdb; fi
+	check "go vet of test/ferretdb" ferretdb vet .
+	check "building FerretDB" ferretdb tool -n ferretdb
 fi
 
 took "checks and builds"

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
 const crashWriters = 64
@@ -89,7 +91,7 @@ func writeUntilKilled(path string) {
 func TestKilled(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	rounds := 8
-	if testing.Short() && os.Getenv("CI") != "true" {
+	if !longtest.All() {
 		rounds = 2
 	}
 	var saved, removed [crashWriters]int
@@ -160,9 +162,7 @@ func killedWriter(t *testing.T, path string, saved, removed *[crashWriters]int) 
 
 // TestKilledWhileCreating kills a process at about the time when it creates the file.
 func TestKilledWhileCreating(t *testing.T) {
-	if testing.Short() && os.Getenv("CI") != "true" {
-		t.Skip("starts many processes")
-	}
+	longtest.Test(t)
 	for range 15 {
 		path := filepath.Join(t.TempDir(), "new", "sessions.db")
 		child := exec.Command(os.Args[0])

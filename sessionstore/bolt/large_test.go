@@ -8,6 +8,8 @@ import (
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
 // TestAMillionSessions measures what grows with the number of sessions. It takes a gigabyte of disk
@@ -16,8 +18,8 @@ func TestAMillionSessions(t *testing.T) {
 	n := 20_000
 	if os.Getenv("CADDY_SESSION_LARGE") != "" {
 		n = 1_000_000
-	} else if testing.Short() && os.Getenv("CI") != "true" {
-		t.Skip("large")
+	} else {
+		longtest.Test(t)
 	}
 	small := openTemp(t, Options{})
 	smallList := fill(t, small, 1000)

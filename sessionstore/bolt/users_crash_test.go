@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -87,7 +88,7 @@ func logInUntilKilled(path string) {
 func TestKilledWhileLoggingIn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	rounds := 20
-	if testing.Short() && os.Getenv("CI") != "true" {
+	if !longtest.All() {
 		rounds = 3
 	}
 	live, logins := map[string]map[string]bool{}, 0

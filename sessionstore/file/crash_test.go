@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -93,7 +94,7 @@ func writeUntilKilled(dir string) {
 func TestKilled(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "sessions")
 	rounds := 8
-	if testing.Short() {
+	if !longtest.All() {
 		rounds = 2
 	}
 	var saved, removed [crashWriters]int

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/memcached"
@@ -83,6 +84,7 @@ func left(t *testing.T, addr, key string) time.Duration {
 }
 
 func TestBareStore(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	server := memcachedtest.Start(t)
 	open := func(t *testing.T, prefix string) sessionstore.Store {
@@ -239,6 +241,7 @@ func TestUnreadableItems(t *testing.T) {
 // Items of the maximum size, and an item that is larger once it is decompressed. Neither may be
 // read into memory.
 func TestDecompressionBomb(t *testing.T) {
+	longtest.Test(t)
 	s, direct, _ := bare(t, "-I", "64m", "-m", "256")
 	const size = 50 << 20
 	zeros := strings.Repeat("\x00", size)

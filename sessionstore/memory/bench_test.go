@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
 // newKey returns a key as the manager makes them: a prefix and 43 characters.
@@ -17,11 +19,11 @@ func newKey() string {
 	return "session:" + base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// TestOverhead holds a million sessions of 500 bytes (short: 100,000) and
+// TestOverhead holds a million sessions of 500 bytes (in a plain run: 100,000) and
 // compares what the heap has grown by with what the store says.
 func TestOverhead(t *testing.T) {
 	n := 1_000_000
-	if testing.Short() || raceEnabled {
+	if !longtest.All() || raceEnabled {
 		n = 100_000
 	}
 	heap := func() int64 {

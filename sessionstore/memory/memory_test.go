@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
@@ -57,9 +57,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestStoreWhileSweeping(t *testing.T) {
-	if testing.Short() && os.Getenv("CI") != "true" {
-		t.Skip("sleeps")
-	}
+	longtest.Test(t)
 	storetest.Run(t, storetest.Harness{
 		New:  func(t *testing.T) sessionstore.Store { return New(Options{SweepInterval: 2 * time.Millisecond}) },
 		Tick: 30 * time.Millisecond,

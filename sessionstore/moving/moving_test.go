@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/bolt"
 	"github.com/caddy-session/caddy-session/sessionstore/file"
@@ -121,6 +122,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestFileToSQLite(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	suite(t, nil,
 		func(t *testing.T) sessionstore.Store {
@@ -136,6 +138,7 @@ func TestFileToSQLite(t *testing.T) {
 }
 
 func TestRedisToAnotherPrefix(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	var last atomic.Uint32
@@ -147,6 +150,7 @@ func TestRedisToAnotherPrefix(t *testing.T) {
 
 // TestBoltToRedis has a near cache too, whose copies are older than marks.
 func TestBoltToRedis(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	var last atomic.Uint32

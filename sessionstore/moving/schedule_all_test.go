@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
 // scenario is what processes do at the same time.
@@ -132,6 +134,7 @@ func (w *world) check(t *testing.T, s *scenario, schedule []choice) {
 // are told must be what a single store could have said. With CADDY_SESSION_LARGE, the schedules
 // turn three times, and have a fault: more than a million states, in two minutes.
 func TestEverySchedule(t *testing.T) {
+	longtest.Test(t)
 	type bound struct{ switches, faults int }
 	bounds := []bound{{2, 0}, {1, 1}}
 	if os.Getenv("CADDY_SESSION_LARGE") != "" {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -73,6 +74,7 @@ const listing = "listing sessions"
 
 // The ACL rules in the documentation are sufficient, and each right in them is needed.
 func TestDocumentedACLUsers(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	lines := documentedUsers(t)
 	one := redistest.Start(t, redistest.Options{})

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -59,6 +60,7 @@ func benchmark(b *testing.B, f func(b *testing.B, s *store, next func() bool)) {
 // TestMemory measures the memory of a session of 500 bytes in Redis, for the documentation. -v
 // shows the result.
 func TestMemory(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	s := open(t, redis.Options{Addrs: []string{server.Addr()}, KeyPrefix: "session:", Pipelining: true})

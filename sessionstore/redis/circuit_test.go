@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -114,6 +115,7 @@ func TestPausedServer(t *testing.T) {
 
 // All Sentinels and servers are down, or all Sentinels are.
 func TestDeadSentinels(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	set := redistest.StartSentinel(t, calm)
 	eachWay(t, func(t *testing.T, o redis.Options) {

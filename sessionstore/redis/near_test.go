@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -226,6 +227,7 @@ func TestNearCacheExpires(t *testing.T) {
 }
 
 func TestNearCacheIsBounded(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	for name, test := range map[string]struct {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -79,6 +80,7 @@ func TestWaitReplicas(t *testing.T) {
 
 // A slot is being migrated between two masters: some of its keys are on one and some on the other.
 func TestMigration(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	rights := documentedUsers(t)
 	var all []string
@@ -160,6 +162,7 @@ func TestMigration(t *testing.T) {
 
 // A replica takes over from its master: operations fail for a while, and then succeed again.
 func TestFailover(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	t.Run("sentinel", func(t *testing.T) {
 		t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -33,8 +34,8 @@ type Harness struct {
 	// Advance, 200 ms without.
 	Tick time.Duration
 
-	// Keys is the number of records in the tests with many records. Default: 3000, or 1000 with
-	// -short.
+	// Keys is the number of records in the tests with many records. Default: 1000, or 3000 with
+	// SESSION_TEST=all in the environment or CI=true, which also let the races take longer.
 	Keys int
 }
 
@@ -51,9 +52,9 @@ func Run(t *testing.T, h Harness) {
 		h.Advance = time.Sleep
 	}
 	if h.Keys == 0 {
-		h.Keys = 3000
-		if testing.Short() {
-			h.Keys = 1000
+		h.Keys = 1000
+		if longtest.All() {
+			h.Keys = 3000
 		}
 	}
 	var waiting sync.WaitGroup

@@ -6,15 +6,20 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-const (
-	// raceRounds is the number of rounds of each race. raceTime bounds their total time, since some
-	// stores sync a disk.
-	raceRounds = 1000
-	raceTime   = 5 * time.Second
-)
+// raceRounds is the number of rounds of each race.
+const raceRounds = 1000
+
+// raceTime bounds the total time of a race, since some stores sync a disk.
+func raceTime() time.Duration {
+	if longtest.All() {
+		return 2 * time.Second
+	}
+	return 200 * time.Millisecond
+}
 
 // racers are two managers of one store, like two proxies.
 type racers struct {
@@ -29,7 +34,7 @@ func (c *checker) race(round func(r *racers)) {
 	for i := range r.managers {
 		r.managers[i] = sessionstore.NewManager(c.store, sessionstore.Options{StoreTimeout: time.Minute})
 	}
-	end := time.Now().Add(raceTime)
+	end := time.Now().Add(raceTime())
 	for n := range raceRounds {
 		if c.Failed() || time.Now().After(end) {
 			c.Logf("%d rounds", n)

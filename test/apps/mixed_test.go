@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
@@ -19,7 +20,7 @@ import (
 func TestAttackAdoptedSessionsMixed(t *testing.T) {
 	const users = 64
 	length := 8 * time.Second
-	if testing.Short() {
+	if !longtest.All() {
 		length = time.Second
 	}
 	proxied, _, caddy := startLegacy(t)
@@ -85,7 +86,7 @@ func TestAttackAdoptedSessionsMixed(t *testing.T) {
 	}
 	all.Wait()
 	t.Logf("%d sessions were checked", asked.Load())
-	if !testing.Short() && asked.Load() < users {
+	if longtest.All() && asked.Load() < users {
 		t.Errorf("only %d sessions were checked", asked.Load())
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/docs/options"
 )
@@ -54,6 +55,7 @@ func TestEveryOption(t *testing.T) {
 // TestEveryLogMessage checks that docs/troubleshooting.md quotes every log message, and no message
 // that does not exist.
 func TestEveryLogMessage(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	page := docs.Named(t, "docs/troubleshooting.md")
 	var all []string

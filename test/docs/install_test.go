@@ -7,12 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
 // TestCompletionAndManPages has our commands in what Caddy's own commands of docs/install.md make.
 func TestCompletionAndManPages(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	page := docs.Named(t, "docs/install.md")
 	dir := t.TempDir()

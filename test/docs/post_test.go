@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
@@ -17,6 +18,7 @@ import (
 // TestPostFromAnotherSite posts a form on one site to another, as SAML does, with the Caddyfile of
 // docs/faq.md and with the default of same_site.
 func TestPostFromAnotherSite(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	app := harness.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		seen := "no session"

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
@@ -17,6 +18,7 @@ import (
 // TestSite builds the site of these pages, with links checked by its generator, and looks at every
 // page in a browser: nothing is wider than the screen, and nothing is loaded from elsewhere.
 func TestSite(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	dir := t.TempDir()
 	build := exec.Command(harness.Environment(t, "site"), filepath.Join(harness.Root(), "docs", "site", "build.py"), dir)

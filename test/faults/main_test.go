@@ -8,11 +8,19 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
+
+// All of these tests are long.
+func TestMain(m *testing.M) {
+	longtest.Tests()
+	os.Exit(m.Run())
+}
 
 // site returns a Caddyfile with a session block in front of the echo backend.
 func site(tb testing.TB, options string) string {

@@ -1,18 +1,15 @@
 package harness
 
 import (
-	"os"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
-// long reports whether tests that run for a time take their full time: on CI.
-var long = os.Getenv("CI") == "true" || os.Getenv("SESSION_TEST_LONG") != ""
-
-// Lasting returns the first duration on CI or if the environment variable SESSION_TEST_LONG is set,
-// else the second.
-func Lasting(onCI, here time.Duration) time.Duration {
-	if long {
-		return onCI
+// Lasting returns the first duration if all tests run, else the second.
+func Lasting(all, plain time.Duration) time.Duration {
+	if longtest.All() {
+		return all
 	}
-	return here
+	return plain
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
@@ -264,7 +265,7 @@ func TestAttackVaultsMixed(t *testing.T) {
 	t.Parallel()
 	const users = 64
 	length := 8 * time.Second
-	if testing.Short() {
+	if !longtest.All() {
 		length = time.Second
 	}
 	// The app shows the user's name, and sometimes sets a new cookie.

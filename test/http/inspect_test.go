@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/signer"
 	"github.com/caddy-session/caddy-session/test/harness"
@@ -36,6 +37,7 @@ func signed(t *testing.T, key string) string {
 }
 
 func TestInspect(t *testing.T) {
+	longtest.Test(t)
 	c := harness.Start(t, "http://$ADDR {\n session {\n secret \"the secret of the inspected\"\n }\n respond ok\n}\n")
 	dir := t.TempDir()
 	right, wrong := filepath.Join(dir, "right"), filepath.Join(dir, "wrong")

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/admin"
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/test/harness"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -24,6 +25,7 @@ import (
 // An operator's weeks with two proxies on Redis and one on bolt, in front of an app with pages in
 // PHP and a chat in Node.
 func TestOperatorsStory(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{})
 	app := legacyApp(t)

@@ -23,6 +23,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/caddymodule"
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/internal/vault"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
@@ -213,7 +214,7 @@ func TestAttackRandomCookies(t *testing.T) {
 	all, clean := parsers(t), cleaner(t)
 	slow := php(t)
 	rounds := 20000
-	if testing.Short() {
+	if !longtest.All() {
 		rounds = 2000
 	}
 	source, read := rand.New(rand.NewPCG(1, 2)), 0

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/frameworks/flask/securecookie"
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -136,6 +137,7 @@ func TestTagsThatFlaskCannotRead(t *testing.T) {
 }
 
 func TestInvalidPayloads(t *testing.T) {
+	longtest.Test(t)
 	bomb := func() []byte {
 		var b bytes.Buffer
 		w := zlib.NewWriter(&b)

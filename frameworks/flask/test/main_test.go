@@ -7,10 +7,15 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.MainOf(m, "./test/cmd/all") }
+// All of these tests are long.
+func TestMain(m *testing.M) {
+	longtest.Tests()
+	harness.MainOf(m, "./test/cmd/all")
+}
 
 // rounds is how many times each row compares random values: SESSION_TEST_ROUNDS, which test/run.sh
 // sets to 25. Default: 10.

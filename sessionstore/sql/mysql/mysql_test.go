@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 	"github.com/caddy-session/caddy-session/sessionstore/sql/mysql"
@@ -22,6 +23,7 @@ func TestStore(t *testing.T) {
 
 // The primary becomes read-only for an ordinary user.
 func TestFailover(t *testing.T) {
+	longtest.Test(t)
 	first, second := sqltest.StartMariaDB(t), sqltest.StartMariaDB(t)
 	for _, server := range []*sqltest.Server{first, second} {
 		admin := administer(t, server)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/sql"
 	"github.com/caddy-session/caddy-session/sessionstore/sql/postgres"
@@ -24,6 +25,7 @@ func TestStore(t *testing.T) {
 
 // The primary becomes read-only.
 func TestFailover(t *testing.T) {
+	longtest.Test(t)
 	first, second := sqltest.StartPostgres(t), sqltest.StartPostgres(t)
 	admin, err := stdsql.Open("pgx", first.DSN())
 	if err != nil {

@@ -6,7 +6,19 @@
 // What else the machine does meanwhile is measured with each request: see pace.
 package redis
 
-import "sync"
+import (
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/caddy-session/caddy-session/internal/longtest"
+)
+
+// All of these tests are long.
+func TestMain(m *testing.M) {
+	longtest.Tests()
+	os.Exit(m.Run())
+}
 
 // load is held by the test whose clients run. The servers of other tests start meanwhile.
 var load sync.Mutex
