@@ -5,7 +5,7 @@ set -euo pipefail
 usage() {
 	cat <<'END'
 Usage:
-  test/run.sh [<package>...]   set up what is needed, then run all tests or those of some packages (./signer/...)
+  test/run.sh [<package>...]   set up what is needed, then run all tests or those of some packages (./signer/...), long ones too
   test/run.sh setup            set up only, to run go test by hand
   test/run.sh unit             the unit tests that need nothing but Go, on any system; installs nothing
   test/run.sh lint             gofmt, go vet and the linters alone, which need nothing but Go
@@ -192,7 +192,7 @@ kept() {
 	rm -rf "$dir"
 	ln -s "$have" "$dir"
 }
-cache=${SESSION_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/caddy-session-test}
+cache=${SESSION_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/caddy-session-test}
 
 # venv makes a virtual environment with the packages of a file.
 venv() { python3 -m venv "$1" && "$1/bin/pip" install --quiet --no-deps -r "$2"; }
@@ -298,7 +298,8 @@ checks_of() {
 go_test() {
 	local status=0 p f s
 	echo 0 1 0 >"$tmp/totals"
-	go test -race -vet=off -count=1 -json -timeout 40m "$@" 2>&1 | tee test/out/test.json | "$SESSION_TEST_PYTHON" test/totals.py "$tmp/totals" || status=$?
+	# One package more than processors at once, as tests wait at times.
+	go test -race -vet=off -count=1 -json -timeout 40m -p $(($(getconf _NPROCESSORS_ONLN) + 1)) "$@" 2>&1 | tee test/out/test.json | "$SESSION_TEST_PYTHON" test/totals.py "$tmp/totals" || status=$?
 	read -r p f s <"$tmp/totals"
 	if [ $((p + f + s)) = 0 ]; then say "no test ran"; fi
 	# A failure of go test itself counts too, and so does a run without tests.
@@ -334,13 +335,20 @@ fuzz_one() {
 	! grep -q 'Failing input' <<<"$out" && grep -qx ' *context deadline exceeded' <<<"$out"
 }
 
+# fuzz_targets lists the targets with their packages. It reads the source: go test -list would link all tests again.
+fuzz_targets() {
+	local package file
+	go list -f '{{$p := .}}{{range .TestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}{{"\n"}}{{end}}' "$@" >"$tmp/files" || return
+	while read -r package file; do
+		sed -n "s#^func \(Fuzz[A-Za-z0-9_]*\)(.*#$package \1#p" "$file"
+	done <"$tmp/files" >"$tmp/targets"
+}
+
 # fuzz runs each fuzz target for a time, without the slow race detector: the tests above have run the seeds with it. Two run
 # at once, each on half of the processors.
 fuzz() {
 	local package target beside other
-	check "listing the fuzz targets" go test -race -vet=off -list '^Fuzz' "$@"
-	# The names precede the line with their package.
-	awk '/^Fuzz/ { names[n++] = $1 } /^ok/ { for (i = 0; i < n; i++) print $2, names[i]; n = 0 }' "$tmp/check" >"$tmp/targets"
+	check "listing the fuzz targets" fuzz_targets "$@"
 	while read -r package target; do
 		if read -r beside other; then fuzz_one "$beside" "$other" >"$tmp/beside" 2>&1 & fi
 		check "$target, fuzzed for $FUZZTIME" fuzz_one "$package" "$target"
@@ -436,6 +444,8 @@ if [ "$*" = ./... ]; then
 fi
 
 took "checks and builds"
+# The longest first, so that none of them runs alone at the end.
+[ "$*" != ./... ] || set -- ./test/apps ./frameworks/flask/test ./...
 go_test "$@"
 took tests
 if [ "$FUZZTIME" != 0 ]; then
