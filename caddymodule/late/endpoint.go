@@ -25,6 +25,9 @@ const (
 
 	// maxConnections is the maximum number of connections. Further ones wait.
 	maxConnections = 256
+
+	// retry is how long a request gets no URL after the address could not be listened on.
+	retry = 10 * time.Second
 )
 
 // endpoints are those of this process, by their addresses. They outlive configurations, so that a
@@ -38,7 +41,9 @@ type Endpoint struct {
 	mu     sync.Mutex
 	closed bool
 	server *http.Server
-	base   string // the URL of the server
+	base   string    // the URL of the server
+	failed error     // why it does not listen
+	again  time.Time // when it tries again
 	tokens map[string]*Token
 
 	// dropped and begun are the tokens whose responses have begun, without a session and with one,
@@ -85,12 +90,15 @@ func (e *Endpoint) listen() error {
 		return errClosed
 	case e.base != "":
 		return nil
+	case time.Now().Before(e.again):
+		return e.failed
 	}
 	// Not by Caddy's listeners, which share a port with other processes: a token is known to this
 	// one only.
 	l, err := net.Listen("tcp", cmp.Or(e.address, anyPort))
 	if err != nil {
-		return fmt.Errorf("listening for late changes: %w", err)
+		e.failed, e.again = fmt.Errorf("listening for late changes: %w", err), time.Now().Add(retry)
+		return e.failed
 	}
 	e.base = "http://" + l.Addr().String()
 	e.server = &http.Server{

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -48,20 +50,30 @@ func TestEndpointOutlivesConfigurations(t *testing.T) {
 	}
 }
 
-// An address that is taken is an error, until it is free.
+// An address that is taken is an error, until it is free. It is tried again only from time to time.
 func TestEndpointWithoutAPort(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := Join(l.Addr().String())
-	defer e.Leave()
-	if _, err := e.Issue("", nil, zap.NewNop()); err == nil {
-		t.Error("a token without a listener")
-	}
-	_ = l.Close()
-	token, err := e.Issue("http://caddy:2021/late", nil, zap.NewNop())
-	if err != nil || !strings.HasPrefix(token.URL(), "http://caddy:2021/late/") {
-		t.Errorf("%v, %v", token, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := Join(l.Addr().String())
+		defer e.Leave()
+		_, first := e.Issue("", nil, zap.NewNop())
+		if first == nil {
+			t.Fatal("a token without a listener")
+		}
+		_ = l.Close() // from here on an attempt would succeed
+		time.Sleep(retry - 1)
+		if _, err := e.Issue("", nil, zap.NewNop()); err != first { //nolint:errorlint // it is the same error, from no further attempt
+			t.Errorf("just before the next attempt: %v, before %v", err, first)
+		}
+		if e.server != nil {
+			t.Error("it has tried again")
+		}
+		time.Sleep(1)
+		if token, err := e.Issue("http://caddy:2021/late", nil, zap.NewNop()); err != nil || !strings.HasPrefix(token.URL(), "http://caddy:2021/late/") {
+			t.Errorf("%v, %v", token, err)
+		}
+	})
 }
