@@ -1,9 +1,8 @@
 <?php
 // Pages of an app that knows nothing of a proxy. Each request does one thing, by its parameter "do".
 
-enum Suit: string
-{
-    case Hearts = 'h';
+if (PHP_VERSION_ID >= 80100) {
+    require __DIR__ . '/newer.php';
 }
 
 class Cart
@@ -167,7 +166,7 @@ switch ($_GET['do'] ?? 'show') {
         break;
     case 'objects':
         set('cart', new Cart);
-        $_SESSION['suit'] = [Suit::Hearts];
+        $_SESSION['newer'] = PHP_VERSION_ID >= 80100 ? newer() : [];
         $_SESSION['time'] = new DateTimeImmutable('2026-01-02 03:04:05 UTC');
         $_SESSION['plain'] = (object) ['a' => (object) []];
         break;
