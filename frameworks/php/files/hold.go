@@ -60,8 +60,8 @@ func (s *Store) change(ctx context.Context, path string) (*held, error) {
 	return h, nil
 }
 
-// look opens and locks a session file for a read. A file that PHP has locked is returned without the
-// lock, unless it is being written. It returns nil if there is none.
+// look opens and locks a session file for a read. A file that PHP has locked is returned without
+// the lock, unless it is being written. It returns nil if there is none.
 func (s *Store) look(ctx context.Context, path string) (*held, error) {
 	h, locked, err := s.try(path, os.O_RDONLY, true)
 	if !locked {

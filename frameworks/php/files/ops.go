@@ -109,8 +109,8 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 	})
 }
 
-// Touch implements [sessionstore.Store]. A session that is locked is left to whoever has the lock: a
-// script of PHP's touches it at its end, and a change does, too.
+// Touch implements [sessionstore.Store]. A session that is locked is left to whoever has the lock:
+// a script of PHP's touches it at its end, and a change does, too.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	_, err := s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
 		h, _, err := s.try(path, os.O_RDONLY, false)

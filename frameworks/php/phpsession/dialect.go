@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"os/user"
 	"slices"
 	"strconv"
@@ -34,9 +35,9 @@ type Dialect struct {
 	// session.save_path. Default: 0
 	Levels int `json:"levels,omitempty"`
 
-	// The user that PHP runs as, by name or number. New sessions belong to this user, which needs a
-	// Caddy that may change owners, and sessions of other users are not read. Default: the user
-	// that Caddy runs as
+	// The user that PHP runs as, by name or number, which is Caddy's or any if Caddy runs as root.
+	// New sessions belong to this user, and sessions of other users are not read. Without it, there
+	// is a warning. Default: the user that Caddy runs as
 	Owner string `json:"owner,omitempty"`
 
 	// The length of new ids in characters: PHP's session.sid_length. Default: 32
@@ -71,14 +72,14 @@ func (*Dialect) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision implements [caddy.Provisioner].
-func (p *Dialect) Provision(caddy.Context) error {
-	if err := p.provision(); err != nil {
+func (p *Dialect) Provision(ctx caddy.Context) error {
+	if err := p.provision(ctx); err != nil {
 		return fmt.Errorf("dialect php: %w", err)
 	}
 	return nil
 }
 
-func (p *Dialect) provision() error {
+func (p *Dialect) provision(ctx caddy.Context) error {
 	if err := p.block().Check(); err != nil {
 		return err
 	}
@@ -86,6 +87,7 @@ func (p *Dialect) provision() error {
 	if err != nil {
 		return err
 	}
+	warnOfUsers(ctx.Logger(), uid, os.Geteuid())
 	form := serialize.Form(cmp.Or(p.Serializer, string(serialize.PHP)))
 	codec := New(Options{
 		Form: form, Levels: p.Levels, Permanent: p.Permanent,
