@@ -380,14 +380,24 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Returns what is new, but what was not touched as it was sent: JSON can say some things in two ways. */
     private function untouched(string $name, $before, $node)
     {
-        if ($this->same($node, $this->encodeTop($name, $this->decode($before)))) {
-            return $before;
+        return $this->merged($before, $this->encodeTop($name, $this->decode($before)), $node);
+    }
+
+    /** Puts what was sent in place of what PHP would make of it. */
+    private function merged($sent, $made, $node)
+    {
+        if ($this->same($node, $made)) {
+            return $sent;
         }
-        if ($before instanceof stdClass && $node instanceof stdClass && self::tag($before) === '' && self::tag($node) === '') {
-            foreach (get_object_vars($node) as $key => $item) {
-                if (property_exists($before, (string) $key)) {
-                    $node->{$key} = $this->untouched($name, $before->{$key}, $item);
-                }
+        foreach ([$sent, $made, $node] as $map) {
+            if (!$map instanceof stdClass || self::tag($map) !== '') {
+                return $node;
+            }
+        }
+        foreach (get_object_vars($node) as $key => $item) {
+            $key = (string) $key;
+            if (property_exists($sent, $key) && property_exists($made, $key)) {
+                $node->{$key} = $this->merged($sent->{$key}, $made->{$key}, $item);
             }
         }
         return $node;
@@ -461,12 +471,15 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if ($depth > self::MAX_DEPTH || self::tag((object) $value) !== '') {
             return $this->opaque($name, $value);
         }
-        $list = array_keys($value) === array_keys(array_keys($value));
+        $keys = array_keys($value);
+        foreach ($keys as $key) {
+            if (is_string($key) && (!preg_match('//u', $key) || strpos($key, "\0") === 0)) {
+                return $this->opaque($name, $value); // before what is in it is encoded for nothing
+            }
+        }
+        $list = $keys === array_keys($keys);
         $node = [];
         foreach ($value as $key => $item) {
-            if (is_string($key) && (!preg_match('//u', $key) || strpos($key, "\0") === 0)) {
-                return $this->opaque($name, $value);
-            }
             $node[$key] = $this->encode($name, $item, $depth + 1);
             if ($node[$key] === null && $item !== null) {
                 return null;

@@ -148,6 +148,15 @@ function mutate(array &$map, int $depth): void
     }
 }
 
+/** Makes a random change to the session. */
+function change(int $seed): void
+{
+    mt_srand($seed);
+    $name = 'k' . mt_rand(0, 3);
+    $_SESSION[$name] = $_SESSION[$name] ?? [];
+    mutate($_SESSION[$name], 3);
+}
+
 switch ($_GET['do'] ?? 'show') {
     case 'show':
         show();
@@ -372,10 +381,20 @@ switch ($_GET['do'] ?? 'show') {
     case 'random':
         session_start();
         echo serialize($_SESSION);
-        mt_srand((int) $_GET['seed']);
-        $name = 'k' . mt_rand(0, 3);
-        $_SESSION[$name] = $_SESSION[$name] ?? [];
-        mutate($_SESSION[$name], 3);
+        change((int) $_GET['seed']);
+        break;
+    case 'random sessions':
+        // Sessions of several names, one after the other.
+        $found = '';
+        for ($i = 0; $i < $_GET['sessions']; $i++) {
+            session_name($i > 0 ? "S$i" : 'PHPSESSID');
+            session_id($_COOKIE[session_name()] ?? '');
+            session_start();
+            $found .= serialize($_SESSION) . "\n";
+            change($_GET['seed'] + $i);
+            session_write_close();
+        }
+        echo $found;
         break;
     case 'slow':
         session_start();
