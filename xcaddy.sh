@@ -130,7 +130,7 @@ build)
 	;;
 run)
 	shift
-	free 8080 8098 8097 8096
+	free 8080 8098 8097 8096 8095
 	build "$@"
 	example
 	;;

@@ -68,7 +68,7 @@ func startExample(t *testing.T) *harness.Caddy {
 	t.Helper()
 	_, text := example(t)
 	_, text, _ = strings.Cut(text, "\n{\n") // harness adds its own global options
-	backend := harness.FreeAddr(t)
+	backend, shows := harness.FreeAddr(t), harness.FreeAddr(t)
 	port := backend[strings.LastIndexByte(backend, ':'):]
 	php, python := languages(t)
 	for _, r := range [][2]string{
@@ -77,6 +77,11 @@ func startExample(t *testing.T) *harness.Caddy {
 		{"http://:8098 {", "http://" + port + " {"},
 		{"localhost:8097", php},
 		{"localhost:8096", python},
+		{"http://localhost:8095, http://127.0.0.1:8095 {", "http://" + shows + " {"},
+		{"{{.Host | html}}:8095", shows},
+		{"127.0.0.1:8080 {\n", "$ADDR {\n"},
+		{"{http.request.host}:8080", "$ADDR"},
+		{"{{.Host | html}}:8080", "$ADDR"},
 	} {
 		if strings.Count(text, r[0]) != 1 {
 			t.Fatalf("Caddyfile.example must have %q once", r[0])

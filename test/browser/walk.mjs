@@ -83,6 +83,23 @@ const walks = {
       'X-Session-Update: [{"op": "increment", "path": "/visits", "value": 1}]', 'X-Session-Control: flash-seen']);
   },
 
+  'what Caddy made of a request is on the page, without scripts': async (page) => {
+    await page.goto(site);
+    const frame = page.frameLocator('iframe');
+    const says = async (answer, commit) => {
+      const [request, line] = lines(await frame.locator('#explained', { hasText: answer }).textContent());
+      assert.equal(request, answer);
+      assert.match(line, new RegExp(`^X-Session-Explain: outcome=hit, store-ms=[\\d.]+, ${commit}cookie=kept;name="caddy_session"$`));
+    };
+    await says('GET /style.css', '');
+    await frame.getByRole('link', { name: 'Count one more visit' }).click();
+    await says('GET /one', 'commit=saved, ');
+    await frame.getByRole('link', { name: 'Change nothing' }).click();
+    await says('GET /style.css', '');
+    await page.goto(site);
+    assert.equal(await visits(page), 3);
+  },
+
   'log in and out': async (page, context) => {
     await page.goto(site);
     assert.equal(await heading(page), 'Hello, stranger.');
@@ -194,6 +211,10 @@ const walks = {
         await page.emulateMedia({ colorScheme });
         await page.goto(site);
         await logIn(page, 'Ada Lovelace');
+        const frame = page.frameLocator('iframe').locator('html', { hasText: 'outcome=hit' });
+        await frame.waitFor();
+        await page.locator('iframe').scrollIntoViewIfNeeded(); // it is drawn only when it is seen
+        assert.ok(await frame.evaluate((e) => e.scrollWidth <= innerWidth && document.body.offsetHeight <= innerHeight), `the frame does not fit on the ${name}`);
         assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, `the page is wider than the ${name}`);
         await page.screenshot({ path: path.join(out, `${name}-${colorScheme}.png`), fullPage: true });
       }
