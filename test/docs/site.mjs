@@ -6,7 +6,7 @@ import { run } from '../browser/run.mjs';
 
 const { URL: site, PAGES: pages, OUT: out } = process.env;
 const words = {
-  Laravel: 'frameworks/others', WordPress: 'recipes/wordpress', systemd: 'install', Docker: 'install',
+  Laravel: 'start/laravel', WordPress: 'recipes/wordpress', systemd: 'install', Docker: 'install',
   backup: 'operating', GeoServer: 'mod_session', Kubernetes: 'operating', JSESSIONID: 'recipes/tomcat',
 };
 

@@ -14,7 +14,7 @@ import (
 )
 
 // needs are the programs that a page of docs/start needs besides the environments of the tests.
-var needs = map[string]string{"java.md": "java", "php.md": "php", "login.md": "php", "many.md": "php", "rails.md": "puma"}
+var needs = map[string]string{"java.md": "java", "php.md": "php", "login.md": "php", "many.md": "php", "rails.md": "puma", "laravel.md": "php"}
 
 // TestStart follows each page of docs/start to the letter: it saves the files that the page says to
 // save, starts what it says to start, and compares what the commands of its console print. Only the
@@ -27,7 +27,7 @@ func TestStart(t *testing.T) {
 			pages = append(pages, page.Path)
 		}
 	}
-	if len(pages) < 9 {
+	if len(pages) < 10 {
 		t.Errorf("found only %v", pages)
 	}
 	for _, page := range pages {
@@ -35,6 +35,9 @@ func TestStart(t *testing.T) {
 			t.Parallel()
 			if name := needs[filepath.Base(page)]; name != "" {
 				harness.Program(t, name)
+			}
+			if _, err := os.Stat("/usr/share/php/Illuminate"); err != nil && filepath.Base(page) == "laravel.md" {
+				harness.Missing(t, "php-laravel-framework")
 			}
 			harness.Node(t)
 			r := &reader{T: t, page: page, dir: t.TempDir(), ports: otherPorts(t)}
