@@ -307,6 +307,36 @@ go_test() {
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
+# list_tests writes the tests whose names begin with a word to a file, each after its package. It reads the source: go test
+# -list would link all tests.
+list_tests() {
+	local word=$1 files package file
+	shift
+	files=$(go list -f '{{$p := .}}{{range .TestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}
+{{end}}{{range .XTestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}
+{{end}}' "$@") || return
+	while read -r package file; do
+		[ -z "$file" ] || sed -nE "s#^func ($word[A-Z0-9_][A-Za-z0-9_]*)\\([a-z]+ \\*testing\\.[TF]\\).*#$package \\1#p" "$file"
+	done <<<"$files" >"$tmp/tests"
+}
+
+# all_ran fails if a test did not even begin. (One that was left out as a long one has failed: see totals.py.)
+all_ran() {
+	GOFLAGS="$GOFLAGS -race" list_tests '(Test|Fuzz)' "$@" &&
+		sed -nE 's/.*"Action":"run","Package":"([^"]+)","Test":"([^"\/]+)".*/\1 \2/p' test/out/test.json | sort -u >"$tmp/ran" &&
+		sort -u "$tmp/tests" | comm -23 - "$tmp/ran" | sed 's/^/did not run: /' >"$tmp/left" && cat "$tmp/left" && [ ! -s "$tmp/left" ]
+}
+
+# without_race runs the tests that are not there with the race detector.
+without_race() {
+	local package name
+	GOFLAGS="$GOFLAGS -race" list_tests '(Test|Fuzz)' "$@" && sort -u "$tmp/tests" >"$tmp/raced" && list_tests '(Test|Fuzz)' "$@" &&
+		sort -u "$tmp/tests" | comm -23 - "$tmp/raced" >"$tmp/left" || return
+	while read -r package name; do
+		go test -vet=off -count=1 -run "^$name\$" "$package" </dev/null || return
+	done <"$tmp/left"
+}
+
 # total prints the last line, and fails if anything has.
 total() {
 	local line="$passed passed, $failed failed"
@@ -335,25 +365,16 @@ fuzz_one() {
 	! grep -q 'Failing input' <<<"$out" && grep -qx ' *context deadline exceeded' <<<"$out"
 }
 
-# fuzz_targets lists the targets with their packages. It reads the source: go test -list would link all tests again.
-fuzz_targets() {
-	local package file
-	go list -f '{{$p := .}}{{range .TestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}{{"\n"}}{{end}}{{range .XTestGoFiles}}{{$p.ImportPath}} {{$p.Dir}}/{{.}}{{"\n"}}{{end}}' "$@" >"$tmp/files" || return
-	while read -r package file; do
-		sed -n "s#^func \(Fuzz[A-Za-z0-9_]*\)(.*#$package \1#p" "$file"
-	done <"$tmp/files" >"$tmp/targets"
-}
-
 # fuzz runs each fuzz target for a time, without the slow race detector: the tests above have run the seeds with it. Two run
 # at once, each on half of the processors.
 fuzz() {
 	local package target beside other
-	check "listing the fuzz targets" fuzz_targets "$@"
+	check "listing the fuzz targets" list_tests Fuzz "$@"
 	while read -r package target; do
 		if read -r beside other; then fuzz_one "$beside" "$other" >"$tmp/beside" 2>&1 & fi
 		check "$target, fuzzed for $FUZZTIME" fuzz_one "$package" "$target"
 		[ -z "$other" ] || check "$other, fuzzed for $FUZZTIME" beside $!
-	done <"$tmp/targets"
+	done <"$tmp/tests"
 }
 
 # beside waits for the target that is fuzzed beside another one.
@@ -447,6 +468,8 @@ took "checks and builds"
 # The longest first, so that none of them runs alone at the end.
 [ "$*" != ./... ] || set -- ./test/apps ./frameworks/flask/test ./...
 go_test "$@"
+check "tests without the race detector" without_race "$@"
+check "all tests ran" all_ran "$@"
 took tests
 if [ "$FUZZTIME" != 0 ]; then
 	fuzz "$@"
