@@ -240,6 +240,10 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $this->log('a session whose id the script has chosen itself is not kept');
             return true;
         }
+        if (!self::keepsAllKeys() && !isset($_SESSION)) {
+            $this->log('what the script has changed before it removed $_SESSION is not kept');
+            return true;
+        }
         $this->record(self::keepsAllKeys() ? $encoded : serialize($_SESSION));
         $this->sendOrLog();
         return true;

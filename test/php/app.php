@@ -426,6 +426,88 @@ switch ($_GET['do'] ?? 'show') {
         session_write_close();
         echo str_repeat('x', 2000000);
         break;
+    case 'no array':
+        session_start();
+        $_SESSION = ['text', 7, new ArrayObject(['a' => 1]), false][(int) $_GET['which']];
+        break;
+    case 'no variable':
+        session_start();
+        unset($_SESSION);
+        break;
+    case 'recursion':
+        session_start();
+        $loop = ['x' => 1];
+        $loop['self'] = &$loop;
+        $_SESSION['loop'] = $loop;
+        $node = new stdClass;
+        $node->self = $node;
+        $_SESSION['node'] = [$node];
+        break;
+    case 'through a reference':
+        session_start();
+        $alias = &$_SESSION;
+        $alias['by'] = 'reference';
+        $member = &$_SESSION['deep']['member'];
+        $member = [1, 2];
+        break;
+    case 'handler after start':
+        session_start();
+        echo @session_set_save_handler(new OwnHandler, true) ? 'taken' : 'refused';
+        $_SESSION['by'] = 'PHP';
+        break;
+    case 'generator':
+        session_start();
+        $pages = (function () {
+            try {
+                for ($i = 0; $i < 3; $i++) {
+                    $_SESSION['pages'][] = $i;
+                    yield "page $i\n";
+                }
+            } finally {
+                $_SESSION['by'] = 'the end of a generator';
+            }
+        })();
+        echo $pages->current(); // and it is never finished
+        break;
+    case 'generator is kept':
+        set('by', (function () {
+            yield 1;
+        })());
+        echo 'page';
+        break;
+    case 'callback that closes':
+        session_start();
+        ob_start(function ($page) {
+            $_SESSION['n'] = strlen($page);
+            return $page . ob_get_level();
+        }, 10);
+        echo str_repeat('x', 95);
+        break;
+    case 'own names':
+        session_start();
+        $_SESSION += [' p' => 'x.y', ' b' => 'eA==', 'a' => [' sid' => 1], '0x' => 1, '' => 'empty', '-' => ['' => ['' => 1]]];
+        break;
+    case 'nested deep':
+        session_start();
+        $value = ['end'];
+        for ($i = 0; $i < 600; $i++) {
+            $value = ['k' => $value];
+        }
+        $_SESSION['nested deep'] = $value;
+        break;
+    case 'nested deep, changed':
+        session_start();
+        $value = &$_SESSION['nested deep'];
+        for ($i = 0; $i < 600; $i++) {
+            $value = &$value['k'];
+        }
+        $value[] = 'more';
+        break;
+    case 'closed, and destroyed':
+        set('by', 'x');
+        session_write_close();
+        echo @session_destroy() ? 'destroyed' : 'not destroyed';
+        break;
     case 'noisy':
         set('noisy', new Noisy);
         echo 'page';

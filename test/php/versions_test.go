@@ -37,7 +37,7 @@ func versions(t *testing.T) []string {
 func serveVersion(t *testing.T, version string, settings ...string) (addr, log string) {
 	t.Helper()
 	addr, log = harness.FreeAddr(t), filepath.Join(t.TempDir(), "php.log")
-	args := []string{"--liftoff", "--no-wasm-tier-up", "--wasm-lazy-compilation", filepath.Join(folder(), "wasm.mjs"), version, addr, filepath.Join(harness.Root(), "clients", "php", "session.php"), log,
+	args := []string{"--liftoff", "--no-wasm-tier-up", "--wasm-lazy-compilation", filepath.Join(folder(), "wasm.mjs"), version, addr, prepended(), log,
 		"session.save_path=/sessions", "error_reporting=-1", "log_errors=1", "display_errors=0", "output_buffering=4096", "session.use_strict_mode=1"}
 	cmd := exec.Command(harness.Node(t), append(args, settings...)...)
 	cmd.Env = append(os.Environ(), "CADDY_SESSION_KEY="+key)
