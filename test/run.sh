@@ -415,6 +415,7 @@ export SESSION_TEST=all
 # need flock, Windows tests that they are refused.
 unit() {
 	local module needs_flock=none skip=none
+	unset CI # or tests fail for want of other programs
 	module=$(go list -m)
 	if [ "$(go env GOOS)" = windows ]; then
 		needs_flock='/file$|/cachelib$'
@@ -424,7 +425,7 @@ unit() {
 	fi
 	go list -f '{{.ImportPath}} {{join .TestImports " "}} {{join .XTestImports " "}}' ./... |
 		awk -v ours="$module/test/" -v not="$needs_flock" 'index($1, ours) != 1 && index($0, " " ours) == 0 && $1 !~ not { print $1 }' |
-		xargs go test -vet=off -skip "$skip"
+		xargs go test -vet=off -timeout 30m -skip "$skip"
 }
 
 case ${1-} in
