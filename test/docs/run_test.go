@@ -43,7 +43,7 @@ var visits = map[string][]visit{
 		{"/", nil, "Hello Zoë &lt;3"},
 	},
 	"docs/headers.md js": {
-		{"/", nil, "Hello stranger\n"}, {"/logout", nil, "You are logged out.\nHello stranger\n"}, {"/", nil, "Hello stranger\n"},
+		{"/", nil, "Hello stranger\n"}, {"/logout", url.Values{}, "You are logged out.\nHello stranger\n"}, {"/", nil, "Hello stranger\n"},
 	},
 	"docs/login.md python": {
 		{"/", nil, `<form method="post">Name`},
