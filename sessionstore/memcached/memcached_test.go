@@ -14,6 +14,7 @@ import (
 	"github.com/bradfitz/gomemcache/memcache"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/memcached"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
@@ -53,6 +54,7 @@ func TestStore(t *testing.T) {
 	})
 	t.Run("two servers", func(t *testing.T) {
 		t.Parallel()
+		longtest.Test(t)
 		suite(t, one.Addr, two.Addr)
 	})
 }

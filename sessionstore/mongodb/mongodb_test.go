@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
@@ -104,6 +105,9 @@ func TestStore(t *testing.T) {
 	for name, l := range collections {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != "native" {
+				longtest.Test(t)
+			}
 			server := mongotest.Start(t)
 			var clock clock
 			clock.Store(time.Now().UnixMilli())

@@ -115,6 +115,7 @@ func TestStore(t *testing.T) {
 	inMemory := func(t *testing.T) sessionstore.Store { return closing(t, memory.New(memory.Options{Now: now})) }
 	t.Run("memory to memory", func(t *testing.T) { suite(t, advance, inMemory, inMemory, "hold", "both") })
 	t.Run("memory to bolt", func(t *testing.T) {
+		longtest.Test(t)
 		suite(t, advance, inMemory, func(t *testing.T) sessionstore.Store {
 			return closing(t, bolt.Open(bolt.Options{Path: filepath.Join(t.TempDir(), "sessions.db"), Now: now}))
 		}, "moving")

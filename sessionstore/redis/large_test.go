@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -20,6 +21,9 @@ func TestValueBomb(t *testing.T) {
 	const size = 50 << 20
 	for name, set := range variants {
 		t.Run(name, func(t *testing.T) {
+			if name != "plain" {
+				longtest.Test(t)
+			}
 			var o redis.Options
 			set(&o)
 			s := open(t, at(o, server.Addr()))

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
@@ -48,6 +49,9 @@ func TestStore(t *testing.T) {
 	for name, set := range variants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			if name != "plain" {
+				longtest.Test(t)
+			}
 			opts := redis.Options{Addrs: []string{server.Addr()}, PoolSize: 20}
 			set(&opts)
 			suite(t, opts)
@@ -56,6 +60,7 @@ func TestStore(t *testing.T) {
 }
 
 func TestStoreBehindSentinel(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	set := redistest.StartSentinel(t, calm)
 	opts := redis.Options{Addrs: set.Addrs(), Master: set.MasterName, PoolSize: 20}
@@ -71,6 +76,7 @@ func TestStoreBehindSentinel(t *testing.T) {
 }
 
 func TestStoreInACluster(t *testing.T) {
+	longtest.Test(t)
 	t.Parallel()
 	cluster := redistest.StartCluster(t, calm)
 	eachWay(t, func(t *testing.T, o redis.Options) {

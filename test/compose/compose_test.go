@@ -21,6 +21,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
@@ -214,6 +215,7 @@ func page(t *testing.T, resp *http.Response, err error) string {
 
 // TestOneSessionForThreeLanguages visits the apps, logs in with one, and out with another.
 func TestOneSessionForThreeLanguages(t *testing.T) {
+	longtest.Test(t)
 	at, browser := site(t), harness.Client(t)
 	browser.CheckRedirect = nil // follow them
 	get := func(path string, want ...string) {

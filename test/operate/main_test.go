@@ -12,11 +12,16 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/harness"
 	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
-func TestMain(m *testing.M) { harness.MainOf(m, "./test/cmd/all") }
+// All of these tests are long.
+func TestMain(m *testing.M) {
+	longtest.Tests()
+	harness.MainOf(m, "./test/cmd/all")
+}
 
 // stores are the Caddyfile lines of the stores that can list their sessions, by kind.
 func stores(t *testing.T) map[string]string {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
@@ -88,6 +89,9 @@ func TestStore(t *testing.T) {
 		named naming
 	}{"0.16": {modern, bySHA256}, "0.7": {modern, byMD5}, "0.1": {pickled, byMD5}} {
 		t.Run(name, func(t *testing.T) {
+			if name != "0.16" {
+				longtest.Test(t)
+			}
 			var c clock
 			open := func(dir string) sessionstore.Store { return pickles{Open(Options{Dir: dir, Now: c.now})} }
 			again := func(_ *testing.T, s sessionstore.Store) sessionstore.Store { return open(s.(pickles).o.Dir) }

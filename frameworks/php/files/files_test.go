@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
@@ -70,6 +71,9 @@ func (a anyKey) Walk(ctx context.Context, prefix, after string, limit int) (sess
 func TestStore(t *testing.T) {
 	for name, levels := range map[string]int{"flat": 0, "two levels": 2} {
 		t.Run(name, func(t *testing.T) {
+			if levels != 0 {
+				longtest.Test(t)
+			}
 			var c clock
 			keys := new(sync.Map)
 			open := func(dir string) sessionstore.Store {

@@ -13,10 +13,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/longtest"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
-func TestMain(m *testing.M) { harness.MainOf(m, "./test/sqltest/cmd/caddy") }
+// All of these tests are long.
+func TestMain(m *testing.M) {
+	longtest.Tests()
+	harness.MainOf(m, "./test/sqltest/cmd/caddy")
+}
 
 // get sends a change through the echo backend and returns the headers that the backend got.
 func get(client *http.Client, base, update string) (string, error) {
