@@ -483,6 +483,11 @@ switch ($_GET['do'] ?? 'show') {
         }, 10);
         echo str_repeat('x', 95);
         break;
+    case 'large':
+        session_start();
+        $_SESSION['large'] = str_repeat($_GET['of'], (int) $_GET['size']);
+        echo 'page';
+        break;
     case 'own names':
         session_start();
         $_SESSION += [' p' => 'x.y', ' b' => 'eA==', 'a' => [' sid' => 1], '0x' => 1, '' => 'empty', '-' => ['' => ['' => 1]]];

@@ -3,9 +3,11 @@ package php_test
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddy-session/caddy-session/test/harness"
@@ -122,5 +124,50 @@ func TestSessionAsLargeAsFastCGICarries(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(log); len(text) > 0 {
 		t.Errorf("the log says:\n%s", text)
+	}
+}
+
+// A client that sends the header of late changes does not learn what a script has changed: PHP
+// sends nothing to the client's URL, whether there is the option late or not.
+func TestAttackURLOfAClientForLateChanges(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	thief := harness.Backend(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	addr, _ := serve(t, prepend())
+	for name, options := range map[string]string{"without late": session, "with late": lateSession} {
+		c := site(t, options, addr)
+		v := visit(t, c)
+		for _, header := range []string{"X-Session-Late", "X_Session_Late", "x-session_late", "X.Session.Late", "X Session Late"} {
+			conn, err := net.Dial("tcp", c.Addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _ = fmt.Fprintf(conn, "GET /?do=late HTTP/1.1\r\nHost: %s\r\n%s: http://%s/x\r\nConnection: close\r\n\r\n", c.Addr, header, thief)
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		}
+		if status, body, _ := v.does("late"); status != http.StatusOK {
+			t.Errorf("%s: %d, %s", name, status, body)
+		}
+	}
+	if n := asked.Load(); n > 0 {
+		t.Errorf("PHP has sent %d changes to the client's URL", n)
+	}
+}
+
+// A script that makes its session too large gets no page, and the session stays as it was.
+func TestAttackSessionGrowsTooLarge(t *testing.T) {
+	t.Parallel()
+	addr, _ := serve(t, prepend())
+	v := visit(t, site(t, session, addr))
+	v.does("nested")
+	_, want, _ := v.does("show")
+	for _, size := range []int{60000, 200000, 5000000} {
+		if status, body, _ := v.does(fmt.Sprintf("large&of=x&size=%d", size)); status != http.StatusBadGateway || strings.Contains(body, "page") {
+			t.Errorf("%d bytes: %d, %.300s", size, status, body)
+		}
+		if _, got, _ := v.does("show"); got != want {
+			t.Errorf("%d bytes: the session is %.300s, want %s", size, got, want)
+		}
 	}
 }

@@ -116,7 +116,7 @@ var odd = map[string][]string{
 	"a string": {"nested", "no array&which=0"}, "a number": {"no array&which=1", "nested"}, "an object": {"nested", "no array&which=2"}, "false": {"nested", "no array&which=3"},
 	"recursion":           {"recursion", "nested", "recursion"},
 	"through a reference": {"nested", "through a reference", "nested&value=z"}, "handler after start": {"nested", "handler after start"},
-	"generator": {"nested", "generator", "generator"}, "callback in parts": {"nested", "callback that closes"}, "own names": {"own names", "own names", "nested"},
+	"generator": {"nested", "generator", "generator"}, "callback in parts": {"nested", "callback that closes"}, "large": {"large&of=x&size=50000", "nested"}, "large, of bytes": {"large&of=%ff&size=40000", "nested"}, "own names": {"own names", "own names", "nested"},
 	"nested deep": {"nested deep", "nested deep, changed", "nested"}, "closed, and destroyed": {"nested", "closed, and destroyed"},
 }
 
