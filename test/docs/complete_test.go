@@ -52,6 +52,28 @@ func TestEveryOption(t *testing.T) {
 	}
 }
 
+// TestEveryStoreHasAPage checks that each store has a page, to which the page of all stores leads.
+func TestEveryStoreHasAPage(t *testing.T) {
+	t.Parallel()
+	all, count := docs.Named(t, "docs/stores.md"), 0
+	for id := range options.All() {
+		if id.Namespace() != "http.session.stores" || id.Name() == "none" { // it keeps nothing
+			continue
+		}
+		count++
+		name := "stores/" + id.Name() + ".md"
+		if !strings.Contains(all, "]("+name+")") {
+			t.Errorf("docs/stores.md has no link to %s", name)
+		}
+		if page := docs.Named(t, "docs/"+name); !strings.Contains(page, "```caddyfile\n") || !strings.Contains(page, "\n| option | ") {
+			t.Errorf("docs/%s has no example, or no table of options", name)
+		}
+	}
+	if count < 8 {
+		t.Errorf("found only %d stores", count)
+	}
+}
+
 // TestEveryLogMessage checks that docs/troubleshooting.md quotes every log message, and no message
 // that does not exist.
 func TestEveryLogMessage(t *testing.T) {
