@@ -69,7 +69,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionStore(ctx); err != nil {
 		return err
 	}
-	h.endsStreams = h.Streams != streamsKeep && h.storeName != "none" // which has no sessions to end
+	h.provisionStreams(ctx)
 	h.serializes = config.Or(h.SerializeRequests, false)
 	if h.serializes && h.storeName == "none" {
 		return errors.New("serialize_requests: needs a store")

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // stream is a response that ends with its session: a WebSocket or an event stream.
@@ -15,14 +18,14 @@ type stream struct {
 	// stop ends the watch of the session. It is nil if there is none.
 	stop func()
 
-	// cancel cancels the request, if it is one over HTTP/3.
+	// cancel cancels the request, if prepare has made it one that can be cancelled.
 	cancel context.CancelFunc
 
 	// mu keeps the response valid while it is being ended: its handler waits.
 	mu    sync.Mutex
 	ended bool
 	left  bool     // the handler has returned
-	conn  net.Conn // the connection, if the handler has taken it over
+	conn  net.Conn // the connection, in HTTP/1.1 and if the handler has taken it over
 }
 
 // isStream reports whether a response that begins is a WebSocket or an event stream. Other long
@@ -43,20 +46,41 @@ func (x *exchange) isStream(status int, h http.Header) bool {
 	}
 }
 
-// prepare makes a request over HTTP/3 one that can be cancelled. There, nothing else stops a
-// handler that waits for the app. The request stays the same variable, because Caddy's placeholders
-// refer to it.
-func (s *stream) prepare(x *exchange) {
-	if x.r.ProtoMajor == 3 && x.h.endsStreams {
-		ctx, cancel := context.WithCancel(x.r.Context())
-		s.cancel = cancel
-		*x.r = *x.r.WithContext(ctx)
+// connKey is the key of the connection in the context of a request.
+type connKey struct{}
+
+// provisionStreams lets the server of the handler tell the connection of a request.
+func (h *Handler) provisionStreams(ctx caddy.Context) {
+	h.endsStreams = h.Streams != streamsKeep && h.storeName != "none" // which has no sessions to end
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && h.endsStreams {
+		server.RegisterConnContext(func(ctx context.Context, conn net.Conn) context.Context {
+			if ctx.Value(connKey{}) != nil {
+				return ctx // another handler's
+			}
+			return context.WithValue(ctx, connKey{}, conn)
+		})
 	}
+}
+
+// prepare makes a request one that can be cancelled, where nothing else may stop a handler that
+// waits for the app: over HTTP/3, and in HTTP/1.1 after a client that has sent more than its
+// request. Browsers ask for event streams by this Accept. The request stays the same variable,
+// because Caddy's placeholders refer to it.
+func (s *stream) prepare(x *exchange) {
+	if !x.h.endsStreams || x.r.ProtoMajor != 3 && x.r.Header.Get("Accept") != "text/event-stream" {
+		return
+	}
+	ctx, cancel := context.WithCancel(x.r.Context())
+	s.cancel = cancel
+	*x.r = *x.r.WithContext(ctx)
 }
 
 // begin ends the response of x as soon as its session is over.
 func (s *stream) begin(x *exchange) {
 	w := x.ResponseWriter
+	if x.r.ProtoMajor == 1 {
+		s.conn, _ = x.r.Context().Value(connKey{}).(net.Conn)
+	}
 	s.stop = x.h.keeper.Watch(&x.Visit, func() { s.end(w) })
 }
 
@@ -73,8 +97,8 @@ func (s *stream) leave() {
 
 // end closes the response, however its handler waits:
 //
-//   - In HTTP/1.1, the server reads ahead from the client. When that fails, it cancels the request,
-//     so that reverse_proxy gives up. A connection that a handler has taken over is closed.
+//   - In HTTP/1.1, the connection is closed. The server, which reads ahead from the client, then
+//     cancels the request, so that reverse_proxy gives up.
 //   - In HTTP/2, a write deadline in the past resets the stream and cancels the request.
 //   - In HTTP/3, it lets writes fail. The request is cancelled here.
 func (s *stream) end(w http.ResponseWriter) {
@@ -86,10 +110,10 @@ func (s *stream) end(w http.ResponseWriter) {
 	s.ended = true
 	if s.conn != nil {
 		_ = s.conn.Close()
-		return
+	} else {
+		control, past := http.NewResponseController(w), time.Unix(1, 0)
+		_, _ = control.SetWriteDeadline(past), control.SetReadDeadline(past)
 	}
-	control, past := http.NewResponseController(w), time.Unix(1, 0)
-	_, _ = control.SetWriteDeadline(past), control.SetReadDeadline(past)
 	if s.cancel != nil {
 		s.cancel()
 	}

@@ -7,14 +7,18 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
+
+	"github.com/caddy-session/caddy-session/test/harness"
 )
 
 // events answers with a response that goes on until the client hangs up. It says something once, or
@@ -276,4 +280,79 @@ func (b *browser) connect(t *testing.T, client *http2.Transport) io.Reader {
 		t.Fatalf("the socket echoed %q, %v", got, err)
 	}
 	return resp.Body
+}
+
+// A client that has sent more than its request does not keep its event stream, although the server
+// does not read ahead from it then.
+func TestAttackPipelinedByteKeepsAStream(t *testing.T) {
+	t.Parallel()
+	b := streamsEnd.browser(t)
+	b.change("update", `{"user":"zoe"}`)
+	left := make(chan struct{})
+	r := b.via(events("text/event-stream", left)).request(http.MethodGet, "/", nil)
+	r.Header.Set("Cookie", b.cookies())
+	r.Header.Set("Accept", "text/event-stream")
+	conn, err := net.Dial("tcp", b.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	var head strings.Builder
+	_ = r.Write(&head)
+	_, _ = io.WriteString(conn, head.String())
+	in := bufio.NewReader(conn)
+	if resp, err := http.ReadResponse(in, r); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	_, _ = io.WriteString(conn, "G")
+	stillOpen(t, in, left)
+	b.change("control", "destroy").expires()
+	if _, err := io.Copy(io.Discard, in); errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error("the connection is still open")
+	}
+	waits(t, "the app notices", left)
+}
+
+// silent is a script that sends an event, and nothing more until the file talk is there. Then it
+// talks until PHP ends it, which leaves the file ended.
+const silentScript = `<?php
+register_shutdown_function(function () { touch(__DIR__ . '/ended'); });
+header('Content-Type: text/event-stream');
+while (ob_get_level()) ob_end_flush();
+echo "data: 1\n\n";
+flush();
+while (true) {
+	usleep(20000);
+	clearstatcache();
+	if (file_exists(__DIR__ . '/talk')) { echo ": talk\n\n"; flush(); }
+}
+`
+
+// The client of a PHP script that is silent sees its connection close at once. The script goes on
+// until it says something.
+func TestStreamOfASilentPHPScript(t *testing.T) {
+	t.Parallel()
+	fpm, dir := harness.StartFPM(t), t.TempDir()
+	putFile(t, filepath.Join(dir, "silent.php"), silentScript)
+	if err := os.Chmod(dir, 0o777); err != nil { // the pool may have another user
+		t.Fatal(err)
+	}
+	site := strings.Replace(streamsSession, "%s", "", 1) + "\n\thandle /silent.php {\n\t\troot " + dir + "\n\t\tphp_fastcgi " + fpm.Addr + "\n\t}\n\thandle {\n\t\treverse_proxy $BACKEND\n\t}"
+	b := visit(t, start(t, "http://$ADDR {\n"+site+"\n}"))
+	b.change("update", `{"user":"zoe"}`)
+	r := b.request(http.MethodGet, "/silent.php", nil)
+	r.Header.Set("Cookie", b.cookies())
+	stream := openStream(t, b.client.Transport, r)
+	b.change("control", "destroy").expires()
+	closes(t, stream)
+	ended := filepath.Join(dir, "ended")
+	if _, err := os.Stat(ended); err == nil {
+		t.Error("the script has ended, though it was silent: docs/options.md says that it goes on")
+	}
+	putFile(t, filepath.Join(dir, "talk"), "")
+	eventually(t, "PHP ends the script", func() bool {
+		_, err := os.Stat(ended)
+		return err == nil
+	})
 }
