@@ -97,10 +97,10 @@ need_root() {
 }
 root=()
 
-# apt runs apt-get. It waits up to ten minutes for another one to end.
+# apt runs apt-get, in CI without syncing each file to disk. It waits up to ten minutes for another one to end.
 apt() {
 	local tries=120
-	until "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >"$tmp/apt" 2>&1; do
+	until "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq ${CI:+-o DPkg::Options::=--force-unsafe-io} "$@" >"$tmp/apt" 2>&1; do
 		grep -q 'Could not get lock\|Unable to acquire' "$tmp/apt" && [ $((tries -= 1)) -gt 0 ] || die "apt-get $*:" "$(cat "$tmp/apt")"
 		[ $tries != 119 ] || say "waiting for another apt-get to end"
 		sleep 5
