@@ -26,8 +26,8 @@ var (
 	pairs    = flag.Int("pairs", 3, "how many pairs of proxies are started for a row: no two processes lie alike in memory, so one pair alone says little")
 	rounds   = flag.Int("rounds", 7, "how many times each side of a pair is measured, with the collector and without")
 	requests = flag.Int("requests", 500, "how many requests a measurement takes")
-	only     = flag.String("only", "", "measure only this table (requests, stores, frameworks, systems, php, late, sessions), or the rows whose name contains this")
-	million  = flag.Int("sessions", 1000000, "how many live sessions the table of that name is about")
+	only     = flag.String("only", "", "measure only this table (requests, stores, frameworks, systems, php, late, sessions, walk), or the rows whose name contains this")
+	million  = flag.Int("sessions", 1000000, "how many live sessions the tables sessions and walk are about")
 	profile  = flag.String("profile", "", "write processor profiles of both proxies to files with this name and .with or .without (use with -only and -pairs 1)")
 	write    = flag.String("write", "", "a Markdown file to write the tables to, each between its two markers")
 )
@@ -48,6 +48,7 @@ var tables = []table{
 	{name: "php", measure: (*bench).php},
 	{name: "late", measure: (*bench).late},
 	{name: "sessions", measure: (*bench).many},
+	{name: "walk", measure: (*bench).walk},
 }
 
 func main() {

@@ -33,15 +33,7 @@ func (b *bench) many(out io.Writer) error {
 	fmt.Fprintln(out, "| sessions | µs for a read, with the bare proxy's share | Go heap in use | goal |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- |")
 	for _, count := range []int{few, *million} {
-		dir, err := os.MkdirTemp(b.dir, "many")
-		if err != nil {
-			return err
-		}
-		cookies, err := fill(filepath.Join(dir, "sessions.db"), count)
-		if err != nil {
-			return fmt.Errorf("making %d sessions: %w", count, err)
-		}
-		proxy, err := b.startCaddyIn(dir, session("scope bench\nsecret \""+secret+"\"\nstore bolt $DIR/sessions.db"))
+		proxy, cookies, err := b.startWith(count)
 		if err != nil {
 			return err
 		}
@@ -57,6 +49,20 @@ func (b *bench) many(out io.Writer) error {
 		fmt.Fprintf(out, "| %d | %.1f | %.1f MiB | %s |\n", count, cost, heap/(1<<20), goal)
 	}
 	return nil
+}
+
+// startWith starts a proxy with a bolt file of many sessions, and returns the cookies of some.
+func (b *bench) startWith(count int) (*process, []string, error) {
+	dir, err := os.MkdirTemp(b.dir, "many")
+	if err != nil {
+		return nil, nil, err
+	}
+	cookies, err := fill(filepath.Join(dir, "sessions.db"), count)
+	if err != nil {
+		return nil, nil, fmt.Errorf("making %d sessions: %w", count, err)
+	}
+	proxy, err := b.startCaddyIn(dir, session("scope bench\nsecret \""+secret+"\"\nstore bolt $DIR/sessions.db"))
+	return proxy, cookies, err
 }
 
 // fill makes sessions and returns the cookies of some.
@@ -108,22 +114,11 @@ func fill(path string, count int) ([]string, error) {
 // readAll reads the sessions again and again, and returns the processor time for each request in
 // µs.
 func readAll(proxy *process, cookies []string) (cost, heap float64, err error) {
-	const conns = 8
-	l, err := dial(proxy.addr, "", anonymousPath, conns, 0)
+	l, err := readers(proxy, cookies, 8)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer l.close()
-	for i, c := range l.conns {
-		c.cookies = nil
-		for n := i; n < len(cookies); n += conns {
-			c.cookies = append(c.cookies, "; caddy_session="+cookies[n])
-		}
-		c.prepare(proxy.addr, anonymousPath)
-	}
-	if err := l.run(*requests); err != nil {
-		return 0, 0, err
-	}
 	var costs []float64
 	for range *pairs * *rounds {
 		cost, err := side{proxy, l}.cost()
@@ -134,6 +129,26 @@ func readAll(proxy *process, cookies []string) (cost, heap float64, err error) {
 	}
 	heap, err = metric(proxy, "go_memstats_heap_inuse_bytes")
 	return median(costs), heap, err
+}
+
+// readers opens connections that read sessions, and warms them up.
+func readers(proxy *process, cookies []string, conns int) (*load, error) {
+	l, err := dial(proxy.addr, "", anonymousPath, conns, 0)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range l.conns {
+		c.cookies = nil
+		for n := i; n < len(cookies); n += conns {
+			c.cookies = append(c.cookies, "; caddy_session="+cookies[n])
+		}
+		c.prepare(proxy.addr, anonymousPath)
+	}
+	if err := l.run(*requests); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
 }
 
 func metric(proxy *process, name string) (float64, error) {
