@@ -26,6 +26,7 @@ const walks = {
 
     const inside = page.url();
     await page.goto(site + '/logout');
+    await page.getByRole('button', { name: 'Log out' }).click();
     await page.waitForSelector('input[name="auth[username]"]');
     const after = await signedCookie(context);
     assert.notEqual(after.value, value);
