@@ -16,7 +16,7 @@ const raceRounds = 1000
 // raceTime bounds the total time of a race, since some stores sync a disk.
 func raceTime() time.Duration {
 	if longtest.All() {
-		return 2 * time.Second
+		return 5 * time.Second
 	}
 	return 200 * time.Millisecond
 }
