@@ -86,7 +86,7 @@ func (c *Caddy) Run() {
 	if c.proc, err = process.Start(cmd); err != nil {
 		c.tb.Fatalf("starting caddy: %v", err)
 	}
-	for range 1000 {
+	for end := time.Now().Add(startTimeout); time.Now().Before(end); {
 		conn, err := net.DialTimeout("tcp", c.Addr, time.Second)
 		if err == nil {
 			_ = conn.Close()

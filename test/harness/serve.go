@@ -10,6 +10,10 @@ import (
 	"github.com/caddy-session/caddy-session/test/harness/process"
 )
 
+// startTimeout is how long a program may take until it listens. On a busy machine Python takes its
+// time.
+const startTimeout = 2 * time.Minute
+
 // Serve runs a program that listens on an address until the test ends, and waits until it listens.
 func Serve(tb testing.TB, name, addr string, cmd *exec.Cmd) *Log {
 	tb.Helper()
@@ -29,7 +33,7 @@ func Serve(tb testing.TB, name, addr string, cmd *exec.Cmd) *Log {
 			tb.Logf("%s printed:\n%s", name, log)
 		}
 	})
-	for range 1500 {
+	for end := time.Now().Add(startTimeout); time.Now().Before(end); {
 		if conn, err := net.DialTimeout("tcp", addr, time.Second); err == nil {
 			_ = conn.Close()
 			return log

@@ -77,7 +77,7 @@ func (s *Server) run() error {
 	if s.proc, err = process.Start(cmd); err != nil {
 		return err
 	}
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if answers(s.Addr) {
 			select {
 			case <-s.proc.Exited(): // another process answered

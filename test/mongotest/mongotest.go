@@ -74,7 +74,7 @@ func (s *Server) run() error {
 	if s.proc, err = process.Start(cmd); err != nil {
 		return err
 	}
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if conn, err := net.DialTimeout("tcp", s.Addr, time.Second); err == nil {
 			return conn.Close()
 		}

@@ -141,4 +141,4 @@ func (s *Server) waitUp(p *process.Process) error {
 	return nil
 }
 
-const startTimeout = 20 * time.Second
+const startTimeout = time.Minute

@@ -137,7 +137,7 @@ func (s *Server) launch() error {
 	}
 }
 
-const startTimeout = 30 * time.Second
+const startTimeout = time.Minute
 
 // Kill kills all processes of the server with SIGKILL.
 func (s *Server) Kill() { s.process().Kill() }
