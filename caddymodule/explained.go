@@ -24,8 +24,14 @@ import (
 // explanation collects what the handler says of a request for which there is no answer.
 type explanation struct {
 	*exchange
-	steps   []explain.Step
-	refused int // the status
+	steps []explain.Step
+}
+
+// refuse notes that the handler refuses the request, for its first reason.
+func (e *explanation) refuse(status int, err error) {
+	if e.failure == nil {
+		e.failure = caddyhttp.Error(status, err)
+	}
 }
 
 func (e *explanation) says(what, format string, args ...any) {
@@ -47,8 +53,12 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 	for o := e.outer; o != nil; o = o.outer {
 		if !o.ended && (wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.Names.Meet(h.cookie.Names)) {
 			e.wrong("session", advice(o.h, h), "%s: every such request is a 500", errTwoHandlers)
-			e.refused = http.StatusInternalServerError
+			e.refuse(http.StatusInternalServerError, errTwoHandlers)
 		}
+	}
+	if strings.EqualFold(r.Method, http.MethodTrace) {
+		e.wrong("session", "another method", "%v: every such request is a 405", errTrace)
+		e.refuse(http.StatusMethodNotAllowed, errTrace)
 	}
 	clean(r, &h.names.request, nil)
 	e.Scope = h.ScopeOf(e.host)
@@ -61,6 +71,10 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 	if bare != "" {
 		e.Cookies = []string{bare}
 	}
+	if early(r) && (len(e.Cookies) > 0 || !safe(r.Method)) {
+		e.wrong("session", "the client sends the request again; if it does not, turn off early data in the server in front", "%v: it is a 425", errEarly)
+		e.refuse(http.StatusTooEarly, errEarly)
+	}
 	e.explainCookie()
 	e.explainCame(came)
 	e.lookAt()
@@ -69,7 +83,8 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 		e.wrong("before", "correct the app, if it is this that is missing", "%s ago: %s", time.Since(i.at).Round(time.Second), i.text)
 	}
 	e.says("outcome", "session_outcome is %s", e.report.Outcome)
-	return explain.Passage{Steps: e.steps, Refused: e.refused, Fail: func() {
+	e.dropLate()
+	return explain.Passage{Steps: e.steps, Refused: e.failure, Fail: func() {
 		e.forwarded.Undo()
 		e.ended = true
 	}}
@@ -161,7 +176,7 @@ func (e *explanation) lookAt() {
 func (e *explanation) unavailableHere(what string, err error) {
 	e.unavailable, e.report.Outcome = true, outcomeUnavailable
 	if !e.h.anonymous {
-		e.refused = cmp.Or(e.refused, http.StatusServiceUnavailable)
+		e.refuse(http.StatusServiceUnavailable, err)
 	}
 	do := "the log of Caddy has the lines of this store; docs/troubleshooting.md says what to do about each"
 	if errors.Is(err, sessionstore.ErrRecord) {
@@ -232,7 +247,7 @@ func (e *explanation) explainHeaders() {
 	e.view.Logger = zap.NewNop()
 	if err := e.forwardParts(); err != nil {
 		e.wrong("headers", "make the session smaller, or set max_size", "the request is refused: the session cannot be forwarded: %v", err)
-		e.refused = cmp.Or(e.refused, http.StatusInternalServerError)
+		e.refuse(http.StatusInternalServerError, err)
 		return
 	}
 	if h.MaxHeaders > 0 {

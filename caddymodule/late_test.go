@@ -226,6 +226,15 @@ func TestLateChangeOfARefusedResponse(t *testing.T) {
 	a.has(`{"n":1}`)
 }
 
+// An explanation of a request takes the place of no late change.
+func TestExplainKeepsNoLateToken(t *testing.T) {
+	a := newLateApp(t, "")
+	r := prepare(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	a.h.ExplainRequest(r, "")
+	a.url = r.Header.Get("X-Session-Late")
+	a.says(http.StatusConflict, `X-Session-Update: {"late":1}`)
+}
+
 // A late change gives no new id, whatever calls for it, and is as valid as another.
 func TestAttackLateChangeThatIsNotValid(t *testing.T) {
 	a := newLateApp(t, "user user")

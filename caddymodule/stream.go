@@ -77,11 +77,33 @@ func (s *stream) prepare(x *exchange) {
 
 // begin ends the response of x as soon as its session is over.
 func (s *stream) begin(x *exchange) {
-	w := x.ResponseWriter
 	if x.r.ProtoMajor == 1 {
 		s.conn, _ = x.r.Context().Value(connKey{}).(net.Conn)
 	}
+	w := innermost(x.ResponseWriter)
 	s.stop = x.h.keeper.Watch(&x.Visit, func() { s.end(w) })
+}
+
+// innermost returns the server's own response writer. The deadlines of the writers around it are for
+// the handler's goroutine alone.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
+	}
+}
+
+// over reports whether the stream has been ended. Its handler may write no more.
+func (s *stream) over() bool {
+	if s.stop == nil {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }
 
 // leave says that the handler returns. From then on the connection may be used by another request.
@@ -100,7 +122,9 @@ func (s *stream) leave() {
 //   - In HTTP/1.1, the connection is closed. The server, which reads ahead from the client, then
 //     cancels the request, so that reverse_proxy gives up.
 //   - In HTTP/2, a write deadline in the past resets the stream and cancels the request.
-//   - In HTTP/3, it lets writes fail. The request is cancelled here.
+//   - In HTTP/3, it lets a write that waits fail. The request is cancelled here.
+//
+// Where the handler goes on, its next write fails.
 func (s *stream) end(w http.ResponseWriter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -16,6 +16,9 @@ import (
 // errRefused is the error of writing to a response after its commit was refused.
 var errRefused = quiet(errors.New("the session change was refused"))
 
+// errOver is the error of writing to a stream whose session has ended.
+var errOver = quiet(errors.New("the session of the stream has ended"))
+
 // quiet disguises an error of writing to the client as a request that the client cancelled over
 // HTTP/3. reverse_proxy logs all other errors as warnings with the request headers, which contain
 // the session's data. No option and no other type of error prevents that.
@@ -102,6 +105,9 @@ func (x *exchange) interim() bool {
 
 // Write implements [http.ResponseWriter]. It returns quiet errors.
 func (x *exchange) Write(p []byte) (int, error) {
+	if x.stream.over() {
+		return 0, errOver
+	}
 	n, err := x.headWriter.Write(p)
 	if err != nil && err != errRefused {
 		err = quiet(err)

@@ -60,8 +60,8 @@ type Handler interface {
 type Passage struct {
 	Steps []Step
 
-	// Refused is the status with which the handler refuses the request. 0: it does not.
-	Refused int
+	// Refused is the error with which the handler refuses the request, or nil.
+	Refused error
 
 	// Fail takes the session out of the request, as the handler does when one behind it fails.
 	Fail func()

@@ -27,7 +27,7 @@ type walk struct {
 
 	sessions []Passage // that the request is in
 	failed   bool      // a session has ended, as a handler behind it has failed, or it has itself
-	failure  error     // for which the request is in error routes
+	failure  *failure  // for which the request is in error routes
 	cleaned  bool      // by a session_clean, so that there is a session with a matcher
 }
 
@@ -44,7 +44,7 @@ func (w *walk) all() {
 	}
 	switch {
 	case err != nil:
-		w.ended(failureText(first), "")
+		w.ended(first.text(), "")
 	case !answered:
 		w.unanswered()
 	}
@@ -55,48 +55,54 @@ func (w *walk) unanswered() {
 	if w.failure == nil {
 		w.ended("no handler answers this request", "")
 	} else {
-		w.ended("no error route answers, so only the status is sent. "+failureText(w.failure), "")
+		w.ended("no error route answers, so only the status is sent. "+w.failure.text(), "")
 	}
 }
 
 // errorRoutes follows the request through error routes, after a failure behind or in the sessions
 // from a place on.
-func (w *walk) errorRoutes(routes *caddyhttp.HTTPErrorConfig, err error, from int) (answered bool, _ error) {
+func (w *walk) errorRoutes(routes *caddyhttp.HTTPErrorConfig, err *failure, from int) (answered bool, _ *failure) {
 	for i := len(w.sessions) - 1; i >= from; i-- {
 		w.sessions[i].Fail()
 		w.failed = true
 	}
 	w.sessions, w.failure = w.sessions[:from], err
-	w.answer.add("error", failureText(err)+"; the error routes (handle_errors) get the request")
-	w.r = routes.WithError(w.r, err)
+	w.answer.add("error", err.text()+"; the error routes (handle_errors) get the request")
+	w.r = routes.WithError(w.r, err.error)
 	return w.through(routes.Routes)
 }
 
-// failureText says who has failed, and with which status.
-func failureText(err error) string {
-	failure, ok := errors.AsType[caddyhttp.HandlerError](err)
-	if !ok {
-		failure.StatusCode = http.StatusInternalServerError
+// failure is the error of a handler or a matcher.
+type failure struct {
+	by string
+	error
+}
+
+// text says who has failed, and with which status.
+func (f *failure) text() string {
+	status := http.StatusInternalServerError
+	if h, ok := errors.AsType[caddyhttp.HandlerError](f.error); ok {
+		status = cmp.Or(h.StatusCode, status)
 	}
-	return fmt.Sprintf("%s: %d", failure.Trace, failure.StatusCode)
+	return fmt.Sprintf("%s: %d", f.by, status)
 }
 
-// failure returns the failure of a handler, for [failureText].
-func failure(by string, status int) error {
-	return caddyhttp.HandlerError{StatusCode: cmp.Or(status, http.StatusInternalServerError), Trace: by, Err: errors.New(by)}
-}
-
-// through follows the request through a list of routes. It reports whether it was answered. An
-// error is for the error routes.
-func (w *walk) through(list caddyhttp.RouteList) (answered bool, err error) {
+// through follows the request through a list of routes. It reports whether it was answered. A
+// failure is for the error routes.
+func (w *walk) through(list caddyhttp.RouteList) (answered bool, _ *failure) {
 	for i := range list {
 		route := &list[i]
+		if route.Group != "" && w.groups[route.Group] {
+			continue
+		}
 		matches, err := route.MatcherSets.AnyMatchWithError(w.r)
 		if err != nil {
-			w.answer.wrong("route", "a matcher fails: "+err.Error(), "correct the matcher")
-			return false, failure("a matcher", 0)
+			if _, meant := errors.AsType[caddyhttp.HandlerError](err); !meant { // as by try_files =404
+				w.answer.wrong("route", "a matcher fails: "+err.Error(), "correct the matcher")
+			}
+			return false, &failure{"a matcher", err}
 		}
-		if !matches || route.Group != "" && w.groups[route.Group] {
+		if !matches {
 			continue
 		}
 		w.groups[route.Group] = route.Group != ""
@@ -117,14 +123,14 @@ func (w *walk) through(list caddyhttp.RouteList) (answered bool, err error) {
 var quiet = []string{"vars", "map", "rewrite", "headers", "static_response", "error", "session_gate", "file_server"}
 
 // handler follows the request to a handler. It reports whether that answers it.
-func (w *walk) handler(handler caddyhttp.MiddlewareHandler) (answered bool, err error) {
+func (w *walk) handler(handler caddyhttp.MiddlewareHandler) (answered bool, _ *failure) {
 	switch h := handler.(type) {
 	case Handler:
 		passage := h.ExplainRequest(w.r, w.bare)
 		w.answer.Steps = append(w.answer.Steps, passage.Steps...)
 		w.sessions = append(w.sessions, passage)
-		if passage.Refused != 0 {
-			return false, failure("session", passage.Refused)
+		if passage.Refused != nil {
+			return false, &failure{"session", passage.Refused}
 		}
 		return false, nil
 	case *caddyhttp.Subroute:
@@ -136,7 +142,10 @@ func (w *walk) handler(handler caddyhttp.MiddlewareHandler) (answered bool, err 
 		return answered, err
 	case *caddyhttp.Invoke:
 		named := w.server.NamedRoutes[h.Name]
-		if named == nil || slices.Contains(w.invoking, h.Name) {
+		if named == nil {
+			return false, &failure{"invoke", errors.New("there is no route of that name")}
+		}
+		if slices.Contains(w.invoking, h.Name) {
 			return false, nil
 		}
 		w.invoking = append(w.invoking, h.Name)
@@ -197,20 +206,35 @@ func nameOf(handler any) string {
 	return ""
 }
 
+// headOnly lets file_server neither read a file nor run the template of a list, which could ask an
+// app, until restore is called.
+func (w *walk) headOnly() (restore func()) {
+	r, method, accept := w.r, w.r.Method, w.r.Header["Accept"]
+	if method == http.MethodGet || w.failure != nil { // in error routes, it serves all methods
+		r.Method = http.MethodHead
+	}
+	r.Header["Accept"] = []string{"application/json"}
+	return func() {
+		r.Method, r.Header["Accept"] = method, accept
+		if accept == nil {
+			delete(r.Header, "Accept")
+		}
+	}
+}
+
 // run runs a handler, and reports whether it answers. Of a file, only the head is asked for.
-func (w *walk) run(name string, handler caddyhttp.MiddlewareHandler) (answered bool, err error) {
+func (w *walk) run(name string, handler caddyhttp.MiddlewareHandler) (answered bool, failed *failure) {
 	defer func() {
 		if recover() != nil { // respond with abort
 			w.ended(name+", which closes the connection", "")
-			answered, err = true, nil
+			answered, failed = true, nil
 		}
 	}()
 	out, passed, before := httptest.NewRecorder(), false, w.r.URL.RequestURI()
-	if method := w.r.Method; name == "file_server" && method == http.MethodGet {
-		w.r.Method = http.MethodHead
-		defer func() { w.r.Method = method }()
+	if name == "file_server" {
+		defer w.headOnly()()
 	}
-	err = handler.ServeHTTP(out, w.r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+	err := handler.ServeHTTP(out, w.r, caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
 		passed = true
 		return nil
 	}))
@@ -221,8 +245,7 @@ func (w *walk) run(name string, handler caddyhttp.MiddlewareHandler) (answered b
 		return false, nil
 	}
 	if err != nil {
-		handlerError, _ := errors.AsType[caddyhttp.HandlerError](err)
-		return false, failure(name, handlerError.StatusCode)
+		return false, &failure{name, err}
 	}
 	says := fmt.Sprintf("%s: %d", name, out.Code)
 	if to := out.Header().Get("Location"); to != "" {
@@ -252,11 +275,15 @@ func (w *walk) ended(by, what string) {
 		return
 	}
 	others := 0
-	routes.Each(w.server, w.server.Routes, func(handler caddyhttp.MiddlewareHandler) {
+	count := func(handler caddyhttp.MiddlewareHandler) {
 		if _, ok := handler.(Handler); ok {
 			others++
 		}
-	})
+	}
+	routes.Each(w.server, w.server.Routes, count)
+	if w.server.Errors != nil {
+		routes.Each(w.server, w.server.Errors.Routes, count)
+	}
 	switch {
 	case w.cleaned:
 		a.wrong("route", says+", and not through session: its matcher does not cover this request", "widen the matcher of session")

@@ -168,6 +168,32 @@ func TestCauseErrorRouteWithoutSession(t *testing.T) {
 	fine(t, c, b, "/gone", "error: 410; the error routes", "answered by static_response: 410")
 }
 
+// A matcher may answer with an error, as try_files does with =404: nothing is wrong with it.
+func TestCauseErrorRouteOfTryFiles(t *testing.T) {
+	t.Parallel()
+	c, b, _ := caused(t, "session {\nstore memory\nsecret $SECRET\n}\nhandle /files/* {\nroot $DIR\ntry_files {path} =404\nfile_server\n}\n"+
+		"handle_errors 404 {\nreverse_proxy $BACKEND\n}")
+	if got := b.get("/files/none").want(http.StatusOK).given("X-Session-Data"); got != "" {
+		t.Errorf("the app got a session: %s", got)
+	}
+	wrong(t, c, b, "/files/none", "a matcher: 404; the error routes (handle_errors) get the request", "into handle_errors too")
+	if out, _ := explain(t, c, b.base+"/files/none", ""); strings.Contains(out, "correct the matcher") {
+		t.Errorf("the matcher is called wrong: %s", out)
+	}
+}
+
+// What the session refuses by the request alone, the explanation names.
+func TestCauseRefusedRequest(t *testing.T) {
+	t.Parallel()
+	c, b, _ := caused(t, "session {\nstore memory\nsecret $SECRET\n}\nhandle_errors {\nrespond {http.session.error}\n}\nreverse_proxy $BACKEND")
+	for says, args := range map[string][]string{"session: 405": {"--method", "TRACE"}, "session: 425": {"--header", "Early-Data: 1"}} {
+		out, fine := explain(t, c, b.base+"/", b.cookies(), args...)
+		if fine || !strings.Contains(out, says+"; the error routes") {
+			t.Errorf("%s: %s", args, out)
+		}
+	}
+}
+
 // A session that refuses the request is not behind the app of an error route either.
 func TestCauseErrorRouteOfTheSession(t *testing.T) {
 	t.Parallel()
