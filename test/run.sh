@@ -298,8 +298,7 @@ checks_of() {
 go_test() {
 	local status=0 p f s
 	echo 0 1 0 >"$tmp/totals"
-	# One package more than processors at once, as tests wait at times.
-	go test -race -vet=off -count=1 -json -timeout 40m -p $(($(getconf _NPROCESSORS_ONLN) + 1)) "$@" 2>&1 | tee test/out/test.json | "$SESSION_TEST_PYTHON" test/totals.py "$tmp/totals" || status=$?
+	go test -race -vet=off -count=1 -json -timeout 40m "$@" 2>&1 | tee test/out/test.json | "$SESSION_TEST_PYTHON" test/totals.py "$tmp/totals" || status=$?
 	read -r p f s <"$tmp/totals"
 	if [ $((p + f + s)) = 0 ]; then say "no test ran"; fi
 	# A failure of go test itself counts too, and so does a run without tests.
