@@ -1,6 +1,7 @@
 package folder
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -72,9 +73,16 @@ func (c *Crew) Idle(wait func()) {
 	c.slots <- struct{}{}
 }
 
-// Turn waits for a turn until ctx ends. Only work may call it.
+// Turn waits for a turn until ctx ends. It fails if the folder is no longer in place then. Only work
+// may call it.
 func (c *Crew) Turn(ctx context.Context, turns *Turns, path string) (err error) {
 	c.Idle(func() { err = turns.Lock(ctx, path) })
+	if err != nil {
+		return err
+	}
+	if err = cmp.Or(ctx.Err(), c.place.Check()); err != nil { // the slot may have come much later
+		turns.Unlock(path)
+	}
 	return err
 }
 
