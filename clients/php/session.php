@@ -393,6 +393,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if ($this->same($node, $made)) {
             return $sent;
         }
+        if ($sent instanceof stdClass && is_array($made)) { // a map that PHP reads as a list
+            $made = (object) $made;
+        }
         foreach ([$sent, $made, $node] as $map) {
             if (!$map instanceof stdClass || self::tag($map) !== '') {
                 return $node;

@@ -535,6 +535,7 @@ switch ($_GET['do'] ?? 'show') {
     case 'touch':
         session_start();
         $_SESSION['t']['b'] = 2;
+        $_SESSION['t']['m']['x'] = 1;
         break;
     case 'late':
         set('early', 1);
