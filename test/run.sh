@@ -175,14 +175,14 @@ setup_go() {
 kept() {
 	local dir=$1 file=$2 have
 	shift 2
-	! cmp -s "$file" "$dir/installed.txt" || return 0
 	have=$cache/$({ cat "$file" && python3 -VV && uname -m; } | sha256sum | cut -c1-16)/$(basename "$dir")
+	if cmp -s "$file" "$dir/installed.txt" && { [ ! -L "$dir" ] || [ "$(readlink "$dir")" = "$have" ]; }; then return; fi
 	mkdir -p "$cache" "$(dirname "$dir")"
 	if command -v flock >/dev/null; then # another checkout may make it now
 		exec 9>"$cache/lock"
 		flock 9
 	fi
-	if [ ! -e "$have/installed.txt" ]; then
+	if ! cmp -s "$file" "$have/installed.txt"; then
 		say "installing what $file lists"
 		rm -rf "$have"
 		"$@" "$have" "$file" >"$tmp/install" 2>&1 || die "installing what $file lists:" "$(cat "$tmp/install")"
@@ -192,7 +192,7 @@ kept() {
 	rm -rf "$dir"
 	ln -s "$have" "$dir"
 }
-cache=${SESSION_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/caddy-session-test}
+cache=${SESSION_TEST_CACHE:-${XDG_CACHE_HOME:-${HOME:-$PWD/test/out}/.cache}/caddy-session-test}
 
 # venv makes a virtual environment with the packages of a file.
 venv() { python3 -m venv "$1" && "$1/bin/pip" install --quiet --no-deps -r "$2"; }

@@ -33,7 +33,9 @@ func Test(tb testing.TB) {
 // Tests leaves out all tests of a package, unless all run. It is for TestMain, before anything
 // else; go test then reports "no tests to run".
 func Tests() {
-	flag.Parse()
+	if !flag.Parsed() {
+		flag.Parse()
+	}
 	if All() || value("test.list") != "" {
 		return
 	}
