@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"math"
 	"runtime"
 	"strings"
 	"testing"
@@ -107,15 +108,19 @@ func TestAttackCookiesThatAreLongToRead(t *testing.T) {
 	}
 }
 
-// allocated returns how many bytes of memory the reading of a header takes.
+// allocated returns how many bytes of memory the reading of a header takes: the least of some
+// measurements, as other goroutines allocate too.
 func allocated(p *Patterns, text string, size int) uint64 {
-	header := strings.Repeat(text, size/len(text))
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	r := p.Reader(false)
-	r.Forges(header)
-	runtime.ReadMemStats(&after)
-	return after.TotalAlloc - before.TotalAlloc
+	header, least := strings.Repeat(text, size/len(text)), uint64(math.MaxUint64)
+	for range 5 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := p.Reader(false)
+		r.Forges(header)
+		runtime.ReadMemStats(&after)
+		least = min(least, after.TotalAlloc-before.TotalAlloc)
+	}
+	return least
 }
 
 func BenchmarkForgesLong(b *testing.B) {
