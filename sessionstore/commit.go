@@ -298,9 +298,9 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], 
 			saved, err = m.regenerate(ctx, key, cur, &rec, &pl.made, first)
 			first.outcome.Conflicts = conflicts
 		} else if err = errors.Join(m.deleteHeir(ctx, first), m.emptied(ctx, &pl)); err == nil && pl.changed {
-			// If this fails, the next save or touch tries again.
-			_ = m.listAgain(ctx, key, &pl.next)
-			saved, err = m.put(ctx, key, cur.Value, &pl.next)
+			if err = m.listAgain(ctx, key, &rec, &pl.next); err == nil {
+				saved, err = m.put(ctx, key, cur.Value, &pl.next)
+			}
 		} else if err == nil {
 			return pl.count, nil
 		}

@@ -22,7 +22,8 @@ import (
 //	               3 mark the old record, if there is one: see succession.go
 //	               4 answer with the cookie
 //	use            list the session if it is missing: at each touch, and at a save if nobody has
-//	               looked for a touch interval
+//	               looked for a touch interval, or if the session will be kept for longer, or was
+//	               listed for another field of the data
 //	read           look up what is listed, and take out what is over
 //	end all        read, end each session, and read again until nothing is left
 //
@@ -43,6 +44,8 @@ import (
 //     would one that is listed after the only reading of an "end all".
 //   - A first use needs nothing: the old record is a mark then, which a reader takes out.
 //   - Of two processes that list at once, one meets a conflict and does it again.
+//   - A save that keeps a session for longer comes after the listing, and fails with it: the index
+//     must not expire before its sessions.
 //
 // The index is kept for two touch intervals longer than the session that was listed last, and its
 // time is checked whenever a session is listed. So it expires after its sessions, and soon.
@@ -123,7 +126,11 @@ func (m *Manager) list(ctx context.Context, ref string, rec *Record, login bool)
 // Manager calls it, since the session is listed otherwise when it is used. An error wraps
 // [ErrUnavailable], or is the context's.
 func (m *Manager) List(ctx context.Context, key string, rec *Record) error {
-	return m.list(ctx, key, rec, false)
+	r := *rec
+	if r.UserField != m.userField {
+		r.User = m.userIn(r.Data)
+	}
+	return m.list(ctx, key, &r, false)
 }
 
 func (m *Manager) changeIndex(l *listing) error {
@@ -133,16 +140,24 @@ func (m *Manager) changeIndex(l *listing) error {
 	return l.err
 }
 
-// listAgain lists a session that is about to be saved, if nobody has looked at the index for a
-// touch interval.
-func (m *Manager) listAgain(ctx context.Context, ref string, rec *Record) error {
+// listAgain lists a session that is about to be saved as rec in the place of was, if nobody has
+// looked at the index for a touch interval. If that fails, the next save or touch tries again. But
+// a session that will be kept for longer, or whose user was found in another field, must be listed
+// before: the index would expire earlier, or never have had it. Less than a second longer is no
+// reason: that is how the times vary of a cookie in the vault that is set in each response.
+func (m *Manager) listAgain(ctx context.Context, ref string, was, rec *Record) error {
 	now := m.opts.Now()
-	if !m.indexed(rec) || now.Sub(rec.Listed) < m.touchInterval(m.idle(rec)) && !rec.Listed.After(now) {
+	must := rec.kept() >= was.kept()+time.Second || was.UserField != m.userField
+	late := now.Sub(rec.Listed) >= m.touchInterval(m.idle(rec)) || rec.Listed.After(now)
+	if !m.indexed(rec) || !must && !late {
 		return nil
 	}
 	err := m.list(ctx, ref, rec, false)
-	if err == nil {
+	switch {
+	case err == nil:
 		rec.Listed = now
+	case !must:
+		return nil
 	}
 	return err
 }

@@ -11,9 +11,6 @@ import (
 type heir struct {
 	id, ref, key string
 	entry        Entry
-
-	// listed is the user whose index lists it.
-	listed string
 }
 
 // regenerate saves the changed session of p under a new id, and marks the old record, which is
@@ -41,11 +38,8 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 	if err := m.begin(ctx, &p.heir, &next); err != nil {
 		return cur, err
 	}
-	if p.heir.listed != next.User {
-		if err := m.list(ctx, p.heir.ref, &next, next.User != old.User); err != nil {
-			return cur, errors.Join(err, m.deleteHeir(ctx, p))
-		}
-		p.heir.listed = next.User
+	if err := m.list(ctx, p.heir.ref, &next, next.User != old.User); err != nil {
+		return cur, errors.Join(err, m.deleteHeir(ctx, p))
 	}
 	marked := *old
 	marked.Gen, marked.Target = old.Gen+1, p.heir.key

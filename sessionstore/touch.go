@@ -135,17 +135,19 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 	if !m.touches.claim(key, now, m.touchInterval(idle)) && !save {
 		return nil
 	}
+	// The record must say for how long it is kept: see idleLeft. The configuration may have changed
+	// since it was saved.
+	kept := rec.kept()
+	save = save || rec.Idle != idle
+	rec.Idle = idle
+	// What is not listed is not saved, so that the next use tries again, and it is not kept for
+	// longer than its list.
 	unlisted := m.list(ctx, key, &rec, false)
-	if unlisted == nil {
-		rec.Listed = now
-	}
 	var err error
-	if rec.Idle == idle && !save {
-		err = m.store.Touch(ctx, key, entry.Value, rec.kept())
+	if unlisted != nil || !save {
+		err = m.store.Touch(ctx, key, entry.Value, kept)
 	} else {
-		// The record must say for how long it is kept: see idleLeft. The configuration may have
-		// changed since it was saved.
-		rec.Idle = idle
+		rec.Listed = now
 		if _, err = m.put(ctx, key, entry.Value, &rec); errors.Is(err, ErrConflict) {
 			err = nil
 		}
