@@ -11,10 +11,13 @@ func (m *Manager) Queues() int {
 
 // The limits that tests stand on both sides of.
 const (
-	MaxHops  = maxHops
-	MaxBatch = maxBatch
-	Growth   = growth
-	MaxFlash = maxFlash
+	MaxHops    = maxHops
+	MaxBatch   = maxBatch
+	Growth     = growth
+	MaxFlash   = maxFlash
+	MaxListed  = maxListed
+	MaxEntries = maxEntries
+	Lookups    = lookups
 )
 
 // LeadTime is how long what leads to a successor is kept at least.

@@ -25,9 +25,10 @@ import (
 //	               looked for a touch interval, or if the session will be kept for longer, or was
 //	               listed for another field of the data
 //	read           look up what is listed, and take out what is over
-//	end all        read, end each session, and read again until nothing is left
+//	end all        read, end the sessions and take them out, some at a time, and read again until
+//	               nothing is left
 //
-// Nothing is written to the index when a session ends or is given another user: the next reader
+// Nothing is written to the index when one session ends or is given another user: the next reader
 // finds that out. What is over never returns, as ids are random, so no repair takes out too much.
 //
 // Every prefix of these writes is right:
@@ -46,21 +47,14 @@ import (
 //   - Of two processes that list at once, one meets a conflict and does it again.
 //   - A save that keeps a session for longer comes after the listing, and fails with it: the index
 //     must not expire before its sessions.
+//   - What ends because an index is full ends before the new entry is written. If that fails, it has
+//     ended all the same. In the other order, it could live on unlisted.
 //
 // The index is kept for two touch intervals longer than the session that was listed last, and its
 // time is checked whenever a session is listed. So it expires after its sessions, and soon.
 
-const (
-	// maxListed is how many sessions a user may have. A session that is not listed could not be
-	// ended with the others. So with one more, the one that was listed first ends.
-	maxListed = 1000
-
-	// listedLen is the length of an entry: a ref in binary, and Unix milliseconds.
-	listedLen = sha256.Size + 8
-
-	// sampled is how many sessions of a full index are looked up to find one that is over.
-	sampled = 32
-)
+// listedLen is the length of an entry: a ref in binary, and Unix milliseconds.
+const listedLen = sha256.Size + 8
 
 // listed is an entry of an index.
 type listed struct {
@@ -96,8 +90,10 @@ type listing struct {
 	add        listed
 	need, want time.Duration
 
-	// login says that the session has got its user just now.
+	// login says that the session has got its user just now, and pred is the key of the one that it
+	// is to replace.
 	login bool
+	pred  string
 
 	// over are refs to take out.
 	over map[string]bool
@@ -113,8 +109,8 @@ func (m *Manager) list(ctx context.Context, ref string, rec *Record, login bool)
 	interval := m.touchInterval(m.idle(rec))
 	l := &listing{
 		ctx: ctx, owner: owner{rec.Scope, rec.User}, add: listed{ref, rec.Created},
-		login: login,
-		need:  m.ttl(rec) + interval, want: m.ttl(rec) + 2*interval,
+		login: login, pred: rec.Pred,
+		need: m.ttl(rec) + interval, want: m.ttl(rec) + 2*interval,
 	}
 	if err := m.changeIndex(l); err != nil {
 		return fmt.Errorf("listing session: %w", err)
@@ -201,7 +197,7 @@ func (m *Manager) trySaveIndex(ctx context.Context, key string, batch []*listing
 			return nil
 		}
 		if entries, err = m.limit(ctx, batch[0].owner, entries, logins); err == nil {
-			entries, err = m.makeRoom(ctx, batch[0].owner, entries)
+			entries, err = m.makeRoom(ctx, batch, entries, logins)
 		}
 		if err != nil {
 			return err
@@ -246,33 +242,4 @@ func (m *Manager) putIndex(ctx context.Context, key string, cur Entry, o owner, 
 		return Entry{}, err
 	}
 	return m.store.CompareAndSet(ctx, key, cur.Value, value, ttl)
-}
-
-// makeRoom ends the sessions that are too many, in the order in which they were listed. Before
-// each, it looks up some of the others, and takes out those that are over in its place. So a user's
-// true session survives a thousand logins of a program that logs out each time.
-func (m *Manager) makeRoom(ctx context.Context, o owner, entries []listed) ([]listed, error) {
-	for len(entries) > maxListed {
-		sample := make([]listed, sampled)
-		shift := m.opts.Now().Nanosecond()
-		for i := range sample {
-			sample[i] = entries[(i*maxListed/sampled+shift)%maxListed]
-		}
-		found, err := m.look(ctx, o, sample)
-		if err != nil {
-			return nil, err
-		}
-		over := make(map[string]bool)
-		for i := range found {
-			over[found[i].ref] = found[i].over
-		}
-		entries = slices.DeleteFunc(entries, func(e listed) bool { return over[e.ref] })
-		if len(entries) > maxListed {
-			if err := m.endForRoom(ctx, entries[0].ref); err != nil {
-				return nil, err
-			}
-			entries = entries[1:]
-		}
-	}
-	return entries, nil
 }

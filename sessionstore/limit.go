@@ -28,40 +28,35 @@ func (m *Manager) limit(ctx context.Context, o owner, entries []listed, logins [
 		return nil, err
 	}
 	drop := make(map[string]bool)
-	var used []Info
+	var used []*looked
+	unreadable := 0
 	for i := range found {
 		switch f := &found[i]; {
 		case f.over:
 			drop[f.ref] = true
+		case f.err != nil:
+			unreadable++ // it counts, and cannot be ended
 		case !f.info.Unused:
-			used = append(used, f.info)
+			used = append(used, f)
 		}
 	}
-	excess := max(len(used)+len(logins)-m.opts.MaxUserSessions, 0)
+	excess := max(unreadable+len(used)+len(logins)-m.opts.MaxUserSessions, 0)
 	if m.opts.RefuseLogins {
 		for _, l := range logins[len(logins)-min(excess, len(logins)):] {
 			l.err = ErrUserLimit
 			drop[l.add.ref] = true
 		}
 	} else {
-		slices.SortFunc(used, func(a, b Info) int { return a.Used.Compare(b.Used) })
-		for _, i := range used[:min(excess, len(used))] {
-			if err := m.endForRoom(ctx, i.Ref); err != nil {
-				return nil, err
-			}
-			drop[i.Ref] = true
+		slices.SortFunc(used, func(a, b *looked) int { return a.info.Used.Compare(b.info.Used) })
+		used = used[:min(excess, len(used))]
+		if err := atOnce(len(used), func(i int) error { return m.endForRoom(ctx, used[i]) }); err != nil {
+			return nil, err
+		}
+		for _, f := range used {
+			drop[f.ref] = f.over
 		}
 	}
 	return slices.DeleteFunc(entries, func(e listed) bool { return drop[e.ref] }), nil
-}
-
-// endForRoom ends a session because its user has too many.
-func (m *Manager) endForRoom(ctx context.Context, ref string) error {
-	ended, err := m.endKey(ctx, ref, "")
-	if ended && m.opts.OnLimit != nil {
-		m.opts.OnLimit()
-	}
-	return err
 }
 
 var errNoOthers = fmt.Errorf("%w: end-others and end-all need the option user and native records: %w", ErrInvalid, ErrNoIndex)
@@ -102,7 +97,7 @@ func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
 	if user == "" {
 		return nil
 	}
-	n, err := m.endUser(ctx, owner{s.Scope.String(), user}, key)
+	n, err := m.endUser(ctx, owner{s.Scope.String(), user}, key, nil)
 	if n > 0 && m.opts.OnEndOthers != nil {
 		m.opts.OnEndOthers(n) // after an error too
 	}

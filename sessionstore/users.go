@@ -39,6 +39,9 @@ type Info struct {
 	// Unused says that nobody has come with the session's id yet, and that there is an older
 	// session that it would replace. It is not among the sessions of its user.
 	Unused bool
+
+	// listed is when the session was listed. If it is unused, that is when it was made.
+	listed time.Time
 }
 
 // Describe describes the session in an entry of the store. The result is false if that is no
@@ -59,7 +62,7 @@ func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 	i := Info{
 		Ref: ref, Scope: ParseScope(rec.Scope), User: rec.User, Created: rec.Created, Expires: now.Add(left),
 		Size: len(entry.Value), Permanent: rec.lasts(), Unused: rec.Pred != "",
-		First: rec.First, Last: rec.Last,
+		First: rec.First, Last: rec.Last, listed: rec.Listed,
 	}
 	if end := rec.Created.Add(m.opts.AbsoluteTimeout); !rec.Created.IsZero() && end.Before(i.Expires) {
 		i.Expires = end
@@ -78,61 +81,75 @@ func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 }
 
 // UserSessions returns the sessions of a user, the one that was used last first. It takes out of
-// the user's index what is over. An error is [ErrNoIndex], wraps [ErrUnavailable] or [ErrRecord],
-// or is the context's.
-func (m *Manager) UserSessions(ctx context.Context, scope Scope, user string) ([]Info, error) {
-	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
-	defer cancel()
-	list, err := m.userSessions(ctx, owner{scope.String(), user})
+// the user's index what is over, and leaves out what cannot be read. Sessions that are not listed
+// count if they are among known, which are refs. An error is [ErrNoIndex], wraps [ErrUnavailable]
+// or [ErrRecord], or is the context's.
+func (m *Manager) UserSessions(ctx context.Context, scope Scope, user string, known ...string) ([]Info, error) {
+	o := owner{scope.String(), user}
+	entries, err := m.listedOf(ctx, o, known)
 	if err != nil {
 		return nil, err
 	}
-	list = slices.DeleteFunc(list, func(i Info) bool { return i.Unused })
+	found, err := m.look(ctx, o, entries)
+	if err != nil {
+		return nil, fmt.Errorf("reading a user's sessions: %w", err)
+	}
+	m.takeOut(ctx, o, found)
+	var list []Info
+	for i := range found {
+		if f := &found[i]; !f.over && f.err == nil && !f.info.Unused {
+			list = append(list, f.info)
+		}
+	}
 	slices.SortFunc(list, func(a, b Info) int { return b.Used.Compare(a.Used) })
 	return list, nil
 }
 
-// userSessions returns the sessions of a user, unused ones too, and repairs the index.
-func (m *Manager) userSessions(ctx context.Context, o owner) ([]Info, error) {
+// listedOf returns what is listed for a user, and the refs that are known besides: these even if
+// the index is damaged, which is an [ErrRecord].
+func (m *Manager) listedOf(ctx context.Context, o owner, known []string) ([]listed, error) {
 	if m.foreign != nil || m.userField == "" {
 		return nil, ErrNoIndex
 	}
 	if o.user == "" {
 		return nil, nil
 	}
-	cur, err := m.store.Get(ctx, o.key())
-	if err != nil {
-		return nil, fmt.Errorf("reading a user's sessions: %w", err)
-	}
+	cur, err := m.get(ctx, o.key())
 	entries, readable := m.entries(cur)
-	if !readable {
-		return nil, fmt.Errorf("reading a user's sessions: %w: the list is damaged; the user's next login makes it anew", ErrRecord)
+	if err == nil && !readable {
+		err = fmt.Errorf("%w: the list is damaged; the user's next login makes it anew", ErrRecord)
 	}
-	all, err := m.look(ctx, o, entries)
 	if err != nil {
-		return nil, fmt.Errorf("reading a user's sessions: %w", err)
+		err = fmt.Errorf("reading a user's sessions: %w", err)
 	}
-	over := make(map[string]bool)
-	var list []Info
-	for i := range all {
-		if all[i].over {
-			over[all[i].ref] = true
-		} else {
-			list = append(list, all[i].info)
+	there := make(map[string]bool)
+	for _, e := range entries {
+		there[e.ref] = true
+	}
+	for _, ref := range known {
+		if !there[ref] {
+			entries = append(entries, listed{ref: ref})
 		}
 	}
-	if len(over) > 0 {
-		// If this fails, the next reader repairs the index.
-		_ = m.changeIndex(&listing{ctx: ctx, owner: o, over: over})
-	}
-	return list, nil
+	return entries, err
+}
+
+// get reads one record within the store timeout.
+func (m *Manager) get(ctx context.Context, key string) (Entry, error) {
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
+	return m.store.Get(ctx, key)
 }
 
 // looked is what became of a session that is listed.
 type looked struct {
 	ref  string
-	over bool // it is not this user's, and never will be
+	over bool  // it is not this user's, and never will be
+	err  error // it cannot be read, so nobody knows: an [ErrRecord]
 	info Info
+
+	// ended says that it was live, and has been ended.
+	ended bool
 }
 
 // lookups is how many sessions are looked up, or ended, at once.
@@ -144,16 +161,35 @@ func (m *Manager) look(ctx context.Context, o owner, entries []listed) ([]looked
 	err := atOnce(len(entries), func(i int) error {
 		f := &found[i]
 		f.ref = entries[i].ref
-		entry, err := m.store.Get(ctx, f.ref)
-		if err != nil {
-			return err
-		}
+		entry, err := m.get(ctx, f.ref)
 		var live bool
-		f.info, live, err = m.Describe(f.ref, entry)
+		if err == nil {
+			f.info, live, err = m.Describe(f.ref, entry)
+		}
+		if errors.Is(err, ErrRecord) {
+			f.err = err
+			return nil
+		}
 		f.over = !live || f.info.User != o.user || f.info.Scope.String() != o.scope
 		return err
 	})
 	return found, err
+}
+
+// takeOut takes out of the index what is over. If that fails, the next reader does it.
+func (m *Manager) takeOut(ctx context.Context, o owner, found []looked) {
+	over := make(map[string]bool)
+	for i := range found {
+		if found[i].over {
+			over[found[i].ref] = true
+		}
+	}
+	if len(over) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+	defer cancel()
+	_ = m.changeIndex(&listing{ctx: ctx, owner: o, over: over})
 }
 
 // atOnce calls f for 0 to n-1, some at once, and returns an error if there was one.
@@ -251,53 +287,84 @@ func (m *Manager) endAlone(ctx context.Context, key string) error {
 	return m.end(ctx, key, new(queue[*pending]), cur, &pending{gen: never})
 }
 
-// maxReadings is how often EndUser reads the index at most.
-const maxReadings = 100
+const (
+	// maxReadings is how often EndUser reads the index at most.
+	maxReadings = 100
+
+	// endedAtOnce is how many sessions EndUser takes out of the index at once. Whoever asks again,
+	// because the time was over, finds fewer.
+	endedAtOnce = 64
+)
 
 var errReadings = fmt.Errorf("%w: the user logs in again all the time", ErrUnavailable)
 
 // EndUser ends all sessions of a user but for the one with the ref except, which may be empty, and
-// returns how many it has ended. After an error, further ones may have ended, and the same call
-// goes on with the others. Errors are as of [Manager.UserSessions].
-func (m *Manager) EndUser(ctx context.Context, scope Scope, user, except string) (int, error) {
-	n, err := m.endUser(ctx, owner{scope.String(), user}, except)
+// returns how many it has ended. Sessions that are not listed end if they are among known, which
+// are refs. After an error, further ones may have ended, and the same call goes on with the others.
+// A session that cannot be read is an error when all others have ended. Errors are as of
+// [Manager.UserSessions].
+func (m *Manager) EndUser(ctx context.Context, scope Scope, user, except string, known ...string) (int, error) {
+	n, err := m.endUser(ctx, owner{scope.String(), user}, except, known)
 	if err != nil {
 		return n, fmt.Errorf("ending a user's sessions: %w", err)
 	}
 	return n, nil
 }
 
-func (m *Manager) endUser(ctx context.Context, o owner, except string) (int, error) {
+func (m *Manager) endUser(ctx context.Context, o owner, except string, known []string) (int, error) {
 	ended := make(map[string]bool)
 	for range maxReadings {
-		list, err := m.readUser(ctx, o)
-		if err != nil {
-			return len(ended), err
+		entries, unreadable := m.listedOf(ctx, o, known)
+		if unreadable != nil && !errors.Is(unreadable, ErrRecord) {
+			return len(ended), unreadable
 		}
-		list = slices.DeleteFunc(list, func(i Info) bool { return i.Ref == except })
-		if len(list) == 0 {
-			return len(ended), nil
-		}
-		err = atOnce(len(list), func(i int) error {
-			ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
-			defer cancel()
-			_, err := m.endKey(ctx, list[i].Ref, except)
-			return err
-		})
-		if err != nil {
-			return len(ended), err
-		}
-		for _, i := range list {
-			if !i.Unused {
-				ended[i.Ref] = true
+		entries = slices.DeleteFunc(entries, func(e listed) bool { return e.ref == except })
+		again := false
+		for some := range slices.Chunk(entries, endedAtOnce) {
+			found, err := m.endListed(ctx, o, some, except)
+			for i := range found {
+				f := &found[i]
+				again = again || f.ended
+				if unreadable == nil && f.err != nil {
+					unreadable = fmt.Errorf("one is left until its time is over: %w", f.err)
+				}
+				if f.ended && !f.info.Unused {
+					ended[f.ref] = true
+				}
 			}
+			if err != nil {
+				return len(ended), err
+			}
+		}
+		if !again {
+			return len(ended), unreadable
 		}
 	}
 	return len(ended), errReadings
 }
 
-func (m *Manager) readUser(ctx context.Context, o owner) ([]Info, error) {
-	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
-	defer cancel()
-	return m.userSessions(ctx, o)
+// endListed ends some sessions that are listed, and takes them out of the index.
+func (m *Manager) endListed(ctx context.Context, o owner, entries []listed, except string) ([]looked, error) {
+	found, err := m.look(ctx, o, entries)
+	if err != nil {
+		return nil, fmt.Errorf("reading a user's sessions: %w", err)
+	}
+	err = atOnce(len(found), func(i int) error {
+		f := &found[i]
+		if f.over || f.err != nil {
+			return nil
+		}
+		ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
+		defer cancel()
+		was, err := m.endKey(ctx, f.ref, except)
+		f.ended = was || err == nil
+		f.over = f.ended
+		if errors.Is(err, ErrRecord) {
+			f.err = err
+			return nil
+		}
+		return err
+	})
+	m.takeOut(ctx, o, found)
+	return found, err
 }
