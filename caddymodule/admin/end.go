@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -52,8 +53,8 @@ func (o *Opened) Find(ctx context.Context, of Of) (Page, error) {
 	if err != nil {
 		return page, err
 	}
-	err = p.eachOf(ctx, &of, func(m *sessionstore.Manager, scope sessionstore.Scope) error {
-		found, err := m.UserSessions(ctx, scope, of.User)
+	err = p.eachOf(ctx, &of, func(m *sessionstore.Manager, in inScope) error {
+		found, err := m.UserSessions(ctx, in.scope, of.User, in.refs...)
 		for i := range found {
 			page.Sessions = append(page.Sessions, describe(&found[i]))
 		}
@@ -67,9 +68,16 @@ func (o *Opened) Find(ctx context.Context, of Of) (Page, error) {
 
 var errNoIndex = refuse(http.StatusBadRequest, "the sessions of users are not known here: set the option user of the handler to the field of the data that names the user")
 
+// inScope are the sessions of a user in a scope, as far as a walk has found them. They may be
+// missing in the list of the user's sessions.
+type inScope struct {
+	scope sessionstore.Scope
+	refs  []string
+}
+
 // eachOf calls indexed for each scope in which the user has sessions. Sessions of an app's own
 // format are not listed by user. There it calls single for each session of the user.
-func (p *part) eachOf(ctx context.Context, of *Of, indexed func(*sessionstore.Manager, sessionstore.Scope) error, single func(kept) error) error {
+func (p *part) eachOf(ctx context.Context, of *Of, indexed func(*sessionstore.Manager, inScope) error, single func(kept) error) error {
 	if !p.native {
 		return p.each(ctx, func(page []kept) (bool, error) {
 			for _, s := range page {
@@ -95,14 +103,18 @@ func (p *part) eachOf(ctx context.Context, of *Of, indexed func(*sessionstore.Ma
 	if !known {
 		return errNoIndex
 	}
-	for _, scope := range scopes {
-		if err := indexed(p.of(scope), scope); errors.Is(err, sessionstore.ErrNoIndex) {
+	var unreadable error // what cannot be read in one scope, stops nothing in the others
+	for _, in := range scopes {
+		switch err := indexed(p.of(in.scope), in); {
+		case errors.Is(err, sessionstore.ErrNoIndex):
 			return errNoIndex
-		} else if err != nil {
+		case errors.Is(err, sessionstore.ErrRecord):
+			unreadable = err
+		case err != nil:
 			return err
 		}
 	}
-	return nil
+	return unreadable
 }
 
 // of returns the manager for a scope.
@@ -114,25 +126,32 @@ func (p *part) of(scope sessionstore.Scope) *sessionstore.Manager {
 }
 
 // scopes returns the scopes in which a user has sessions: the one that is named, or all that the
-// store has.
-func (p *part) scopes(ctx context.Context, of *Of) (scopes []sessionstore.Scope, err error) {
+// store has, with what a walk through it finds.
+func (p *part) scopes(ctx context.Context, of *Of) (scopes []inScope, err error) {
 	if of.Scope != "" {
 		scope := sessionstore.ParseScope(of.Scope)
 		if !p.has(scope) {
 			return nil, refuse(http.StatusNotFound, "the scope belongs to another site")
 		}
-		return []sessionstore.Scope{scope}, nil
+		return []inScope{{scope: scope}}, nil
 	}
 	if !p.Lists {
 		return nil, refuse(http.StatusBadRequest, "name the scope: store %s cannot list its sessions", p.Kind)
 	}
-	known := make(map[sessionstore.Scope]bool)
+	at := make(map[sessionstore.Scope]int)
 	err = p.each(ctx, func(page []kept) (bool, error) {
 		for i := range page {
-			if s := &page[i]; s.User == of.User && !known[s.Scope] {
-				known[s.Scope] = true
-				scopes = append(scopes, s.Scope)
+			s := &page[i]
+			if s.User != of.User {
+				continue
 			}
+			n, known := at[s.Scope]
+			if !known {
+				n = len(scopes)
+				at[s.Scope] = n
+				scopes = append(scopes, inScope{scope: s.Scope})
+			}
+			scopes[n].refs = append(scopes[n].refs, s.Ref)
 		}
 		return false, nil
 	})
@@ -217,8 +236,8 @@ func (o *Opened) End(ctx context.Context, of Of) (done Ended, err error) {
 }
 
 func (p *part) endUser(ctx context.Context, of *Of) (ended int, err error) {
-	err = p.eachOf(ctx, of, func(m *sessionstore.Manager, scope sessionstore.Scope) error {
-		n, err := m.EndUser(ctx, scope, of.User, of.Except)
+	err = p.eachOf(ctx, of, func(m *sessionstore.Manager, in inScope) error {
+		n, err := m.EndUser(ctx, in.scope, of.User, of.Except, in.refs...)
 		ended += n
 		return err
 	}, func(found kept) error {
@@ -237,8 +256,10 @@ func (p *part) endUser(ctx context.Context, of *Of) (ended int, err error) {
 // endsAtOnce is how many sessions are ended at once, so that they share the store's writes.
 const endsAtOnce = 32
 
-// endAll ends all sessions of the store, or of a scope.
+// endAll ends all sessions of the store, or of a scope. What cannot be read is an error when all
+// others have ended.
 func (p *part) endAll(ctx context.Context, scope string) (ended int, err error) {
+	var unreadable error
 	err = p.each(ctx, func(page []kept) (bool, error) {
 		var (
 			all  sync.WaitGroup
@@ -257,6 +278,9 @@ func (p *part) endAll(ctx context.Context, scope string) (ended int, err error) 
 					if was {
 						ended++
 					}
+					if errors.Is(err, sessionstore.ErrRecord) {
+						unreadable, err = err, nil
+					}
 					if err != nil {
 						errs = append(errs, err)
 					}
@@ -270,5 +294,5 @@ func (p *part) endAll(ctx context.Context, scope string) (ended int, err error) 
 		all.Wait()
 		return false, errors.Join(errs...)
 	})
-	return ended, err
+	return ended, cmp.Or(err, unreadable)
 }
