@@ -172,7 +172,7 @@ func TestCauseErrorRouteWithoutSession(t *testing.T) {
 func TestCauseErrorRouteOfTryFiles(t *testing.T) {
 	t.Parallel()
 	c, b, _ := caused(t, "session {\nstore memory\nsecret $SECRET\n}\nhandle /files/* {\nroot $DIR\ntry_files {path} =404\nfile_server\n}\n"+
-		"handle_errors 404 {\nreverse_proxy $BACKEND\n}")
+		"reverse_proxy $BACKEND\nhandle_errors 404 {\nreverse_proxy $BACKEND\n}")
 	if got := b.get("/files/none").want(http.StatusOK).given("X-Session-Data"); got != "" {
 		t.Errorf("the app got a session: %s", got)
 	}
