@@ -84,8 +84,8 @@ func (s *stream) begin(x *exchange) {
 	s.stop = x.h.keeper.Watch(&x.Visit, func() { s.end(w) })
 }
 
-// innermost returns the server's own response writer. The deadlines of the writers around it are for
-// the handler's goroutine alone.
+// innermost returns the server's own response writer. The deadlines of the writers around it are
+// for the handler's goroutine alone.
 func innermost(w http.ResponseWriter) http.ResponseWriter {
 	for {
 		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })

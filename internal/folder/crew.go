@@ -73,8 +73,8 @@ func (c *Crew) Idle(wait func()) {
 	c.slots <- struct{}{}
 }
 
-// Turn waits for a turn until ctx ends. It fails if the folder is no longer in place then. Only work
-// may call it.
+// Turn waits for a turn until ctx ends. It fails if the folder is no longer in place then. Only
+// work may call it.
 func (c *Crew) Turn(ctx context.Context, turns *Turns, path string) (err error) {
 	c.Idle(func() { err = turns.Lock(ctx, path) })
 	if err != nil {
