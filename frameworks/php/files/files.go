@@ -135,10 +135,11 @@ const maxAtWork = 256
 
 // turn waits for the turn of a path until ctx ends.
 func (s *Store) turn(ctx context.Context, turns *folder.Turns, path string) error {
-	if err := s.crew.Turn(ctx, turns, path); err != nil {
+	err := s.crew.Turn(ctx, turns, path)
+	if err != nil && ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", errLocked, err)
 	}
-	return nil
+	return err // the folder may be gone
 }
 
 var errSize = errors.New("the record is too large")

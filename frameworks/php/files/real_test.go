@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/folder"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
@@ -185,6 +186,34 @@ func TestFolderIsReplaced(t *testing.T) {
 	}
 	if e, err := s.Get(t.Context(), "sess_abc"); err != nil || !e.Found() || len(told) != 2 || told[0] == nil || told[1] != nil {
 		t.Errorf("%v, %v, told %v", e, err, told)
+	}
+}
+
+// TestFolderIsReplacedDuringTheWait has another folder in the place of the first while a change
+// waits for the one before it. Nothing is written there, and the error names the folder.
+func TestFolderIsReplacedDuringTheWait(t *testing.T) {
+	s := openTemp(t, Options{UID: -1})
+	save(t, s, "sess_abc", nil, []byte("a|i:1;"), time.Hour)
+	path, err := s.path("sess_abc")
+	if err := errors.Join(err, s.turns.Lock(t.Context(), path)); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.CompareAndSet(t.Context(), "sess_abc", []byte("a|i:1;"), []byte("a|i:2;"), time.Hour)
+		done <- err
+	}()
+	time.Sleep(50 * time.Millisecond) // until it waits; if it does not yet, it fails alike
+	away := s.o.Dir + "-away"
+	if err := errors.Join(os.Rename(s.o.Dir, away), os.Mkdir(s.o.Dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	s.turns.Unlock(path)
+	if err := <-done; !errors.Is(err, folder.ErrOther) || errors.Is(err, errLocked) {
+		t.Errorf("the change: %v", err)
+	}
+	if names, err := os.ReadDir(s.o.Dir); err != nil || len(names) > 0 {
+		t.Errorf("the other folder has %v, %v", names, err)
 	}
 }
 
