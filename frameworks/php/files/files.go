@@ -135,11 +135,10 @@ const maxAtWork = 256
 
 // turn waits for the turn of a path until ctx ends.
 func (s *Store) turn(ctx context.Context, turns *folder.Turns, path string) error {
-	err := s.crew.Turn(ctx, turns, path)
-	if err != nil && ctx.Err() != nil {
+	if err := s.crew.Turn(ctx, turns, path); err != nil {
 		return fmt.Errorf("%w: %w", errLocked, err)
 	}
-	return err // the folder may be gone
+	return nil
 }
 
 var errSize = errors.New("the record is too large")

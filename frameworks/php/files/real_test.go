@@ -194,13 +194,13 @@ func TestFolderIsReplaced(t *testing.T) {
 func TestFolderIsReplacedDuringTheWait(t *testing.T) {
 	s := openTemp(t, Options{UID: -1})
 	save(t, s, "sess_abc", nil, []byte("a|i:1;"), time.Hour)
-	path, err := s.path("sess_abc")
+	path, err := s.path("sess_abd")
 	if err := errors.Join(err, s.turns.Lock(t.Context(), path)); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan error, 1)
 	go func() {
-		_, err := s.CompareAndSet(t.Context(), "sess_abc", []byte("a|i:1;"), []byte("a|i:2;"), time.Hour)
+		_, err := s.CompareAndSet(t.Context(), "sess_abd", nil, []byte("a|i:1;"), time.Hour)
 		done <- err
 	}()
 	time.Sleep(50 * time.Millisecond) // until it waits; if it does not yet, it fails alike
