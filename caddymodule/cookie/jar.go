@@ -71,13 +71,17 @@ func (j *Jar) check() error {
 	return errors.Join(j.checkPrefix(), j.checkSecure())
 }
 
+// maxAge is how long browsers keep a cookie at most, in seconds: 400 days (RFC 6265bis, section
+// 5.5).
+const maxAge = 400 * 24 * 60 * 60
+
 // Set returns the Set-Cookie value for a client that used TLS or not. A permanent cookie lasts
-// until end, any other until the browser closes.
+// until end, at most 400 days. Any other lasts until the browser closes.
 func (j *Jar) Set(secure bool, value string, permanent bool, end time.Time) string {
 	c := j.bare(secure)
 	c.Value = value
 	if permanent {
-		c.MaxAge = max(int((time.Until(end)+time.Second-1)/time.Second), 1)
+		c.MaxAge = min(max(int((time.Until(end)+time.Second-1)/time.Second), 1), maxAge)
 	}
 	return c.String()
 }

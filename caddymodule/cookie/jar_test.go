@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/caddy-session/caddy-session/caddymodule/dialects"
 	"github.com/caddy-session/caddy-session/internal/wire"
@@ -110,5 +111,16 @@ func TestEachCookieAttributeChangesTheHash(t *testing.T) {
 	spelled, err := (&Options{Path: "/", SameSite: "lax", Secure: "auto", HTTPOnly: &yes, Permanent: &no}).Jar("", &dialects.Format{})
 	if _, found := known[spelled.Attributes()]; err != nil || !found {
 		t.Errorf("explicit defaults have another hash: %v", err)
+	}
+}
+
+// TestNoCookieLastsLongerThan400Days has an absolute timeout that does.
+func TestNoCookieLastsLongerThan400Days(t *testing.T) {
+	const day = 24 * time.Hour
+	jar := Jar{Names: Names{"caddy_session"}}
+	for days, want := range map[time.Duration]string{399: "Max-Age=34473600", 400: "Max-Age=34560000", 1000: "Max-Age=34560000"} {
+		if line := jar.Set(false, "x", true, time.Now().Add(days*day)); !strings.Contains(line+";", want+";") {
+			t.Errorf("%d days: %s, want %s", days, line, want)
+		}
 	}
 }
