@@ -44,8 +44,11 @@ func (x *exchange) commit(status int) {
 	if x.h.vary {
 		x.varyByCookie(h)
 	}
-	if x.h.endsStreams && x.isStream(status, h) {
-		x.stream.begin(x)
+	if x.isStream(status, h) {
+		x.LetGo()
+		if x.h.endsStreams {
+			x.stream.begin(x)
+		}
 	}
 }
 

@@ -172,12 +172,13 @@ func (x *exchange) end() {
 		x.late.Begin(nil) // if there was no commit
 	}
 	x.leave()
+	x.LetGo()
 	x.stream.leave()
 	x.tell()
 	x.ended = true
 }
 
-// leave releases the keeper. The commit calls it, because a stream may go on for hours after that.
+// leave releases the keeper. The commit calls it, because a response may go on for hours after that.
 func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 
 // identify finds the session cookies. In a sub-request of templates, the outer request has already

@@ -68,6 +68,7 @@ func withStore(tb testing.TB, h *Handler, name string, open func() (sessionstore
 	if err != nil {
 		tb.Fatal(err)
 	}
+	h.keeper.Cleanup()
 	h.keeper = store
 	return store
 }

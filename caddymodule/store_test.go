@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
@@ -104,27 +105,54 @@ func TestPanicReleasesTheStore(t *testing.T) {
 	}
 }
 
-// A running request keeps its session alive, and nothing is left after it.
+// A request keeps its session from idling out until its response is over, which may be long after
+// the head. A stream does not.
 func TestRunningRequestsKeepTheirSession(t *testing.T) {
-	h, store := withCountedStore(t, "idle_timeout 400ms\ntouch_interval 50ms")
-	cookie := create(t, h, `{"a":1}`)
-	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.AddCookie(cookie)
-	_, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
-		time.Sleep(time.Second)
-		w.Header().Set("X-Session-Update", `{"b":2}`)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	sgn, err := h.secret.Get(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, _, _ := sgn.Verify(cookie.Value)
-	entry, err := store.Get(context.Background(), sessionstore.Ref(id))
-	if err != nil || !entry.Found() {
-		t.Errorf("the session has idled out under a request: %v", err)
+	for name, c := range map[string]struct {
+		kind              string
+		headFirst, expire bool
+	}{
+		"before the head": {"text/html", false, false},
+		"a download":      {"application/zip", true, false},
+		"an event stream": {"text/event-stream", true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h, store := withCountedStore(t, "idle_timeout 1h\nstreams keep")
+				cookie := create(t, h, `{"a":1}`)
+				sgn, err := h.secret.Get(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				id, _, _ := sgn.Verify(cookie.Value)
+				found := func() bool {
+					entry, err := store.Get(context.Background(), sessionstore.Ref(id))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return entry.Found()
+				}
+				r := httptest.NewRequest(http.MethodGet, "/", nil)
+				r.AddCookie(cookie)
+				_, err = serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+					w.Header().Set("Content-Type", c.kind)
+					if c.headFirst {
+						w.WriteHeader(http.StatusOK)
+					}
+					time.Sleep(3 * time.Hour)
+					if found() == c.expire {
+						t.Errorf("the session has idled out under a request: %t", !c.expire)
+					}
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Hour + time.Second)
+				if found() {
+					t.Error("the session has not idled out after the request")
+				}
+			})
+		})
 	}
 }

@@ -46,11 +46,7 @@ func (x *exchange) find() error {
 		if fresh {
 			return nil
 		}
-		x.h.keeper.Leave(&x.Visit) // so that nobody refreshes the session that is forgotten
 		x.Again()
-		if err := x.h.keeper.Enter(&x.Visit); err != nil {
-			return err
-		}
 	}
 }
 

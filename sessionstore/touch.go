@@ -60,7 +60,8 @@ func (m *Manager) RefreshInterval(s *Session) time.Duration {
 	if !s.Exists() {
 		return 0
 	}
-	return min(m.touchInterval(m.idle(&s.rec)), lookInterval)
+	idle := m.idle(&s.rec)
+	return min(m.touchInterval(idle), idle/3, lookInterval)
 }
 
 // Touch records that the session was used, by letting its record live for another
@@ -87,7 +88,7 @@ func (m *Manager) touch(ctx context.Context, s *Session, mark string, save bool)
 	rec := s.rec
 	rec.Pred, rec.Idx, rec.CookieMark = "", 0, mark
 	save = m.foreign == nil && m.remember(&rec, s.Client) || save
-	return m.touchRecord(ctx, s.key, s.entry, rec, save)
+	return m.touchRecord(ctx, s.key, s.entry, rec, m.touchInterval(m.idle(&rec)), save)
 }
 
 // Refresh is [Manager.Touch] for a session that was loaded long ago. It reads the record first. If
@@ -100,7 +101,7 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
-	key, gen := s.key, s.rec.Gen
+	key, gen, interval := s.key, s.rec.Gen, m.RefreshInterval(s)
 	for range maxHops {
 		entry, err := m.store.Get(ctx, key)
 		var rec Record
@@ -108,7 +109,7 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 			rec, err = m.found(key, entry)
 		}
 		if err == nil {
-			err = m.touchRecord(ctx, key, entry, rec, false)
+			err = m.keepAlive(ctx, key, entry, rec, interval)
 		}
 		if err != nil {
 			return fmt.Errorf("touching session: %w", err)
@@ -122,9 +123,25 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// touchRecord touches a record that was loaded as entry. With save, it is saved even if it was
-// touched a moment ago. A session that has an end does not live longer by being used.
-func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec Record, save bool) error {
+// keepAlive touches a record that [Manager.Refresh] has loaded, if a touch is due, or if the session
+// could end before the next look, an interval from now.
+func (m *Manager) keepAlive(ctx context.Context, key string, entry Entry, rec Record, interval time.Duration) error {
+	now := m.opts.Now()
+	left, due := m.idleLeft(&rec, entry.TTL, now)
+	switch {
+	case left <= 2*interval:
+		return m.touchRecord(ctx, key, entry, rec, interval, false)
+	case due || entry.TTLUnknown || rec.Created.After(now):
+		return m.touchRecord(ctx, key, entry, rec, m.touchInterval(m.idle(&rec)), false)
+	default:
+		return nil
+	}
+}
+
+// touchRecord touches a record that was loaded as entry, unless this manager has touched it within
+// the interval. With save, it is saved even then. A session that has an end does not live longer by
+// being used.
+func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec Record, interval time.Duration, save bool) error {
 	if rec.State != Live || !rec.Until.IsZero() {
 		return nil
 	}
@@ -132,7 +149,7 @@ func (m *Manager) touchRecord(ctx context.Context, key string, entry Entry, rec 
 	save = save || rec.Created.After(now)
 	rec.notFromTheFuture(now)
 	idle := m.idle(&rec)
-	if !m.touches.claim(key, now, m.touchInterval(idle)) && !save {
+	if !m.touches.claim(key, now, interval) && !save {
 		return nil
 	}
 	// The record must say for how long it is kept: see idleLeft. The configuration may have changed

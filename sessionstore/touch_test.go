@@ -214,6 +214,52 @@ func TestNothingElseIsTouched(t *testing.T) {
 	}
 }
 
+// TestManyLongRequestsTouchNoMoreOften has more long requests than a manager remembers touches of:
+// each session is touched once in its interval all the same.
+func TestManyLongRequestsTouchNoMoreOften(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		var under []*sessionstore.Session
+		for range 300 {
+			under = append(under, r.exists(r.begin(update(`{"a":1}`))))
+		}
+		for minute := range 144 {
+			time.Sleep(time.Minute)
+			for _, s := range under {
+				if err := r.Refresh(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if n, want := r.store.count(touch), (minute+1)/72*len(under); n != want {
+				t.Fatalf("%d touches after %d minutes, want %d", n, minute+1, want)
+			}
+		}
+	})
+}
+
+// TestLongRequestKeepsASessionThatIsAboutToEnd has sessions that are touched only shortly before
+// they would end.
+func TestLongRequestKeepsASessionThatIsAboutToEnd(t *testing.T) {
+	for _, touch := range []time.Duration{time.Second, 20 * time.Second, 50 * time.Second, 59 * time.Second, time.Hour} {
+		for used := range 60 {
+			bubble(t, sessionstore.Options{IdleTimeout: time.Minute, TouchInterval: touch}, func(t *testing.T, r *rig) {
+				id := r.begin(update(`{"a":1}`))
+				time.Sleep(time.Duration(used) * time.Second)
+				s := r.exists(id)
+				time.Sleep(min(r.RefreshInterval(s), time.Until(s.Expires())/2))
+				for range 20 {
+					if err := r.Refresh(t.Context(), s); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(r.RefreshInterval(s))
+				}
+				if s := r.load(id); !s.Exists() {
+					t.Errorf("touched once in %s and found %d s after its last use: it has idled out", touch, used)
+				}
+			})
+		}
+	}
+}
+
 func TestNobodyHasNoTouchInterval(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	if d := r.RefreshInterval(&sessionstore.Session{}); d != 0 {
@@ -224,8 +270,8 @@ func TestNobodyHasNoTouchInterval(t *testing.T) {
 // TestRefreshFollowsSuccessors and touches them, but not an old session that has an end.
 func TestRefreshFollowsSuccessors(t *testing.T) {
 	for name, o := range map[string]sessionstore.Options{
-		"as it was":             {},
-		"another configuration": {IdleTimeout: 12 * time.Hour},
+		"as it was":             {TouchInterval: time.Second},
+		"another configuration": {TouchInterval: time.Second, IdleTimeout: 12 * time.Hour},
 	} {
 		bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 			by := r.another(o)

@@ -16,7 +16,7 @@ type Keeper interface {
 	Enter(v *Visit) error
 
 	// Find loads the session that the visit's cookies name, into the visit. It keeps the session
-	// from expiring until the visit ends. A missing session is no error.
+	// from expiring until [Visit.LetGo]. A missing session is no error.
 	Find(v *Visit) error
 
 	// Save applies a change to the visit's session, or to a new one if there is none. app holds the
@@ -43,7 +43,8 @@ type Keeper interface {
 	// Leave.
 	Later(v *Visit, ref string) Later
 
-	// Leave ends the visit. It does nothing if the visit has ended or Enter was not called.
+	// Leave ends the visit's use of the store. It does nothing if that has ended or Enter was not
+	// called.
 	Leave(v *Visit)
 
 	// Look says what a value of the cookie leads to, for a site with this scope. It writes nothing.
@@ -101,8 +102,10 @@ type Visit struct {
 	// Touched says that the session's use is being recorded.
 	Touched bool
 
-	// place is where the session is, or the one that the response has begun.
+	// place is where the session is, or the one that the response has begun. held keeps it from
+	// expiring.
 	place sessionstore.Place
+	held  *hold
 
 	// manager is set from Enter to Leave, if the session is in a store.
 	manager *sessionstore.Manager
@@ -121,6 +124,8 @@ func (v *Visit) Key() string { return v.place.Key }
 
 // Again forgets what [Keeper.Find] has found, so that it can be called again.
 func (v *Visit) Again() {
+	v.LetGo()
+	v.held = nil
 	v.Session, v.Finding, v.Verified, v.Stale, v.Touched = Nobody, NoCookie, 0, false, false
 	v.place, v.id = sessionstore.Place{}, ""
 }

@@ -3,7 +3,6 @@ package keep
 import (
 	"context"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -14,9 +13,6 @@ import (
 // lease opens and releases the store of a keeper. Caddy calls Cleanup while requests of the old
 // configuration are still running, and some begin even later. So the store is released only when
 // nothing uses it, and opened again for a late request.
-//
-// A lease also refreshes the sessions of running requests, so that they do not expire and can be
-// found after they got a new id.
 type lease struct {
 	opens  func() (sessionstore.Store, func(), error) // see [stores.Module]
 	name   string                                     // of the store's module
@@ -29,18 +25,6 @@ type lease struct {
 	release func()
 	users   int
 	cleaned bool
-
-	// held are the visits whose sessions are refreshed. refresh is the timer for the next one, at
-	// refreshAt.
-	held      map[*Visit]hold
-	refresh   *time.Timer
-	refreshAt time.Time
-}
-
-// hold says how often a visit's session is refreshed, and when next.
-type hold struct {
-	interval time.Duration
-	due      time.Time
 }
 
 // acquire returns the manager, which is valid until done is called.
@@ -76,15 +60,14 @@ func (l *lease) background(f func()) {
 	l.users++
 	l.mu.Unlock()
 	go func() {
-		defer l.done(nil)
+		defer l.done()
 		f()
 	}()
 }
 
-// done ends a use of the manager and the hold on the visit's session. v may be nil.
-func (l *lease) done(v *Visit) {
+// done ends a use of the manager.
+func (l *lease) done() {
 	l.mu.Lock()
-	delete(l.held, v)
 	l.users--
 	release := l.idle()
 	l.mu.Unlock()
@@ -115,66 +98,17 @@ func (l *lease) idle() func() {
 	return release
 }
 
-// hold refreshes the session of v, which was just loaded, until done is called.
-func (l *lease) hold(v *Visit, interval time.Duration) {
-	due := v.Session.Loaded().Add(interval)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.held[v] = hold{interval, due}
-	l.arm(due)
-}
-
-// arm makes the timer fire at that time or earlier. The timer stays active when no visit is left,
-// because setting it for each request would cost more. The caller holds mu.
-func (l *lease) arm(by time.Time) {
-	switch {
-	case l.refresh == nil:
-		l.refresh = time.AfterFunc(time.Until(by), l.refreshDue)
-	case l.refreshAt.IsZero() || by.Before(l.refreshAt):
-		l.refresh.Reset(time.Until(by))
-	default:
-		return
-	}
-	l.refreshAt = by
-}
-
-func (l *lease) refreshDue() {
-	now := time.Now()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.refreshAt = time.Time{}
-	due := make(map[string]*Visit) // one for each session, by its ref
-	for v, h := range l.held {
-		if !now.Before(h.due) {
-			due[v.Session.Ref()] = v
-		}
-	}
-	for _, v := range due {
-		l.users++
-		go l.touch(detached(v.Request.Context()), l.manager, v.Session, (*sessionstore.Manager).Refresh)
-	}
-	var next time.Time
-	for v, h := range l.held {
-		if due[v.Session.Ref()] != nil {
-			h.due = now.Add(h.interval)
-			l.held[v] = h
-		}
-		if next.IsZero() || h.due.Before(next) {
-			next = h.due
-		}
-	}
-	if !next.IsZero() {
-		l.arm(next)
-	}
-}
-
 // touching is a method that records the use of a session.
 type touching = func(*sessionstore.Manager, context.Context, *sessionstore.Session) error
 
 // touch records the use of a session, in its own goroutine, and calls done at the end.
 func (l *lease) touch(ctx context.Context, m *sessionstore.Manager, s *sessionstore.Session, how touching) {
-	defer l.done(nil)
-	if err := how(m, ctx, s); err != nil {
+	defer l.done()
+	l.touched(s, how(m, ctx, s))
+}
+
+func (l *lease) touched(s *sessionstore.Session, err error) {
+	if err != nil {
 		l.logger.Warn("session not touched", zap.String("ref", s.Ref()), zap.Error(err))
 	}
 }

@@ -32,7 +32,7 @@ func (k *Store) Look(ctx context.Context, value string, scope sessionstore.Scope
 	if err != nil {
 		return l, err
 	}
-	defer k.done(nil)
+	defer k.done()
 	cookies, err := k.cookies(ctx)
 	if err != nil {
 		return l, err
@@ -57,7 +57,7 @@ func (k *Store) Reach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer k.done(nil)
+	defer k.done()
 	_, _, err = m.Peek(ctx, sessionstore.NewID(), sessionstore.Scope{})
 	return err
 }

@@ -48,7 +48,7 @@ func (k *Store) Acquire() (store sessionstore.Store, m *sessionstore.Manager, re
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.store, m, func() { k.done(nil) }, nil
+	return k.store, m, func() { k.done() }, nil
 }
 
 // Operated returns the stores of all handlers, those of the latest configuration last.

@@ -44,7 +44,7 @@ type Store struct {
 
 // NewStore opens the store. That does no I/O.
 func NewStore(o StoreOptions) (*Store, error) {
-	k := &Store{lease: lease{opens: o.Open, name: o.Name, opts: o.Sessions, logger: o.Logger, held: make(map[*Visit]hold)}, cookies: o.Cookies}
+	k := &Store{lease: lease{opens: o.Open, name: o.Name, opts: o.Sessions, logger: o.Logger}, cookies: o.Cookies}
 	k.about = About{Kind: o.Name, Place: o.Place, Dialect: o.Dialect, Site: o.Site, Sides: o.Sides}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -81,7 +81,7 @@ func (k *Store) Enter(v *Visit) (err error) {
 func (k *Store) Leave(v *Visit) {
 	if v.manager != nil {
 		v.manager = nil
-		k.done(v)
+		k.done()
 	}
 }
 
@@ -98,7 +98,7 @@ func (k *Store) Find(v *Visit) error {
 		k.touchSoon(v, (*sessionstore.Manager).Touch)
 		v.Touched = true
 	}
-	k.hold(v, v.manager.RefreshInterval(v.Session))
+	k.hold(v, v.Session)
 	return nil
 }
 
@@ -196,7 +196,9 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 	if err != nil {
 		return Outcome{}, err
 	}
-	v.place = out.Place
+	if v.place = out.Place; v.held == nil && v.place.Key != "" {
+		k.hold(v, sessionstore.Later(v.place, v.Scope, out.Ref, v.Session))
+	}
 	o := Outcome{Outcome: out}
 	if out.Cookie == sessionstore.CookieSet {
 		o.Value = cookies.Sign(out.ID)
@@ -285,7 +287,7 @@ func (k *Store) Later(v *Visit, ref string) Later {
 		if err != nil {
 			return sessionstore.Outcome{}, err
 		}
-		defer k.done(nil)
+		defer k.done()
 		return m.Commit(ctx, s, change)
 	}
 }

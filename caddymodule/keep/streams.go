@@ -216,6 +216,6 @@ func (k *Store) look(key string) (sessionstore.Sight, error) {
 	if err != nil {
 		return sessionstore.Sight{}, err
 	}
-	defer k.done(nil)
+	defer k.done()
 	return m.Look(context.Background(), key)
 }
