@@ -40,10 +40,7 @@ func (x *exchange) commit(status int) {
 	}
 	x.beginLate()
 	x.keepTurn(status, h)
-	x.explain(h)
-	if x.h.vary {
-		x.varyByCookie(h)
-	}
+	x.describe(h)
 	if x.isStream(status, h) {
 		x.LetGo()
 		if x.h.endsStreams {

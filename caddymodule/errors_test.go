@@ -217,3 +217,32 @@ func (s *hangingUp) Get(ctx context.Context, _ string) (sessionstore.Entry, erro
 	}
 	return sessionstore.Entry{}, sessionstore.ErrUnavailable
 }
+
+// TestErrorsVaryByCookie has the handler fail in each way: the page of an error route may show the
+// user's name, and a 404 may be cached.
+func TestErrorsVaryByCookie(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	down := mustProvision(t, inMemory(t, ""))
+	breakStore(t, down, sessionstore.ErrUnavailable)
+	for name, c := range map[string]struct {
+		h    *Handler
+		next caddyhttp.HandlerFunc
+	}{
+		"the next handler fails": {h, func(http.ResponseWriter, *http.Request) error { return caddyhttp.Error(http.StatusNotFound, nil) }},
+		"a change is refused": {h, func(w http.ResponseWriter, r *http.Request) error {
+			w.Header().Set("X-Session-Update", "no JSON")
+			return answers(w, r)
+		}},
+		"the store is down": {down, answers},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(create(t, h, `{"user":"zoe"}`))
+		w, err := serve(c.h, r, c.next)
+		if err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if got := w.Header()["Vary"]; len(got) != 1 || got[0] != "Cookie" {
+			t.Errorf("%s: Vary %q", name, got)
+		}
+	}
+}

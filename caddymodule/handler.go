@@ -244,7 +244,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 		}
 		x.header.restore(x.Header())
 		x.undoForward()
-		x.explain(x.Header())
+		x.describe(x.Header())
 		err = failure.Answer(x.ResponseWriter, x.r, 0, x.failure)
 	}()
 	x.stream.prepare(x)
@@ -256,7 +256,7 @@ func (x *exchange) serve(next caddyhttp.Handler) (err error) {
 	if err != nil && x.progress == waiting {
 		x.tooLong(statusOf(err))
 		x.undo()
-		x.explain(x.Header())
+		x.describe(x.Header())
 	}
 	return err
 }
