@@ -123,8 +123,8 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// keepAlive touches a record that [Manager.Refresh] has loaded, if a touch is due, or if the session
-// could end before the next look, an interval from now.
+// keepAlive touches a record that [Manager.Refresh] has loaded, if a touch is due, or if the
+// session could end before the next look, an interval from now.
 func (m *Manager) keepAlive(ctx context.Context, key string, entry Entry, rec Record, interval time.Duration) error {
 	now := m.opts.Now()
 	left, due := m.idleLeft(&rec, entry.TTL, now)

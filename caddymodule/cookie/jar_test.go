@@ -118,8 +118,8 @@ func TestEachCookieAttributeChangesTheHash(t *testing.T) {
 func TestNoCookieLastsLongerThan400Days(t *testing.T) {
 	const day = 24 * time.Hour
 	jar := Jar{Names: Names{"caddy_session"}}
-	for days, want := range map[time.Duration]string{399: "Max-Age=34473600", 400: "Max-Age=34560000", 1000: "Max-Age=34560000"} {
-		if line := jar.Set(false, "x", true, time.Now().Add(days*day)); !strings.Contains(line+";", want+";") {
+	for days, want := range map[int]string{399: "Max-Age=34473600", 400: "Max-Age=34560000", 1000: "Max-Age=34560000"} {
+		if line := jar.Set(false, "x", true, time.Now().Add(time.Duration(days)*day)); !strings.Contains(line+";", want+";") {
 			t.Errorf("%d days: %s, want %s", days, line, want)
 		}
 	}

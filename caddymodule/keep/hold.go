@@ -8,8 +8,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// hold refreshes the session of a running request, so that it does not expire and can be found after
-// it got a new id. The store is not kept open meanwhile: a download may take hours.
+// hold refreshes the session of a running request, so that it does not expire and can be found
+// after it got a new id. The store is not kept open meanwhile: a download may take hours.
 type hold struct {
 	keeper   *Store
 	session  *sessionstore.Session

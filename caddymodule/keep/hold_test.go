@@ -137,7 +137,7 @@ func TestSlowRequestsWithTheOldIDDoNotHideOneUnderWay(t *testing.T) {
 		if out := r.save(under, "cart", false); out.Result != sessionstore.Saved {
 			t.Errorf("the change of a request under way: %v", out.Result)
 		}
-		if data := string(r.load(now.ID).Data()); !strings.Contains(data, "cart") {
+		if data := r.load(now.ID).Data(); !strings.Contains(data, "cart") {
 			t.Errorf("the successor has %s", data)
 		}
 		r.end(under)
