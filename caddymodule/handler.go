@@ -178,7 +178,7 @@ func (x *exchange) end() {
 	x.ended = true
 }
 
-// leave releases the keeper. The commit calls it, because a response may go on for hours after that.
+// leave releases the keeper. The commit calls it, because a response may go on for hours.
 func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 
 // identify finds the session cookies. In a sub-request of templates, the outer request has already
