@@ -94,7 +94,8 @@ func TestPrograms(t *testing.T) {
 			cmd := p.start(t, host, port)
 			cmd.Dir = dir
 			harness.Serve(t, name, addr, cmd)
-			c := harness.Start(t, strings.NewReplacer("http://localhost:8080", "http://$ADDR", "localhost:9000", addr).Replace(sites[example.Page.Path]))
+			caddyfile := strings.NewReplacer("http://localhost:8080", "http://$ADDR", "localhost:9000", addr).Replace(sites[example.Page.Path])
+			c := harness.Start(t, harness.Patient(caddyfile))
 			client := harness.Client(t)
 			if visits[name] == nil {
 				t.Error("no visits for this program")

@@ -18,7 +18,7 @@ var needs = map[string]string{"java.md": "java", "php.md": "php", "login.md": "p
 
 // TestStart follows each page of docs/start to the letter: it saves the files that the page says to
 // save, starts what it says to start, and compares what the commands of its console print. Only the
-// ports are others.
+// ports are others, and sessions wait for their store as long as a busy machine needs.
 func TestStart(t *testing.T) {
 	t.Parallel()
 	var pages []string
@@ -46,6 +46,20 @@ func TestStart(t *testing.T) {
 	}
 }
 
+// TestStartBeginsInAnEmptyFolder has the reader in the folder before anything is installed into it.
+func TestStartBeginsInAnEmptyFolder(t *testing.T) {
+	t.Parallel()
+	for _, page := range docs.Pages(t) {
+		if !strings.HasPrefix(page.Path, "docs/start/") {
+			continue
+		}
+		folder, need := strings.Index(page.Text, "Work in an empty folder"), strings.Index(page.Text, "You need Caddy")
+		if folder < 0 || need < folder || strings.Contains(page.Text[:folder], "install ") {
+			t.Errorf("%s installs before the reader is in a folder", page.Path)
+		}
+	}
+}
+
 // reader is somebody who follows a page.
 type reader struct {
 	*testing.T
@@ -69,6 +83,26 @@ func otherPorts(t *testing.T) map[string]string {
 	return ports
 }
 
+// withPorts replaces all ports at once: a new one, such as 19000, may contain an old one.
+func withPorts(text string, ports map[string]string) string {
+	var pairs []string
+	for page, free := range ports {
+		pairs = append(pairs, page, free)
+	}
+	return strings.NewReplacer(pairs...).Replace(text)
+}
+
+// TestPortWithinAPort has new ports that contain the ports of the pages.
+func TestPortWithinAPort(t *testing.T) {
+	t.Parallel()
+	ports := map[string]string{"8080": "19000", "9000": "19001", "9001": "19002", "9002": "18080"}
+	for range 20 { // the order of a map is another each time
+		if got := withPorts("8080 9000 9001 9002", ports); got != "19000 19001 19002 18080" {
+			t.Fatalf("the ports are %s", got)
+		}
+	}
+}
+
 var saveAs = regexp.MustCompile("[Ss]ave (?:it|this) as `([^`]+)`")
 
 func (r *reader) follow() {
@@ -83,12 +117,12 @@ func (r *reader) follow() {
 		for i := example.Line - 3; i >= 0 && lines[i] != "```"; i-- {
 			before = lines[i] + " " + before
 		}
-		code := example.Text
-		for page, free := range r.ports {
-			code = strings.ReplaceAll(code, page, free)
-		}
+		code := withPorts(example.Text, r.ports)
 		switch file := saveAs.FindStringSubmatch(before); {
 		case file != nil:
+			if example.Language == "caddyfile" {
+				code = harness.Patient(code)
+			}
 			write(r.T, filepath.Join(r.dir, file[1]), code)
 		case example.Language == "sh" && !r.running:
 			r.start(code)
@@ -115,7 +149,8 @@ func (r *reader) start(script string) {
 	r.servers++
 	lines := strings.Split(strings.TrimSpace(script), "\n")
 	lines[len(lines)-1] = "exec " + lines[len(lines)-1]
-	harness.Serve(r, lines[len(lines)-1], "127.0.0.1:"+port, r.command(strings.Join(lines, "\n")))
+	// Apps listen on localhost, which is ::1 on some machines and 127.0.0.1 on others.
+	harness.Serve(r, lines[len(lines)-1], "localhost:"+port, r.command(strings.Join(lines, "\n")))
 }
 
 // command returns a script that runs in the reader's folder, with Caddy and the environments of the
