@@ -76,13 +76,8 @@ func TestImageIsTheReleasedBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mod, err := os.ReadFile("go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	version := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(string(mod))
 	for _, want := range slices.Concat(b.Env, b.Flags, b.Ldflags, []string{
-		"-tags=" + strings.Join(b.Tags, ",") + " ", " " + b.Main + "\n", "FROM golang:" + version[1] + "-alpine AS build\n",
+		"-tags=" + strings.Join(b.Tags, ",") + " ", " " + b.Main + "\n", "FROM golang:" + goSeries(t) + "-alpine AS build\n",
 	}) {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the Dockerfile lacks %q", want)
@@ -90,5 +85,46 @@ func TestImageIsTheReleasedBuild(t *testing.T) {
 	}
 	if n := strings.Count(string(text), "\nFROM "); n != 2 {
 		t.Errorf("the Dockerfile has %d stages", n)
+	}
+}
+
+// goSeries returns the Go version of go.mod without its patch.
+func goSeries(t *testing.T) string {
+	t.Helper()
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindStringSubmatch(string(mod))[1]
+}
+
+// TestWorkflowsHaveTheNewestPatch has all workflows take the newest patch of go.mod's Go: go.mod
+// names the oldest that will do, whose standard library has known vulnerabilities.
+func TestWorkflowsHaveTheNewestPatch(t *testing.T) {
+	var setups int
+	for _, path := range []string{".github/workflows/tests.yml", ".github/workflows/release.yml"} {
+		var workflow struct {
+			Jobs map[string]struct {
+				Steps []struct {
+					Uses string
+					With map[string]any
+				}
+			}
+		}
+		readYAML(t, path, &workflow)
+		for name, job := range workflow.Jobs {
+			for _, step := range job.Steps {
+				if !strings.HasPrefix(step.Uses, "actions/setup-go@") {
+					continue
+				}
+				setups++
+				if want := goSeries(t) + ".x"; step.With["go-version"] != want || step.With["check-latest"] != true {
+					t.Errorf("%s, %s: Go is %v, want %s, and the latest", path, name, step.With, want)
+				}
+			}
+		}
+	}
+	if setups < 6 {
+		t.Errorf("found only %d steps", setups)
 	}
 }
