@@ -77,7 +77,8 @@ build() {
 
 	local caddy
 	caddy=$(go list -m -f '{{.Version}}' github.com/caddyserver/caddy/v2)
-	echo "Building bin/caddy: Caddy $caddy with the session handler (the first time takes some minutes)" >&2
+	echo "Compiling bin/caddy: Caddy $caddy with the session handler. The first time this takes up to ten minutes of one core," \
+		"and says nothing meanwhile (--verbose does)" >&2
 
 	# The module comes from this checkout only. Otherwise go asks the network for its versions, and any answer but
 	# "not found" ends the build.
