@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddytest"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
@@ -59,6 +60,26 @@ func TestAdaptErrors(t *testing.T) {
 		t.Run(file.name, func(t *testing.T) {
 			_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(file.caddyfile), nil)
 			if file.want == "" || err == nil || !strings.Contains(err.Error(), file.want) {
+				t.Errorf("error %v, want %q", err, file.want)
+			}
+		})
+	}
+}
+
+// TestProvisionErrors has configurations that are adapted, and that Caddy then does not take. It
+// wants a part of the error.
+func TestProvisionErrors(t *testing.T) {
+	for _, file := range goldens(t, "provision") {
+		t.Run(file.name, func(t *testing.T) {
+			text, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(file.caddyfile), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			config := new(caddy.Config)
+			if err := json.Unmarshal(text, config); err != nil {
+				t.Fatal(err)
+			}
+			if err := caddy.Validate(config); file.want == "" || err == nil || !strings.Contains(err.Error(), file.want) {
 				t.Errorf("error %v, want %q", err, file.want)
 			}
 		})

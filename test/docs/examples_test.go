@@ -75,8 +75,17 @@ var (
 	testCommand  = regexp.MustCompile(`go test [^\n` + "`" + `]*`)
 	testNames    = regexp.MustCompile(`-run '?([A-Za-z]\w*)`)
 	localPackage = regexp.MustCompile(`(?:^| )\./([\w/]+)`)
-	ourPackage   = regexp.MustCompile(`--with github\.com/caddy-session/caddy-session/([\w/]+)`)
 )
+
+// ourPackages finds the packages of this module in commands. The owner may replace the module's
+// path in all files.
+func ourPackages(text string) (folders []string) {
+	pattern := regexp.MustCompile(`--with ` + regexp.QuoteMeta("github.com/caddy-session/caddy-session") + `/([\w/]+)`)
+	for _, found := range pattern.FindAllStringSubmatch(text, -1) {
+		folders = append(folders, found[1])
+	}
+	return folders
+}
 
 // TestCommands checks that the tests, packages and programs in the documentation's commands exist.
 func TestCommands(t *testing.T) {
@@ -97,8 +106,12 @@ func TestCommands(t *testing.T) {
 			}
 		}
 	}
-	for _, found := range ourPackage.FindAllStringSubmatch(text, -1) {
-		if _, err := os.Stat(filepath.Join(harness.Root(), found[1])); err != nil {
+	packages := ourPackages(text)
+	if len(packages) < 5 {
+		t.Errorf("found only %q", packages)
+	}
+	for _, folder := range packages {
+		if _, err := os.Stat(filepath.Join(harness.Root(), folder)); err != nil {
 			t.Error(err)
 		}
 	}

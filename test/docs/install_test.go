@@ -41,3 +41,19 @@ func TestCompletionAndManPages(t *testing.T) {
 		}
 	}
 }
+
+// TestVersionIsKnown has the command with which reports of bugs say the version. In builds of this
+// repository, as the released ones are, caddy list-modules --versions does not know it.
+func TestVersionIsKnown(t *testing.T) {
+	longtest.Test(t)
+	t.Parallel()
+	for _, file := range []string{"SECURITY.md", ".github/ISSUE_TEMPLATE/bug.yml"} {
+		if !strings.Contains(read(t, filepath.Join(harness.Root(), file)), "caddy build-info | grep caddy-session") {
+			t.Errorf("%s does not ask for the version", file)
+		}
+	}
+	out, err := exec.Command(harness.Binary(t), "build-info").Output()
+	if err != nil || !strings.Contains(string(out), "\nmod\tgithub.com/caddy-session/caddy-session\t") {
+		t.Errorf("%v: %s", err, out)
+	}
+}

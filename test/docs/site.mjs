@@ -7,7 +7,8 @@ import { run } from '../browser/run.mjs';
 const { URL: site, PAGES: pages, OUT: out } = process.env;
 const words = {
   Laravel: 'start/laravel', WordPress: 'recipes/wordpress', systemd: 'install', Docker: 'install',
-  backup: 'operating', GeoServer: 'mod_session', Kubernetes: 'operating', JSESSIONID: 'recipes/tomcat',
+  Kubernetes: 'install', backup: 'operating', upgrade: 'operating', troubleshooting: 'troubleshooting', Java: 'start/java',
+  GeoServer: 'mod_session', JSESSIONID: 'recipes/tomcat',
 };
 
 const look = (width) => async (page, context) => {

@@ -275,3 +275,24 @@ func takenOf(c *harness.Caddy) (taken string) {
 	}
 	return taken
 }
+
+// Caddy orders redir before session, also where session stands above it: then nobody takes what
+// header asks for. respond comes after session.
+func TestCauseRedirBesideSession(t *testing.T) {
+	t.Parallel()
+	const session = "session {\nstore memory\nsecret $SECRET\n}\nreverse_proxy $BACKEND\n"
+	c, b, log := caused(t, session+"header /out X-Session-Control destroy\nredir /out / 303")
+	if got := b.get("/out").want(http.StatusSeeOther).Header.Get("X-Session-Control"); got != "destroy" {
+		t.Errorf("the browser got %q", got)
+	}
+	log.says("a redir beside session", "")
+	b.look().holds(`{"a":1}`)
+	for _, logout := range []string{"handle /out {\nheader X-Session-Control destroy\nredir * / 303\n}", "header /out X-Session-Control destroy\nrespond /out bye"} {
+		reload(t, c, session+logout)
+		b.change("update", `{"a":1}`)
+		if got := b.get("/out").Header.Get("X-Session-Control"); got != "" {
+			t.Errorf("the browser got %q", got)
+		}
+		b.look().holds("{}")
+	}
+}
