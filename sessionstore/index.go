@@ -118,17 +118,6 @@ func (m *Manager) list(ctx context.Context, ref string, rec *Record, login bool)
 	return nil
 }
 
-// List enters a session in the list of its user's sessions. Who has saved rec under key without the
-// Manager calls it, since the session is listed otherwise when it is used. An error wraps
-// [ErrUnavailable], or is the context's.
-func (m *Manager) List(ctx context.Context, key string, rec *Record) error {
-	r := *rec
-	if r.UserField != m.userField {
-		r.User = m.userIn(r.Data)
-	}
-	return m.list(ctx, key, &r, false)
-}
-
 func (m *Manager) changeIndex(l *listing) error {
 	if err := m.indexes.do(l.ctx, l.owner.key(), l); err != nil {
 		return err

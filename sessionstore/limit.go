@@ -23,7 +23,7 @@ func (m *Manager) limit(ctx context.Context, o owner, entries []listed, logins [
 		isNew[l.add.ref] = true
 	}
 	before := slices.DeleteFunc(slices.Clone(entries), func(e listed) bool { return isNew[e.ref] })
-	found, err := m.look(ctx, o, before)
+	found, err := m.look(ctx, Managers{m}, o, before)
 	if err != nil {
 		return nil, err
 	}
@@ -32,8 +32,9 @@ func (m *Manager) limit(ctx context.Context, o owner, entries []listed, logins [
 	unreadable := 0
 	for i := range found {
 		switch f := &found[i]; {
-		case f.over:
+		case f.gone():
 			drop[f.ref] = true
+		case f.over: // another handler's: it does not count here
 		case f.err != nil:
 			unreadable++ // it counts, and cannot be ended
 		case !f.info.Unused:
@@ -97,7 +98,7 @@ func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
 	if user == "" {
 		return nil
 	}
-	n, err := m.endUser(ctx, owner{s.Scope.String(), user}, key, nil)
+	n, err := m.endUser(ctx, Managers{m}, owner{s.Scope.String(), user}, key, nil)
 	if n > 0 && m.opts.OnEndOthers != nil {
 		m.opts.OnEndOthers(n) // after an error too
 	}

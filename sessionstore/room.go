@@ -53,7 +53,7 @@ func (m *Manager) makeRoom(ctx context.Context, batch []*listing, entries []list
 		if len(next) == 0 {
 			return entries, nil
 		}
-		found, err := m.look(ctx, o, next)
+		found, err := m.look(ctx, Managers{m}, o, next)
 		if err != nil {
 			return nil, err
 		}
@@ -61,7 +61,7 @@ func (m *Manager) makeRoom(ctx context.Context, batch []*listing, entries []list
 		var ends []*looked
 		for i := range found {
 			switch f := &found[i]; {
-			case f.over:
+			case f.gone():
 				drop[f.ref] = true
 			case f.err != nil:
 				spared[f.ref] = true

@@ -85,12 +85,16 @@ func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 // count if they are among known, which are refs. An error is [ErrNoIndex], wraps [ErrUnavailable]
 // or [ErrRecord], or is the context's.
 func (m *Manager) UserSessions(ctx context.Context, scope Scope, user string, known ...string) ([]Info, error) {
-	o := owner{scope.String(), user}
+	return m.userSessions(ctx, Managers{m}, owner{scope.String(), user}, known)
+}
+
+// userSessions returns a user's sessions, as all managers in by judge them.
+func (m *Manager) userSessions(ctx context.Context, by Managers, o owner, known []string) ([]Info, error) {
 	entries, err := m.listedOf(ctx, o, known)
 	if err != nil {
 		return nil, err
 	}
-	found, err := m.look(ctx, o, entries)
+	found, err := m.look(ctx, by, o, entries)
 	if err != nil {
 		return nil, fmt.Errorf("reading a user's sessions: %w", err)
 	}
@@ -144,9 +148,13 @@ func (m *Manager) get(ctx context.Context, key string) (Entry, error) {
 // looked is what became of a session that is listed.
 type looked struct {
 	ref  string
-	over bool  // it is not this user's, and never will be
+	over bool  // it is no session of this user
 	err  error // it cannot be read, so nobody knows: an [ErrRecord]
 	info Info
+
+	// stays says that it stays in the index although it is over, and ends that it ends with the
+	// others: see [Managers.owns].
+	stays, ends bool
 
 	// ended says that it was live, and has been ended.
 	ended bool
@@ -155,8 +163,11 @@ type looked struct {
 // lookups is how many sessions are looked up, or ended, at once.
 const lookups = 8
 
-// look looks up sessions that are listed for a user.
-func (m *Manager) look(ctx context.Context, o owner, entries []listed) ([]looked, error) {
+// gone reports whether it is not this user's, and never will be.
+func (f *looked) gone() bool { return f.over && !f.stays }
+
+// look looks up sessions that are listed for a user, as all managers in by judge them.
+func (m *Manager) look(ctx context.Context, by Managers, o owner, entries []listed) ([]looked, error) {
 	found := make([]looked, len(entries))
 	err := atOnce(len(entries), func(i int) error {
 		f := &found[i]
@@ -164,32 +175,36 @@ func (m *Manager) look(ctx context.Context, o owner, entries []listed) ([]looked
 		entry, err := m.get(ctx, f.ref)
 		var live bool
 		if err == nil {
-			f.info, live, err = m.Describe(f.ref, entry)
+			f.info, live, err = by.Describe(f.ref, entry)
 		}
 		if errors.Is(err, ErrRecord) {
 			f.err = err
 			return nil
 		}
 		f.over = !live || f.info.User != o.user || f.info.Scope.String() != o.scope
+		f.ends = !f.over
+		if f.over && entry.Found() {
+			f.stays, f.ends = by.owns(o, entry)
+		}
 		return err
 	})
 	return found, err
 }
 
-// takeOut takes out of the index what is over. If that fails, the next reader does it.
+// takeOut takes out of the index what is gone. If that fails, the next reader does it.
 func (m *Manager) takeOut(ctx context.Context, o owner, found []looked) {
-	over := make(map[string]bool)
+	gone := make(map[string]bool)
 	for i := range found {
-		if found[i].over {
-			over[found[i].ref] = true
+		if found[i].gone() {
+			gone[found[i].ref] = true
 		}
 	}
-	if len(over) == 0 {
+	if len(gone) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
-	_ = m.changeIndex(&listing{ctx: ctx, owner: o, over: over})
+	_ = m.changeIndex(&listing{ctx: ctx, owner: o, over: gone})
 }
 
 // atOnce calls f for 0 to n-1, some at once, and returns an error if there was one.
@@ -254,7 +269,11 @@ func (m *Manager) endKey(ctx context.Context, key, spare string) (ended bool, er
 		if err != nil {
 			return ended, err
 		}
-		rec, err := m.found(key, cur)
+		rec := m.moves.mark(key, m.opts.Now())
+		if cur.Found() {
+			// Its timeouts do not count: another handler may have other ones.
+			err = m.decode(cur.Value, &rec)
+		}
 		if err != nil || rec.State == Index {
 			return ended, err
 		}
@@ -269,7 +288,7 @@ func (m *Manager) endKey(ctx context.Context, key, spare string) (ended bool, er
 		if err := m.end(ctx, key, new(queue[*pending]), cur, p); err != nil {
 			return ended, err
 		}
-		ended = ended || rec.State == Live
+		ended = ended || rec.State == Live && (rec.Until.IsZero() || rec.Until.After(m.opts.Now()))
 		if p.next == "" {
 			return ended, nil
 		}
@@ -304,14 +323,12 @@ var errReadings = fmt.Errorf("%w: the user logs in again all the time", ErrUnava
 // A session that cannot be read is an error when all others have ended. Errors are as of
 // [Manager.UserSessions].
 func (m *Manager) EndUser(ctx context.Context, scope Scope, user, except string, known ...string) (int, error) {
-	n, err := m.endUser(ctx, owner{scope.String(), user}, except, known)
-	if err != nil {
-		return n, fmt.Errorf("ending a user's sessions: %w", err)
-	}
-	return n, nil
+	return Managers{m}.EndUser(ctx, scope, user, except, known...)
 }
 
-func (m *Manager) endUser(ctx context.Context, o owner, except string, known []string) (int, error) {
+// endUser ends the sessions of a user but for the one with the ref except, as all managers in by
+// judge them.
+func (m *Manager) endUser(ctx context.Context, by Managers, o owner, except string, known []string) (int, error) {
 	ended := make(map[string]bool)
 	for range maxReadings {
 		entries, unreadable := m.listedOf(ctx, o, known)
@@ -321,7 +338,7 @@ func (m *Manager) endUser(ctx context.Context, o owner, except string, known []s
 		entries = slices.DeleteFunc(entries, func(e listed) bool { return e.ref == except })
 		again := false
 		for some := range slices.Chunk(entries, endedAtOnce) {
-			found, err := m.endListed(ctx, o, some, except)
+			found, err := m.endListed(ctx, by, o, some, except)
 			for i := range found {
 				f := &found[i]
 				again = again || f.ended
@@ -344,21 +361,21 @@ func (m *Manager) endUser(ctx context.Context, o owner, except string, known []s
 }
 
 // endListed ends some sessions that are listed, and takes them out of the index.
-func (m *Manager) endListed(ctx context.Context, o owner, entries []listed, except string) ([]looked, error) {
-	found, err := m.look(ctx, o, entries)
+func (m *Manager) endListed(ctx context.Context, by Managers, o owner, entries []listed, except string) ([]looked, error) {
+	found, err := m.look(ctx, by, o, entries)
 	if err != nil {
 		return nil, fmt.Errorf("reading a user's sessions: %w", err)
 	}
 	err = atOnce(len(found), func(i int) error {
 		f := &found[i]
-		if f.over || f.err != nil {
+		if !f.ends || f.err != nil {
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 		defer cancel()
 		was, err := m.endKey(ctx, f.ref, except)
 		f.ended = was || err == nil
-		f.over = f.ended
+		f.over, f.stays = f.ended, false
 		if errors.Is(err, ErrRecord) {
 			f.err = err
 			return nil

@@ -53,8 +53,8 @@ func (o *Opened) Find(ctx context.Context, of Of) (Page, error) {
 	if err != nil {
 		return page, err
 	}
-	err = p.eachOf(ctx, &of, func(m *sessionstore.Manager, in inScope) error {
-		found, err := m.UserSessions(ctx, in.scope, of.User, in.refs...)
+	err = p.eachOf(ctx, &of, func(ms sessionstore.Managers, in inScope) error {
+		found, err := ms.UserSessions(ctx, in.scope, of.User, in.refs...)
 		for i := range found {
 			page.Sessions = append(page.Sessions, describe(&found[i]))
 		}
@@ -77,7 +77,7 @@ type inScope struct {
 
 // eachOf calls indexed for each scope in which the user has sessions. Sessions of an app's own
 // format are not listed by user. There it calls single for each session of the user.
-func (p *part) eachOf(ctx context.Context, of *Of, indexed func(*sessionstore.Manager, inScope) error, single func(kept) error) error {
+func (p *part) eachOf(ctx context.Context, of *Of, indexed func(sessionstore.Managers, inScope) error, single func(kept) error) error {
 	if !p.native {
 		return p.each(ctx, func(page []kept) (bool, error) {
 			for _, s := range page {
@@ -95,12 +95,7 @@ func (p *part) eachOf(ctx context.Context, of *Of, indexed func(*sessionstore.Ma
 	if err != nil {
 		return err
 	}
-	known := false
-	for _, m := range p.managers {
-		_, err := m.UserSessions(ctx, sessionstore.Scope{}, "") // reads nothing
-		known = known || !errors.Is(err, sessionstore.ErrNoIndex)
-	}
-	if !known {
+	if !p.all.ListsUsers() {
 		return errNoIndex
 	}
 	var unreadable error // what cannot be read in one scope, stops nothing in the others
@@ -115,14 +110,6 @@ func (p *part) eachOf(ctx context.Context, of *Of, indexed func(*sessionstore.Ma
 		}
 	}
 	return unreadable
-}
-
-// of returns the manager for a scope.
-func (p *part) of(scope sessionstore.Scope) *sessionstore.Manager {
-	if m := p.managers[scope.Site]; m != nil {
-		return m
-	}
-	return p.first
 }
 
 // scopes returns the scopes in which a user has sessions: the one that is named, or all that the
@@ -236,8 +223,8 @@ func (o *Opened) End(ctx context.Context, of Of) (done Ended, err error) {
 }
 
 func (p *part) endUser(ctx context.Context, of *Of) (ended int, err error) {
-	err = p.eachOf(ctx, of, func(m *sessionstore.Manager, in inScope) error {
-		n, err := m.EndUser(ctx, in.scope, of.User, of.Except, in.refs...)
+	err = p.eachOf(ctx, of, func(ms sessionstore.Managers, in inScope) error {
+		n, err := ms.EndUser(ctx, in.scope, of.User, of.Except, in.refs...)
 		ended += n
 		return err
 	}, func(found kept) error {
@@ -273,7 +260,7 @@ func (p *part) endAll(ctx context.Context, scope string) (ended int, err error) 
 					if scope != "" && s.Scope.String() != scope {
 						continue
 					}
-					was, err := p.of(s.Scope).EndKey(ctx, s.Key)
+					was, err := p.first.EndKey(ctx, s.Key)
 					mu.Lock()
 					if was {
 						ended++

@@ -30,7 +30,7 @@ func newPlace(t *testing.T) *place {
 	store := memory.New(memory.Options{})
 	t.Cleanup(func() { _ = store.Close() })
 	m := sessionstore.NewManager(store, sessionstore.Options{User: user, StoreTimeout: time.Minute})
-	p := &part{store: store, managers: map[string]*sessionstore.Manager{scope.Site: m}, first: m, native: true}
+	p := &part{store: store, all: sessionstore.Managers{m}, first: m, native: true}
 	p.Lists = true
 	return &place{t, &Opened{parts: []*part{p}}, store, m}
 }

@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -36,6 +36,28 @@ type Imported struct {
 	Same    int `json:"same"`
 	Newer   int `json:"newer"`
 	Expired int `json:"expired"`
+
+	// Unreadable are those for which the store has something that cannot be read: a record, which
+	// was left as it is, or the list of the sessions of the user. Refs are theirs, of maxRefs at
+	// most.
+	Unreadable int      `json:"unreadable"`
+	Refs       []string `json:"unreadable_refs,omitempty"`
+}
+
+// maxRefs is how many refs an answer names at most, so that its size is bounded.
+const maxRefs = 1000
+
+// unreadable counts a session for which the store has something that cannot be read.
+func (i *Imported) unreadable(ref string) {
+	i.Unreadable++
+	if len(i.Refs) < maxRefs {
+		i.Refs = append(i.Refs, ref)
+	}
+}
+
+// before says how far an import came that has failed.
+func (i *Imported) before() string {
+	return fmt.Sprintf("before it, %d sessions were saved and %d were there already; the same import once more goes on from there", i.Saved, i.Same)
 }
 
 var errNative = refuse(http.StatusBadRequest, "only native sessions can be exported and imported: those of an app belong to it")
@@ -76,6 +98,10 @@ func export(w http.ResponseWriter, r *http.Request, o *Opened) error {
 // times.
 const maxLine = sessionstore.MaxRecord*4/3 + 1024
 
+// lineTimeout is how long a line of an import may take to come. Caddy's admin server would cut the
+// whole body off 10 s after it has begun, although it is the store that takes long.
+var lineTimeout = time.Minute
+
 // importAll saves the sessions that the body has, a line each.
 func importAll(w http.ResponseWriter, r *http.Request, o *Opened) error {
 	p, err := o.named(r.URL.Query().Get("store"))
@@ -86,24 +112,30 @@ func importAll(w http.ResponseWriter, r *http.Request, o *Opened) error {
 		return errNative
 	}
 	var done Imported
-	lines := bufio.NewScanner(r.Body)
+	lines, conn, n := bufio.NewScanner(r.Body), http.NewResponseController(w), 1
 	lines.Buffer(nil, maxLine)
-	for n := 1; lines.Scan(); n++ {
+	for ; ; n++ {
+		if err := conn.SetReadDeadline(time.Now().Add(lineTimeout)); err != nil {
+			return err
+		}
+		if !lines.Scan() || lines.Err() != nil {
+			break // what is there of a line that was cut off is none
+		}
 		var line Record
 		from := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		from.DisallowUnknownFields()
 		if err := from.Decode(&line); err != nil {
-			return refuse(http.StatusBadRequest, "line %d is not a record: %v; %d sessions were imported before it", n, err, done.Saved)
+			return refuse(http.StatusBadRequest, "line %d is not a record: %w; %s", n, err, done.before())
 		}
-		if err := p.importOne(r.Context(), &line, &done); err != nil {
-			return refuse(statusOf(err), "line %d: %w; %d sessions were imported before it", n, err, done.Saved)
+		switch err := p.importOne(r.Context(), &line, &done); {
+		case errors.Is(err, sessionstore.ErrRecord):
+			done.unreadable(line.Ref)
+		case err != nil:
+			return refuse(statusOf(err), "line %d: %w; %s", n, err, done.before())
 		}
 	}
 	if err := lines.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return refuse(http.StatusBadRequest, "reading the body: %v; %d sessions were imported", err, done.Saved)
-		}
-		return err
+		return refuse(http.StatusBadRequest, "reading line %d: %w; %s", n, err, done.before())
 	}
 	return reply(w, done)
 }
@@ -138,7 +170,7 @@ func (p *part) importOne(ctx context.Context, line *Record, done *Imported) erro
 	}
 	same := bytes.Equal(there.Value, line.Value)
 	if there.Found() && !same {
-		now, live, err := p.manager(there).Describe(line.Ref, there)
+		now, live, err := p.describe(line.Ref, there)
 		if err != nil {
 			return err
 		}
@@ -155,7 +187,7 @@ func (p *part) importOne(ctx context.Context, line *Record, done *Imported) erro
 		}
 	}
 	if err == nil {
-		err = p.manager(sessionstore.Entry{Value: line.Value}).List(ctx, line.Ref, &rec)
+		err = p.of(sessionstore.ParseScope(rec.Scope)).List(ctx, line.Ref, line.Value)
 	}
 	switch {
 	case err != nil:

@@ -132,7 +132,7 @@ func (p *part) page(ctx context.Context, after string, limit int) (found []kept,
 		if !ok {
 			continue
 		}
-		if info, live, err := p.manager(r.Entry).Describe(ref, r.Entry); err == nil && live && p.has(info.Scope) {
+		if info, live, err := p.describe(ref, r.Entry); err == nil && live && p.has(info.Scope) {
 			found = append(found, kept{info, r})
 		}
 	}
@@ -208,7 +208,7 @@ func (p *part) find(ctx context.Context, ref string) (found kept, err error) {
 		defer cancel()
 		found.Key = ref
 		if found.Entry, err = p.store.Get(ctx, ref); err == nil {
-			found.Info, live, err = p.manager(found.Entry).Describe(ref, found.Entry)
+			found.Info, live, err = p.describe(ref, found.Entry)
 		}
 	} else {
 		err = p.each(ctx, func(page []kept) (bool, error) {

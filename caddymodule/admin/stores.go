@@ -42,11 +42,15 @@ type Store struct {
 // it.
 type part struct {
 	Store
-	store    sessionstore.Store
-	managers map[string]*sessionstore.Manager // by site
-	first    *sessionstore.Manager
-	prefix   string // of keys
-	native   bool
+	store  sessionstore.Store
+	prefix string // of keys
+	native bool
+
+	// sites are the managers by site, and all those of all sites. first is any one, for what is the
+	// same with each.
+	sites map[string]sessionstore.Managers
+	all   sessionstore.Managers
+	first *sessionstore.Manager
 
 	// sides describe the two stores that it consists of, while sessions move.
 	sides []keep.Side
@@ -94,14 +98,13 @@ func Open(stores []*keep.Store, covers func(sessionstore.Scope) bool) (*Opened, 
 		id := identity{store, about.Dialect, prefix}
 		p := known[id]
 		if p == nil {
-			p = &part{store: store, managers: make(map[string]*sessionstore.Manager), prefix: prefix, native: !m.Foreign(), covers: covers, sides: about.Sides}
+			p = &part{store: store, sites: make(map[string]sessionstore.Managers), prefix: prefix, native: !m.Foreign(), covers: covers, sides: about.Sides}
 			p.Store = Store{Kind: about.Kind, Place: about.Place, Dialect: about.Dialect, Lists: walks && listable}
 			p.Name = nameOf(about, prefix)
 			known[id] = p
 			o.parts = append(o.parts, p)
 		}
-		// Of two configurations, the later one counts.
-		p.first, p.managers[about.Site] = m, m
+		p.first, p.all, p.sites[about.Site] = m, p.all.With(m), p.sites[about.Site].With(m)
 		if p.native && !slices.Contains(p.Scopes, about.Site) {
 			p.Scopes = append(p.Scopes, about.Site)
 		}
@@ -123,7 +126,7 @@ func (p *part) split() (both []*part) {
 	for i, store := range []sessionstore.Store{from, to} {
 		about := keep.About{Kind: p.sides[i].Kind, Place: p.sides[i].Place, Dialect: p.Dialect}
 		_, walks := store.(sessionstore.Walker)
-		side := &part{store: store, managers: p.managers, first: p.first, prefix: p.prefix, native: p.native, covers: p.covers}
+		side := &part{store: store, sites: p.sites, all: p.all, first: p.first, prefix: p.prefix, native: p.native, covers: p.covers}
 		side.Store = Store{Name: nameOf(about, p.prefix), Kind: about.Kind, Place: about.Place, Dialect: about.Dialect, Lists: walks, Moving: p.Name}
 		both = append(both, side)
 	}
@@ -181,10 +184,18 @@ func (o *Opened) names() string {
 	return strings.Join(names, ", ")
 }
 
-// manager returns the manager for a record: that of the handler with its scope, which has the
-// timeouts.
-func (p *part) manager(e sessionstore.Entry) *sessionstore.Manager {
-	return p.of(p.first.ScopeIn(e))
+// of returns the managers for a scope. A site has several if its handlers have other options, or if
+// it is that of several hosts.
+func (p *part) of(scope sessionstore.Scope) sessionstore.Managers {
+	if ms := p.sites[scope.Site]; ms != nil && p.native {
+		return ms
+	}
+	return p.all
+}
+
+// describe describes the session in an entry of the store: see [sessionstore.Managers.Describe].
+func (p *part) describe(ref string, e sessionstore.Entry) (sessionstore.Info, bool, error) {
+	return p.of(p.first.ScopeIn(e)).Describe(ref, e)
 }
 
 // walker returns the store as one that can list its sessions.

@@ -113,20 +113,32 @@ func importSessions(c *client, flags caddycmd.Flags) error {
 		}
 		var done admin.Imported
 		if err := c.send(http.MethodPost, "/session/records", bytes.NewReader(batch), &done); err != nil {
-			return fmt.Errorf("%w (lines are counted from %d)", err, p.count+1)
+			return fmt.Errorf("%w (lines are counted from %d, and %d sessions were saved before that)", err, p.count+1, all.Saved)
 		}
 		all.Saved += done.Saved
 		all.Same += done.Same
 		all.Newer += done.Newer
 		all.Expired += done.Expired
+		all.Unreadable += done.Unreadable
+		all.Refs = append(all.Refs, done.Refs...)
 		p.add(n, len(batch))
 	}
 	p.end()
+	return c.imported(&all)
+}
+
+// imported prints what became of the records.
+func (c *client) imported(all *admin.Imported) (err error) {
 	if c.json {
-		return json.NewEncoder(os.Stdout).Encode(all)
+		err = json.NewEncoder(os.Stdout).Encode(all)
+	} else {
+		_, err = fmt.Printf("%d saved, %d there already, %d left out because the store has newer ones, %d expired\n",
+			all.Saved, all.Same, all.Newer, all.Expired)
 	}
-	_, err := fmt.Printf("%d saved, %d there already, %d left out because the store has newer ones, %d expired\n",
-		all.Saved, all.Same, all.Newer, all.Expired)
+	if err == nil && all.Unreadable > 0 {
+		err = fmt.Errorf("%d more: the store has a record that cannot be read in their place, or the list of their user's sessions cannot be read: %s",
+			all.Unreadable, strings.Join(all.Refs, ", "))
+	}
 	return err
 }
 

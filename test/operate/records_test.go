@@ -1,11 +1,13 @@
 package operate
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -66,7 +68,7 @@ func TestExportAndImport(t *testing.T) {
 			visitors[1].ref()
 			out := says(t, to, []string{"import", "--json", file})
 			var done admin.Imported
-			if err := json.Unmarshal([]byte(out), &done); err != nil || done != (admin.Imported{Same: 3, Newer: 2}) {
+			if err := json.Unmarshal([]byte(out), &done); err != nil || !reflect.DeepEqual(done, admin.Imported{Same: 3, Newer: 2}) {
 				t.Errorf("%v: %s", err, out)
 			}
 			if !strings.Contains(visitors[0].ask()["X-Session-Data"], "changed") {
@@ -116,6 +118,50 @@ func TestImportRefuses(t *testing.T) {
 				t.Errorf("%d, %s", status, text)
 			}
 		})
+	}
+}
+
+// TestImportPastADamagedFile imports a backup into a folder in which a file is damaged. All other
+// sessions are back, and the command names the one that is not.
+func TestImportPastADamagedFile(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "sessions")
+	c := harness.Start(t, site(t, "store file "+dir))
+	var visitors []*visitor
+	var refs []string
+	for range 3 {
+		v := visit(t, c.URL)
+		refs = append(refs, v.login("zoe"))
+		visitors = append(visitors, v)
+	}
+	backup := filepath.Join(t.TempDir(), "backup")
+	says(t, c, []string{"export", backup})
+	says(t, c, []string{"end", refs[0], refs[2]})
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := 0
+	for _, name := range files {
+		content, err := os.ReadFile(name)
+		if err == nil && bytes.Contains(content, []byte(refs[1])) {
+			content[len(content)-1] ^= 1
+			err = os.WriteFile(name, content, 0o600)
+			damaged++
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if damaged != 1 {
+		t.Fatalf("%d files are damaged", damaged)
+	}
+	out, complaint, ok := run(t, c, "import", backup, "--address", c.Admin)
+	if ok || !strings.Contains(out, "2 saved, 0 there already") || !strings.Contains(complaint, "1 more: ") || !strings.Contains(complaint, refs[1]) {
+		t.Errorf("ok %t: %s%s", ok, out, complaint)
+	}
+	if visitors[0].ref() == "" || visitors[2].ref() == "" {
+		t.Error("a session was lost")
 	}
 }
 
