@@ -47,17 +47,8 @@ func takeRefs(cmd *cobra.Command) {
 	valid, run := cmd.Args, cmd.RunE
 	cmd.Args, cmd.DisableFlagParsing = nil, true
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var others, refs []string
-		for i, arg := range args {
-			switch {
-			case sessionstore.ValidID(arg) && (i == 0 || args[i-1] != "--except"):
-				refs = append(refs, arg)
-			case arg != "--":
-				others = append(others, arg)
-			}
-		}
 		cmd.DisableFlagParsing = false
-		if err := cmd.ParseFlags(append(append(others, "--"), refs...)); err != nil {
+		if err := cmd.ParseFlags(refsLast(cmd, args)); err != nil {
 			return err
 		}
 		if help, _ := cmd.Flags().GetBool("help"); help {
@@ -69,6 +60,37 @@ func takeRefs(cmd *cobra.Command) {
 		}
 		return run(cmd, args)
 	}
+}
+
+// refsLast returns the arguments of a command with the refs behind all flags. What follows a flag
+// that takes a value is no ref, whatever it looks like: names of users may have the same form.
+func refsLast(cmd *cobra.Command, args []string) []string {
+	var others, refs []string
+	value := false
+	for _, arg := range args {
+		switch {
+		case value:
+			others = append(others, arg)
+		case sessionstore.ValidID(arg):
+			refs = append(refs, arg)
+		case arg != "--":
+			others = append(others, arg)
+		}
+		value = !value && takesValue(cmd, arg)
+	}
+	return append(append(others, "--"), refs...)
+}
+
+// takesValue reports whether an argument is a flag whose value is the next argument.
+func takesValue(cmd *cobra.Command, arg string) bool {
+	if !strings.HasPrefix(arg, "-") {
+		return false
+	}
+	flag := cmd.Flags().Lookup(strings.TrimPrefix(arg, "--"))
+	if len(arg) == 2 {
+		flag = cmd.Flags().ShorthandLookup(arg[1:])
+	}
+	return flag != nil && flag.NoOptDefVal == ""
 }
 
 // asking returns a command that asks the running Caddy.

@@ -123,6 +123,7 @@ func TestCommandsExplainErrors(t *testing.T) {
 	v := visit(t, c.URL)
 	ref := v.login("zoë")
 	nobody := harness.FreeAddr(t)
+	likeRef := strings.Repeat("u", len(ref))
 	dashed := "-" + strings.Repeat("A", len(ref)-1) // a ref that looks like a flag
 	for _, test := range []struct {
 		args []string
@@ -139,6 +140,11 @@ func TestCommandsExplainErrors(t *testing.T) {
 		{[]string{"show", dashed, "--address", c.Admin, "--store", "memory"}, "there is no session"},
 		{[]string{"end", "--store", "memory", dashed, "--address", c.Admin}, "there is no session"},
 		{[]string{"end", "--user", "zoë", "--except", dashed, dashed, "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
+		{[]string{"end", "--user", likeRef, "--except", dashed, ref, "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
+		{[]string{"end", "--user", likeRef, "--store", likeRef, "--address", c.Admin}, `no store \"` + likeRef + `\" is open`},
+		{[]string{"show", "--store", likeRef, ref, "--address", c.Admin}, `no store \"` + likeRef + `\" is open`},
+		{[]string{"show", ref, "-c", likeRef}, "open " + likeRef},
+		{[]string{"show", ref, "-c", c.Config(), "-a", likeRef}, likeRef},
 		{[]string{"end", "--alle", "--address", c.Admin}, "unknown flag: --alle"},
 		{[]string{"end", ref, "--all", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
 		{[]string{"list", "--user", "zoë", "--address", c.Admin, "--store", "bolt"}, "the sessions of users are not known here"},
@@ -148,6 +154,14 @@ func TestCommandsExplainErrors(t *testing.T) {
 	// The address may come from the configuration, as for Caddy's own commands.
 	if out, errors, ok := run(t, c, "count", "--store", "memory", "--config", c.Config(), "--adapter", "caddyfile"); !ok || out != "1\n" {
 		t.Errorf("%q, %s", out, errors)
+	}
+	// A user may have a name of the form of a ref, such as the subject of an OpenID provider.
+	for _, args := range [][]string{{"--user", likeRef}, {"--user=" + likeRef}, {"--scope", "name |127.0.0.1", "--user", likeRef}, {"--except", ref, "--user", likeRef}} {
+		subject := visit(t, c.URL)
+		subject.login(likeRef)
+		if out := says(t, c, append([]string{"end", "--store", "memory"}, args...)); out != "1\n" || subject.ref() != "" {
+			t.Errorf("end %v: %q", args, out)
+		}
 	}
 	if out := says(t, c, []string{"end", "--all", "--store", "memory"}); out != "1\n" || v.ref() != "" {
 		t.Errorf("end: %q", out)
