@@ -43,12 +43,30 @@ func linesOf(filename string, input []byte) *lines {
 
 // of returns the lines that begin with a word, if it is not empty, and have all the texts.
 func (l *lines) of(first string, texts ...string) (found []string) {
+	return l.with(first, strings.Contains, texts...)
+}
+
+// address returns the lines with the address of an app, or those in which it is a part of a word.
+func (l *lines) address(dial string) []string {
+	named := func(word, dial string) bool {
+		if _, rest, ok := strings.Cut(word, "://"); ok {
+			word = rest
+		}
+		return word == dial || word+":80" == dial
+	}
+	if found := l.with("", named, dial); found != nil {
+		return found
+	}
+	return l.of("", dial)
+}
+
+func (l *lines) with(first string, has func(word, text string) bool, texts ...string) (found []string) {
 	for _, line := range l.all {
 		if first != "" && line.words[0] != first {
 			continue
 		}
 		missing := slices.ContainsFunc(texts, func(text string) bool {
-			return !slices.ContainsFunc(line.words, func(word string) bool { return strings.Contains(word, text) })
+			return !slices.ContainsFunc(line.words, func(word string) bool { return has(word, text) })
 		})
 		if !missing && !slices.Contains(found, line.at) {
 			found = append(found, line.at)

@@ -33,7 +33,8 @@ func (c *checker) placeholders(handler string, raw json.RawMessage, s *state, at
 		return
 	}
 	delete(h, "handle_response") // its routes are looked at by themselves
-	c.choices(chosen(handler, h), at)
+	c.choices(chosen(handler, h), s, at)
+	s.copying(handler, h)
 	if response, ok := h["response"].(map[string]any); handler == "headers" && ok && response["deferred"] == true {
 		delete(h, "response")
 	}
@@ -52,7 +53,7 @@ func (c *checker) matchers(sets []map[string]json.RawMessage, s *state, at place
 			}
 			c.empty(value, s, at)
 			if file, ok := value.(map[string]any); ok && name == "file" {
-				c.choices([]choice{{"try_files or root", "a file", file["try_files"]}, {"try_files or root", "a file", file["root"]}}, at)
+				c.choices([]choice{{"try_files or root", "a file", file["try_files"]}, {"try_files or root", "a file", file["root"]}}, s, at)
 			}
 		}
 	}
@@ -133,15 +134,22 @@ func target(lines any) (open []any) {
 }
 
 // choices reports placeholders with data, which users may have typed, where they choose something.
-func (c *checker) choices(all []choice, at place) {
+func (c *checker) choices(all []choice, s *state, at place) {
 	for _, choice := range all {
+		add := func(placeholder, holds string) {
+			c.add(kindChooses, at, c.lines.of("", placeholder), fmt.Sprintf("%s%s chooses %s in %s: whoever can write into the session chooses any", placeholder, holds, choice.what, choice.where),
+				"choose by a map of the values that are allowed, or in the app")
+		}
 		for _, text := range texts(choice.value) {
 			for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
-				if _, field := split(found[1]); field != "user" && field != "data" && !strings.HasPrefix(field, "data.") {
-					continue
+				if free(found[1]) {
+					add(found[0], "")
 				}
-				c.add(kindChooses, at, c.lines.of("", found[0]), fmt.Sprintf("%s chooses %s in %s: whoever can write into the session chooses any", found[0], choice.what, choice.where),
-					"choose by a map of the values that are allowed, or in the app")
+			}
+			for _, p := range s.copies {
+				if p.in(text) {
+					add("{"+p.name+"}", ", a copy of "+p.from+",")
+				}
 			}
 		}
 	}

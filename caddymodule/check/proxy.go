@@ -1,11 +1,17 @@
 package check
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // proxy is a reverse_proxy or php_fastcgi.
@@ -35,7 +41,7 @@ func (c *checker) proxy(raw json.RawMessage, s *state, at place) {
 		p.addresses = append(p.addresses, address{u.Dial, canonical(u.Dial)})
 	}
 	if h.Dynamic != nil {
-		p.addresses = append(p.addresses, address{string(h.Dynamic), string(h.Dynamic)})
+		p.addresses = append(p.addresses, address{string(h.Dynamic), dynamic(h.Dynamic)})
 	}
 	for _, passed := range s.passed {
 		if passed.certain && !passed.failed {
@@ -48,16 +54,48 @@ func (c *checker) proxy(raw json.RawMessage, s *state, at place) {
 	c.proxies = append(c.proxies, p)
 }
 
-// canonical returns one form of all names of this machine.
+// canonical returns one form of all spellings of the address of an app, as far as they can be known
+// here.
 func canonical(dial string) string {
-	host, port, err := net.SplitHostPort(dial)
-	if err != nil {
+	if value, err := config.Resolve("dial", dial); err == nil {
+		dial = value
+	}
+	network, host, port, err := caddy.SplitNetworkAddress(dial)
+	switch {
+	case err != nil || caddy.IsFdNetwork(network):
 		return dial
+	case caddy.IsUnixNetwork(network):
+		if path, err := config.Path("dial", host, ""); err == nil && !strings.HasPrefix(host, "@") {
+			host = path
+		}
+		return "unix/" + host
+	case strings.HasPrefix(network, "tcp"):
+		network = ""
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsLoopback() {
-		host = "localhost"
+	if !strings.Contains(host, "{") { // names of variables are not the same in both cases
+		host = strings.ToLower(strings.TrimSuffix(host, "."))
 	}
-	return strings.ToLower(net.JoinHostPort(host, port))
+	ip, err := netip.ParseAddr(host)
+	switch {
+	case host == "" || strings.HasSuffix("."+host, ".localhost"), err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified()):
+		host = "localhost" // Go dials this machine for no host, and for 0.0.0.0
+	case err == nil:
+		host = ip.Unmap().String()
+	}
+	return caddy.JoinNetworkAddress(network, host, strings.TrimLeft(port, "0"))
+}
+
+// dynamic returns one form of all spellings of upstreams that are looked up.
+func dynamic(raw json.RawMessage) string {
+	var a struct{ Source, Name, Port string }
+	if json.Unmarshal(raw, &a) == nil && a.Source == "a" && a.Name != "" {
+		return canonical(net.JoinHostPort(a.Name, cmp.Or(a.Port, "80")))
+	}
+	var value any
+	if json.Unmarshal(raw, &value) != nil {
+		return string(raw)
+	}
+	return fmt.Sprint(value)
 }
 
 // bypasses reports proxies to an app that gets sessions elsewhere. There, the app trusts headers
@@ -84,7 +122,7 @@ func (c *checker) bypasses() {
 				if slices.Contains(p.guards, header) {
 					what = fmt.Sprintf("%s is reached without its session by the requests that the matcher of the session leaves out: anybody can send it %s", address.written, header)
 				}
-				c.add(kindBypass, p.at, c.lines.of("", address.written), what,
+				c.add(kindBypass, p.at, c.lines.address(address.written), what,
 					"put session before this proxy too, or into the site around both; in JSON, session_clean before session cleans what its matcher leaves out")
 			}
 		}

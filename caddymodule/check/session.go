@@ -28,6 +28,7 @@ type session struct {
 	Dialect      json.RawMessage
 	Cookie       *cookie.Options
 	User         json.RawMessage
+	Inject       map[string]string
 
 	// Headers are those of a session_clean.
 	Headers []string
@@ -58,6 +59,17 @@ func (c *checker) session(raw json.RawMessage, cleans bool, s state, at place) s
 	after.passed = append(slices.Clip(s.passed), passed{session: h, certain: true})
 	if cleans {
 		return after
+	}
+	prefix := "http.session."
+	if h.Name != "" {
+		prefix += h.Name + "."
+	}
+	for _, header := range sortedKeys(h.Inject) {
+		from := h.Inject[header] // a field, or a template
+		if !strings.Contains(from, "{") {
+			from = "{" + prefix + "data." + from + "}"
+		}
+		after.copy("http.request.header."+header, after.written(from))
 	}
 	h.lines = c.lines.of("session")
 	c.sessions = append(c.sessions, h)

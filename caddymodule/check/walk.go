@@ -45,6 +45,9 @@ type state struct {
 	// operator says that a handler may have authenticated somebody.
 	operator bool
 
+	// copies are the placeholders that handlers have set to what is in a session.
+	copies []copied
+
 	// answered is the place of a handler that answers every request that comes there, so that no
 	// later handler gets any.
 	answered string
@@ -91,9 +94,14 @@ func (c *checker) routes(list []route, s state, at place) state {
 				before.passed = append(before.passed, p)
 			}
 		}
+		for _, p := range s.copies {
+			if r.Group == "" || p.group != r.Group {
+				before.copies = append(before.copies, p)
+			}
+		}
 		at := at.matching(r.Match)
 		c.matchers(r.Match, &before, at)
-		after := state{passed: slices.Clip(before.passed), answered: before.answered, operator: before.operator}
+		after := state{passed: slices.Clip(before.passed), copies: slices.Clip(before.copies), answered: before.answered, operator: before.operator}
 		for _, raw := range r.Handle {
 			after = c.handler(raw, after, at)
 		}
@@ -107,6 +115,10 @@ func (c *checker) routes(list []route, s state, at place) state {
 		}
 		if after.operator && !before.operator {
 			s.operator, operators = true, append(operators, r.Group)
+		}
+		for _, p := range after.copies[len(before.copies):] {
+			p.group = r.Group
+			s.copies = append(slices.Clip(s.copies), p)
 		}
 		for _, p := range after.passed[len(before.passed):] {
 			p.certain, p.group = p.certain && !conditional, r.Group
@@ -125,7 +137,7 @@ func isPHP(r route) bool {
 // failed returns what a request has passed in error routes: before, what it has passed before the
 // routes that have failed, and maybe any session handler in those routes.
 func failed(before state, within []*session) state {
-	s := state{passed: slices.Clip(before.passed), operator: before.operator}
+	s := state{passed: slices.Clip(before.passed), copies: before.copies, operator: before.operator}
 	for _, h := range within {
 		s.passed = append(s.passed, passed{session: h, failed: true})
 	}
