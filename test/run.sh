@@ -77,6 +77,7 @@ programs=(
 	"nginx /usr/sbin/nginx:nginx-light"
 	"haproxy /usr/sbin/haproxy:haproxy"
 	"apache2 /usr/sbin/apache2:apache2"
+	"/usr/lib/apache2/modules/libphp*.so:libapache2-mod-php:test/php[.]test"
 	"promtool prometheus:prometheus"
 )
 

@@ -7,10 +7,12 @@
  * to 8.5, no dependencies.
  *
  * Environment:
- *   CADDY_SESSION_KEY   signs objects, which only PHP can read. Without it objects are not kept. If it
- *                       is a key of the option late too, changes are kept that come after the headers.
- *   CADDY_SESSION_ROOT  the session name whose data is the whole session (php.ini's session.name).
- *                       The data of another name is the member of that name.
+ *   CADDY_SESSION_KEY      signs objects, which only PHP can read. Without it objects are not kept. If
+ *                          it is a key of the option late too, changes are kept that come after the
+ *                          headers.
+ *   CADDY_SESSION_OLD_KEY  the former key. What it has signed is still read.
+ *   CADDY_SESSION_ROOT     the session name whose data is the whole session (php.ini's session.name).
+ *                          The data of another name is the member of that name.
  *
  * See docs/frameworks/php.md of https://github.com/caddy-session/caddy-session.
  */
@@ -39,10 +41,17 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** How many operations a JSON Patch may have, and how many bytes of a page are held back. */
     const MAX_OPERATIONS = 256, HELD_BACK = 1048576;
 
+    /** The memory that is there for the session when the script has used up its own, in bytes. */
+    const RESERVE = 16777216;
+
+    /** The response header of a stream. */
+    const STREAM = '~^content-type:\s*text/event-stream\b~mi';
+
     /** How long the proxy may take for a late change, in seconds. It waits for the headers, at most 5. */
     const LATE_TIMEOUT = 10;
 
-    private $key;
+    /** The key that signs, or '', and the former one. */
+    private $key, $oldKey;
 
     /** The session name whose data is the whole session, the present one, and whether it is open here. */
     private $root, $name, $open = false;
@@ -67,16 +76,23 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** What the headers say, if they say anything: the data, and whether the session gets a new id or ends. */
     private $told;
 
+    /** Whether headersLeave is called no more. */
+    public $replaced = false;
+
+    /** What of the page has not left, where php.ini has no buffer. */
+    private $held = '';
+
     /** The lines that were sent last. */
     private $sent = ['X-Session-Update' => [], 'X-Session-Control' => []];
 
     /** What could not be kept, by its message, so that each is logged once. */
     private $logged = [];
 
-    private function __construct(stdClass $data, string $missing, string $root, string $key)
+    private function __construct(stdClass $data, string $missing, string $root, string $key, string $oldKey)
     {
         $this->root = $root ?: ini_get('session.name');
         $this->key = $key;
+        $this->oldKey = $oldKey;
         $this->missing = $missing;
         $this->base = $this->now = $data;
         foreach ($this->ids() as $name => $id) {
@@ -92,6 +108,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     {
         $root = self::environment('CADDY_SESSION_ROOT');
         $key = self::environment('CADDY_SESSION_KEY');
+        $oldKey = self::environment('CADDY_SESSION_OLD_KEY');
         if (!isset($_SERVER['HTTP_X_SESSION_DATA'])) {
             return;
         }
@@ -101,13 +118,11 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $data = json_decode(str_replace('"\u0000', '"\ufffd', $text), false, 512, JSON_BIGINT_AS_STRING);
         }
         if (!$data instanceof stdClass) {
-            // FastCGI cuts what is longer than 65,500 bytes. An empty session would log the user out.
-            error_log('caddy-session: X-Session-Data is not whole: ' . strlen($text) . ' bytes arrived; lower max_size in the session block');
-            http_response_code(500);
-            exit('The session cannot be read.');
+            // FastCGI cuts what is longer than 65,500 bytes.
+            self::fail('X-Session-Data is not whole: ' . strlen($text) . ' bytes arrived; lower max_size in the session block');
         }
         preg_match('/\b(unavailable|too-large)\b/', $_SERVER['HTTP_X_SESSION_INFO'] ?? '', $missing);
-        $session = new self($data, $missing[1] ?? '', $root, $key);
+        $session = new self($data, $missing[1] ?? '', $root, $key, $oldKey);
 
         $started = session_status() === PHP_SESSION_ACTIVE; // session.auto_start
         if ($started) {
@@ -115,9 +130,6 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             session_id($session->ids()[session_name()] ?? '');
         }
         if (function_exists('ini_set')) {
-            if (!in_array(ini_get('session.serialize_handler'), ['php', 'php_serialize'], true)) {
-                ini_set('session.serialize_handler', 'php_serialize');
-            }
             ini_set('session.use_strict_mode', '1');
             ini_set('session.use_only_cookies', '1');
             ini_set('session.use_trans_sid', '0');
@@ -126,18 +138,51 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if ($started) {
             session_start();
         }
-        // Headers leave with the first output. So the page is held back, by the same number of buffers.
-        if (ob_list_handlers() === ['default output handler']) {
-            ob_end_clean();
-        }
-        if (ob_get_level() === 0) {
-            ob_start(null, self::HELD_BACK);
-        }
-        header_register_callback([$session, 'headersLeave']);
+        // Headers leave with the first output. So the page is held back, where php.ini has a buffer in its place. One
+        // that does more, such as zlib's, stays below. Where it has none, each output is looked at: streams pass.
+        $buffers = ob_list_handlers();
+        $printed = $buffers === ['default output handler'] ? ob_get_clean() : '';
+        $buffers ? ob_start(null, self::HELD_BACK) : ob_start([$session, 'hold'], 1);
+        echo $printed;
+        header_register_callback($session->callback());
         // If the script registers a callback of its own, this one comes after all its shutdown functions.
         register_shutdown_function(function () use ($session) {
+            if (strncmp(error_get_last()['message'] ?? '', 'Allowed memory size', 19) === 0 && function_exists('ini_set')) {
+                ini_set('memory_limit', (string) (memory_get_usage(true) + self::RESERVE));
+            }
             register_shutdown_function([$session, 'end']);
         });
+    }
+
+    /** Returns the header callback. PHP has room for one, and drops this one when the script registers its own. */
+    private function callback(): callable
+    {
+        return new class($this) {
+            private $session;
+
+            public function __construct(CaddySession $session)
+            {
+                $this->session = $session;
+            }
+
+            public function __invoke()
+            {
+                $this->session->headersLeave();
+            }
+
+            public function __destruct()
+            {
+                $this->session->replaced = true;
+            }
+        };
+    }
+
+    /** Ends the request. An empty session would log the user out. */
+    private static function fail(string $why)
+    {
+        error_log("caddy-session: $why");
+        http_response_code(500);
+        exit('The session cannot be read.');
     }
 
     /** Reads a variable of the environment and hides it from pages that show all of them. */
@@ -148,6 +193,13 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         if (function_exists('putenv')) {
             putenv($name);
         }
+        if (function_exists('apache_setenv')) { // mod_php, whose phpinfo() shows this table too
+            foreach ([$name, "REDIRECT_$name"] as $shown) {
+                if (apache_getenv($shown) !== false) {
+                    apache_setenv($shown, '');
+                }
+            }
+        }
         return is_string($value) ? $value : '';
     }
 
@@ -156,6 +208,10 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     #[\ReturnTypeWillChange]
     public function open($path, $name)
     {
+        $serializer = ini_get('session.serialize_handler');
+        if (!in_array($serializer, ['php', 'php_serialize'], true)) {
+            self::fail("session.serialize_handler is $serializer; set it to php_serialize");
+        }
         $this->name = $name;
         $this->open = true;
         return true;
@@ -199,7 +255,8 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     public function validateId($id)
     {
         if (self::caller() === 'session_create_id') {
-            return false; // nobody has it yet
+            // Nobody has it yet. Before 7.3.17 and 7.4.5, PHP took that for a failure.
+            return PHP_VERSION_ID < 70317 || PHP_VERSION_ID >= 70400 && PHP_VERSION_ID < 70405;
         }
         // An unknown id of the client's is replaced. One that the script has chosen is its own affair.
         return ($this->ids()[$this->name] ?? null) === $id || ($this->received[$this->name] ?? null) !== $id;
@@ -240,11 +297,11 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $this->log('a session whose id the script has chosen itself is not kept');
             return true;
         }
-        if (!self::keepsAllKeys() && !isset($_SESSION)) {
-            $this->log('what the script has changed before it removed $_SESSION is not kept');
-            return true;
+        if (!self::keepsAllKeys()) {
+            // PHP gives up the whole session if there is a bar in a name.
+            $encoded = $encoded === '' && isset($_SESSION) ? serialize($_SESSION) : self::fromPHP($encoded);
         }
-        $this->record(self::keepsAllKeys() ? $encoded : serialize($_SESSION));
+        $this->record($encoded);
         $this->sendOrLog();
         return true;
     }
@@ -346,7 +403,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     private function record(string $encoded)
     {
         // No class of the script runs here: its objects are only carried over.
-        $values = $encoded === '' ? [] : self::inert($encoded);
+        $values = $encoded === '' ? [] : (self::has('C', $encoded) ? $this->readable() : self::inert($encoded));
         if (!is_array($values)) {
             $this->log('the session is not in PHP\'s format');
             return;
@@ -366,9 +423,14 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
                 $this->log('a key of $_SESSION is not kept: it is not UTF-8, begins with a null byte, or is the name of another session');
                 continue;
             }
-            $node = $this->encodeTop($name, $value);
+            $node = $this->encodeTop($value);
+            $there = array_key_exists($name, $before);
             if ($node !== null || $value === null) {
-                $new->{$name} = array_key_exists($name, $before) ? $this->untouched($name, $before[$name], $node) : $node;
+                $new->{$name} = $there ? $this->untouched($before[$name], $node) : $node;
+            } elseif ($there && $this->same($value, $this->decode($before[$name]))) {
+                $new->{$name} = $before[$name];
+            } else {
+                $this->log('$_SESSION[' . json_encode($name) . '] is not kept: it has objects or references, and CADDY_SESSION_KEY is not set');
             }
         }
         $all = clone $this->now;
@@ -381,10 +443,31 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         $this->now = $all;
     }
 
-    /** Returns what is new, but what was not touched as it was sent: JSON can say some things in two ways. */
-    private function untouched(string $name, $before, $node)
+    /**
+     * Returns what the script has in $_SESSION, without the objects that only their class can read. PHP
+     * encodes the session once more for that, member by member, as references count from its start.
+     */
+    private function readable()
     {
-        return $this->merged($before, $this->encodeTop($name, $this->decode($before)), $node);
+        if (!is_array($_SESSION ?? null)) {
+            return null;
+        }
+        $values = [];
+        foreach ($_SESSION as $name => $value) {
+            $text = serialize($value);
+            if (self::has('C', $text)) {
+                $this->log('$_SESSION[' . json_encode($name) . '] is not kept: an object in it implements Serializable');
+            } else {
+                $values[$name] = self::inert($text);
+            }
+        }
+        return $values;
+    }
+
+    /** Returns what is new, but what was not touched as it was sent: JSON can say some things in two ways. */
+    private function untouched($before, $node)
+    {
+        return $this->merged($before, $this->encodeTop($this->decode($before)), $node);
     }
 
     /** Puts what was sent in place of what PHP would make of it. */
@@ -416,14 +499,11 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     private function decode($node)
     {
         if ($node instanceof stdClass) {
-            if (self::tag($node) === self::BYTES) {
-                $bytes = base64_decode($node->{self::BYTES}, true);
-                if ($bytes !== false) {
-                    return $bytes;
-                }
-            }
-            $text = $this->signed($node->{self::PHP} ?? null);
             $node = get_object_vars($node);
+            if (self::isBytes($node)) {
+                return base64_decode($node[self::BYTES]);
+            }
+            $text = $this->signed($node[self::PHP] ?? null);
             if ($text !== '') {
                 unset($node[self::PHP]);
                 $value = self::inert($text);
@@ -434,12 +514,27 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         return is_array($node) ? array_map([$this, 'decode'], $node) : $node;
     }
 
+    /** Reports whether an array stands for bytes. */
+    private static function isBytes(array $members): bool
+    {
+        $text = $members[self::BYTES] ?? null;
+        return is_string($text) && count($members) === 1 && base64_decode($text, true) !== false;
+    }
+
     /** Returns the text behind a tag that was signed here, or ''. Another one is data: it could make PHP run any class. */
     private function signed($tag): string
     {
-        $parts = explode('.', is_string($tag) ? $tag : '', 2);
+        if (!is_string($tag)) {
+            return '';
+        }
+        $parts = explode('.', $tag, 2);
         $text = (string) base64_decode($parts[1] ?? '', true);
-        return $this->key !== '' && hash_equals($this->mac($text), $parts[0]) ? $text : '';
+        foreach ([$this->key, $this->oldKey] as $key) {
+            if ($key !== '' && hash_equals(self::mac($text, $key), $parts[0])) {
+                return $text;
+            }
+        }
+        return '';
     }
 
     /** Decodes PHP's encoding without any class. A member that PHP itself uses for that must not name another class. */
@@ -448,46 +543,39 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         return unserialize(str_replace('s:27:"__PHP_Incomplete_Class_Name";', 's:27:"__php_Incomplete_Class_Name";', $text), ['allowed_classes' => false]);
     }
 
-    /** Returns the JSON value of a value of $_SESSION, or null where that cannot be kept. */
-    private function encodeTop(string $name, $value)
+    /** Returns the JSON value of a value of $_SESSION, or null where that needs a key and there is none. */
+    private function encodeTop($value)
     {
-        if (is_array($value) || is_object($value)) {
-            $found = self::scan(serialize($value));
-            if ($found['class']) {
-                $this->log('$_SESSION[' . json_encode($name) . '] is not kept: an object in it implements Serializable');
-                return null;
-            }
-            if ($found['references']) {
-                return $this->opaque($name, $value);
-            }
+        if ((is_array($value) || is_object($value)) && self::has('Rr', serialize($value))) {
+            return $this->opaque($value);
         }
-        return $this->encode($name, $value, 1);
+        return $this->encode($value, 1);
     }
 
-    private function encode(string $name, $value, int $depth)
+    private function encode($value, int $depth)
     {
         if (is_string($value)) {
             return preg_match('//u', $value) ? $value : (object) [self::BYTES => base64_encode($value)];
         }
         if (is_float($value) && !is_finite($value) || is_object($value)) {
-            return $this->opaque($name, $value);
+            return $this->opaque($value);
         }
         if (!is_array($value)) {
             return $value;
         }
-        if ($depth > self::MAX_DEPTH || self::tag((object) $value) !== '') {
-            return $this->opaque($name, $value);
+        if ($depth > self::MAX_DEPTH || self::isBytes($value) || $this->signed($value[self::PHP] ?? null) !== '') {
+            return $this->opaque($value);
         }
         $keys = array_keys($value);
         foreach ($keys as $key) {
             if (is_string($key) && (!preg_match('//u', $key) || strpos($key, "\0") === 0)) {
-                return $this->opaque($name, $value); // before what is in it is encoded for nothing
+                return $this->opaque($value); // before what is in it is encoded for nothing
             }
         }
         $list = $keys === array_keys($keys);
         $node = [];
         foreach ($value as $key => $item) {
-            $node[$key] = $this->encode($name, $item, $depth + 1);
+            $node[$key] = $this->encode($item, $depth + 1);
             if ($node[$key] === null && $item !== null) {
                 return null;
             }
@@ -496,19 +584,18 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     }
 
     /** Returns a value in PHP's own encoding, signed. */
-    private function opaque(string $name, $value)
+    private function opaque($value)
     {
         if ($this->key === '') {
-            $this->log('$_SESSION[' . json_encode($name) . '] is not kept: it has objects or references, and CADDY_SESSION_KEY is not set');
             return null;
         }
         $text = serialize($value);
-        return (object) [self::PHP => $this->mac($text) . '.' . base64_encode($text)];
+        return (object) [self::PHP => self::mac($text, $this->key) . '.' . base64_encode($text)];
     }
 
-    private function mac(string $text): string
+    private static function mac(string $text, string $key): string
     {
-        return rtrim(strtr(base64_encode(substr(hash_hmac('sha256', $text, $this->key, true), 0, 16)), '+/', '-_'), '=');
+        return rtrim(strtr(base64_encode(substr(hash_hmac('sha256', $text, $key, true), 0, 16)), '+/', '-_'), '=');
     }
 
     /** Returns the name of the tag that an object is, or ''. */
@@ -519,15 +606,15 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         return count($members) === 1 && ($name === self::BYTES || $name === self::PHP) && is_string(reset($members)) ? $name : '';
     }
 
-    /** Looks for references, and for objects whose class encodes itself, in PHP's encoding. */
-    private static function scan(string $text): array
+    /** Reports whether PHP's encoding of a value has one of these types: R and r are references, C is an object that encodes itself. */
+    private static function has(string $types, string $text): bool
     {
-        $found = ['references' => false, 'class' => false];
         foreach (self::tokens($text) as $token) {
-            $found['references'] = $found['references'] || $token[0] === 'R' || $token[0] === 'r';
-            $found['class'] = $found['class'] || $token[0] === 'C';
+            if (strpos($types, $token[0]) !== false) {
+                return true;
+            }
         }
-        return $found;
+        return false;
     }
 
     /** Returns what PHP's encoding "php" makes of values: there, references count from the first value on. */
@@ -541,20 +628,51 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
                 $out .= $name;
                 continue;
             }
-            if ($depth > 0) {
-                $reference = $token[0] === 'R' || $token[0] === 'r';
-                $out .= $reference ? $token[0] . ':' . ((int) substr($token, 2) - 1) . ';' : $token;
-            }
-            $depth += $token === '}' ? -1 : (int) ($token[0] === 'a' || $token[0] === 'O');
+            $out .= $depth > 0 ? self::counted($token, -1) : '';
+            $depth += self::deeper($token);
             $name = $depth === 1 ? '' : $name;
         }
         return $out;
     }
 
-    /** Returns the parts of PHP's encoding: values that are whole, and the beginnings and ends of others. */
-    private static function tokens(string $text): Generator
+    /** Returns the encoding of the array of the values that are in PHP's encoding "php". */
+    private static function fromPHP(string $text): string
     {
-        for ($i = 0, $end = strlen($text); $i < $end; $i += $length) {
+        $out = '';
+        $count = $i = 0;
+        while (($bar = strpos($text, '|', $i)) !== false) {
+            $out .= serialize(substr($text, $i, $bar - $i));
+            $i = $bar + 1;
+            $depth = 0;
+            foreach (self::tokens($text, $i) as $token) {
+                $out .= self::counted($token, 1);
+                $i += strlen($token);
+                $depth += self::deeper($token);
+                if ($depth === 0) {
+                    break;
+                }
+            }
+            $count++;
+        }
+        return "a:$count:{" . $out . '}';
+    }
+
+    /** Returns a part of PHP's encoding, with the number of a reference changed. */
+    private static function counted(string $token, int $by): string
+    {
+        return $token[0] === 'R' || $token[0] === 'r' ? $token[0] . ':' . ((int) substr($token, 2) + $by) . ';' : $token;
+    }
+
+    /** Returns how many levels the next part of PHP's encoding is deeper than this one. */
+    private static function deeper(string $token): int
+    {
+        return $token === '}' ? -1 : (int) ($token[0] === 'a' || $token[0] === 'O');
+    }
+
+    /** Returns the parts of PHP's encoding: values that are whole, and the beginnings and ends of others. */
+    private static function tokens(string $text, int $from = 0): Generator
+    {
+        for ($i = $from, $end = strlen($text); $i < $end; $i += $length) {
             $digits = strspn($text, '0123456789', $i + 2);
             $string = $digits + 3 + (int) substr($text, $i + 2, $digits); // as far as the last byte of a string or a name
             switch ($text[$i]) {
@@ -566,7 +684,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
                     $length = strpos($text, '{', $i + $string) + 1 - $i;
                     break;
                 case 'C':
-                    $length = $end - $i; // nobody wants to know
+                    $length = strpos($text, '{', $i + $string) + 2 - $i + (int) substr($text, $i + $string + 3, 20);
                     break;
                 case 'a':
                     $length = strpos($text, '{', $i) + 1 - $i;
@@ -587,8 +705,11 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $a = get_object_vars($a);
             $b = get_object_vars($b);
         }
+        if (is_float($a) && is_float($b)) {
+            return pack('d', $a) === pack('d', $b); // 0.0 is not -0.0, and NAN is NAN
+        }
         if (!is_array($a) || !is_array($b)) {
-            return $a === $b || is_float($a) && is_float($b) && self::json($a) === self::json($b);
+            return $a === $b;
         }
         if (array_keys($a) !== array_keys($b)) {
             return false;
@@ -603,24 +724,42 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
 
     // The changes.
 
+    /** Holds the page back without php.ini's buffer. A stream passes, whose script calls flush() only. */
+    public function hold(string $part, int $phase): string
+    {
+        if (headers_sent()) {
+            return $part;
+        }
+        $this->held .= $part;
+        if ($phase & (PHP_OUTPUT_HANDLER_FLUSH | PHP_OUTPUT_HANDLER_FINAL) || strlen($this->held) >= self::HELD_BACK
+            || substr($part, -1) === "\n" && preg_match(self::STREAM, implode("\n", headers_list()))) {
+            $part = $this->held;
+            $this->held = '';
+            return $part;
+        }
+        return '';
+    }
+
     /** Headers are about to leave, for whatever reason. */
     public function headersLeave()
     {
         ob_start(); // what is printed here would leave before the page
         if ($this->ending && $this->open) {
             $this->attempt('session_write_close');
-        } else {
-            $this->attempt([$this, 'look']);
         }
+        $this->attempt([$this, 'look']); // in the midst of the script, or if PHP is just closing the session
         $this->send();
         ob_end_clean();
     }
 
-    /** The last shutdown function. Destructors and output callbacks come after it. */
+    /**
+     * The last shutdown function. Destructors and output callbacks come after it, and then headersLeave,
+     * if that is still called. Objects encode themselves once more for what is read here.
+     */
     public function end()
     {
         $this->ending = true;
-        if (!headers_sent()) {
+        if ($this->replaced && !headers_sent()) {
             $this->attempt([$this, 'look']);
             $this->send();
         }

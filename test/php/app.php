@@ -1,7 +1,15 @@
 <?php
 // Pages of an app that knows nothing of a proxy. Each request does one thing, by its parameter "do".
 
-if (PHP_VERSION_ID >= 80100) {
+spl_autoload_register(function ($class) {
+    if ($class === 'Old') {
+        require __DIR__ . '/older.php';
+    } elseif (PHP_VERSION_ID >= 80100) {
+        echo "[$class is needed]";
+        require_once __DIR__ . '/newer.php';
+    }
+});
+if (PHP_VERSION_ID >= 80100 && !isset($_GET['autoload'])) {
     require __DIR__ . '/newer.php';
 }
 
@@ -18,11 +26,33 @@ class Cart
     }
 }
 
+class Saved
+{
+    public $items;
+}
+
 class Saver
 {
     public function __destruct()
     {
         $_SESSION['by'] = 'destructor';
+    }
+}
+
+/** An object that encodes a part of itself in place: it must be asked once only. */
+class Sleeper
+{
+    public $data = [];
+
+    public function __sleep()
+    {
+        $this->data = serialize($this->data);
+        return ['data'];
+    }
+
+    public function __wakeup()
+    {
+        $this->data = unserialize($this->data);
     }
 }
 
@@ -40,33 +70,39 @@ class OwnHandler implements SessionHandlerInterface
 {
     private $file;
 
-    public function open(string $path, string $name): bool
+    #[\ReturnTypeWillChange]
+    public function open($path, $name)
     {
         $this->file = "$path/own_";
         return true;
     }
 
-    public function close(): bool
+    #[\ReturnTypeWillChange]
+    public function close()
     {
         return true;
     }
 
-    public function read(string $id): string
+    #[\ReturnTypeWillChange]
+    public function read($id)
     {
         return (string) @file_get_contents($this->file . $id);
     }
 
-    public function write(string $id, string $data): bool
+    #[\ReturnTypeWillChange]
+    public function write($id, $data)
     {
         return file_put_contents($this->file . $id, $data) !== false;
     }
 
-    public function destroy(string $id): bool
+    #[\ReturnTypeWillChange]
+    public function destroy($id)
     {
         return @unlink($this->file . $id);
     }
 
-    public function gc(int $lifetime): int
+    #[\ReturnTypeWillChange]
+    public function gc($lifetime)
     {
         return 0;
     }
@@ -112,7 +148,7 @@ function random(int $depth)
         case 6:
             return [NAN, INF, -INF, -0.0, 1.0][mt_rand(0, 4)];
         case 7:
-            $cart = new Cart;
+            $cart = isset($_GET['lane']) ? new Saved : new Cart; // a cart changes in the pages of other lanes too
             $cart->items = [mt_rand(0, 9)];
             return $cart;
         case 8:
@@ -373,6 +409,11 @@ switch ($_GET['do'] ?? 'show') {
         phpinfo();
         var_dump($_SERVER, $_ENV, getenv());
         break;
+    case 'id of the client':
+        session_id($_GET['session']);
+        session_start();
+        echo $_SESSION['calls'] = ($_SESSION['calls'] ?? 0) + 1;
+        break;
     case 'shared id':
         session_id('shared');
         session_start();
@@ -431,8 +472,78 @@ switch ($_GET['do'] ?? 'show') {
         $_SESSION = ['text', 7, new ArrayObject(['a' => 1]), false][(int) $_GET['which']];
         break;
     case 'no variable':
-        session_start();
+        set('by', 'what has no variable any more');
         unset($_SESSION);
+        echo $_GET['page'] ?? '';
+        break;
+    case 'bar':
+        set('a|b', 1);
+        $_SESSION['by'] = 'beside the bar';
+        break;
+    case 'sleeper':
+        session_start();
+        $_SESSION['sleeper'] = $_SESSION['sleeper'] ?? new Sleeper;
+        $_SESSION['sleeper']->data[] = 'page';
+        echo $_GET['page'] ?? '';
+        break;
+    case 'serializable':
+        session_start();
+        $same = new Cart;
+        $_SESSION = ['first' => [$same, $same], 'old' => [1, new Old], 'by' => 'serializable', 'same' => [$same, &$_SESSION['same']]];
+        echo 'page';
+        break;
+    case 'object beside':
+        session_start();
+        $_SESSION['deep']['cart'] = new Cart;
+        break;
+    case 'memory limit':
+        set('by', 'memory limit');
+        ini_set('memory_limit', '8M');
+        echo 'page';
+        for ($all = []; true;) {
+            $all[] = str_repeat('x', 1000);
+        }
+    case 'noise':
+        set('by', 'noise');
+        mt_srand(1);
+        for ($i = 0; $i < 6000; $i++) {
+            echo md5((string) mt_rand());
+        }
+        $_SESSION['after'] = 'the noise';
+        break;
+    case 'stream':
+        // It ends when the visitor says that he has the first event.
+        set('by', 'stream');
+        session_write_close();
+        header('Content-Type: text/event-stream');
+        echo "data: first\n\n";
+        flush();
+        $got = session_save_path() . '/got it';
+        for ($i = 0; $i < 1000 && !file_exists($got); $i++) {
+            usleep(10000);
+        }
+        echo @unlink($got) ? "data: last\n\n" : 'nobody has the first event';
+        break;
+    case 'got it':
+        touch(session_save_path() . '/got it');
+        break;
+    case 'link':
+        session_start();
+        echo '<a href="/next">next</a>';
+        break;
+    case 'lanes':
+        set('lanes', ['none' => 1]);
+        break;
+    case 'random lane':
+        // Other pages of the same session run at once, in lanes of their own.
+        session_start();
+        $lane = $_GET['lane'];
+        echo serialize([$_SESSION["lane $lane"] ?? [], $_SESSION['lanes'][$lane] ?? []]);
+        mt_srand((int) $_GET['seed']);
+        foreach ([&$_SESSION["lane $lane"], &$_SESSION['lanes'][$lane]] as &$map) {
+            $map = $map ?? [];
+            mutate($map, 3);
+        }
         break;
     case 'recursion':
         session_start();

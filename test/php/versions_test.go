@@ -3,6 +3,7 @@ package php_test
 import (
 	"fmt"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -67,6 +68,12 @@ func inVersion(t *testing.T, version string, scenarios map[string][]string, sett
 		alone.base = "http://" + plain
 		visit(t, c).doesAs(alone, steps...)
 	}
+	v := visit(t, c)
+	v.does("nested")
+	if status, body, _ := v.does("show"); status != http.StatusOK || !strings.Contains(body, `s:4:"deep"`) {
+		text, _ := os.ReadFile(log)
+		t.Fatalf("the app does not work: %d, %s, and the log says:\n%s", status, body, text)
+	}
 	random := make([]string, 40)
 	for seed := range random {
 		random[seed] = fmt.Sprintf("random&seed=%d", seed)
@@ -86,4 +93,5 @@ func inVersion(t *testing.T, version string, scenarios map[string][]string, sett
 		}
 	}
 	doesAs(t, "nested", "closure", "show") // an exception, and nothing is kept
+	withoutSerializable(t, visit(t, c))
 }
