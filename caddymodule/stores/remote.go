@@ -3,6 +3,8 @@ package stores
 import (
 	"slices"
 
+	"go.uber.org/zap"
+
 	"github.com/caddy-session/caddy-session/internal/config"
 )
 
@@ -22,4 +24,17 @@ func Remote(module any) bool {
 // AnyRemote reports whether one of the addresses is on another machine.
 func AnyRemote(addresses []string) bool {
 	return slices.ContainsFunc(addresses, func(address string) bool { return !config.Local(address) })
+}
+
+// ReportServer returns a function that logs that a server of the store has become unreachable, or,
+// without an error, reachable again. Both messages are written out where it is called, so that
+// whoever searches the source for a line of the log finds it.
+func ReportServer(log Log, unreachable, back string) func(server string, err error) {
+	return func(server string, err error) {
+		if err != nil {
+			log().Error(unreachable, zap.String("server", server), zap.Error(err))
+			return
+		}
+		log().Info(back, zap.String("server", server))
+	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
-	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
 	"github.com/caddy-session/caddy-session/internal/config"
@@ -113,7 +112,7 @@ func (s *Module) Open() (sessionstore.Store, func(), error) {
 
 func (s *Module) share(id stores.Identity, opts memcached.Options) (sessionstore.Store, func(), error) {
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
-		opts.OnState = func(addr string, err error) { report(log(), addr, err) }
+		opts.OnState = stores.ReportServer(log, "memcached is unreachable; retrying until it is back", "memcached is back")
 		return memcached.Open(opts)
 	}, nil)
 }
@@ -132,15 +131,6 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 	}
 	id := stores.Identity{Driver: "memcached", Resource: config.Fingerprint(opts)}
 	return s.share(id, opts)
-}
-
-// report logs that a server has become unreachable or reachable.
-func report(log *zap.Logger, addr string, err error) {
-	if err != nil {
-		log.Error("memcached is unreachable; retrying until it is back", zap.String("server", addr), zap.Error(err))
-		return
-	}
-	log.Info("memcached is back", zap.String("server", addr))
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens. Syntax:

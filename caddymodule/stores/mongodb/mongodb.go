@@ -116,20 +116,11 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 func (s *Module) share(opts mongodb.Options) (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "mongodb", Resource: config.Fingerprint(s.uri, opts)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
-		opts.OnState = func(server string, err error) { report(log(), server, err) }
+		opts.OnState = stores.ReportServer(log, "mongodb is unreachable; retrying until it is back", "mongodb is back")
 		opts.OnIndexError = func(err error) {
 			log().Warn("there is no TTL index, so expired sessions stay in the collection: create it, or set create_index off",
 				zap.Error(err))
 		}
 		return mongodb.Open(s.uri, opts)
 	}, nil)
-}
-
-// report logs that the server has become unreachable or reachable.
-func report(log *zap.Logger, server string, err error) {
-	if err != nil {
-		log.Error("mongodb is unreachable; retrying until it is back", zap.String("server", server), zap.Error(err))
-		return
-	}
-	log.Info("mongodb is back", zap.String("server", server))
 }

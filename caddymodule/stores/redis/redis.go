@@ -139,7 +139,7 @@ func (s *Module) Open() (sessionstore.Store, func(), error) {
 
 func (s *Module) share(id stores.Identity, opts redis.Options) (sessionstore.Store, func(), error) {
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
-		opts.OnState = func(addr string, err error) { report(log(), addr, err) }
+		opts.OnState = stores.ReportServer(log, "redis is unreachable; retrying until it is back", "redis is back")
 		opts.OnNearCache = func(addr string, err error) { reportNear(log(), addr, err) }
 		return redis.Open(opts)
 	}, nil)
@@ -154,15 +154,6 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 	opts.KeyPrefix, opts.Endless = "", lifetime
 	id := stores.Identity{Driver: "redis shared", Resource: config.Fingerprint(opts, s.TLS.sum())}
 	return s.share(id, opts)
-}
-
-// report logs that a server has become unreachable or reachable.
-func report(log *zap.Logger, addr string, err error) {
-	if err != nil {
-		log.Error("redis is unreachable; retrying until it is back", zap.String("server", addr), zap.Error(err))
-		return
-	}
-	log.Info("redis is back", zap.String("server", addr))
 }
 
 // reportNear logs that the near cache is off or works again.

@@ -164,19 +164,10 @@ func (s *Module) open(opts sql.Options) (sessionstore.Store, func(), error) {
 	id := stores.Identity{Driver: "sql " + s.Database, Resource: config.Fingerprint(s.Database, s.dsn, opts)}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		ours := func() *zap.Logger { return log().With(zap.String("database", s.Database)) }
-		opts.OnState = func(server string, err error) { report(ours(), server, err) }
+		opts.OnState = stores.ReportServer(ours, "the database is unreachable; retrying until it is back", "the database is back")
 		opts.OnSweepError = func(err error) {
 			ours().Warn("expired sessions were not deleted; retrying", zap.Error(err))
 		}
 		return sql.Open(s.driver, s.dsn, opts)
 	}, nil)
-}
-
-// report logs that the database has become unreachable or reachable.
-func report(log *zap.Logger, server string, err error) {
-	if err != nil {
-		log.Error("the database is unreachable; retrying until it is back", zap.String("server", server), zap.Error(err))
-		return
-	}
-	log.Info("the database is back", zap.String("server", server))
 }
