@@ -1,5 +1,5 @@
-// Package remote is what stores on servers have in common: when to try again, and what an error
-// says without a secret.
+// Package remote is what stores on servers have in common: options, when to try again, whether a
+// write was applied, and what an error says without a secret.
 package remote
 
 import (

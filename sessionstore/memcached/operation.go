@@ -8,16 +8,14 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // attempts is the maximum number of attempts when connections break.
 const attempts = 3
 
-var (
-	errLost = errors.New("a reply was lost and the record has changed since: it is unknown whether the write was applied")
-	errSize = errors.New("the key is empty or too long, or the record is too large")
-)
+var errSize = errors.New("the key is empty or too long, or the record is too large")
 
 // operation is one operation of the store on the server of its key.
 type operation struct {
@@ -27,9 +25,8 @@ type operation struct {
 	key  string
 
 	// uncertain says that a write whose reply was lost may have been applied. The next attempt
-	// recognizes its own write. But if that was overwritten meanwhile, the outcome is unknown. That
-	// is an error and not a conflict: after a conflict the caller would apply the same change
-	// again.
+	// recognizes its own write. But if that was overwritten meanwhile, the outcome is unknown:
+	// [remote.ErrLost].
 	uncertain bool
 }
 
@@ -133,7 +130,7 @@ func (o *operation) write(command func(*memcache.Client) error) (done bool, err 
 // conflict returns what [sessionstore.Store] asks for when another record is there.
 func (o *operation) conflict(r record) (sessionstore.Entry, error) {
 	if o.uncertain {
-		return sessionstore.Entry{}, errLost
+		return sessionstore.Entry{}, remote.ErrLost
 	}
 	return r.entry(), sessionstore.ErrConflict
 }

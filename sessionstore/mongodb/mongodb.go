@@ -10,13 +10,13 @@ package mongodb
 import (
 	"bytes"
 	"context"
-	"errors"
 	"sync"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -114,54 +114,16 @@ func (s *Store) Close() error {
 	return disconnect(collection.Database().Client())
 }
 
-// rounds is the maximum number of times a write starts again after it changed nothing although the
-// expected record was there.
-const rounds = 10
-
-var (
-	errLost  = errors.New("a reply was lost and the record has changed since: it is unknown whether the write was applied")
-	errChurn = errors.New("the record keeps changing")
-)
-
 // write runs a command that changes a document if it holds old, or, if old is nil, if there is
-// none. If the command changes nothing, write reads the document to find out why: either value is
-// already there, which is success, or another record.
-//
-// An attempt whose reply was lost may have been applied, and then overwritten. The outcome is
-// unknown in that case. That is an error and not a conflict: after a conflict the caller would
-// apply the same change again.
+// none.
 func (s *Store) write(ctx context.Context, key string, old, value []byte, command func(context.Context, *mongo.Collection) (bool, error)) (sessionstore.Entry, error) {
-	uncertain := false
-	for range rounds {
-		var done bool
-		lost, err := s.run(ctx, func(ctx context.Context, c *mongo.Collection) (err error) {
+	return remote.Write(old, value, bytes.Equal, unavailable, func() (done, lost bool, err error) {
+		lost, err = s.run(ctx, func(ctx context.Context, c *mongo.Collection) (err error) {
 			done, err = command(ctx, c)
 			return err
 		})
-		if err != nil || done {
-			return sessionstore.Entry{}, err
-		}
-		uncertain = uncertain || lost
-		e, err := s.Get(ctx, key)
-		switch {
-		case err != nil:
-			return sessionstore.Entry{}, err
-		case same(e.Value, value):
-			return sessionstore.Entry{}, nil
-		case same(e.Value, old):
-			continue // the expected record is there again, or the one in the way has expired
-		case uncertain:
-			return sessionstore.Entry{}, unavailable(errLost)
-		default:
-			return e, sessionstore.ErrConflict
-		}
-	}
-	return sessionstore.Entry{}, unavailable(errChurn)
-}
-
-// same reports whether two records are equal. Nil means no record.
-func same(a, b []byte) bool {
-	return (a == nil) == (b == nil) && bytes.Equal(a, b)
+		return done, lost, err
+	}, func() (sessionstore.Entry, error) { return s.Get(ctx, key) })
 }
 
 // Interface guard

@@ -1,6 +1,7 @@
 package mongodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -23,32 +24,15 @@ const (
 
 // run runs a command. It reports as lost whether a failed attempt may have been applied.
 func (s *Store) run(ctx context.Context, command func(context.Context, *mongo.Collection) error) (lost bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, unavailable(err)
-	}
-	var last error
-	for attempt := 1; ; attempt++ {
+	var noRecord error
+	lost, err = remote.Repeat(ctx, unavailable, func() (limit int, lost bool, err error) {
 		fault, err := s.attempt(ctx, command)
-		switch {
-		case err == nil:
-			return lost, nil
-		case errors.Is(err, sessionstore.ErrRecord):
-			return lost, notARecord(err)
-		case last != nil && errors.Is(err, breaker.ErrOpen):
-			err = last // the earlier error says why
+		if errors.Is(err, sessionstore.ErrRecord) {
+			noRecord, err = notARecord(err), nil // the command itself succeeded
 		}
-		last = err
-		lost = lost || fault == lostReply
-		if end := remote.Ended(ctx); end != nil {
-			return lost, unavailable(end)
-		}
-		if attempt >= fault.limit() {
-			return lost, unavailable(err)
-		}
-		if err := remote.Pause(ctx, attempt); err != nil {
-			return lost, unavailable(err)
-		}
-	}
+		return fault.limit(), fault == lostReply, err
+	})
+	return lost, cmp.Or(err, noRecord)
 }
 
 // attempt runs a command once. Its error is safe to log.

@@ -38,13 +38,10 @@ func newCommand(ctx context.Context, name, body, key string, args []any) *comman
 // guard ends the attempts earlier while the server is unreachable.
 const attempts = 6
 
-var errLost = errors.New("a reply was lost and the record has changed since: it is unknown whether the write was applied")
-
 // run runs a script on a record. The reply is nil if there is no record.
 //
 // An attempt whose reply was lost may have been applied. The next attempt recognizes its own write.
-// But if that was overwritten meanwhile, the outcome is unknown. That is an error and not a
-// conflict: after a conflict the caller would apply the same change again.
+// But if that was overwritten meanwhile, the outcome is unknown: [remote.ErrLost].
 func (s *Store) run(ctx context.Context, script *script, key string, args ...any) (any, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, unavailable(err)
@@ -57,7 +54,7 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 		switch {
 		case err == nil:
 			if script.writes && (uncertain || c.uncertain) && reply != int64(1) {
-				return nil, unavailable(errLost)
+				return nil, unavailable(remote.ErrLost)
 			}
 			return reply, nil
 		case remote.Ended(ctx) != nil:

@@ -36,21 +36,9 @@ func (s *Store) run(ctx context.Context, p *pool, f func(context.Context) error)
 
 // repeat runs f until it succeeds or another attempt would be useless.
 func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) error) (lost bool, err error) {
-	if err := ctx.Err(); err != nil {
-		return false, s.unavailable(err)
-	}
-	var last error
-	for attempt := 1; ; attempt++ {
+	return remote.Repeat(ctx, s.unavailable, func() (limit int, lost bool, err error) {
 		fault, err := s.attempt(ctx, p, f)
-		if err == nil {
-			return lost, nil
-		}
-		if last != nil && errors.Is(err, breaker.ErrOpen) {
-			err = last // the earlier error says why
-		}
-		last = err
-		lost = lost || fault.Kind == Lost
-		limit := attempts
+		limit = attempts
 		switch fault.Kind {
 		case NoTable:
 			s.ready.Store(false)
@@ -60,16 +48,8 @@ func (s *Store) repeat(ctx context.Context, p *pool, f func(context.Context) err
 		case Transient:
 			limit = transientAttempts
 		}
-		switch {
-		case remote.Ended(ctx) != nil:
-			return lost, s.unavailable(remote.Ended(ctx))
-		case attempt >= limit:
-			return lost, s.unavailable(err)
-		}
-		if err := remote.Pause(ctx, attempt); err != nil {
-			return lost, s.unavailable(err)
-		}
-	}
+		return limit, fault.Kind == Lost, err
+	})
 }
 
 // attempt runs f once. Its error is safe to log.

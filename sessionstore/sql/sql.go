@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
 	"github.com/caddy-session/caddy-session/internal/folder"
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -125,56 +126,20 @@ func (s *Store) Close() error {
 	return err
 }
 
-// rounds is the maximum number of times a write starts again after it changed nothing although the
-// expected record was there.
-const rounds = 10
-
-var (
-	errLost  = errors.New("a reply was lost and the record has changed since: it is unknown whether the write was applied")
-	errChurn = errors.New("the record keeps changing")
-)
-
 // write runs a statement that changes one row if it holds old, or, if old is nil, if there is none.
-// If the statement changes no row, write reads the record to find out why: either value is already
-// there, which is success, or another record.
-//
-// An attempt whose reply was lost may have been applied, and then overwritten. The outcome is
-// unknown in that case. That is an error and not a conflict: after a conflict the caller would
-// apply the same change again.
 func (s *Store) write(ctx context.Context, key string, old, value []byte, text string, args ...any) (sessionstore.Entry, error) {
-	uncertain := false
-	for range rounds {
+	return remote.Write(old, value, same, s.unavailable, func() (done, lost bool, err error) {
 		var n int64
-		lost, err := s.run(ctx, s.writers, func(ctx context.Context) (err error) {
+		lost, err = s.run(ctx, s.writers, func(ctx context.Context) (err error) {
 			n, err = s.writers.exec(ctx, text, args...)
 			return err
 		})
-		if err != nil || n > 0 {
-			return sessionstore.Entry{}, err
-		}
-		uncertain = uncertain || lost
-		e, err := s.Get(ctx, key)
-		switch {
-		case err != nil:
-			return sessionstore.Entry{}, err
-		case same(e.Value, value):
-			return sessionstore.Entry{}, nil
-		case same(e.Value, old):
-			continue // the expected record is there again, or the one in the way has expired
-		case uncertain:
-			return sessionstore.Entry{}, s.unavailable(errLost)
-		default:
-			return e, sessionstore.ErrConflict
-		}
-	}
-	return sessionstore.Entry{}, s.unavailable(errChurn)
+		return n > 0, lost, err
+	}, func() (sessionstore.Entry, error) { return s.Get(ctx, key) })
 }
 
-// same reports whether two records are equal. Nil means no record.
+// same reports whether two records are equal.
 func same(a, b []byte) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
-	}
 	if isNative(a) && isNative(b) {
 		return bytes.Equal(a[:sessionstore.VersionLen], b[:sessionstore.VersionLen])
 	}
