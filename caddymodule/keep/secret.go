@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/certmagic"
+	"golang.org/x/sync/singleflight"
 
 	nativedialect "github.com/caddy-session/caddy-session/caddymodule/dialects/native"
 	"github.com/caddy-session/caddy-session/internal/config"
@@ -35,17 +35,9 @@ const (
 // that is kept in Caddy's storage. That one is generated at first use, because provisioning must
 // write nothing.
 type Secret struct {
-	signer  atomic.Pointer[signer.Signer]
-	storage certmagic.Storage
-
-	mu       sync.Mutex
-	fetching *fetching
-}
-
-// fetching is a running attempt to get the key from the storage.
-type fetching struct {
-	done chan struct{}
-	err  error // valid after done is closed
+	signer   atomic.Pointer[signer.Signer]
+	storage  certmagic.Storage
+	fetching singleflight.Group
 }
 
 // Provision resolves the placeholders in the configured keys. It does not change the configuration,
@@ -103,13 +95,12 @@ func (s *Secret) Get(ctx context.Context) (*signer.Signer, error) {
 	if sgn := s.signer.Load(); sgn != nil {
 		return sgn, nil
 	}
-	f := s.begin()
 	limit := time.NewTimer(fetchPatience)
 	defer limit.Stop()
 	var err error
 	select {
-	case <-f.done:
-		err = f.err
+	case fetched := <-s.fetching.DoChan("", s.obtain):
+		err = fetched.Err
 	case <-limit.C:
 		err = context.DeadlineExceeded
 	case <-ctx.Done():
@@ -133,34 +124,18 @@ func (s *Secret) Made(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
-// begin returns the running attempt, or starts one. An attempt goes on when the requests that wait
-// for it give up.
-func (s *Secret) begin() *fetching {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.fetching != nil {
-		return s.fetching
-	}
-	f := &fetching{done: make(chan struct{})}
+// obtain gets the key from the storage. It goes on when the requests that wait for it give up.
+func (s *Secret) obtain() (any, error) {
 	if s.signer.Load() != nil {
-		close(f.done)
-		return f
+		return nil, nil // another attempt has just ended
 	}
-	s.fetching = f
-	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-		defer cancel()
-		key, err := s.fetch(ctx)
-		if err == nil {
-			err = s.use(key)
-		}
-		s.mu.Lock()
-		s.fetching = nil
-		s.mu.Unlock()
-		f.err = err
-		close(f.done)
-	}()
-	return f
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	key, err := s.fetch(ctx)
+	if err == nil {
+		err = s.use(key)
+	}
+	return nil, err
 }
 
 // fetch reads the key from the storage. It generates a key only if there is still none while it

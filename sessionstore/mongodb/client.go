@@ -8,53 +8,41 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-// dialing is the creation of a client that is under way.
-type dialing struct {
-	done chan struct{}
-	err  error
-}
-
 // connect returns the collection. It creates the client on first use, because the driver resolves a
 // mongodb+srv:// URI in DNS at once and without a context.
 func (s *Store) connect(ctx context.Context) (*mongo.Collection, error) {
-	s.mu.Lock()
-	if s.collection != nil {
-		defer s.mu.Unlock()
-		return s.collection, nil
+	if made := s.collection.Load(); made != nil {
+		return made, nil
 	}
-	if s.dialing == nil {
-		s.dialing = &dialing{done: make(chan struct{})}
-		go s.makeClient(s.dialing)
-	}
-	m := s.dialing
-	s.mu.Unlock()
 	select {
-	case <-m.done:
+	case made := <-s.dialing.DoChan("", s.makeClient):
+		if made.Err != nil {
+			return nil, lookupError{made.Err}
+		}
+		return made.Val.(*mongo.Collection), nil
 	case <-ctx.Done():
 		return nil, lookupError{ctx.Err()}
 	}
-	if m.err != nil {
-		return nil, lookupError{m.err}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.collection, nil
 }
 
 // makeClient may run on after the store is closed.
-func (s *Store) makeClient(m *dialing) {
+func (s *Store) makeClient() (any, error) {
+	if made := s.collection.Load(); made != nil {
+		return made, nil // another attempt has just ended
+	}
 	client, err := s.newClient()
+	if err != nil {
+		return nil, err
+	}
+	made := client.Database(s.opts.Database).Collection(s.opts.Collection)
 	s.mu.Lock()
-	s.dialing, m.err = nil, err
-	closed := s.closed
-	if err == nil && !closed {
-		s.collection = client.Database(s.opts.Database).Collection(s.opts.Collection)
+	defer s.mu.Unlock()
+	if s.closed {
+		go func() { _ = disconnect(client) }()
+	} else {
+		s.collection.Store(made)
 	}
-	s.mu.Unlock()
-	close(m.done)
-	if err == nil && closed {
-		_ = disconnect(client)
-	}
+	return made, nil
 }
 
 func (s *Store) newClient() (*mongo.Client, error) {

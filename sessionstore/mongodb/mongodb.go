@@ -11,9 +11,11 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/caddy-session/caddy-session/internal/breaker"
 	"github.com/caddy-session/caddy-session/internal/remote"
@@ -32,9 +34,9 @@ type Store struct {
 	// connection, so that the wait does not count as a slow server.
 	slots chan struct{}
 
+	collection atomic.Pointer[mongo.Collection]
+	dialing    singleflight.Group
 	mu         sync.Mutex
-	collection *mongo.Collection
-	dialing    *dialing
 	closed     bool
 
 	indexing   sync.Once
@@ -105,7 +107,7 @@ func (s *Store) Close() error {
 	s.close()
 	s.background.Wait()
 	s.mu.Lock()
-	collection := s.collection
+	collection := s.collection.Load()
 	s.closed = true
 	s.mu.Unlock()
 	if collection == nil {
