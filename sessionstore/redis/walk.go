@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	goredis "github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -86,24 +87,25 @@ func (s *Store) masters(ctx context.Context) (map[string]*goredis.Client, error)
 func (s *Store) readAll(ctx context.Context, keys []string) (found []sessionstore.Keyed, err error) {
 	slices.Sort(keys)
 	keys = slices.Compact(keys) // SCAN may repeat keys
-	entries, errs := make([]sessionstore.Entry, len(keys)), make([]error, len(keys))
-	var reads sync.WaitGroup
-	for lane := range walkReads {
-		reads.Go(func() {
-			for i := lane; i < len(keys); i += walkReads {
-				reply, err := s.run(ctx, getScript, keys[i])
-				if err == nil {
-					entries[i], err = s.opts.entry(reply)
-				}
-				errs[i] = err
+	entries := make([]sessionstore.Entry, len(keys))
+	var reads errgroup.Group
+	reads.SetLimit(walkReads)
+	for i, key := range keys {
+		reads.Go(func() error {
+			reply, err := s.run(ctx, getScript, key)
+			if err == nil {
+				entries[i], err = s.opts.entry(reply)
 			}
+			if errors.Is(err, sessionstore.ErrRecord) {
+				return nil
+			}
+			return err
 		})
 	}
-	reads.Wait()
+	if err := reads.Wait(); err != nil {
+		return nil, err
+	}
 	for i, e := range entries {
-		if errs[i] != nil && !errors.Is(errs[i], sessionstore.ErrRecord) {
-			return nil, errs[i]
-		}
 		if e.Found() {
 			found = append(found, sessionstore.Keyed{Key: strings.TrimPrefix(keys[i], s.opts.KeyPrefix), Entry: e})
 		}
