@@ -20,35 +20,18 @@ func parsePointer(text string) (p pointer, ok bool) {
 	}
 	p = strings.Split(text[1:], "/")
 	for i, token := range p {
-		if strings.IndexByte(token, '~') < 0 {
-			continue
-		}
-		if p[i], ok = unescapeToken(token); !ok {
+		switch tildes := strings.Count(token, "~"); tildes {
+		case 0:
+		case strings.Count(token, "~0") + strings.Count(token, "~1"):
+			p[i] = unescapes.Replace(token)
+		default:
 			return nil, false
 		}
 	}
 	return p, true
 }
 
-func unescapeToken(token string) (string, bool) {
-	var out strings.Builder
-	for i := 0; i < len(token); i++ {
-		c := token[i]
-		if c == '~' {
-			i++
-			switch {
-			case i == len(token):
-				return "", false
-			case token[i] == '1':
-				c = '/'
-			case token[i] != '0':
-				return "", false
-			}
-		}
-		out.WriteByte(c)
-	}
-	return out.String(), true
-}
+var unescapes = strings.NewReplacer("~0", "~", "~1", "/")
 
 // inside reports whether p points into what parent points at.
 func (p pointer) inside(parent pointer) bool {

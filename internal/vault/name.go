@@ -133,17 +133,9 @@ func unhex(c byte) byte {
 }
 
 // trimLeft removes all that is not visible ASCII from the beginning.
-func trimLeft(name string) string {
-	for name != "" && (name[0] <= ' ' || name[0] > '~') {
-		name = name[1:]
-	}
-	return name
-}
+func trimLeft(name string) string { return strings.TrimLeftFunc(name, isInvisible) }
 
 // trimRight removes all that is not visible ASCII from the end.
-func trimRight(name string) string {
-	for name != "" && (name[len(name)-1] <= ' ' || name[len(name)-1] > '~') {
-		name = name[:len(name)-1]
-	}
-	return name
-}
+func trimRight(name string) string { return strings.TrimRightFunc(name, isInvisible) }
+
+func isInvisible(r rune) bool { return r <= ' ' || r > '~' }

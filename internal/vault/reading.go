@@ -134,8 +134,5 @@ func isBoundary(c byte) bool {
 
 // trimJunk removes what parsers skip before a name.
 func trimJunk(s string) string {
-	for s != "" && (s[0] <= ' ' || s[0] > '~' || strings.IndexByte(`=",()<>@:\[]{}/?`, s[0]) >= 0) {
-		s = s[1:]
-	}
-	return s
+	return strings.TrimLeftFunc(s, func(r rune) bool { return isInvisible(r) || strings.ContainsRune(`=",()<>@:\[]{}/?`, r) })
 }

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -64,14 +65,6 @@ func Here(r *http.Request) string {
 		u = original.URL
 	}
 	// A path that begins with two slashes would be another host.
-	return "." + u.EscapedPath()[lastSlash(u.EscapedPath()):]
-}
-
-func lastSlash(path string) int {
-	for i := len(path) - 1; i > 0; i-- {
-		if path[i] == '/' {
-			return i
-		}
-	}
-	return 0
+	path := u.EscapedPath()
+	return "." + path[max(strings.LastIndexByte(path, '/'), 0):]
 }
