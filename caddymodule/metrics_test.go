@@ -15,7 +15,6 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/internal/metricstest"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -38,6 +37,7 @@ func counted(tb testing.TB, f func()) map[string]float64 {
 // failingStore fails where it is told to.
 type failingStore struct {
 	sessionstore.Store
+	counted                 *countedStore
 	get, set, remove, touch error
 }
 
@@ -74,7 +74,8 @@ func withFailingStore(t *testing.T, options string) (*Handler, *failingStore) {
 	t.Helper()
 	h, memory := withCountedStore(t, options)
 	failing := &failingStore{Store: memory.Store}
-	withStore(t, h, "failing", (&countedStore{Store: failing}).Open)
+	failing.counted = &countedStore{Store: failing}
+	withStore(t, h, "failing", failing.counted.Open)
 	return h, failing
 }
 
@@ -255,17 +256,20 @@ func TestTouchCounted(t *testing.T) {
 				if _, err := serve(h, withCookies(cookie), answering()); err != nil {
 					t.Error(err)
 				}
-				awaitIdle(t, h)
+				awaitRelease(t, h, store)
 			}), "requests_total outcome=hit", "commits_total outcome=touched", operation("get found"), operation("touch "+outcome))
 		})
 	}
 }
 
-// awaitIdle waits until nothing uses the store.
-func awaitIdle(t *testing.T, h *Handler) {
+// awaitRelease ends the configuration and waits until nothing uses its store.
+func awaitRelease(t *testing.T, h *Handler, store *failingStore) {
 	t.Helper()
+	if err := h.Cleanup(); err != nil {
+		t.Fatal(err)
+	}
 	for range 5000 {
-		if h.keeper.(*keep.Store).InUse() == 0 {
+		if store.counted.released.Load() == 1 {
 			return
 		}
 		time.Sleep(time.Millisecond)

@@ -27,7 +27,7 @@ func tracing(t *testing.T) (*tracetest.SpanRecorder, func() (context.Context, tr
 // after the client has closed the connection.
 func TestRequestTraced(t *testing.T) {
 	recorder, begin := tracing(t)
-	h, _ := withFailingStore(t, "touch_interval "+touchInterval.String())
+	h, store := withFailingStore(t, "touch_interval "+touchInterval.String())
 	cookie := create(t, h, `{"a":1}`)
 	time.Sleep(touchInterval + 50*time.Millisecond)
 
@@ -42,7 +42,7 @@ func TestRequestTraced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	awaitIdle(t, h)
+	awaitRelease(t, h, store)
 	seen := make(map[string]int)
 	for _, span := range recorder.Ended() {
 		if span.Name() == "request" {

@@ -18,11 +18,6 @@ type Flash struct {
 // defaultCategory is the category of a message that comes without one.
 const defaultCategory = "message"
 
-// NewFlash makes a message. An error wraps [ErrTooLarge].
-func NewFlash(category, message string) (Flash, error) {
-	return newFlash(category, jsondoc.NewArray(jsondoc.NewString(category), jsondoc.NewString(message)))
-}
-
 // ParseFlash makes a message of the JSON text ["category","message"], or of a JSON string alone,
 // whose category is "message". An error wraps [ErrInvalid].
 func ParseFlash[T ~string | ~[]byte](text T) (Flash, error) {
@@ -50,18 +45,6 @@ func newFlash(category string, v jsondoc.Value) (Flash, error) {
 		return Flash{}, fmt.Errorf("%w: a flash of %d bytes, at most %d are kept", ErrTooLarge, v.Size(), maxFlash-len("[]"))
 	}
 	return Flash{category: category, json: v.ASCII()}, nil
-}
-
-// Category returns the category of the message.
-func (f Flash) Category() string { return f.category }
-
-// Message returns the text of the message.
-func (f Flash) Message() string {
-	v, err := jsondoc.Parse(f.json, jsondoc.MaxDepth)
-	if items := v.Items(); err == nil && len(items) > 1 {
-		return items[1].String()
-	}
-	return ""
 }
 
 // ParseFlashes reads the messages of a record, the reverse of [JoinFlashes]: each

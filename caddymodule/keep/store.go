@@ -64,13 +64,6 @@ func (k *Store) Cleanup() {
 	k.cleanup()
 }
 
-// InUse returns the number of visits and of background operations.
-func (k *Store) InUse() int {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.users
-}
-
 // Enter implements [Keeper].
 func (k *Store) Enter(v *Visit) (err error) {
 	v.manager, err = k.acquire()

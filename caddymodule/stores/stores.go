@@ -64,16 +64,10 @@ func (s *shared) Destruct() error {
 // Log returns the logger of the active configuration.
 type Log func() *zap.Logger
 
-// Share returns the store with this identity. open creates it if it is not open yet. The release
-// function closes it after its last use. Share is for stores that log nothing and have no settings.
-// See [ShareFor].
-func Share(id Identity, open func() (sessionstore.Store, error)) (sessionstore.Store, func(), error) {
-	return ShareFor(Alone(caddy.Log().Named(Namespace)), id, func(Log) (sessionstore.Store, error) { return open() }, nil)
-}
-
-// ShareFor is [Share] for a configuration. The store logs with the logger that log returns at that
-// moment. settle applies the settings of the configuration, and may be nil. It is called when the
-// store is created, or otherwise when the configuration is active.
+// ShareFor returns the store with this identity for a configuration. open creates it if it is not
+// open yet. The release function closes it after its last use. The store logs with the logger that
+// log returns at that moment. settle applies the settings of the configuration, and may be nil. It
+// is called when the store is created, or otherwise when the configuration is active.
 //
 // Once the configuration is active, a check in the background finds out whether the store can be
 // used. See [Prober].

@@ -34,9 +34,10 @@ func (*Module) CaddyModule() caddy.ModuleInfo {
 
 // Open implements [stores.Module].
 func (s *Module) Open() (sessionstore.Store, func(), error) {
-	return stores.Share(stores.Identity{Driver: "faulty", Resource: s.Dir}, func() (sessionstore.Store, error) {
+	id := stores.Identity{Driver: "faulty", Resource: s.Dir}
+	return stores.ShareFor(stores.Alone(caddy.Log()), id, func(stores.Log) (sessionstore.Store, error) {
 		return &store{Store: memory.New(memory.Options{}), control: Control(s.Dir)}, nil
-	})
+	}, nil)
 }
 
 // UnmarshalCaddyfile sets up the store from Caddyfile tokens.
