@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
@@ -80,10 +81,8 @@ func (o *Options) complete() error {
 	case o.PoolSize < 1:
 		return fmt.Errorf("memcached: pool_size %d: must be greater than 0", o.PoolSize)
 	}
-	for i := range len(o.KeyPrefix) {
-		if c := o.KeyPrefix[i]; c < '!' || c > '~' {
-			return fmt.Errorf("memcached: key_prefix: %q: only printable ASCII characters without spaces are allowed", o.KeyPrefix)
-		}
+	if err := remote.CheckPrefix("memcached", o.KeyPrefix); err != nil {
+		return err
 	}
 	seen := make(map[string]bool)
 	for _, addr := range o.Addrs {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
 
@@ -96,22 +97,11 @@ func (o *Options) complete() error {
 	case o.Layout != nil && o.CreateIndex:
 		return errors.New("mongodb: create_index: the collection and its indexes belong to another program")
 	}
-	for i := range len(o.KeyPrefix) {
-		if c := o.KeyPrefix[i]; c < '!' || c > '~' {
-			return errors.New("mongodb: key_prefix: only printable ASCII characters without spaces are allowed")
-		}
+	if err := remote.CheckPrefix("mongodb", o.KeyPrefix); err != nil {
+		return err
 	}
-	for _, t := range []struct {
-		name  string
-		value *time.Duration
-		def   time.Duration
-	}{
-		{"dial_timeout", &o.DialTimeout, defaultDialTimeout},
-		{"timeout", &o.Timeout, defaultTimeout},
-	} {
-		if *t.value = cmp.Or(*t.value, t.def); *t.value < time.Millisecond {
-			return fmt.Errorf("mongodb: %s %s: must be at least 1ms", t.name, *t.value)
-		}
-	}
-	return nil
+	return cmp.Or(
+		remote.SetTimeout("mongodb: dial_timeout", &o.DialTimeout, defaultDialTimeout),
+		remote.SetTimeout("mongodb: timeout", &o.Timeout, defaultTimeout),
+	)
 }

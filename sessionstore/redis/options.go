@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/remote"
 )
 
 // The defaults of [Options]. The timeouts are well below the second that loading or committing a
@@ -123,18 +125,16 @@ func (o *Options) complete() error {
 	case o.WaitReplicas < 0:
 		return fmt.Errorf("redis: wait_replicas %d: must be 0 or greater", o.WaitReplicas)
 	}
-	for _, t := range []struct {
-		name  string
-		value *time.Duration
-		def   time.Duration
-	}{
-		{"dial_timeout", &o.DialTimeout, DefaultDialTimeout},
-		{"read_timeout", &o.ReadTimeout, DefaultReadTimeout},
-		{"write_timeout", &o.WriteTimeout, DefaultWriteTimeout},
-	} {
-		if *t.value = cmp.Or(*t.value, t.def); *t.value < time.Millisecond {
-			return fmt.Errorf("redis: %s %s: must be at least 1ms", t.name, *t.value)
-		}
+	if err := remote.CheckPrefix("redis", o.KeyPrefix); err != nil {
+		return err
+	}
+	err := cmp.Or(
+		remote.SetTimeout("redis: dial_timeout", &o.DialTimeout, DefaultDialTimeout),
+		remote.SetTimeout("redis: read_timeout", &o.ReadTimeout, DefaultReadTimeout),
+		remote.SetTimeout("redis: write_timeout", &o.WriteTimeout, DefaultWriteTimeout),
+	)
+	if err != nil {
+		return err
 	}
 	o.Endless = cmp.Or(o.Endless, defaultEndless)
 	o.PoolSize = cmp.Or(o.PoolSize, 10*runtime.GOMAXPROCS(0))

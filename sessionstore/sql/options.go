@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 )
@@ -136,28 +137,17 @@ func (o *Options) complete(d *Driver) error {
 	if n := maxKeyColumn - sessionstore.MaxKey; len(o.KeyPrefix) > n {
 		return fmt.Errorf("sql: key_prefix: longer than %d bytes", n)
 	}
-	for i := range len(o.KeyPrefix) {
-		if c := o.KeyPrefix[i]; c < '!' || c > '~' {
-			return errors.New("sql: key_prefix: only printable ASCII characters without spaces are allowed")
-		}
+	if err := remote.CheckPrefix("sql", o.KeyPrefix); err != nil {
+		return err
 	}
 	if o.PoolSize = cmp.Or(o.PoolSize, defaultPoolSize); o.PoolSize < 1 {
 		return fmt.Errorf("sql: pool_size %d: must be greater than 0", o.PoolSize)
 	}
-	for _, t := range []struct {
-		name  string
-		value *time.Duration
-		def   time.Duration
-	}{
-		{"dial_timeout", &o.DialTimeout, defaultDialTimeout},
-		{"timeout", &o.Timeout, defaultTimeout},
-		{"max_idle_time", &o.MaxIdleTime, defaultMaxIdleTime},
-		{"max_lifetime", &o.MaxLifetime, defaultMaxLifetime},
-		{"sweep_interval", &o.SweepInterval, defaultSweepInterval},
-	} {
-		if *t.value = cmp.Or(*t.value, t.def); *t.value < time.Millisecond {
-			return fmt.Errorf("sql: %s %s: must be at least 1ms", t.name, *t.value)
-		}
-	}
-	return nil
+	return cmp.Or(
+		remote.SetTimeout("sql: dial_timeout", &o.DialTimeout, defaultDialTimeout),
+		remote.SetTimeout("sql: timeout", &o.Timeout, defaultTimeout),
+		remote.SetTimeout("sql: max_idle_time", &o.MaxIdleTime, defaultMaxIdleTime),
+		remote.SetTimeout("sql: max_lifetime", &o.MaxLifetime, defaultMaxLifetime),
+		remote.SetTimeout("sql: sweep_interval", &o.SweepInterval, defaultSweepInterval),
+	)
 }

@@ -37,11 +37,6 @@ func (s *Module) options() (redis.Options, error) {
 	if err != nil {
 		return opts, err
 	}
-	for i := range len(opts.KeyPrefix) {
-		if c := opts.KeyPrefix[i]; c < '!' || c > '~' {
-			return opts, fmt.Errorf("key_prefix: %q: only printable ASCII characters without spaces are allowed", opts.KeyPrefix)
-		}
-	}
 	if s.TLS != nil {
 		config, err := s.TLS.config()
 		if err != nil {
