@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/explain"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/webpage"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
@@ -96,11 +97,7 @@ func (e *explanation) explainCookie() {
 	if why := e.refusalOf(e.h.cookie.Set(e.secure, strings.Repeat("x", maxSigned), false, time.Time{})); why != "" {
 		e.wrong("cookie", "correct the option cookie of the session; over HTTPS behind a proxy, make that one of trusted_proxies", "browsers refuse it in an answer to this URL: %s", why)
 	}
-	path := e.r.URL.Path
-	if original, ok := e.r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		path = original.URL.Path
-	}
-	if !e.h.cookie.Covers(path) {
+	if path := webpage.AsAsked(e.r).URL.Path; !e.h.cookie.Covers(path) {
 		e.wrong("cookie", "path / in the option cookie", "browsers do not send it to %s: its path does not cover that", path)
 	}
 }

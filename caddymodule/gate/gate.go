@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
+	"github.com/caddy-session/caddy-session/caddymodule/internal/webpage"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
 	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
@@ -152,7 +153,7 @@ func (g *Gate) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.
 	if s == nil {
 		return failure.Answer(w, r, http.StatusInternalServerError, errNoHandler)
 	}
-	asked := asAsked(r)
+	asked := webpage.AsAsked(r)
 	if g.isLogin(asked.URL) || g.Preflight == preflightPass && isPreflight(r) || passes(s.Field(g.Field)) {
 		return next.ServeHTTP(w, r)
 	}
@@ -189,15 +190,6 @@ func (g *Gate) isLogin(u *url.URL) bool {
 	}
 	back, found := strings.CutPrefix(u.RawQuery, g.backQuery)
 	return found && !strings.ContainsAny(back, "&;")
-}
-
-// asAsked returns the request as the browser sent it. Handlers before the gate may have changed its
-// path and method.
-func asAsked(r *http.Request) *http.Request {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		return &original
-	}
-	return r
 }
 
 func passes(field any, found bool) bool {

@@ -4,7 +4,6 @@ package failure
 
 import (
 	"errors"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/caddy-session/caddy-session/caddymodule/internal/webpage"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -79,22 +79,13 @@ func write(w http.ResponseWriter, r *http.Request, err caddyhttp.HandlerError) {
 	if body == "" {
 		return
 	}
-	h := w.Header()
+	kind := "text/plain; charset=utf-8"
 	if AsksForHTML(r) {
-		h.Set("Content-Type", "text/html; charset=utf-8")
+		kind = "text/html; charset=utf-8"
 		body = `<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>` +
 			strconv.Itoa(err.StatusCode) + " " + http.StatusText(err.StatusCode) + "</title><p>" + body
-	} else {
-		h.Set("Content-Type", "text/plain; charset=utf-8")
 	}
-	body += "\n"
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(err.StatusCode)
-	if r.Method != http.MethodHead {
-		_, _ = io.WriteString(w, body)
-	}
+	webpage.Send(w, r, err.StatusCode, kind, []byte(body+"\n"))
 }
 
 // AsksForHTML reports whether Accept names HTML, as it does when a browser loads a page.

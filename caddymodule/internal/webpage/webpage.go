@@ -57,14 +57,18 @@ func Redirect(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// Here returns a relative reference to the path that the browser has asked for. Handlers before
-// this one may have changed it.
-func Here(r *http.Request) string {
-	u := r.URL
+// AsAsked returns the request as the browser sent it. Handlers before this one may have changed its
+// path and method.
+func AsAsked(r *http.Request) *http.Request {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok && original.URL != nil {
-		u = original.URL
+		return &original
 	}
+	return r
+}
+
+// Here returns a relative reference to the path that the browser has asked for.
+func Here(r *http.Request) string {
 	// A path that begins with two slashes would be another host.
-	path := u.EscapedPath()
+	path := AsAsked(r).URL.EscapedPath()
 	return "." + path[max(strings.LastIndexByte(path, '/'), 0):]
 }
