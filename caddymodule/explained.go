@@ -9,16 +9,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/explain"
 	"github.com/caddy-session/caddy-session/caddymodule/internal/webpage"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
-	"github.com/caddy-session/caddy-session/caddymodule/parts"
-	"github.com/caddy-session/caddy-session/caddymodule/session"
-	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -52,7 +48,7 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 	}
 	e.says("session", "the session%s handles it; its sessions are those of %s", name, h.scopeText())
 	for o := e.outer; o != nil; o = o.outer {
-		if !o.ended && (wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.Names.Meet(h.cookie.Names)) {
+		if e.meets(o) {
 			e.wrong("session", advice(o.h, h), "%s: every such request is a 500", errTwoHandlers)
 			e.refuse(http.StatusInternalServerError, errTwoHandlers)
 		}
@@ -63,10 +59,7 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 	}
 	clean(r, &h.names.request, nil)
 	e.Scope = h.ScopeOf(e.host)
-	e.vars[session.Variable] = (*view)(e.exchange)
-	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && e.outer == nil {
-		repl.Map(func(key string) (any, bool) { return placeholder(r, key) })
-	}
+	e.show()
 	came := e.cookieNames()
 	e.identify("")
 	if bare != "" {
@@ -247,15 +240,7 @@ func (e *explanation) explainHeaders() {
 		e.refuse(http.StatusInternalServerError, err)
 		return
 	}
-	if h.MaxHeaders > 0 {
-		for e.forwarded.Size() > h.MaxHeaders && e.view.Omits < parts.OmitInject {
-			e.view.Omits++
-			e.forwarded.Undo()
-			if err := e.forwardParts(); err != nil {
-				break
-			}
-		}
-	}
+	_ = e.shrink()
 	size, names := e.forwarded.Size(), strings.Join(e.forwarded.Names(), ", ")
 	switch longest, maxSize := h.longest(); {
 	case e.view.Omits > 0:

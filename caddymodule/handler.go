@@ -133,7 +133,7 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 func (x *exchange) begin() error {
 	h := x.h
 	for o := x.outer; o != nil; o = o.outer {
-		if !o.ended && (wire.Fold(o.h.names.data) == wire.Fold(h.names.data) || o.h.cookie.Names.Meet(h.cookie.Names)) {
+		if x.meets(o) {
 			h.logger.Error(errTwoHandlers.Error()+"; "+advice(o.h, h),
 				zap.String("header_prefix", strings.TrimSuffix(h.names.data, "Data")), zap.String("cookie", x.cookieName()))
 			return x.fail(http.StatusInternalServerError, errTwoHandlers)
@@ -151,16 +151,25 @@ func (x *exchange) begin() error {
 		failure.MayRepeat(x.ResponseWriter)
 		return x.fail(http.StatusServiceUnavailable, err)
 	}
+	x.show()
+	x.header.save(x.ResponseWriter.Header())
+	return nil
+}
+
+// show shows the session to later handlers, in the request's variables and as placeholders.
+func (x *exchange) show() {
 	if x.vars != nil {
 		x.vars[session.Variable] = (*view)(x)
 	}
-	if r := x.r; x.outer == nil {
-		if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-			repl.Map(func(key string) (any, bool) { return placeholder(r, key) })
-		}
+	r := x.r
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok && x.outer == nil {
+		repl.Map(func(key string) (any, bool) { return placeholder(r, key) })
 	}
-	x.header.save(x.ResponseWriter.Header())
-	return nil
+}
+
+// meets reports whether two handlers of a request would take each other's headers or cookies.
+func (x *exchange) meets(outer *exchange) bool {
+	return !outer.ended && (wire.Fold(outer.h.names.data) == wire.Fold(x.h.names.data) || outer.h.cookie.Names.Meet(x.h.cookie.Names))
 }
 
 var errTwoHandlers = errors.New("two session handlers in one request have the same header prefix or cookie name")

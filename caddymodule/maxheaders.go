@@ -21,15 +21,24 @@ func (x *exchange) fit() error {
 	if limit == 0 || !x.Session.Exists() || x.forwarded.Size() <= limit {
 		return nil
 	}
-	for x.forwarded.Size() > limit && x.view.Omits < parts.OmitInject {
-		x.view.Omits++
-		x.forwarded.Undo()
-		if err := x.forwardParts(); err != nil {
-			return x.notForwarded(err)
-		}
+	if err := x.shrink(); err != nil {
+		return x.notForwarded(err)
 	}
 	x.h.outages.Warn("the session's headers are longer than max_headers; the app gets the request without the data",
 		zap.String("ref", x.Session.Ref()), zap.Int("max_headers", limit))
+	return nil
+}
+
+// shrink omits one thing after the other until the rest is within max_headers.
+func (x *exchange) shrink() error {
+	limit := x.h.MaxHeaders
+	for limit > 0 && x.forwarded.Size() > limit && x.view.Omits < parts.OmitInject {
+		x.view.Omits++
+		x.forwarded.Undo()
+		if err := x.forwardParts(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
