@@ -63,7 +63,7 @@ func inMemory(tb testing.TB, options string) string {
 func withStore(tb testing.TB, h *Handler, name string, open func() (sessionstore.Store, func(), error)) *keep.Store {
 	tb.Helper()
 	store, err := keep.NewStore(keep.StoreOptions{
-		Open: open, Name: name, Sessions: h.keeper.Options(), Cookies: h.cookies, Logger: h.logger,
+		Open: open, About: keep.About{Kind: name}, Sessions: h.keeper.Options(), Cookies: h.cookies, Logger: h.logger,
 	})
 	if err != nil {
 		tb.Fatal(err)

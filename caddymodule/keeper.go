@@ -72,7 +72,7 @@ func (h *Handler) provisionStore(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.storeName = store.Name
+	h.storeName = store.Kind
 	store.Sessions, store.Cookies, store.Logger = opts, h.cookies, h.outages
 	k, err := keep.NewStore(store)
 	if err != nil {
@@ -107,19 +107,19 @@ func (h *Handler) loadStore(ctx caddy.Context, lifetime time.Duration) (o keep.S
 	if !ok {
 		return o, fmt.Errorf("module %T is not a session store", mod)
 	}
-	o.Name = stores.NameOf(guest)
+	o.Kind = stores.NameOf(guest)
 	o.Place, o.Dialect, o.Site = stores.PlaceOf(mod), cmp.Or(h.dialect, "native"), h.site
 	o.Open = guest.Open
 	if mover, ok := guest.(stores.Mover); ok {
 		if h.dialect != "" {
-			return o, fmt.Errorf("dialect %s cannot be used with store %s, which moves native sessions only: use the store of the app", h.dialect, o.Name)
+			return o, fmt.Errorf("dialect %s cannot be used with store %s, which moves native sessions only: use the store of the app", h.dialect, o.Kind)
 		}
 		from, to := mover.Sides()
 		o.Sides = []keep.Side{{Kind: stores.NameOf(from), Place: stores.PlaceOf(from)}, {Kind: stores.NameOf(to), Place: stores.PlaceOf(to)}}
 	}
 	h.place, h.remote = stores.PlaceOf(mod), stores.Remote(mod)
 	if h.format.Layouts != nil {
-		if o.Open, err = stores.Shared(guest, o.Name, h.format.Layouts, lifetime); err != nil {
+		if o.Open, err = stores.Shared(guest, o.Kind, h.format.Layouts, lifetime); err != nil {
 			return o, fmt.Errorf("dialect %s cannot be used with %w", h.dialect, err)
 		}
 	}

@@ -2,7 +2,6 @@ package keep
 
 import (
 	"context"
-	"time"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -64,20 +63,12 @@ func (k *Store) Reach(ctx context.Context) error {
 
 // Look implements [Keeper].
 func (k *Cookie) Look(_ context.Context, value string, _ sessionstore.Scope) (Look, error) {
-	l := Look{Finding: Forged, Session: Nobody}
-	if len(value) > maxCookie {
-		return l, nil
+	var v Visit
+	session, err := k.open(&v, value)
+	if session == nil || err != nil {
+		return Look{Finding: Forged, Session: Nobody}, err
 	}
-	payload, age, stale, ok := k.client.Open(value, time.Now())
-	if !ok {
-		return l, nil
-	}
-	session, err := k.manager.Unpack(payload, age)
-	if err != nil {
-		return l, err
-	}
-	l.Stale, l.Session, l.Finding = stale, session, findingOf(session)
-	return l, nil
+	return Look{Finding: findingOf(session), Stale: v.Stale, Session: session}, nil
 }
 
 // Reach implements [Keeper].

@@ -15,15 +15,8 @@ type StoreOptions struct {
 	// Open opens the store and returns it with a function that releases it. See [stores.Module].
 	Open func() (sessionstore.Store, func(), error)
 
-	// Name is the name of the store's module, for metrics and traces.
-	Name string
-
-	// Place is where the store is, Dialect the format of its records, and Site the part of the
-	// sessions' scope that the configuration says, for operators.
-	Place, Dialect, Site string
-
-	// Sides are the old store and the new one, if the store is a [sessionstore.Pair].
-	Sides []Side
+	// About describes the store to operators. Its kind is for metrics and traces too.
+	About
 
 	// Sessions are the options of the sessions.
 	Sessions sessionstore.Options
@@ -44,8 +37,7 @@ type Store struct {
 
 // NewStore opens the store. That does no I/O.
 func NewStore(o StoreOptions) (*Store, error) {
-	k := &Store{lease: lease{opens: o.Open, name: o.Name, opts: o.Sessions, logger: o.Logger}, cookies: o.Cookies}
-	k.about = About{Kind: o.Name, Place: o.Place, Dialect: o.Dialect, Site: o.Site, Sides: o.Sides}
+	k := &Store{lease: lease{opens: o.Open, name: o.Kind, opts: o.Sessions, logger: o.Logger}, about: o.About, cookies: o.Cookies}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.open(); err != nil {
