@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // fail refuses the request with an error.
@@ -19,7 +20,7 @@ func (x *exchange) fail(status int, err error) error {
 // routes may show the session's data, so their responses vary too.
 func (x *exchange) describe(h http.Header) {
 	x.explain(h)
-	if x.h.vary {
+	if config.Or(x.h.Vary, true) {
 		x.varyByCookie(h)
 	}
 }

@@ -165,7 +165,7 @@ func (e *explanation) lookAt() {
 
 func (e *explanation) unavailableHere(what string, err error) {
 	e.unavailable, e.report.Outcome = true, outcomeUnavailable
-	if !e.h.anonymous {
+	if e.h.OnStoreError != onErrorAnonymous {
 		e.refuse(http.StatusServiceUnavailable, err)
 	}
 	do := "the log of Caddy has the lines of this store; docs/troubleshooting.md says what to do about each"

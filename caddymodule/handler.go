@@ -17,6 +17,7 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/late"
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 	"github.com/caddy-session/caddy-session/caddymodule/session"
+	"github.com/caddy-session/caddy-session/internal/config"
 	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -140,7 +141,7 @@ func (x *exchange) begin() error {
 		}
 	}
 	x.Scope = h.ScopeOf(x.host)
-	if h.remembers {
+	if config.Or(h.RememberClient, false) {
 		address, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
 		x.Client = sessionstore.NewClient(address, x.r.UserAgent())
 	}
@@ -233,7 +234,7 @@ func (x *exchange) load() error {
 		return x.fail(http.StatusServiceUnavailable, err)
 	}
 	x.h.loggerFor(err).Error("session not loaded", zap.String("ref", x.Ref), zap.Error(err))
-	if x.h.anonymous {
+	if x.h.OnStoreError == onErrorAnonymous {
 		x.unavailable = true
 		return nil
 	}

@@ -257,11 +257,7 @@ type Handler struct {
 
 	site         string
 	hostScoped   bool
-	vary         bool
-	anonymous    bool
 	endsStreams  bool
-	remembers    bool
-	serializes   bool
 	regenerateOn []jsondoc.Path
 
 	placeholders string

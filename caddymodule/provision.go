@@ -60,8 +60,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.provisionParts(ctx); err != nil {
 		return err
 	}
-	h.vary, h.anonymous = config.Or(h.Vary, true), h.OnStoreError == onErrorAnonymous
-	h.remembers = config.Or(h.RememberClient, false)
 	h.provisionScope()
 	if err := h.secret.Provision(h.Secret, ctx.Storage()); err != nil {
 		return err
@@ -70,8 +68,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.provisionStreams(ctx)
-	h.serializes = config.Or(h.SerializeRequests, false)
-	if h.serializes && h.storeName == "none" {
+	if config.Or(h.SerializeRequests, false) && h.storeName == "none" {
 		return errors.New("serialize_requests: needs a store")
 	}
 	h.warnOfLength()
@@ -144,7 +141,7 @@ func (h *Handler) options() (sessionstore.Options, error) {
 		TouchInterval:    time.Duration(h.TouchInterval),
 		MaxSize:          h.MaxSize,
 		RegenerateOn:     h.regenerateOn,
-		RememberClient:   h.remembers,
+		RememberClient:   config.Or(h.RememberClient, false),
 		AnonymousTimeout: time.Duration(h.AnonymousTimeout),
 		Permanent:        h.cookie.Permanent,
 		CookieMark:       h.cookie.Attributes(),

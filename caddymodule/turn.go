@@ -6,6 +6,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/internal/failure"
 	"github.com/caddy-session/caddy-session/caddymodule/internal/turns"
+	"github.com/caddy-session/caddy-session/internal/config"
 )
 
 // allTurns are the turns of this process: requests of an old configuration and of the present one
@@ -23,7 +24,7 @@ const (
 // runs, and then loads what that has left.
 func (x *exchange) find() error {
 	// A sub-request of templates belongs to a page that has the turn.
-	if !x.h.serializes || x.Virtual {
+	if !config.Or(x.h.SerializeRequests, false) || x.Virtual {
 		return x.h.keeper.Find(&x.Visit)
 	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), turnWait*x.h.keeper.Options().StoreTimeout)
