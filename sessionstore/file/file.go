@@ -76,7 +76,7 @@ type Store struct {
 	place *folder.Place
 	turns folder.Turns
 	crew  *folder.Crew
-	syncs *combiner.Combiner[*syncing]
+	syncs *combiner.Combiner[*error]
 
 	begun    sync.Once
 	closed   sync.Once
@@ -176,24 +176,21 @@ func (s *Store) unavailable(err error) error {
 	return fmt.Errorf("%w: %s: %w", sessionstore.ErrUnavailable, s.o.Dir, err)
 }
 
-// syncing waits until the names in the folder are on disk.
-type syncing struct{ err error }
-
 // sync serves all callers that have changed a name before it began.
-func (s *Store) sync(batch []*syncing) {
+func (s *Store) sync(batch []*error) {
 	err := folder.Sync(s.o.Dir)
 	for _, one := range batch {
-		one.err = err
+		*one = err
 	}
 }
 
 // syncNames returns when the names in the folder are on disk. Concurrent callers share one sync.
 func (s *Store) syncNames() error {
-	one := new(syncing)
-	if err := s.syncs.Do(context.Background(), one); err != nil {
+	var synced error
+	if err := s.syncs.Do(context.Background(), &synced); err != nil {
 		return err
 	}
-	return one.err
+	return synced
 }
 
 var _ sessionstore.Store = (*Store)(nil)
