@@ -8,6 +8,7 @@ import (
 
 	"github.com/bradfitz/gomemcache/memcache"
 
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -64,10 +65,7 @@ func (o *Options) fill(item *memcache.Item, value []byte, ttl time.Duration) {
 	if o.Layout != nil {
 		pack(o.Layout, item, value)
 	} else {
-		ms := now.UnixMilli() + int64(ttl/time.Millisecond)
-		if ttl%time.Millisecond > 0 {
-			ms++
-		}
+		ms := now.UnixMilli() + remote.Milliseconds(ttl)
 		item.Flags = ourFlags
 		item.Value = append(binary.BigEndian.AppendUint64(make([]byte, 0, deadlineLen+len(value)), uint64(ms)), value...)
 		seconds++ // memcached's current second may be almost over, and our own deadline is exact

@@ -13,6 +13,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/caddy-session/caddy-session/internal/remote"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -87,7 +88,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 	if old != nil {
 		was = matcherOf(old)
 	}
-	reply, err := s.run(ctx, setScript, key, was.how, was.bytes, matcherOf(value).how, value, milliseconds(ttl))
+	reply, err := s.run(ctx, setScript, key, was.how, was.bytes, matcherOf(value).how, value, remote.Milliseconds(ttl))
 	return s.written(key, reply, err, sessionstore.Entry{Value: value, TTL: ttl})
 }
 
@@ -121,7 +122,7 @@ func (s *Store) written(key string, reply any, err error, now sessionstore.Entry
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	key = s.opts.KeyPrefix + key
 	was := matcherOf(old)
-	reply, err := s.run(ctx, touchScript, key, was.how, was.bytes, milliseconds(ttl))
+	reply, err := s.run(ctx, touchScript, key, was.how, was.bytes, remote.Milliseconds(ttl))
 	if s.near != nil && err == nil && reply == int64(1) {
 		s.near.wrote(key, sessionstore.Entry{Value: old, TTL: ttl})
 	}
@@ -134,11 +135,6 @@ func (s *Store) Close() error {
 		return s.client.Close()
 	}
 	return errors.Join(s.near.close(), s.client.Close())
-}
-
-// milliseconds rounds up: a record must live for at least the given time.
-func milliseconds(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
 // Interface guard

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/caddy-session/caddy-session/internal/remote"
 )
 
 // redirects is the maximum number of redirections to another Cluster node for one command.
@@ -45,7 +47,7 @@ func (s *Store) writeAndWait(ctx context.Context, node *goredis.Client, asking b
 	if err := pipe.Process(ctx, c); err != nil {
 		return err
 	}
-	wait := pipe.Do(ctx, "wait", s.opts.WaitReplicas, milliseconds(s.waitTimeout(ctx)))
+	wait := pipe.Do(ctx, "wait", s.opts.WaitReplicas, remote.Milliseconds(s.waitTimeout(ctx)))
 	_, err := pipe.Exec(ctx)
 	switch n, waitErr := wait.Int(); {
 	case c.Err() != nil:

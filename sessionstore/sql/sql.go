@@ -91,7 +91,7 @@ func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error)
 
 // CompareAndSet implements [sessionstore.Store].
 func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
-	name, lifetime := s.opts.KeyPrefix+key, milliseconds(ttl)
+	name, lifetime := s.opts.KeyPrefix+key, remote.Milliseconds(ttl)
 	if old == nil {
 		return s.write(ctx, key, old, value, s.texts.create, name, value, lifetime)
 	}
@@ -109,7 +109,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	how, what := s.texts.match(old)
 	_, err := s.run(ctx, s.writers, func(ctx context.Context) error {
-		_, err := s.writers.exec(ctx, how.touch, milliseconds(ttl), s.opts.KeyPrefix+key, what)
+		_, err := s.writers.exec(ctx, how.touch, remote.Milliseconds(ttl), s.opts.KeyPrefix+key, what)
 		return err
 	})
 	return err
@@ -148,11 +148,6 @@ func same(a, b []byte) bool {
 
 func isNative(value []byte) bool {
 	return len(value) > sessionstore.VersionLen && value[0] == sessionstore.FormatNative
-}
-
-// milliseconds rounds up: a record must live for at least the given time.
-func milliseconds(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
 }
 
 // Interface guard
