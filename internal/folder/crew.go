@@ -5,6 +5,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/locks"
 )
 
 // Crew works on the files of a folder in the background, because nothing ends an operation that
@@ -73,9 +75,10 @@ func (c *Crew) Idle(wait func()) {
 	c.slots <- struct{}{}
 }
 
-// Turn waits for a turn until ctx ends. It fails if the folder is no longer in place then. Only
+// Turn waits for a turn until ctx ends. Who changes the same file queues there, as the lock on the
+// file can only be polled. It fails if the folder is no longer in place then. Only
 // work may call it.
-func (c *Crew) Turn(ctx context.Context, turns *Turns, path string) (err error) {
+func (c *Crew) Turn(ctx context.Context, turns *locks.Table, path string) (err error) {
 	c.Idle(func() { err = turns.Lock(ctx, path) })
 	if err != nil {
 		return err

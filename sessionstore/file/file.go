@@ -15,6 +15,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/internal/combiner"
 	"github.com/caddy-session/caddy-session/internal/folder"
+	"github.com/caddy-session/caddy-session/internal/locks"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -74,7 +75,7 @@ type Store struct {
 	census    census
 
 	place *folder.Place
-	turns folder.Turns
+	turns locks.Table
 	crew  *folder.Crew
 	syncs *combiner.Combiner[*error]
 

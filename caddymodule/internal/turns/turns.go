@@ -6,33 +6,24 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/caddy-session/caddy-session/internal/locks"
 )
 
 // Table has the turns of sessions, by the keys of their records. Its zero value is ready to use.
 type Table struct {
+	locks locks.Table
+
 	mu    sync.Mutex
-	byKey map[string]*session
-
-	// given counts the turns that have ended.
-	given uint64
-}
-
-// session is a session with requests that run or wait.
-type session struct {
-	key   string
-	users int
-
-	// free has room for one. Whoever puts something into it has the turn; the others wait in the
-	// order in which they came.
-	free chan struct{}
+	given uint64 // how many turns have ended
 }
 
 // Turn is the turn of one request. A nil Turn is none.
 type Turn struct {
-	table    *Table
-	sessions []*session // one, and that of its new id: who has the old one is not in the way of others
-	timer    *time.Timer
-	given    bool
+	table *Table
+	keys  []string // one, and that of its new id: who has the old one is not in the way of others
+	timer *time.Timer
+	given bool
 }
 
 // Given returns how many turns have ended. If that is the same when a turn is taken, no request
@@ -46,39 +37,10 @@ func (t *Table) Given() uint64 {
 // Take waits until no request of the session with this key has the turn. It reports whether no turn
 // has ended since Given returned since. An error is the context's.
 func (t *Table) Take(ctx context.Context, key string, since uint64) (turn *Turn, fresh bool, err error) {
-	t.mu.Lock()
-	s := t.byKey[key]
-	if s == nil {
-		s = t.add(key)
+	if err := t.locks.Lock(ctx, key); err != nil {
+		return nil, false, err
 	}
-	s.users++
-	t.mu.Unlock()
-	select {
-	case s.free <- struct{}{}:
-	case <-ctx.Done():
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.leave(s)
-		return nil, false, ctx.Err()
-	}
-	return &Turn{table: t, sessions: []*session{s}}, t.Given() == since, nil
-}
-
-// add adds a session. The caller holds mu.
-func (t *Table) add(key string) *session {
-	if t.byKey == nil {
-		t.byKey = make(map[string]*session)
-	}
-	s := &session{key: key, free: make(chan struct{}, 1)}
-	t.byKey[key] = s
-	return s
-}
-
-// leave forgets a session that nobody uses. The caller holds mu.
-func (t *Table) leave(s *session) {
-	if s.users--; s.users == 0 {
-		delete(t.byKey, s.key)
-	}
+	return &Turn{table: t, keys: []string{key}}, t.Given() == since, nil
 }
 
 // Is reports whether this is a turn of the session with this key.
@@ -88,7 +50,7 @@ func (t *Turn) Is(key string) bool {
 	}
 	t.table.mu.Lock()
 	defer t.table.mu.Unlock()
-	return !t.given && slices.ContainsFunc(t.sessions, func(s *session) bool { return s.key == key })
+	return !t.given && slices.Contains(t.keys, key)
 }
 
 // Also says that the session has got a new id, and its record another key: whoever comes with that
@@ -99,11 +61,8 @@ func (t *Turn) Also(key string) {
 	}
 	t.table.mu.Lock()
 	defer t.table.mu.Unlock()
-	if !t.given && key != "" && t.table.byKey[key] == nil {
-		s := t.table.add(key)
-		s.users++
-		s.free <- struct{}{}
-		t.sessions = append(t.sessions, s)
+	if !t.given && key != "" && t.table.locks.TryLock(key) {
+		t.keys = append(t.keys, key)
 	}
 }
 
@@ -134,8 +93,7 @@ func (t *Turn) Give() {
 	if t.timer != nil {
 		t.timer.Stop()
 	}
-	for _, s := range t.sessions {
-		<-s.free
-		t.table.leave(s)
+	for _, key := range t.keys {
+		t.table.locks.Unlock(key)
 	}
 }

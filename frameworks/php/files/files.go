@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/folder"
+	"github.com/caddy-session/caddy-session/internal/locks"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -69,8 +70,8 @@ type Store struct {
 	o       Options
 	mode    atomic.Uint32
 	place   *folder.Place
-	turns   folder.Turns // for changes
-	reading folder.Turns // for reads that wait for PHP's lock
+	turns   locks.Table // for changes
+	reading locks.Table // for reads that wait for PHP's lock
 	crew    *folder.Crew
 }
 
@@ -134,7 +135,7 @@ func (s *Store) Close() error {
 const maxAtWork = 256
 
 // turn waits for the turn of a path until ctx ends.
-func (s *Store) turn(ctx context.Context, turns *folder.Turns, path string) error {
+func (s *Store) turn(ctx context.Context, turns *locks.Table, path string) error {
 	if err := s.crew.Turn(ctx, turns, path); err != nil {
 		return fmt.Errorf("%w: %w", errLocked, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/caddy-session/caddy-session/internal/folder"
+	"github.com/caddy-session/caddy-session/internal/locks"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -28,7 +29,7 @@ type held struct {
 	value []byte
 
 	// turns has a turn for path, if it is not nil.
-	turns *folder.Turns
+	turns *locks.Table
 }
 
 // release gives back the lock, if the file is locked, and closes the file.
