@@ -5,8 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrNoIndex means that the sessions of users are not listed: there is no [Options.User], or the
@@ -207,34 +208,19 @@ func (m *Manager) takeOut(ctx context.Context, o owner, found []looked) {
 	_ = m.changeIndex(&listing{ctx: ctx, owner: o, over: gone})
 }
 
-// atOnce calls f for 0 to n-1, some at once, and returns an error if there was one.
+// atOnce calls f for 0 to n-1, some at once, and returns the first error. No call begins after that.
 func atOnce(n int, f func(i int) error) error {
-	var (
-		all  sync.WaitGroup
-		mu   sync.Mutex
-		next int
-		err  error
-	)
-	take := func() (i int, ok bool) {
-		mu.Lock()
-		defer mu.Unlock()
-		i = next
-		next++
-		return i, i < n && err == nil
-	}
-	for range min(n, lookups) {
-		all.Go(func() {
-			for i, ok := take(); ok; i, ok = take() {
-				if failed := f(i); failed != nil {
-					mu.Lock()
-					err = failed
-					mu.Unlock()
-				}
+	calls, over := errgroup.WithContext(context.Background())
+	calls.SetLimit(lookups)
+	for i := range n {
+		calls.Go(func() error {
+			if over.Err() != nil {
+				return nil
 			}
+			return f(i)
 		})
 	}
-	all.Wait()
-	return err
+	return calls.Wait()
 }
 
 // End ends the session with this ref, and with it the older one that it is to replace and the newer
