@@ -22,9 +22,12 @@ var streams watch
 
 // watch knows the streams whose sessions may end.
 type watch struct {
-	mu   sync.Mutex
-	by   map[family]map[*watched]struct{}
-	next *time.Timer
+	mu sync.Mutex
+	by map[family]map[*watched]struct{}
+
+	// rounds are the keepers that look at their sessions again and again. Each has rounds of its own,
+	// so that a store that is away or slow delays no other.
+	rounds map[*Store]bool
 }
 
 // family is what a session keeps when it gets a new id: when it began, in Unix milliseconds. A few
@@ -77,8 +80,12 @@ func (w *watch) add(s *watched) {
 			s.end()
 		})
 	}
-	if w.next == nil {
-		w.next = time.AfterFunc(LookInterval, w.round)
+	if !w.rounds[s.keeper] {
+		if w.rounds == nil {
+			w.rounds = make(map[*Store]bool)
+		}
+		w.rounds[s.keeper] = true
+		time.AfterFunc(LookInterval, func() { w.round(s.keeper) })
 	}
 }
 
@@ -132,38 +139,63 @@ func places(streams map[*watched]struct{}) map[where]bool {
 	return all
 }
 
-// lanes is how many sessions of a store are looked at together.
-const lanes = 8
+const (
+	// lanes is how many sessions of a store are looked at together.
+	lanes = 8
 
-// round looks at all sessions, once for all streams of a session. If a store is unreachable, the
-// next round is soon.
-func (w *watch) round() {
-	type looked struct {
-		family
-		where
-	}
-	lists := make(map[*Store][]looked)
-	w.mu.Lock()
+	// patience is how long a look may keep others waiting, and lookTimeout how long it may take. A
+	// part of a store may be away, as one server of a cluster, and a look there takes all its time.
+	patience    = 50 * time.Millisecond
+	lookTimeout = 5 * time.Second
+
+	// failures is how many looks fail one after the other until the whole store counts as away.
+	failures = 100
+)
+
+// looked is a session in a round.
+type looked struct {
+	family
+	where
+}
+
+// sessions returns the sessions of a keeper that have streams, in no order. The caller holds mu.
+func (w *watch) sessions(k *Store) (list []looked) {
 	for f, found := range w.by {
 		for at := range places(found) {
-			lists[at.keeper] = append(lists[at.keeper], looked{f, at})
+			if at.keeper == k {
+				list = append(list, looked{f, at})
+			}
 		}
 	}
-	w.mu.Unlock()
+	return list
+}
+
+// round looks at all sessions of a keeper, once for all streams of a session. If some cannot be
+// read, the next round is soon.
+func (w *watch) round(k *Store) {
 	var all sync.WaitGroup
 	var failed atomic.Bool
-	for _, list := range lists {
-		var down atomic.Bool
-		for lane := range min(lanes, len(list)) {
-			all.Go(func() {
-				for i := lane; i < len(list) && !down.Load(); i += lanes {
-					if err := w.look(list[i].family, list[i].where); err != nil && !errors.Is(err, sessionstore.ErrRecord) {
-						down.Store(true)
-						failed.Store(true)
-					}
-				}
-			})
+	var inARow atomic.Int32
+	lane := make(chan struct{}, lanes)
+	w.mu.Lock()
+	list := w.sessions(k)
+	w.mu.Unlock()
+	for _, s := range list {
+		lane <- struct{}{}
+		if inARow.Load() >= failures {
+			break
 		}
+		all.Go(func() {
+			leave := sync.OnceFunc(func() { <-lane })
+			defer leave()
+			defer time.AfterFunc(patience, leave).Stop()
+			if err := w.look(s.family, s.where); err == nil || errors.Is(err, sessionstore.ErrRecord) {
+				inARow.Store(0)
+			} else {
+				inARow.Add(1)
+				failed.Store(true)
+			}
+		})
 	}
 	all.Wait()
 	wait := LookInterval
@@ -172,8 +204,10 @@ func (w *watch) round() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.next = nil; len(w.by) > 0 {
-		w.next = time.AfterFunc(wait, w.round)
+	if len(w.sessions(k)) == 0 {
+		delete(w.rounds, k)
+	} else {
+		time.AfterFunc(wait, func() { w.round(k) })
 	}
 }
 
@@ -217,5 +251,7 @@ func (k *Store) look(key string) (sessionstore.Sight, error) {
 		return sessionstore.Sight{}, err
 	}
 	defer k.done()
-	return m.Look(context.Background(), key)
+	ctx, cancel := context.WithTimeout(context.Background(), lookTimeout)
+	defer cancel()
+	return m.Look(ctx, key)
 }

@@ -3,6 +3,8 @@ package keep
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -15,16 +17,22 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
-// countingStore counts its operations, and fails while it is down.
+// countingStore counts its operations, and fails while it is down. The keys that are away are on a
+// server that does not answer.
 type countingStore struct {
 	sessionstore.Store
 	gets, writes atomic.Int64
 	down         atomic.Bool
+	away         sync.Map
 }
 
 func (s *countingStore) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	if s.gets.Add(1); s.down.Load() {
 		return sessionstore.Entry{}, sessionstore.ErrUnavailable
+	}
+	if _, away := s.away.Load(key); away {
+		<-ctx.Done()
+		return sessionstore.Entry{}, fmt.Errorf("%w: %w", sessionstore.ErrUnavailable, ctx.Err())
 	}
 	return s.Store.Get(ctx, key)
 }
@@ -405,6 +413,87 @@ func TestStreamOutlivesAnOutage(t *testing.T) {
 	})
 }
 
+// One server of several does not answer. The streams on the others end within a minute all the same.
+func TestStreamsEndThoughOneServerIsAway(t *testing.T) {
+	inBubble(t, func(p *twoProcesses) {
+		const all = 400
+		var ids []string
+		var ended []*moment
+		for i := range all {
+			time.Sleep(time.Millisecond) // no two sessions begin at once
+			id := p.login()
+			m, stop := p.open(id)
+			defer stop()
+			if ids, ended = append(ids, id), append(ended, m); i%2 == 0 {
+				p.store.away.Store(sessionstore.Ref(id), true)
+			}
+		}
+		time.Sleep(10*time.Minute + 20*time.Second)
+		since := time.Now()
+		for i, id := range ids {
+			if err := ways["by its ref"](p, p.elsewhere, id); err != nil {
+				t.Fatalf("%d: %v", i, err)
+			}
+		}
+		time.Sleep(time.Minute)
+		for i := range ids {
+			if i%2 == 0 {
+				p.goesOn(ended[i])
+			} else {
+				p.within(ended[i], since, 1, time.Minute)
+			}
+		}
+		p.store.away.Clear()
+		time.Sleep(time.Minute)
+		for i := range ids {
+			p.within(ended[i], since, 1, 2*time.Minute)
+		}
+	})
+}
+
+// A store that does not answer delays no streams of another one, however long its timeout is. It is
+// not asked for each of its streams.
+func TestStreamsEndThoughAnotherStoreIsAway(t *testing.T) {
+	inBubble(t, func(p *twoProcesses) {
+		id := p.login()
+		ended, _ := p.open(id)
+		slow := streamOptions
+		slow.StoreTimeout = time.Hour
+		stuck := &countingStore{Store: p.store.Store}
+		other, err := NewStore(StoreOptions{
+			Open:     func() (sessionstore.Store, func(), error) { return stuck, func() {}, nil },
+			Sessions: slow, Logger: zap.NewNop(),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 400 {
+			time.Sleep(time.Millisecond)
+			id := p.login()
+			defer other.Watch(&Visit{place: p.load(p.elsewhere, id).Place()}, func() {})()
+			synctest.Wait()
+			stuck.away.Store(sessionstore.Ref(id), true)
+		}
+		time.Sleep(15 * time.Minute)
+		since := time.Now()
+		if err := ways["by its ref"](p, p.elsewhere, id); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		p.within(ended, since, 1, time.Minute)
+		other.Cleanup()
+		stuck.away.Clear()
+		time.Sleep(10 * time.Minute)
+		stuck.gets.Store(0)
+		stuck.down.Store(true)
+		time.Sleep(time.Minute)
+		if n := stuck.gets.Load(); n > 13*(failures+lanes) {
+			t.Errorf("%d reads in a minute of a store that is away", n)
+		}
+		stuck.down.Store(false)
+	})
+}
+
 // A session with many streams is read once in a round, and a session without a stream never.
 func TestOneLookForAllStreamsOfASession(t *testing.T) {
 	inBubble(t, func(p *twoProcesses) {
@@ -430,8 +519,8 @@ func TestOneLookForAllStreamsOfASession(t *testing.T) {
 		synctest.Wait()
 		streams.mu.Lock()
 		defer streams.mu.Unlock()
-		if p.store.gets.Load() > 0 || len(streams.by) > 0 || streams.next != nil {
-			t.Errorf("%d gets without a stream, %d families, timer %v", p.store.gets.Load(), len(streams.by), streams.next)
+		if p.store.gets.Load() > 0 || len(streams.by) > 0 || len(streams.rounds) > 0 {
+			t.Errorf("%d gets without a stream, %d families, %d keepers have rounds", p.store.gets.Load(), len(streams.by), len(streams.rounds))
 		}
 	})
 }
