@@ -76,6 +76,16 @@ func (o owner) key() string {
 	return "user." + base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// IndexOf returns the key of the index that lists a session, of which this is the native record. It
+// is empty if nobody has logged in to it.
+func IndexOf(value []byte) string {
+	var rec Record
+	if err := (Native{}).Decode(value, &rec); err != nil || rec.State != Live || rec.User == "" {
+		return ""
+	}
+	return owner{rec.Scope, rec.User}.key()
+}
+
 // indexed reports whether a session is one of those that are listed.
 func (m *Manager) indexed(rec *Record) bool {
 	return m.foreign == nil && m.userField != "" && rec.User != "" && rec.State == Live

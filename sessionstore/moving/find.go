@@ -103,6 +103,11 @@ func (s Store) resolve(ctx context.Context, key string, at, opposite side, c, o 
 // take moves a record from the other store home: see the documentation of the package. It returns
 // [sessionstore.ErrConflict] if somebody was faster.
 func (s Store) take(ctx context.Context, key string, f found) (err error) {
+	if index := sessionstore.IndexOf(f.Value); index != "" {
+		if _, err = s.get(ctx, index); err != nil {
+			return err
+		}
+	}
 	c := sessionstore.Entry{Value: f.base, TTL: f.TTL}
 	if kindOf(c) == kindCopy && bytes.Equal(content(c.Value), f.Value) {
 		// It may be old. It must not expire before it is the record.
