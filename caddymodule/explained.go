@@ -204,6 +204,10 @@ func (e *explanation) explainLook(l *keep.Look, store string) {
 			"the record with the ref %s is of another site: its scope is %q, and that of this request %q", l.Ref, l.Scope, e.Scope)
 	default:
 		i := &l.Info
+		if i.OnlyCookies {
+			e.says("record", "%s has it%s: its idle timeout is over, so the data and the user are gone, and only the lasting cookies of the vault go on", store, refText(l.Ref))
+			return
+		}
 		e.says("record", "%s has it%s: user %s, %d bytes of data, created %s, expires %s", store, refText(l.Ref),
 			cmp.Or(quoted(l.Session.User()), "nobody"), len(l.Session.Data()), at(l.Session.Created()), at(cmp.Or(i.Expires, l.Session.Expires())))
 	}

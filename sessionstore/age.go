@@ -63,20 +63,13 @@ func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func
 		if s.idleLeft > 0 && (rec.Browser == "" || !closed(rec)) {
 			return true, nil
 		}
-		v, err := openVault(rec.Vault)
+		next, end, err := m.rest(rec, s.loaded)
 		if err != nil {
 			return false, fmt.Errorf("loading session: %w", err)
 		}
-		v, end := v.Lasting(s.loaded)
 		if end.IsZero() {
 			return false, nil
 		}
-		next := *rec
-		next.Data, next.Flash, next.Vault = emptyObject, nil, v.Encode()
-		next.User, next.OwnIdle = "", false
-		next.Idle = m.idle(&next)
-		next.Browser, next.BrowserSeen = "", false
-		m.age(&next)
 		found, err := m.put(ctx, key, s.entry.Value, &next)
 		if err != nil && !errors.Is(err, ErrConflict) {
 			return false, fmt.Errorf("loading session: %w", err)
@@ -88,6 +81,26 @@ func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func
 	}
 	return live, err
 }
+
+// rest returns what goes on of a session whose idle timeout is over, or whose browser was closed: its
+// lasting cookies. The last of them ends at end, which is zero if there are none.
+func (m *Manager) rest(rec *Record, now time.Time) (next Record, end time.Time, err error) {
+	v, err := openVault(rec.Vault)
+	if err != nil {
+		return next, end, err
+	}
+	v, end = v.Lasting(now)
+	next = *rec
+	next.Data, next.Flash, next.Vault = emptyObject, nil, v.Encode()
+	next.User, next.OwnIdle = "", false
+	next.Idle = m.idle(&next)
+	next.Browser, next.BrowserSeen = "", false
+	m.age(&next)
+	return next, end, nil
+}
+
+// hasRest reports whether something may be left of a live record when its idle timeout is over.
+func (r *Record) hasRest() bool { return r.Keep > 0 && r.Until.IsZero() }
 
 // closedFor returns a function that reports whether a client that sends these tokens has closed its
 // browser since it got the record's token.

@@ -235,3 +235,88 @@ func TestAStoreThatFailsWhenTheBrowserIsOpenedAgain(t *testing.T) {
 		r.has(r.open(id), "{}", "remember=zoe; lang=en")
 	})
 }
+
+// Who only looks sees what would be served: the lasting cookies, without the user and the data. It
+// is a session that moves, is counted, and can be ended.
+func TestOperatorsSeeWhatLastingCookiesKeep(t *testing.T) {
+	bubble(t, byUser, func(t *testing.T, r *rig) {
+		id, _ := r.remember()
+		began := time.Now()
+		sees := func(live, onlyCookies bool, user, data, jar string, expires time.Duration) {
+			t.Helper()
+			was := r.entry(id)
+			i, found, err := r.Describe(sessionstore.Ref(id), was)
+			if err != nil || found != live || i.OnlyCookies != onlyCookies || i.User != user || found && !i.Expires.Equal(began.Add(expires)) {
+				t.Errorf("live %t, %+v, %v", found, i, err)
+			}
+			s, _, err := r.Peek(context.Background(), id, here)
+			if err != nil || s.Exists() != live || s.Data() != data || s.User() != user {
+				t.Errorf("exists %t, %s, %q, %v", s.Exists(), s.Data(), s.User(), err)
+			}
+			if live {
+				r.has(s, data, jar)
+			}
+			if string(r.entry(id).Value) != string(was.Value) {
+				t.Error("looking has changed it")
+			}
+		}
+		sees(true, false, "zoe", `{"user":"zoe"}`, "sid=1; remember=zoe; lang=en", day)
+		time.Sleep(day - time.Second)
+		sees(true, false, "zoe", `{"user":"zoe"}`, "sid=1; remember=zoe; lang=en", day)
+		r.listed("zoe", id)
+		time.Sleep(time.Second)
+		sees(true, true, "", "{}", "remember=zoe; lang=en", 14*day)
+		r.listed("zoe") // it has no user any more
+		time.Sleep(13*day - time.Second)
+		sees(true, true, "", "{}", "remember=zoe", 14*day)
+		time.Sleep(time.Second)
+		sees(false, false, "", "{}", "", 0)
+
+		id, _ = r.remember()
+		began = time.Now()
+		time.Sleep(2*day - time.Second)
+		if n, err := r.EndUser(context.Background(), here, "zoe", ""); n != 0 || err != nil {
+			t.Errorf("%d sessions of the user have ended, %v", n, err)
+		}
+		sees(true, true, "", "{}", "remember=zoe; lang=en", 14*day)
+		r.end(sessionstore.Ref(id), true)
+		r.gone(id)
+		r.end(sessionstore.Ref(id), false)
+	})
+}
+
+// The absolute timeout ends lasting cookies too, and a record that has an end is not kept for them.
+func TestOperatorsSeeNoLastingCookiesBeyondTheEnd(t *testing.T) {
+	bubble(t, sessionstore.Options{AbsoluteTimeout: 3 * day}, func(t *testing.T, r *rig) {
+		id := r.do(&sessionstore.Session{Scope: here}, cookies("remember=zoe; Max-Age=1209600")).ID
+		began := time.Now()
+		replaced := r.do(&sessionstore.Session{Scope: here}, cookies("remember=zoe; Max-Age=1209600")).ID
+		r.do(r.open(replaced), regenerate)
+		time.Sleep(2 * day)
+		i, live, err := r.Describe("", r.entry(id))
+		if !live || err != nil || !i.OnlyCookies || !i.Expires.Equal(began.Add(3*day)) {
+			t.Errorf("live %t, %+v, %v", live, i, err)
+		}
+		if _, live, err := r.Describe("", r.entry(replaced)); live || err != nil {
+			t.Errorf("the old id lives on: %t, %v", live, err)
+		}
+		time.Sleep(day)
+		if _, live, err := r.Describe("", r.entry(id)); live || err != nil || r.open(id).Exists() {
+			t.Errorf("live %t, %v", live, err)
+		}
+	})
+}
+
+// A session whose new id was not used ends with the older one, although only lasting cookies are
+// left of both.
+func TestEndingLastingCookiesEndsThePredecessor(t *testing.T) {
+	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
+		id := r.do(&sessionstore.Session{Scope: here}, update(`{"a":1}`), cookies("remember=zoe; Max-Age=1209600")).ID
+		newID := r.do(r.open(id), loginCookies("sid=2; HttpOnly")).ID
+		time.Sleep(2 * day)
+		r.end(sessionstore.Ref(newID), true)
+		if r.open(newID).Exists() || r.open(id).Exists() {
+			t.Error("it goes on")
+		}
+	})
+}

@@ -78,7 +78,7 @@ func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, e
 	defer cancel()
 
 	var out Outcome
-	err := s.notLater(c)
+	err := s.takes(c)
 	if err == nil && c.EndOthers {
 		err = m.endOthers(ctx, s, c)
 	}
@@ -100,32 +100,42 @@ func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, e
 	return out, nil
 }
 
-// create begins a session with a change. A change that brings nothing begins none.
+// create begins a session with a change.
 func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, error) {
-	if !c.fills() {
-		return Outcome{}, nil
-	}
-	rec := m.born(s.Scope)
-	a, err := m.apply(&rec, c, nil)
-	if err != nil || a.next.State == Ended {
+	rec, err := m.beginning(s, c)
+	if err != nil || rec.State == Ended {
 		return Outcome{}, err
-	}
-	if s.NoCookie {
-		return Outcome{}, ErrNeedsCookie
 	}
 	id := m.newID()
 	ref := Ref(id)
 	key := m.opts.Codec.Key(id, ref)
-	a.next.Listed = m.opts.Now()
-	m.remember(&a.next, s.Client)
-	entry, err := m.put(ctx, key, nil, &a.next)
+	entry, err := m.put(ctx, key, nil, &rec)
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := m.list(ctx, ref, &a.next, a.next.User != ""); err != nil {
+	if err := m.list(ctx, ref, &rec, rec.User != ""); err != nil {
 		return Outcome{}, errors.Join(err, m.deleteUnused(ctx, key, entry))
 	}
-	return m.given(id, ref, &a.next), nil
+	return m.given(id, ref, &rec), nil
+}
+
+// beginning returns the record of a session that begins with a change. It is Ended if the change
+// brings nothing, so that no session begins.
+func (m *Manager) beginning(s *Session, c *Change) (Record, error) {
+	if !c.fills() {
+		return Record{State: Ended}, nil
+	}
+	rec := m.born(s.Scope)
+	a, err := m.apply(&rec, c, nil)
+	if err != nil || a.next.State == Ended {
+		return a.next, err
+	}
+	if s.NoCookie {
+		return a.next, ErrNeedsCookie
+	}
+	a.next.Listed = m.opts.Now()
+	m.remember(&a.next, s.Client)
+	return a.next, nil
 }
 
 // born returns the record of a session that begins now.
@@ -221,14 +231,24 @@ const maxHops = 32
 
 var errHops = fmt.Errorf("%w: the session's id was regenerated too often at once", ErrUnavailable)
 
-// enqueue waits for its turn to change an existing session, and follows it to its successors.
-func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, error) {
-	p := &pending{
+// changing returns a change that comes to the key of an existing session.
+func changing(ctx context.Context, s *Session, c *Change) *pending {
+	return &pending{
 		ctx: ctx, change: c,
 		id: s.id, ref: s.ref, noCookie: s.NoCookie, client: s.Client, outdated: s.CookieOutdated(),
 		loaded: s.rec, base: s.entry, gen: s.rec.Gen, former: s.later, later: s.later,
 	}
-	key := s.key
+}
+
+// goesOn says that the change is led on from the record of a key, and returns the next key.
+func (p *pending) goesOn() (key string) {
+	key, p.next, p.base, p.gen, p.former = p.next, "", Entry{}, 0, true
+	return key
+}
+
+// enqueue waits for its turn to change an existing session, and follows it to its successors.
+func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, error) {
+	p, key := changing(ctx, s, c), s.key
 	for range maxHops {
 		err := m.sessions.do(ctx, key, p)
 		switch {
@@ -239,7 +259,7 @@ func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, 
 		case p.next == "":
 			return p.outcome, nil
 		}
-		key, p.next, p.base, p.gen, p.former = p.next, "", Entry{}, 0, true
+		key = p.goesOn()
 	}
 	return Outcome{}, errHops
 }

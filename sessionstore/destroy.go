@@ -8,12 +8,7 @@ import (
 // destroy ends the session, and begins a new one with what the change brings. The new record is
 // written first: if that fails, the client is told so, and is still logged in.
 func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, error) {
-	if s.NoCookie && (s.Exists() || c.fills()) {
-		return Outcome{}, ErrNeedsCookie
-	}
-	begin := *c
-	begin.Destroy, begin.Regenerate, begin.FlashSeen = false, false, false
-	out, err := m.create(ctx, &Session{Scope: s.Scope, Client: s.Client}, &begin)
+	out, err := m.create(ctx, s, c.afterDestroy())
 	if err != nil {
 		return out, err
 	}
@@ -27,6 +22,13 @@ func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, 
 		out.Cookie = CookieExpired
 	}
 	return out, nil
+}
+
+// afterDestroy returns the change that begins the next session.
+func (c *Change) afterDestroy() *Change {
+	begin := *c
+	begin.Destroy, begin.Regenerate, begin.FlashSeen = false, false, false
+	return &begin
 }
 
 // deleteBegun deletes a session that was begun and that nobody will be told of.

@@ -20,12 +20,15 @@ func Later(at Place, scope Scope, ref string, loaded *Session) *Session {
 	}
 }
 
-// notLater refuses what needs a new id, when it is too late for that.
-func (s *Session) notLater(c *Change) error {
-	if s.later && (c.Regenerate || c.Destroy && c.fills()) {
+// takes refuses what needs another cookie in any case, where none can be set.
+func (s *Session) takes(c *Change) error {
+	switch {
+	case s.later && (c.Regenerate || c.Destroy && c.fills()),
+		s.NoCookie && c.Destroy && (s.Exists() || c.fills()):
 		return ErrNeedsCookie
+	default:
+		return nil
 	}
-	return nil
 }
 
 // endPredecessor ends the record that rec has replaced, if nobody has come with the id of rec yet.

@@ -3,7 +3,6 @@ package sessionstore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -58,66 +57,4 @@ func (m *Manager) limit(ctx context.Context, o owner, entries []listed, logins [
 		}
 	}
 	return slices.DeleteFunc(entries, func(e listed) bool { return drop[e.ref] }), nil
-}
-
-var errNoOthers = fmt.Errorf("%w: end-others and end-all need the option user and native records: %w", ErrInvalid, ErrNoIndex)
-
-// endOthers ends the other sessions of the user that s has after the change, or had before a
-// destroy. A change that is not valid, or whose session is over, ends none.
-func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
-	switch {
-	case m.foreign != nil || m.userField == "":
-		return errNoOthers
-	case c.Destroy && s.NoCookie:
-		return ErrNeedsCookie
-	}
-	rec, key := m.born(s.Scope), s.key
-	if s.Exists() {
-		var err error
-		if rec, key, err = m.present(ctx, s, c); err != nil || rec.State != Live {
-			return err
-		}
-	}
-	user := rec.User
-	base := &rec
-	edits := *c
-	if c.Destroy {
-		fresh := m.born(s.Scope)
-		base, edits.FlashSeen = &fresh, false
-	}
-	a, err := m.apply(base, &edits, s.rec.Flash)
-	if err != nil {
-		return err
-	}
-	if s.later && regenerates(&a, &pending{change: c}) {
-		return ErrNeedsCookie
-	}
-	if a.next.User != "" || !c.Destroy {
-		user = a.next.User
-	}
-	if user == "" {
-		return nil
-	}
-	n, err := m.endUser(ctx, Managers{m}, owner{s.Scope.String(), user}, key, nil)
-	if n > 0 && m.opts.OnEndOthers != nil {
-		m.opts.OnEndOthers(n) // after an error too
-	}
-	return err
-}
-
-// present returns the record to which the change will be made, and its key: see succession.go.
-func (m *Manager) present(ctx context.Context, s *Session, c *Change) (rec Record, key string, err error) {
-	p := &pending{change: c, loaded: s.rec, gen: s.rec.Gen, former: s.later}
-	key = s.key
-	for range maxHops {
-		entry, err := m.store.Get(ctx, key)
-		if err == nil {
-			rec, err = m.found(key, entry)
-		}
-		if err != nil || m.meet(&rec, p) != led {
-			return rec, key, err
-		}
-		key, p.gen, p.former = rec.Target, 0, true
-	}
-	return rec, key, errHops
 }

@@ -64,8 +64,7 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 }
 
 // Peek is [Manager.Load] for those who only look: it writes nothing, so the session is not to be
-// used or changed. It returns the record, too. A session whose idle timeout is over is missing,
-// even if cookies in it last longer.
+// used or changed. It returns the record, too.
 func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, Entry, error) {
 	s, ref := &Session{Scope: scope}, Ref(id)
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
@@ -75,7 +74,14 @@ func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, E
 		return s, entry, fmt.Errorf("loading session: %w", err)
 	}
 	live, err := m.read(s, entry)
-	if err != nil || !live || s.idleLeft <= 0 {
+	if live && s.idleLeft <= 0 {
+		var end time.Time
+		if s.rec, end, err = m.rest(&s.rec, s.loaded); err != nil {
+			err = fmt.Errorf("loading session: %w", err)
+		}
+		live, s.idleLeft = !end.IsZero(), s.rec.Idle
+	}
+	if err != nil || !live {
 		s.forget()
 	} else {
 		s.id, s.ref = id, ref
@@ -120,7 +126,7 @@ func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	if s.rec.State != Live || !inScope || m.tooOld(&s.rec, s.loaded) {
 		return false, nil
 	}
-	return s.idleLeft > 0 || s.rec.Keep > 0 && s.rec.Until.IsZero(), nil
+	return s.idleLeft > 0 || s.rec.hasRest(), nil
 }
 
 // decode fills rec from a stored value.

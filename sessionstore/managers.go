@@ -40,11 +40,15 @@ func (ms Managers) Describe(ref string, entry Entry) (info Info, live bool, err 
 			return Info{}, false, err
 		}
 		by := is && m.saved(entry)
-		if is && (!live || by && !saved || by == saved && i.Expires.After(info.Expires)) {
+		better := by && !saved || by == saved && i.Expires.After(info.Expires)
+		if i.OnlyCookies != info.OnlyCookies {
+			better = info.OnlyCookies // one of them calls the whole session live
+		}
+		if is && (!live || better) {
 			info, live, saved = i, true, by
 		}
 	}
-	if live {
+	if live && !info.OnlyCookies {
 		_, info.User = ms.whose(entry.Value)
 	}
 	return info, live, nil
@@ -123,7 +127,7 @@ func (ms Managers) EndUser(ctx context.Context, scope Scope, user, except string
 	if m == nil {
 		return 0, ErrNoIndex
 	}
-	n, err := m.endUser(ctx, ms, owner{scope.String(), user}, except, known)
+	n, err := m.endUser(ctx, ms, owner{scope.String(), user}, own{except: never}, known)
 	if err != nil {
 		return n, fmt.Errorf("ending a user's sessions: %w", err)
 	}

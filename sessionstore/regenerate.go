@@ -29,24 +29,14 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 			return cur, m.deleteHeir(ctx, p)
 		}
 	}
-	next := made.next
-	next.Gen, next.Target, next.Until = 0, "", time.Time{}
-	if m.foreign == nil {
-		next.Pred, next.Idx = key, old.Gen+1
-	}
-	next.Listed = m.opts.Now()
+	next := m.heirOf(key, old, made)
 	if err := m.begin(ctx, &p.heir, &next); err != nil {
 		return cur, err
 	}
 	if err := m.list(ctx, p.heir.ref, &next, next.User != old.User); err != nil {
 		return cur, errors.Join(err, m.deleteHeir(ctx, p))
 	}
-	marked := *old
-	marked.Gen, marked.Target = old.Gen+1, p.heir.key
-	marked.Pred, marked.Idx = "", 0
-	if p.change.Regenerate || made.elevated == elevatedByField {
-		marked.Until = m.endUnused(old)
-	}
+	marked := m.succeeded(old, p.heir.key, made, p.change)
 	found, err := m.markOld(ctx, key, cur.Value, &marked)
 	switch {
 	case err == nil:
@@ -58,6 +48,28 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 		}
 	}
 	return found, err
+}
+
+// heirOf returns the record of a new id that is to succeed old, which is under key.
+func (m *Manager) heirOf(key string, old *Record, made *applied) Record {
+	next := made.next
+	next.Gen, next.Target, next.Until = 0, "", time.Time{}
+	if m.foreign == nil {
+		next.Pred, next.Idx = key, old.Gen+1
+	}
+	next.Listed = m.opts.Now()
+	return next
+}
+
+// succeeded returns the old record as it is when the one under target is to succeed it.
+func (m *Manager) succeeded(old *Record, target string, made *applied, c *Change) Record {
+	marked := *old
+	marked.Gen, marked.Target = old.Gen+1, target
+	marked.Pred, marked.Idx = "", 0
+	if c.Regenerate || made.elevated == elevatedByField {
+		marked.Until = m.endUnused(old)
+	}
+	return marked
 }
 
 // begin saves the record of a new id for the first time, or again.

@@ -109,7 +109,7 @@ func (m *Manager) endForRoom(ctx context.Context, f *looked) error {
 	if f.info.Unused {
 		err = m.endAlone(ctx, f.ref)
 	} else {
-		ended, err = m.endKey(ctx, f.ref, "")
+		ended, err = m.endKey(ctx, f.ref, nil)
 	}
 	if ended && m.opts.OnLimit != nil {
 		m.opts.OnLimit()

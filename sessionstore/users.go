@@ -37,12 +37,19 @@ type Info struct {
 	// [Options.RememberClient].
 	First, Last Client
 
+	// OnlyCookies says that the idle timeout is over, and that only the lasting cookies of the vault
+	// are left. The session has no user then, and its data are gone.
+	OnlyCookies bool
+
 	// Unused says that nobody has come with the session's id yet, and that there is an older
 	// session that it would replace. It is not among the sessions of its user.
 	Unused bool
 
-	// listed is when the session was listed. If it is unused, that is when it was made.
+	// listed is when the session was listed. If it is unused, that is when it was made. Pred is the
+	// key of the older session then, and idx which of its successors this one is.
 	listed time.Time
+	pred   string
+	idx    uint64
 }
 
 // Describe describes the session in an entry of the store. The result is false if that is no
@@ -57,13 +64,20 @@ func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 	}
 	now := m.opts.Now()
 	left, _ := m.idleLeft(&rec, entry.TTL, now)
-	if rec.State != Live || left <= 0 || m.tooOld(&rec, now) {
+	if rec.State != Live || left <= 0 && !rec.hasRest() || m.tooOld(&rec, now) {
 		return Info{}, false, nil
 	}
 	i := Info{
 		Ref: ref, Scope: ParseScope(rec.Scope), User: rec.User, Created: rec.Created, Expires: now.Add(left),
-		Size: len(entry.Value), Permanent: rec.lasts(), Unused: rec.Pred != "",
-		First: rec.First, Last: rec.Last, listed: rec.Listed,
+		Size: len(entry.Value), Permanent: rec.lasts(), OnlyCookies: left <= 0, Unused: rec.Pred != "",
+		First: rec.First, Last: rec.Last, listed: rec.Listed, pred: rec.Pred, idx: rec.Idx,
+	}
+	if i.OnlyCookies {
+		_, end, err := m.rest(&rec, now)
+		if err != nil || end.IsZero() {
+			return Info{}, false, err
+		}
+		i.User, i.Expires = "", end
 	}
 	if end := rec.Created.Add(m.opts.AbsoluteTimeout); !rec.Created.IsZero() && end.Before(i.Expires) {
 		i.Expires = end
@@ -234,21 +248,18 @@ func (m *Manager) End(ctx context.Context, ref string) (bool, error) {
 func (m *Manager) EndKey(ctx context.Context, key string) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
-	ended, err := m.endKey(ctx, key, "")
+	ended, err := m.endKey(ctx, key, nil)
 	if err != nil {
 		return ended, fmt.Errorf("ending session: %w", err)
 	}
 	return ended, nil
 }
 
-// never is a Gen that no record has: a change that comes with it is led nowhere.
-const never = 1<<64 - 1
-
-// endKey ends the session under key, and what it leads to, but for the one under spare. It waits in
-// no queue, so that the leader of one may call it.
-func (m *Manager) endKey(ctx context.Context, key, spare string) (ended bool, err error) {
+// endKey ends the session under key, and what it leads to, but for those in mine. It waits in no
+// queue, so that the leader of one may call it.
+func (m *Manager) endKey(ctx context.Context, key string, mine own) (ended bool, err error) {
 	for range maxHops {
-		if key == spare {
+		if mine.has(key) {
 			return ended, nil
 		}
 		cur, err := m.store.Get(ctx, key)
@@ -265,7 +276,7 @@ func (m *Manager) endKey(ctx context.Context, key, spare string) (ended bool, er
 		}
 		// The old one first: if this fails in between, the old id must not live on while the new
 		// one has ended.
-		if rec.Pred != "" && rec.Pred != spare {
+		if rec.Pred != "" && !mine.has(rec.Pred) {
 			if err := m.endAlone(ctx, rec.Pred); err != nil {
 				return ended, err
 			}
@@ -312,19 +323,18 @@ func (m *Manager) EndUser(ctx context.Context, scope Scope, user, except string,
 	return Managers{m}.EndUser(ctx, scope, user, except, known...)
 }
 
-// endUser ends the sessions of a user but for the one with the ref except, as all managers in by
-// judge them.
-func (m *Manager) endUser(ctx context.Context, by Managers, o owner, except string, known []string) (int, error) {
+// endUser ends the sessions of a user that are not in mine, as all managers in by judge them.
+func (m *Manager) endUser(ctx context.Context, by Managers, o owner, mine own, known []string) (int, error) {
 	ended := make(map[string]bool)
 	for range maxReadings {
 		entries, unreadable := m.listedOf(ctx, o, known)
 		if unreadable != nil && !errors.Is(unreadable, ErrRecord) {
 			return len(ended), unreadable
 		}
-		entries = slices.DeleteFunc(entries, func(e listed) bool { return e.ref == except })
+		entries = slices.DeleteFunc(entries, func(e listed) bool { return mine.has(e.ref) })
 		again := false
 		for some := range slices.Chunk(entries, endedAtOnce) {
-			found, err := m.endListed(ctx, by, o, some, except)
+			found, err := m.endListed(ctx, by, o, some, mine)
 			for i := range found {
 				f := &found[i]
 				again = again || f.ended
@@ -347,19 +357,19 @@ func (m *Manager) endUser(ctx context.Context, by Managers, o owner, except stri
 }
 
 // endListed ends some sessions that are listed, and takes them out of the index.
-func (m *Manager) endListed(ctx context.Context, by Managers, o owner, entries []listed, except string) ([]looked, error) {
+func (m *Manager) endListed(ctx context.Context, by Managers, o owner, entries []listed, mine own) ([]looked, error) {
 	found, err := m.look(ctx, by, o, entries)
 	if err != nil {
 		return nil, fmt.Errorf("reading a user's sessions: %w", err)
 	}
 	err = atOnce(len(found), func(i int) error {
 		f := &found[i]
-		if !f.ends || f.err != nil {
+		if !f.ends || f.err != nil || mine.spares(&f.info) {
 			return nil
 		}
 		ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 		defer cancel()
-		was, err := m.endKey(ctx, f.ref, except)
+		was, err := m.endKey(ctx, f.ref, mine)
 		f.ended = was || err == nil
 		f.over, f.stays = f.ended, false
 		if errors.Is(err, ErrRecord) {

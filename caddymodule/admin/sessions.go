@@ -26,8 +26,11 @@ type Session struct {
 	Size int `json:"size"`
 
 	// Permanent says that the cookie outlives the browser, Unused that nobody has come with it yet.
-	Permanent bool `json:"permanent,omitempty"`
-	Unused    bool `json:"unused,omitempty"`
+	// OnlyCookies says that the idle timeout is over, so that only the lasting cookies of the vault
+	// are left.
+	Permanent   bool `json:"permanent,omitempty"`
+	Unused      bool `json:"unused,omitempty"`
+	OnlyCookies bool `json:"only_cookies,omitempty"`
 
 	// First and Last are the clients of the first and the last recorded use. They are missing
 	// without the option remember_client.
@@ -40,7 +43,7 @@ type Session struct {
 func describe(i *sessionstore.Info) Session {
 	s := Session{
 		Ref: i.Ref, User: i.User, Created: i.Created.UTC(), LastUsed: i.Used.UTC(), Expires: i.Expires.UTC(),
-		Size: i.Size, Permanent: i.Permanent, Unused: i.Unused, First: i.First, Last: i.Last,
+		Size: i.Size, Permanent: i.Permanent, Unused: i.Unused, OnlyCookies: i.OnlyCookies, First: i.First, Last: i.Last,
 	}
 	if i.Scope != (sessionstore.Scope{}) {
 		s.Scope = i.Scope.String()
@@ -184,7 +187,9 @@ func (o *Opened) Show(ctx context.Context, store, ref string, withData bool) (s 
 		return s, err
 	}
 	s = describe(&found.Info)
-	if withData {
+	if found.OnlyCookies && withData {
+		s.Data = json.RawMessage("{}") // what the record has is served to nobody
+	} else if withData {
 		data, err := p.first.DataIn(found.Entry)
 		if err != nil {
 			return s, err

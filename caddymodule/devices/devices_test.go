@@ -238,3 +238,45 @@ func TestDevicesRefuses(t *testing.T) {
 		t.Error("a value was taken")
 	}
 }
+
+// Another request of the same browser gets a new id, before or while the user ends the others. The
+// browser stays logged in, whichever answer it sees.
+func TestDevicesSpareTheNewID(t *testing.T) {
+	s := newSite(t, "user user\nstore memory spare\nstore_timeout 30s")
+	for _, underWay := range []bool{false, true} {
+		own, other := s.login(`{"user":"zoe"}`, "x"), s.login(`{"user":"zoe"}`, "x")
+		var renewed *http.Cookie
+		renew := func() {
+			r := httptest.NewRequest(http.MethodGet, "http://example.com/", nil)
+			r.AddCookie(own)
+			w, _ := s.serve(r, handlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+				w.Header().Set("X-Session-Control", "regenerate")
+				return nil
+			}))
+			renewed = w.Result().Cookies()[0]
+		}
+		if !underWay {
+			renew()
+		}
+		r := httptest.NewRequest(http.MethodPost, "http://example.com/a/devices", strings.NewReader(end("others").Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.AddCookie(own)
+		_, status := s.serve(r, handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+			if underWay {
+				renew()
+			}
+			return s.devices.ServeHTTP(w, r, nil)
+		}))
+		if status != http.StatusOK {
+			t.Errorf("ending others: status %d", status)
+		}
+		if _, status := s.ask(other, nil); status != http.StatusUnauthorized {
+			t.Errorf("another session: status %d", status)
+		}
+		s.list(own)
+		s.list(renewed)
+		if _, status := s.ask(own, nil); status != http.StatusUnauthorized {
+			t.Errorf("the old id: status %d", status)
+		}
+	}
+}

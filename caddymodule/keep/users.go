@@ -36,9 +36,7 @@ func (k *Store) End(ctx context.Context, v *Visit, ref string) error {
 
 // EndOthers implements [Users].
 func (k *Store) EndOthers(ctx context.Context, v *Visit) error {
-	n, err := v.manager.EndUser(ctx, v.Scope, v.Session.User(), v.Session.Ref())
-	ended.Revoked.Add(float64(n)) // after an error too
-	return err
+	return v.manager.EndOthers(ctx, v.Session)
 }
 
 // Interface guard
