@@ -82,8 +82,8 @@ func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func
 	return live, err
 }
 
-// rest returns what goes on of a session whose idle timeout is over, or whose browser was closed: its
-// lasting cookies. The last of them ends at end, which is zero if there are none.
+// rest returns what goes on of a session whose idle timeout is over, or whose browser was closed:
+// its lasting cookies. The last of them ends at end, which is zero if there are none.
 func (m *Manager) rest(rec *Record, now time.Time) (next Record, end time.Time, err error) {
 	v, err := openVault(rec.Vault)
 	if err != nil {

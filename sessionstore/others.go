@@ -8,8 +8,8 @@ import (
 // How the other sessions of a user end, and the own one goes on.
 //
 // A user who clicks twice on "change password" sends two requests with one cookie. Each ends the
-// others and makes a new id, and the browser keeps the cookie of the answer that comes last. So what
-// the other request has made must live. These are the records of the own session:
+// others and makes a new id, and the browser keeps the cookie of the answer that comes last. So
+// what the other request has made must live. These are the records of the own session:
 //
 //   - what the request has loaded. It ends when a new id is used, or at its Until.
 //   - where the change is led
@@ -18,13 +18,13 @@ import (
 //
 // All other records end. Whoever has stolen the old cookie may have made himself a new id with it.
 // It was there when the user's request was loaded, and ends. The old cookie ends with the first use
-// of the user's new id. To be spared, a thief must make a new id while the request is under way. Who
-// can do that can as well do it a moment later, with the old id, which the user must be able to use
-// until the new one has come: so it wins him nothing. A change that makes no new id leaves the thief
-// in the session anyway, with the old cookie.
+// of the user's new id. To be spared, a thief must make a new id while the request is under way.
+// Who can do that can as well do it a moment later, with the old id, which the user must be able to
+// use until the new one has come: so it wins him nothing. A change that makes no new id leaves the
+// thief in the session anyway, with the old cookie.
 
-// own are the keys of the records of one session. What succeeds one of them and was not used belongs
-// to it too, if its Idx is larger than the number here.
+// own are the keys of the records of one session. What succeeds one of them and was not used
+// belongs to it too, if its Idx is larger than the number here.
 type own map[string]uint64
 
 func (o own) has(key string) bool {
@@ -38,8 +38,8 @@ func (o own) spares(i *Info) bool {
 	return ok && i.Unused && i.idx > made
 }
 
-// never is a Gen that no record has: a change that comes with it is led nowhere, and no successor is
-// newer.
+// never is a Gen that no record has: a change that comes with it is led nowhere, and no successor
+// is newer.
 const never = 1<<64 - 1
 
 var errNoOthers = fmt.Errorf("%w: end-others and end-all need the option user and native records: %w", ErrInvalid, ErrNoIndex)

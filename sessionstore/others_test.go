@@ -48,8 +48,9 @@ func TestDoubleClickOnEndOthers(t *testing.T) {
 	}
 }
 
-// A thief has made himself new ids with a cookie that he has stolen, and uses none of them. They end
-// when the user changes the password, with the old id or with one of these, and so does the cookie.
+// A thief has made himself new ids with a cookie that he has stolen, and uses none of them. They
+// end when the user changes the password, with the old id or with one of these, and so does the
+// cookie.
 func TestAttackNewIDInReserve(t *testing.T) {
 	r := newRig(t, byUser)
 	id := r.begin(loggedIn("zoe"))
@@ -202,8 +203,8 @@ func TestRefusedChangeEndsNoOthers(t *testing.T) {
 	}
 }
 
-// The record of a new id is a bit larger, and so is the one that it succeeds. Whatever is too large,
-// it is refused before a session ends.
+// The record of a new id is a bit larger, and so is the one that it succeeds. Whatever is too
+// large, it is refused before a session ends.
 func TestTooLargeForANewIDEndsNoOthers(t *testing.T) {
 	o := byUser
 	o.MaxSize = 2 * sessionstore.MaxRecord

@@ -37,8 +37,8 @@ type Info struct {
 	// [Options.RememberClient].
 	First, Last Client
 
-	// OnlyCookies says that the idle timeout is over, and that only the lasting cookies of the vault
-	// are left. The session has no user then, and its data are gone.
+	// OnlyCookies says that the idle timeout is over, and that only the lasting cookies of the
+	// vault are left. The session has no user then, and its data are gone.
 	OnlyCookies bool
 
 	// Unused says that nobody has come with the session's id yet, and that there is an older

@@ -25,8 +25,8 @@ type watch struct {
 	mu sync.Mutex
 	by map[family]map[*watched]struct{}
 
-	// rounds are the keepers that look at their sessions again and again. Each has rounds of its own,
-	// so that a store that is away or slow delays no other.
+	// rounds are the keepers that look at their sessions again and again. Each has rounds of its
+	// own, so that a store that is away or slow delays no other.
 	rounds map[*Store]bool
 }
 

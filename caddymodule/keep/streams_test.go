@@ -413,7 +413,8 @@ func TestStreamOutlivesAnOutage(t *testing.T) {
 	})
 }
 
-// One server of several does not answer. The streams on the others end within a minute all the same.
+// One server of several does not answer. The streams on the others end within a minute all the
+// same.
 func TestStreamsEndThoughOneServerIsAway(t *testing.T) {
 	inBubble(t, func(p *twoProcesses) {
 		const all = 400

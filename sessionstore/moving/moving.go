@@ -42,8 +42,8 @@
 // It may be deleted, or replaced, only if the other store has neither what it holds nor its gone.
 // As the versions of records and the tokens are random, neither will be there again.
 //
-// The list of a user's sessions moves before the first of them does. Nobody may read it for long, and
-// the old store must not keep it when all sessions have moved.
+// The list of a user's sessions moves before the first of them does. Nobody may read it for long,
+// and the old store must not keep it when all sessions have moved.
 //
 // A record ends in the store where it is. Where others move records away, it is replaced by gone
 // first, as a delete does not tell whether there was one. If it was moved just before, that is a
