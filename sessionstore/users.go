@@ -222,7 +222,7 @@ func (m *Manager) takeOut(ctx context.Context, o owner, found []looked) {
 	_ = m.changeIndex(&listing{ctx: ctx, owner: o, over: gone})
 }
 
-// atOnce calls f for 0 to n-1, some at once, and returns the first error. No call begins after that.
+// atOnce calls f for 0 to n-1, some at once, and returns the first error. No call begins after it.
 func atOnce(n int, f func(i int) error) error {
 	calls, over := errgroup.WithContext(context.Background())
 	calls.SetLimit(lookups)
