@@ -123,6 +123,16 @@ function leave(): void
     flush();
 }
 
+/** Waits until another page says "got it", and lets it know that there is somebody. */
+function meet(): void
+{
+    touch(session_save_path() . '/begun');
+    for ($i = 0; $i < 2000 && !file_exists(session_save_path() . '/got it'); $i++) {
+        usleep(10000);
+    }
+    unlink(session_save_path() . '/got it');
+}
+
 function set(string $name, $value): void
 {
     session_start();
@@ -523,6 +533,44 @@ switch ($_GET['do'] ?? 'show') {
             usleep(10000);
         }
         echo @unlink($got) ? "data: last\n\n" : 'nobody has the first event';
+        break;
+    case 'progress':
+        // It shows its first step, goes on when another page has looked, and shows the others.
+        set('step', 0);
+        session_write_close();
+        ini_set('session.use_cookies', '0'); // so that PHP opens it after the headers
+        ini_set('session.cache_limiter', '');
+        if (isset($_GET['flush'])) {
+            leave();
+        }
+        meet();
+        for ($i = 1; $i <= ($_GET['steps'] ?? 0); $i++) {
+            set('step', $i);
+            session_write_close();
+        }
+        session_start();
+        echo 'cancel: ', $_SESSION['cancel'] ?? 'no';
+        break;
+    case 'cancel':
+        session_start();
+        echo 'step ', $_SESSION['step'] ?? 'none';
+        $_SESSION['cancel'] = 'yes';
+        break;
+    case 'log in':
+        set('user', ['name' => 'zoe']);
+        break;
+    case 'seen':
+        // It is still under way when another page logs out.
+        session_start();
+        meet();
+        $_SESSION['user']['seen'] = 1;
+        break;
+    case 'forget the user':
+        session_start();
+        unset($_SESSION['user']);
+        break;
+    case 'begun':
+        echo @unlink(session_save_path() . '/begun') ? 'yes' : 'no';
         break;
     case 'got it':
         touch(session_save_path() . '/got it');
