@@ -176,6 +176,25 @@ func TestAttackReplay(t *testing.T) {
 	r.want(r.send(token, "X-Session-Late: 0"), http.StatusNoContent, maxUses)
 }
 
+// What the store could not say is not asked again by the same body, as it may have been saved.
+// Another body is another attempt.
+func TestAnswerOfAStoreThatIsAwayStays(t *testing.T) {
+	r := newRig(t)
+	token := r.issue()
+	away := true
+	token.Begin(func(context.Context, []Line) Answer {
+		r.made.Add(1)
+		if away {
+			return Answer{Status: http.StatusServiceUnavailable}
+		}
+		return Answer{Status: http.StatusNoContent}
+	})
+	r.want(r.send(token, "X-Session-Late: 1"), http.StatusServiceUnavailable, 1)
+	away = false
+	r.want(r.send(token, "X-Session-Late: 1"), http.StatusServiceUnavailable, 1)
+	r.want(r.send(token, "X-Session-Late: 2"), http.StatusNoContent, 2)
+}
+
 // A token dies a minute after the response has begun, however long that took.
 func TestAttackAfterItsTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

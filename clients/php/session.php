@@ -41,6 +41,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** How many operations a JSON Patch may have, and how many bytes of a page are held back. */
     const MAX_OPERATIONS = 256, HELD_BACK = 1048576;
 
+    /** How many further merge patches a change has. Each is a header line, and the proxy reads 64 lines. */
+    const MAX_MERGES = 16;
+
     /** The memory that is there for the session when the script has used up its own, in bytes. */
     const RESERVE = 16777216;
 
@@ -81,6 +84,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
 
     /** What of the page has not left, where php.ini has no buffer. */
     private $held = '';
+
+    /** How many further merge patches the lines have. */
+    private $merges = 0;
 
     /** The lines that were sent last. */
     private $sent = ['X-Session-Update' => [], 'X-Session-Control' => []];
@@ -129,12 +135,16 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             session_abort();
             session_id($session->ids()[session_name()] ?? '');
         }
-        if (function_exists('ini_set')) {
-            ini_set('session.use_strict_mode', '1');
-            ini_set('session.use_only_cookies', '1');
-            ini_set('session.use_trans_sid', '0');
+        try {
+            if (function_exists('ini_set')) {
+                ini_set('session.use_strict_mode', '1');
+                ini_set('session.use_only_cookies', '1');
+                ini_set('session.use_trans_sid', '0');
+            }
+            session_set_save_handler($session, false);
+        } catch (\Error $e) { // Debian's PHP lets no script do that while session.upload_progress.enabled is on
+            self::fail($e->getMessage());
         }
-        session_set_save_handler($session, false);
         if ($started) {
             session_start();
         }
@@ -933,23 +943,49 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             unset($now->{self::IDS}); // so that a page that changes nothing is shown
         }
         $operations = [];
+        $this->merges = 0;
         $merge = $this->diff($this->base, $now, '', $operations);
         if ($this->missing === 'too-large' && !$this->destroy && ($merge || $operations)) {
             $this->log('a change of the session is lost: it is too large for the app; raise max_headers');
             $merge = $operations = [];
         }
-        $updates = $merge ? [self::json((object) $merge)] : [];
-        foreach (array_chunk($operations, self::MAX_OPERATIONS) as $chunk) {
-            $updates[] = self::json($chunk);
-        }
+        $updates = array_map([self::class, 'json'], array_merge($merge ? [(object) $merge] : [], self::patches($operations)));
         $control = $this->destroy ? ['destroy'] : ($this->regenerate ? ['regenerate'] : []);
         return ['X-Session-Update' => $updates, 'X-Session-Control' => $control];
+    }
+
+    /** Returns patches that do what operations say, one after the other: a "merge" is for a merge patch. */
+    private static function patches(array $operations): array
+    {
+        $patches = [];
+        foreach ($operations as $operation) {
+            $last = end($patches);
+            if ($operation['op'] !== 'merge') {
+                if (!is_array($last) || count($last) === self::MAX_OPERATIONS) {
+                    $patches[] = [];
+                }
+                $patches[count($patches) - 1][] = $operation;
+                continue;
+            }
+            if (!$last instanceof stdClass) {
+                $patches[] = $last = new stdClass;
+            }
+            $names = explode('/', substr($operation['path'], 1));
+            $name = array_pop($names);
+            foreach ($names as $parent) {
+                $parent = strtr($parent, ['~1' => '/', '~0' => '~']);
+                $last->{$parent} = $last->{$parent} ?? new stdClass;
+                $last = $last->{$parent};
+            }
+            $last->{strtr($name, ['~1' => '/', '~0' => '~'])} = $operation['value'];
+        }
+        return $patches;
     }
 
     /**
      * Returns the merge patch, and adds operations whose parents the merge patch makes sure of. They
      * come after it, so that a new member behind one of them is an operation too: PHP's arrays have
-     * an order.
+     * an order. It is one of several merge patches if it is a map, as another page may make that too.
      */
     private function diff(stdClass $from, stdClass $to, string $path, array &$operations): array
     {
@@ -968,9 +1004,17 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $before = $there ? $old[$name] : null;
             $map = $before instanceof stdClass;
             $whole = $map || $value instanceof stdClass && self::tag($value) !== '' ? !self::mergeable($before, $value) : $value === null;
-            if ($whole || $added && !$there) {
+            $behind = $added && !$there;
+            if ($whole || $behind && (!$value instanceof stdClass || $this->merges === self::MAX_MERGES)) {
                 $operations[] = ['op' => 'add', 'path' => $at, 'value' => $value];
                 $added = $added || !$there;
+                continue;
+            }
+            if ($behind) {
+                $this->merges += (end($operations)['op'] ?? '') === 'merge' ? 0 : 1;
+                $inner = [];
+                $operations[] = ['op' => 'merge', 'path' => $at, 'value' => (object) $this->diff(new stdClass, $value, $at, $inner)];
+                $operations = array_merge($operations, $inner);
                 continue;
             }
             if (!$value instanceof stdClass) {

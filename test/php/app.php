@@ -451,7 +451,9 @@ switch ($_GET['do'] ?? 'show') {
         session_start();
         usleep(50000);
         $_SESSION[$_GET['key']] = 1;
-        $_SESSION['tree'][$_GET['key']] = ['at' => 1];
+        $_SESSION["object of $_GET[key]"] = new Saved;
+        $_SESSION['tree'][$_GET['key']] = ['at' => 1, 'object' => new Saved, 'more' => ['below' => ['x' => 1]]];
+        $_SESSION['other tree'][$_GET['key']] = 1;
         break;
     case 'count':
         session_start();
@@ -578,6 +580,13 @@ switch ($_GET['do'] ?? 'show') {
     case 'link':
         session_start();
         echo '<a href="/next">next</a>';
+        break;
+    case 'objects and maps':
+        session_start();
+        for ($i = 0; $i < 100; $i++) {
+            $_SESSION['mixed']["object $i"] = new Saved;
+            $_SESSION['mixed']["map $i"] = ['a/b~c' => ['x' => $i, 'object' => new Saved, 'map' => ['y' => 1]]];
+        }
         break;
     case 'lanes':
         set('lanes', ['none' => 1]);

@@ -192,20 +192,21 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// A script that has no memory left keeps its session, unless PHP shows the error before anybody can
-// say so: then it is kept with late.
+// A script that has no memory left loses its change if PHP shows the error, as the headers leave
+// before anybody can say so. With late it is kept.
 func TestMemoryLimitThatIsShown(t *testing.T) {
 	t.Parallel()
 	addr, log := serve(t, prepend(), "display_errors=1")
-	for name, options := range map[string]string{"without late": session, "with late": lateSession} {
+	for options, kept := range map[string]bool{session: false, lateSession: true} {
+		_ = os.Truncate(log, 0)
 		v := visit(t, site(t, options, addr))
 		v.does("nested")
 		v.does("memory limit")
 		_, body, _ := v.does("show")
 		text, _ := os.ReadFile(log)
-		kept, said := strings.Contains(body, "memory limit"), strings.Contains(string(text), "the proxy gave no X-Session-Late")
-		if !strings.Contains(body, "deep") || name == "with late" && !kept || name == "without late" && !kept && !said {
-			t.Errorf("%s: the session is %s, and the log says:\n%s", name, body, text)
+		said := strings.Contains(string(text), "the proxy gave no X-Session-Late")
+		if !strings.Contains(body, "deep") || strings.Contains(body, "memory limit") != kept || said == kept {
+			t.Errorf("with late: %t: the session is %s, and the log says:\n%s", kept, body, text)
 		}
 	}
 }
@@ -321,5 +322,28 @@ func TestPathsWithPHPsOwnSessions(t *testing.T) {
 	}
 	if _, body, _ := v.does("show"); !strings.Contains(body, "deep") || strings.Contains(body, "calls") {
 		t.Errorf("the session of the others is %s", body)
+	}
+}
+
+// PHP's progress of uploads is no trouble. Where PHP lets no script keep sessions with it, as
+// Debian's does, that is an error which says so.
+func TestUploadProgress(t *testing.T) {
+	t.Parallel()
+	addr, log := serve(t, prepend(), "session.upload_progress.enabled=1")
+	v := visit(t, site(t, session, addr))
+	status, _, _ := v.does("nested")
+	_, body, _ := v.does("show")
+	text, _ := os.ReadFile(log)
+	switch said := strings.Contains(string(text), "caddy-session: Session ini settings cannot be changed at runtime when session.upload_progress.enabled is On"); status {
+	case http.StatusOK:
+		if said || !strings.Contains(body, "deep") {
+			t.Errorf("the session is %s, and the log says:\n%s", body, text)
+		}
+	case http.StatusInternalServerError:
+		if !said {
+			t.Errorf("the log says:\n%s", text)
+		}
+	default:
+		t.Errorf("%d, %s", status, body)
 	}
 }
