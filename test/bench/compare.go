@@ -72,7 +72,7 @@ func (b *bench) pair(r row, m *measured) error {
 	defer loads[1].close()
 	sides := [2]side{{with, loads[0]}, {without, loads[1]}}
 	for _, s := range sides {
-		if err := s.load.run(4 * *requests); err != nil { // warm up
+		if err := s.load.run(max(4**requests, r.visitors)); err != nil { // warm up: everybody was here once
 			return err
 		}
 	}
