@@ -96,6 +96,36 @@ func TestDestroyEndsTheSessionsOfAllCookies(t *testing.T) {
 	}
 }
 
+// TestRefusedDestroyEndsNoSession has cookies of two sessions, and changes that are not valid: both
+// sessions stay as they were.
+func TestRefusedDestroyEndsNoSession(t *testing.T) {
+	for name, c := range map[string]struct {
+		options, control, update string
+	}{
+		"an edit that does not apply": {"", "destroy", `[{"op":"replace","path":"/x","value":1}]`},
+		"too many data":               {"", "destroy", `{"x":"` + strings.Repeat("x", 5000) + `"}`},
+		"end-all without users":       {"", "end-all", ""},
+		"end-others without users":    {"", "destroy, end-others", ""},
+		"one edit of several":         {"user user", "end-all", `[{"op":"add","path":"/a","value":1},{"op":"remove","path":"/x"}]`},
+	} {
+		h := mustProvision(t, inMemory(t, c.options))
+		all := []*http.Cookie{create(t, h, `{"a":1}`), create(t, h, `{"b":2}`)}
+		r := withCookies(all...)
+		pairs := []string{"X-Session-Control", c.control}
+		if c.update != "" {
+			pairs = append(pairs, "X-Session-Update", c.update)
+		}
+		if _, err := serve(h, r, answering(pairs...)); statusOf(err) != http.StatusBadGateway {
+			t.Errorf("%s: %v", name, err)
+		}
+		for i, want := range []string{`{"a":1}`, `{"b":2}`} {
+			if data, _ := ask(t, h, all[i:i+1]); data != want {
+				t.Errorf("%s: session %d has %s, want %s", name, i, data, want)
+			}
+		}
+	}
+}
+
 // An id with a successor gets no new cookie when the keys rotate.
 func TestNoCookieOfAnIDThatHasASuccessor(t *testing.T) {
 	h := mustProvision(t, inMemory(t, ""))

@@ -169,7 +169,12 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 	}
 	session, err := v.target(ctx, app, cookies)
 	if err == nil && change.Destroy {
-		err = k.endOthers(ctx, v)
+		if session != nil {
+			err = v.manager.CheckDestroy(session, change)
+		}
+		if err == nil {
+			err = k.endOthers(ctx, v)
+		}
 	}
 	if err != nil {
 		return Outcome{}, err
