@@ -18,7 +18,7 @@ type copied struct {
 	group string
 }
 
-// is reports whether a text has the placeholder. Names of headers are the same in both cases.
+// in reports whether a text has the placeholder. Names of headers are the same in both cases.
 func (p copied) in(text string) bool {
 	return strings.Contains(strings.ToLower(text), strings.ToLower("{"+p.name+"}"))
 }
