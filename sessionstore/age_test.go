@@ -285,6 +285,26 @@ func TestOperatorsSeeWhatLastingCookiesKeep(t *testing.T) {
 	})
 }
 
+// Two handlers with other timeouts may be in the same session. If one of them would serve all of
+// it, that counts.
+func TestOperatorsSeeLastingCookiesOfSeveralHandlers(t *testing.T) {
+	bubble(t, byUser, func(t *testing.T, r *rig) {
+		id, _ := r.remember()
+		time.Sleep(2 * day)
+		with := func(idle time.Duration) *sessionstore.Manager {
+			return r.another(sessionstore.Options{User: byUser.User, IdleTimeout: idle}).Manager
+		}
+		for other, whole := range map[*sessionstore.Manager]bool{with(day / 2): false, with(4 * day): true} {
+			for _, all := range []sessionstore.Managers{{r.Manager, other}, {other, r.Manager}} {
+				i, live, err := all.Describe("", r.entry(id))
+				if !live || err != nil || i.OnlyCookies == whole || (i.User == "zoe") != whole {
+					t.Errorf("live %t, %+v, %v", live, i, err)
+				}
+			}
+		}
+	})
+}
+
 // The absolute timeout ends lasting cookies too, and a record that has an end is not kept for them.
 func TestOperatorsSeeNoLastingCookiesBeyondTheEnd(t *testing.T) {
 	bubble(t, sessionstore.Options{AbsoluteTimeout: 3 * day}, func(t *testing.T, r *rig) {
