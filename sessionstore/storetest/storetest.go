@@ -151,6 +151,7 @@ var tests = []test{
 
 	{"the sessions of a user", "", false, sessionsOfAUser},
 	{"end all or regenerate", "", false, endAllOrRegenerate},
+	{"a user who logs in all the time", "", false, busyUser},
 
 	{"a context that has ended", "", false, endedContext},
 	{"contexts that end during an operation", "", false, endingContexts},
