@@ -60,14 +60,21 @@ func (m *merger) value(before Value, doc jsondoc.Value) (Value, error) {
 	if m.before == nil {
 		m.before = before
 	}
-	if before != nil && Render(before) == doc.ASCII() {
-		return before, nil
+	was := ""
+	if before != nil {
+		if was = Render(before); was == doc.ASCII() {
+			return before, nil
+		}
 	}
 	switch doc.Kind() {
 	case jsondoc.Object:
 		for name, value := range doc.Members() {
-			if doc.Len() == 1 && isTag(name) {
+			switch {
+			case !isTag(name):
+			case doc.Len() == 1:
 				return m.tagged(before, doc, name, value)
+			case isTagged(was, name):
+				return nil, fmt.Errorf("%w: %q stands for one value, which can only be replaced as a whole", sessionstore.ErrInvalid, name)
 			}
 		}
 		return m.dict(before, doc, "")
@@ -95,6 +102,18 @@ func (m *merger) value(before Value, doc jsondoc.Value) (Value, error) {
 	default:
 		return None{}, nil
 	}
+}
+
+// isTagged reports whether this JSON is one value with this tag.
+func isTagged(text, tag string) bool {
+	doc, err := jsondoc.Parse([]byte(text), maxTree)
+	if err != nil || doc.Kind() != jsondoc.Object || doc.Len() != 1 {
+		return false
+	}
+	for name := range doc.Members() {
+		return name == tag
+	}
+	return false
 }
 
 // dict keeps the order of the items before. The names in doc end with suffix, which is removed.

@@ -2,6 +2,7 @@ package python_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,44 @@ func moment(microseconds byte) python.Value {
 }
 
 const momentJSON = `{" d":"Tue, 14 Nov 2023 22:13:20 GMT"}`
+
+// TestPatchIntoOneValueIsRefused has a change go into what JSON shows as an object with a tag or as
+// a marker. It would take the place of the value: of the whole session, if one of its keys is no
+// text.
+func TestPatchIntoOneValueIsRefused(t *testing.T) {
+	numbered := dict("user", python.Str("ada"))
+	numbered.Add(python.Int("42"), python.Int("3"))
+	named := dict(" t", python.Int("1"))
+	for name, c := range map[string]struct {
+		before *python.Dict
+		into   string // the member
+	}{
+		"the whole session":      {numbered, ""},
+		"a dict with numbers":    {dict("x", numbered), "x"},
+		"a tuple":                {dict("x", &python.Tuple{Items: []python.Value{python.Int("1")}}), "x"},
+		"bytes":                  {dict("x", python.Bytes("a")), "x"},
+		"a set":                  {dict("x", &python.Set{Items: []python.Value{python.Int("1")}}), "x"},
+		"a datetime":             {dict("x", moment(7)), "x"},
+		"a dict like a tag":      {dict("x", named), "x"},
+		"the session like a tag": {named, ""},
+	} {
+		value := python.Value(c.before)
+		if c.into != "" {
+			value, _ = c.before.Get(c.into)
+		}
+		patched := strings.TrimSuffix(python.Render(value), "}") + `,"seen":true}`
+		if c.into != "" {
+			patched = `{"x":` + patched + `}`
+		}
+		if _, err := merge(t, c.before, patched); !errors.Is(err, sessionstore.ErrInvalid) {
+			t.Errorf("%s: %s: %v", name, patched, err)
+		}
+	}
+	// Two members are a dict, whatever their names.
+	if _, err := merge(t, dict(" t", python.Int("1"), "a", python.Int("2")), `{" t":1,"a":2,"seen":true}`); err != nil {
+		t.Error(err)
+	}
+}
 
 // A value that moves stays the same, even if its JSON does not show all of it.
 func TestValuesThatMove(t *testing.T) {
