@@ -58,7 +58,7 @@ func (p *Adopt) Forward(v *View, to *Forwarded) error {
 	if err != nil {
 		return fmt.Errorf("the app's cookie: %w", err)
 	}
-	to.Cookie(p.Cookie + "=" + p.Client.Seal(payload, v.Asked))
+	to.Cookie(p.Cookie + "=" + p.Client.Seal(payload, v.Asked.Add(-clockSkew)))
 	return nil
 }
 
@@ -68,7 +68,8 @@ func (*Adopt) Takes() string { return "" }
 // TakesCookie implements [CookieTaker].
 func (p *Adopt) TakesCookie(line string) bool { return vault.NameOf(line) == p.Cookie }
 
-// clockSkew is the accepted difference between the app's clock and ours.
+// clockSkew is the accepted difference between the app's clock and ours. The app's cookie is made
+// that much older than it is: Flask takes one from the future for none.
 const clockSkew = time.Minute
 
 // Take implements [Part]. It compares the app's cookie with the one that the app got, and applies
