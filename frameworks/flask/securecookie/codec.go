@@ -1,6 +1,7 @@
 // Package securecookie shares and adopts the sessions that Flask keeps in its own signed cookie
-// (SecureCookieSessionInterface of Flask 0.10 to 3.1): a JSON object in which types that JSON lacks
-// are tagged, such as {" t":[1,2]} for a tuple.
+// (SecureCookieSessionInterface of Flask 1.0 to 3.1, with itsdangerous 1.1 or newer, whose times
+// are Unix times): a JSON object in which types that JSON lacks are tagged, such as {" t":[1,2]}
+// for a tuple.
 package securecookie
 
 import (
@@ -132,6 +133,9 @@ func check(doc jsondoc.Value) error {
 		if name == permanentKey || name == flashesKey {
 			return fmt.Errorf("%w: %s belongs to Flask and cannot be set as data: use its header", sessionstore.ErrInvalid, name)
 		}
+	}
+	if _, tag, ok := tagged(doc); ok && tag != tagDict {
+		return fmt.Errorf("%w: the data are a value with the tag %q, and no object", sessionstore.ErrInvalid, tag)
 	}
 	return checkTags(doc)
 }

@@ -128,6 +128,15 @@ func TestTagsThatFlaskCannotRead(t *testing.T) {
 		`{"x":{" x":1}}`:           true,
 		`{"_permanent":true}`:      false,
 		`{"_flashes":[]}`:          false,
+		`{" t":[1]}`:               false, // Flask needs an object
+		`{" m":"<b>"}`:             false,
+		`{" di":{" t__":[1]}}`:     true,
+		`{" t":[1],"a":1}`:         true,
+
+		`{"x":{" d":"Tue, 14 Nov 99999999999999999999 22:13:20 GMT"}}`: false,
+		`{"x":` + strings.Repeat("1", 4300) + `}`:                      true,
+		`{"x":[` + strings.Repeat("1", 4301) + `]}`:                    false,
+		`{"x":0.` + strings.Repeat("1", 4301) + `}`:                    true,
 	} {
 		r := sessionstore.Record{Data: []byte(data)}
 		if _, err := (securecookie.Codec{}).Encode(&r); (err == nil) != valid || err != nil && !errors.Is(err, sessionstore.ErrInvalid) {
@@ -154,7 +163,7 @@ func TestInvalidPayloads(t *testing.T) {
 		"no JSON":                      payload("what?"),
 		"a list":                       payload("[]"),
 		"duplicate members":            payload(`{"a":1,"a":2}`),
-		"too deep":                     payload(strings.Repeat("[", 100) + strings.Repeat("]", 100)),
+		"too deep":                     payload(`{"a":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}`),
 		"no zlib":                      append([]byte{'.'}, payload(`{"a":1}`)...),
 		"truncated zlib":               []byte(".eJyrVkrKTFeyUqoYJkCpFgBptWC"),
 		"a zip bomb":                   bomb,

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,8 +46,11 @@ func isTagged(v jsondoc.Value) bool {
 	return ok || v.Kind() == jsondoc.Object && v.Len() == 1 && strings.HasPrefix(v.ASCII(), `{"`+tagOpaque+`":`)
 }
 
-// checkTags returns an error if Flask would fail to read a tagged value.
+// checkTags returns an error if Flask would fail to read a value.
 func checkTags(v jsondoc.Value) error {
+	if v.Kind() == jsondoc.Number && len(v.ASCII()) > maxDigits && !strings.ContainsAny(v.ASCII(), ".eE") {
+		return fmt.Errorf("%w: a number has more than %d digits, which Python does not read", sessionstore.ErrInvalid, maxDigits)
+	}
 	if value, tag, ok := tagged(v); ok && !fits(tag, value) {
 		return fmt.Errorf("%w: the tag %q of Flask's serializer has a wrong value", sessionstore.ErrInvalid, tag)
 	}
@@ -78,10 +82,17 @@ func fits(tag string, v jsondoc.Value) bool {
 	case tagUUID:
 		_, err := hex.DecodeString(v.String())
 		return v.Kind() == jsondoc.String && err == nil && len(v.String()) == 32
-	default: // Flask reads an invalid date as None
+	case tagDatetime: // Flask reads an invalid date as None, but fails on a number beyond 32 bits
+		return v.Kind() == jsondoc.String && !hugeNumber.MatchString(v.String())
+	default:
 		return v.Kind() == jsondoc.String
 	}
 }
+
+var hugeNumber = regexp.MustCompile(`\d{10}`)
+
+// maxDigits is how many digits Python reads in an integer.
+const maxDigits = 4300
 
 // member is a member of an object, with its JSON.
 type member struct{ name, text string }

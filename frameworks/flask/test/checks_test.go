@@ -120,7 +120,7 @@ func checkPermanent(t *testing.T, r row, open func(*testing.T, string) pair) {
 			continue
 		}
 		p.a.permanent(on)
-		if p.v.set == nil || p.v.set.Expires.IsZero() && p.v.set.MaxAge <= 0 == on {
+		if p.v.set == nil || (p.v.set.Expires.IsZero() && p.v.set.MaxAge <= 0) == on {
 			t.Errorf("after permanent %v the cookie is %v", on, p.v.set)
 		}
 		for _, s := range []side{p.a, p.b} {
