@@ -53,6 +53,10 @@ type Outcome struct {
 	Ref   string
 	Place Place
 
+	// Refresh is how often a request that goes on must [Manager.Refresh] the session after a change
+	// was saved. It is zero if there is none.
+	Refresh time.Duration
+
 	// Former says that the client's id has a successor, since before the request or since a
 	// response that overtook this one. The client must not get its cookie: it could replace the new
 	// one.
@@ -152,7 +156,8 @@ func (m *Manager) given(id, ref string, rec *Record) Outcome {
 	return Outcome{
 		Result: Saved, Cookie: CookieSet, ID: id, Ref: ref,
 		Permanent: rec.lasts(), CookieEnd: m.cookieEnd(rec), Browser: rec.Browser,
-		Place: Place{Key: m.opts.Codec.Key(id, ref), Created: rec.Created, End: absoluteEnd(rec, m.opts.AbsoluteTimeout)},
+		Place:   Place{Key: m.opts.Codec.Key(id, ref), Created: rec.Created, End: absoluteEnd(rec, m.opts.AbsoluteTimeout)},
+		Refresh: m.refreshInterval(rec),
 	}
 }
 
@@ -443,6 +448,9 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	default:
 		if a.changed {
 			out.Result = Saved
+			if a.next.State == Live {
+				out.Refresh = m.refreshInterval(&a.next)
+			}
 		}
 		if out.Cookie == CookieSet {
 			out.ID, out.Permanent, out.CookieEnd, out.Browser = p.id, a.next.lasts(), m.cookieEnd(&a.next), a.next.Browser

@@ -60,7 +60,11 @@ func (m *Manager) RefreshInterval(s *Session) time.Duration {
 	if !s.Exists() {
 		return 0
 	}
-	idle := m.idle(&s.rec)
+	return m.refreshInterval(&s.rec)
+}
+
+func (m *Manager) refreshInterval(rec *Record) time.Duration {
+	idle := m.idle(rec)
 	return min(m.touchInterval(idle), idle/3, lookInterval)
 }
 
@@ -101,7 +105,7 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
-	key, gen, interval := s.key, s.rec.Gen, m.RefreshInterval(s)
+	key, gen := s.key, s.rec.Gen
 	for range maxHops {
 		entry, err := m.store.Get(ctx, key)
 		var rec Record
@@ -109,7 +113,7 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 			rec, err = m.found(key, entry)
 		}
 		if err == nil {
-			err = m.keepAlive(ctx, key, entry, rec, interval)
+			err = m.keepAlive(ctx, key, entry, rec)
 		}
 		if err != nil {
 			return fmt.Errorf("touching session: %w", err)
@@ -124,9 +128,9 @@ func (m *Manager) Refresh(ctx context.Context, s *Session) error {
 }
 
 // keepAlive touches a record that [Manager.Refresh] has loaded, if a touch is due, or if the
-// session could end before the next look, an interval from now.
-func (m *Manager) keepAlive(ctx context.Context, key string, entry Entry, rec Record, interval time.Duration) error {
-	now := m.opts.Now()
+// session could end before the next look.
+func (m *Manager) keepAlive(ctx context.Context, key string, entry Entry, rec Record) error {
+	interval, now := m.refreshInterval(&rec), m.opts.Now()
 	left, due := m.idleLeft(&rec, entry.TTL, now)
 	switch {
 	case left <= 2*interval:

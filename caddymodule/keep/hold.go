@@ -13,6 +13,7 @@ import (
 type hold struct {
 	keeper   *Store
 	session  *sessionstore.Session
+	key      string
 	request  context.Context
 	interval time.Duration
 
@@ -21,10 +22,10 @@ type hold struct {
 	over  bool
 }
 
-// hold refreshes s, which v has found or has begun, until [Visit.LetGo].
-func (k *Store) hold(v *Visit, s *sessionstore.Session) {
-	h := &hold{keeper: k, session: s, request: v.Request.Context(), interval: v.manager.RefreshInterval(s)}
-	first := h.interval
+// hold refreshes s, which v has found or has begun, once in an interval until [Visit.LetGo].
+func (k *Store) hold(v *Visit, s *sessionstore.Session, interval time.Duration) {
+	h := &hold{keeper: k, session: s, key: s.Place().Key, request: v.Request.Context(), interval: interval}
+	first := interval
 	if !s.Loaded().IsZero() { // it may be about to expire
 		first = min(first, time.Until(s.Expires())/2)
 	}

@@ -123,6 +123,54 @@ func TestSessionOfARunningRequestDoesNotExpire(t *testing.T) {
 	})
 }
 
+// TestLongResponseKeepsTheSessionThatItHasMade has responses whose change makes the idle timeout
+// short, or begins another session, and that go on for long.
+func TestLongResponseKeepsTheSessionThatItHasMade(t *testing.T) {
+	short := 30 * time.Second
+	value := jsondoc.NewString("zoe")
+	edits := []sessionstore.Edit{jsondoc.Assign{Field: field("user"), Value: &value}}
+	for name, c := range map[string]struct {
+		begun  bool // there is a session before
+		change sessionstore.Change
+	}{
+		"a shorter timeout":          {true, sessionstore.Change{Edits: edits, IdleTimeout: &short}},
+		"a session with a short one": {false, sessionstore.Change{Edits: edits, IdleTimeout: &short}},
+		"another session":            {true, sessionstore.Change{Edits: edits, Destroy: true}},
+		"a new id":                   {true, sessionstore.Change{Edits: edits, Regenerate: true, IdleTimeout: &short}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			keeping(t, func(r *keeperRig) {
+				var cookies []string
+				id := ""
+				if c.begun {
+					v := r.visit()
+					out := r.save(v, "visits", false)
+					r.end(v)
+					cookies, id = []string{out.Value}, out.ID
+				}
+				v := r.visit(cookies...)
+				out, err := r.keeper.Save(v, &c.change, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r.keeper.Leave(v)
+				time.Sleep(48 * time.Hour)
+				if out.ID != "" {
+					id = out.ID
+				}
+				if !r.load(id).Exists() {
+					t.Error("the session has idled out under the response")
+				}
+				v.LetGo()
+				time.Sleep(sessionstore.DefaultIdleTimeout + time.Second)
+				if r.load(id).Exists() {
+					t.Error("the session has not idled out afterwards")
+				}
+			})
+		})
+	}
+}
+
 // TestSlowRequestsWithTheOldIDDoNotHideOneUnderWay has many slow requests that came with the old id
 // after a new one was made. One that was under way before still finds the successor, long after the
 // mark that leads there is gone.

@@ -83,7 +83,7 @@ func (k *Store) Find(v *Visit) error {
 		k.touchSoon(v, (*sessionstore.Manager).Touch)
 		v.Touched = true
 	}
-	k.hold(v, v.Session)
+	k.hold(v, v.Session, v.manager.RefreshInterval(v.Session))
 	return nil
 }
 
@@ -186,8 +186,10 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 	if err != nil {
 		return Outcome{}, err
 	}
-	if v.place = out.Place; v.held == nil && v.place.Key != "" {
-		k.hold(v, sessionstore.Later(v.place, v.Scope, out.Ref, v.Session))
+	v.place = out.Place
+	if h := v.held; out.Refresh > 0 && (h == nil || h.key != out.Place.Key || h.interval != out.Refresh) {
+		v.LetGo()
+		k.hold(v, sessionstore.Later(v.place, v.Scope, out.Ref, v.Session), out.Refresh)
 	}
 	o := Outcome{Outcome: out}
 	if out.Cookie == sessionstore.CookieSet {
