@@ -161,9 +161,11 @@ type looked struct {
 // sessions returns the sessions of a keeper that have streams, in no order. The caller holds mu.
 func (w *watch) sessions(k *Store) (list []looked) {
 	for f, found := range w.by {
-		for at := range places(found) {
-			if at.keeper == k {
-				list = append(list, looked{f, at})
+		keys := make(map[string]bool)
+		for s := range found {
+			if s.keeper == k && !keys[s.place.Key] {
+				keys[s.place.Key] = true
+				list = append(list, looked{f, where{k, s.place.Key}})
 			}
 		}
 	}
