@@ -290,7 +290,7 @@ vulnerabilities() {
 
 # checks_of runs what needs no program but Go and a C compiler.
 checks_of() {
-	if [ "$(go env CGO_ENABLED)" = 0 ]; then die "the race detector needs a C compiler, and Go finds none: install gcc"; fi
+	if [ "$(go env CGO_ENABLED)" = 0 ]; then die "the race detector needs a C compiler: install gcc, or unset CGO_ENABLED if that is 0"; fi
 	check "gofmt" formatted
 	check "go vet" go vet -race "$@"
 	check "golangci-lint" lint "$@"

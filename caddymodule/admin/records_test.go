@@ -28,7 +28,7 @@ func (p *place) server() *httptest.Server {
 			http.Error(w, known.Err.Error(), known.HTTPStatus)
 		}
 	}))
-	s.Config.ReadHeaderTimeout, s.Config.ReadTimeout = time.Minute, time.Millisecond
+	s.Config.ReadHeaderTimeout, s.Config.IdleTimeout, s.Config.ReadTimeout = time.Minute, time.Minute, time.Millisecond
 	s.Start()
 	p.Cleanup(s.Close)
 	return s

@@ -37,7 +37,7 @@ func stores(t *testing.T) map[string]string {
 
 // site returns a Caddyfile with a session block in front of the echo backend.
 func site(tb testing.TB, options string) string {
-	return fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tuser user\n%s\n\t}\n\treverse_proxy %s\n}\n", options, harness.Backend(tb, harness.Echo))
+	return fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tuser user\nstore_timeout 30s\n%s\n\t}\n\treverse_proxy %s\n}\n", options, harness.Backend(tb, harness.Echo))
 }
 
 // visitor is a browser.

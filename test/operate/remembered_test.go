@@ -36,7 +36,7 @@ func remembered(t *testing.T, c *harness.Caddy, n int) (all []admin.Session) {
 // cookie in the vault. Whatever the operator does meanwhile, the browser's session is there.
 func TestRememberedUsersStay(t *testing.T) {
 	t.Parallel()
-	const options = "\nvault *\nidle_timeout 1s\nstore_timeout 30s\nsecret 0123456789abcdef\n"
+	const options = "\nvault *\nidle_timeout 1s\nsecret 0123456789abcdef\n"
 	backend := site(t, "STORE"+options)
 	config := func(store string) string { return strings.Replace(backend, "STORE", "store "+store, 1) }
 	c, other := harness.Start(t, config("bolt")), harness.Start(t, config("memory"))
