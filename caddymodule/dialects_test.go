@@ -1,6 +1,9 @@
 package caddymodule
 
 import (
+	"encoding/base64"
+	"math/big"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +100,32 @@ func TestAdoptOptions(t *testing.T) {
 	h := mustProvision(t, inMemory(t, "adopt flask {\nsecret a\n}"))
 	if h.adoptedCookie != "session" || h.cookie.Permanent {
 		t.Errorf("cookie %s, permanent %t", h.adoptedCookie, h.cookie.Permanent)
+	}
+}
+
+// TestAppWhoseClockIsBehindTakesItsCookie has a clock of the app that is almost a minute behind
+// ours. Flask takes a cookie from the future for none: the user would be logged out.
+func TestAppWhoseClockIsBehindTakesItsCookie(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "adopt flask {\nsecret a\n}"))
+	r := withCookies(create(t, h, `{"user":"zoe"}`))
+	_, err := serve(h, r, func(_ http.ResponseWriter, r *http.Request) error {
+		given, err := r.Cookie("session")
+		if err != nil {
+			return err
+		}
+		// The value is payload.time.signature, the time in seconds.
+		parts := strings.Split(given.Value, ".")
+		seconds, err := base64.RawURLEncoding.DecodeString(parts[len(parts)-2])
+		if err != nil {
+			return err
+		}
+		made := time.Unix(new(big.Int).SetBytes(seconds).Int64(), 0)
+		if clock := time.Now().Add(-58 * time.Second); made.After(clock) || clock.Sub(made) > time.Minute {
+			t.Errorf("it was made %s ago by the app's clock", clock.Sub(made))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
