@@ -3,6 +3,7 @@ package redis_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,7 +65,7 @@ func TestScriptFlush(t *testing.T) {
 	for name, set := range variants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			o := redis.Options{Addrs: []string{server.Addr()}, KeyPrefix: name}
+			o := redis.Options{Addrs: []string{server.Addr()}, KeyPrefix: strings.ReplaceAll(name, " ", "-")}
 			set(&o)
 			s := open(t, o)
 			now := record(100)
@@ -104,7 +105,7 @@ func TestServerRestartedEmpty(t *testing.T) {
 	server := redistest.Start(t, redistest.Options{})
 	stores := make(map[string]*store)
 	for name, set := range variants {
-		o := usual(redis.Options{Addrs: []string{server.Addr()}, KeyPrefix: name})
+		o := usual(redis.Options{Addrs: []string{server.Addr()}, KeyPrefix: strings.ReplaceAll(name, " ", "-")})
 		set(&o)
 		stores[name] = open(t, o)
 		stores[name].save("k", nil, record(100))
