@@ -67,7 +67,7 @@ func TestSetupInstallsWhatIsNeeded(t *testing.T) {
 	for packages, test := range map[string]struct{ has, lacks string }{
 		"./signer/...":             {"gcc python3", "php-cli redis-server postgresql chromium nodejs"},
 		"./sessionstore/redis/...": {"gcc python3 redis-server", "php-cli postgresql mariadb-server chromium nodejs"},
-		"./test/php/...":           {"gcc php-cli libapache2-mod-php nodejs", "postgresql mariadb-server chromium"},
+		"./test/php/...":           {"gcc php-cli libapache2-mod-php nodejs", "postgresql mariadb-server"},
 		"./sessionstore/sql/...":   {"gcc python3 postgresql mariadb-server", "php-cli redis-server chromium nodejs"},
 		"":                         {"gcc python3 php-cli redis-server memcached postgresql mariadb-server chromium nodejs", ""},
 	} {
