@@ -28,12 +28,13 @@ type Options struct {
 	Dir string
 
 	// FileMode is the mode of new files, at least 0600. Users who may read the files may search a
-	// new folder. Default: 0600.
+	// new folder, and those who may write them may create files there. Default: 0600.
 	FileMode fs.FileMode
 
-	// Threshold is the maximum number of sessions. When it is reached, a tenth of them is evicted
-	// at once, those that expire first. Sessions of other processes in the folder count too, but
-	// not immediately. Default: 0, no limit.
+	// Threshold is the maximum number of sessions. Shortly before it is reached, a tenth of them is
+	// evicted at once, those that expire first. Sessions of other processes in the folder count
+	// too, but not immediately, as do those from before [Open]: until all files have been read,
+	// there may be more. Default: 0, no limit.
 	Threshold int
 
 	// Name returns the name of the file of a key. Names must be unique, also on file systems that
@@ -105,6 +106,7 @@ func Open(o Options) *Store {
 		o.Now = time.Now
 	}
 	s := &Store{o: o, full: make(chan struct{}, 1)}
+	s.census.pruning = make(chan struct{}, 1)
 	s.place = folder.NewFolder(o.Dir, s.report)
 	s.crew = folder.NewCrew(s.place, maxAtWork)
 	s.alive, s.end = context.WithCancel(context.Background()) //nolint:gosec // Close calls it

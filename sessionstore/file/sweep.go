@@ -49,7 +49,7 @@ func (s *Store) rest(d time.Duration) bool {
 	for {
 		select {
 		case <-s.full:
-			if err := s.makeRoom(); err != nil {
+			if err := s.makeRoom(s.alive); err != nil && s.alive.Err() == nil {
 				s.o.OnError(fmt.Errorf("making room for new sessions: %w", err))
 			}
 		case <-timer.C:
@@ -61,7 +61,8 @@ func (s *Store) rest(d time.Duration) bool {
 }
 
 func (s *Store) pass() error {
-	made, found := s.census.begin(), 0
+	made, times := s.census.begin()
+	found := 0
 	err := s.eachFile(func(path string) {
 		h, err := readHeader(path)
 		if err != nil {
@@ -72,7 +73,7 @@ func (s *Store) pass() error {
 		}
 	}, func() bool { return s.rest(s.o.sweepInterval) })
 	if err == nil {
-		s.census.counted(found, made)
+		s.census.counted(found, made, times)
 	}
 	return err
 }

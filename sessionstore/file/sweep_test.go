@@ -1,6 +1,8 @@
 package file
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/storetest"
 )
 
@@ -67,6 +70,7 @@ func TestThreshold(t *testing.T) {
 			}
 			s := openTemp(t, Options{Dir: dir, Now: c.now, Threshold: threshold, sweepInterval: time.Hour, OnEvict: func(n int) { evicted.Add(int64(n)) }})
 			save(t, s, "used", nil, []byte("one"), 2*time.Hour)
+			counted(t, s)
 			const n = 150
 			for i := range n {
 				save(t, s, fmt.Sprint("key", i), nil, []byte("one"), time.Hour+time.Duration(i)*time.Second)
@@ -90,6 +94,7 @@ func TestThreshold(t *testing.T) {
 func TestThresholdPrefersExpired(t *testing.T) {
 	var c clock
 	s := openTemp(t, Options{Now: c.now, Threshold: 10, sweepInterval: time.Hour, OnEvict: func(int) { t.Error("a live session was evicted") }})
+	counted(t, s)
 	for i := range 9 {
 		save(t, s, fmt.Sprint("key", i), nil, []byte("one"), time.Duration(i+1)*time.Minute)
 	}
@@ -105,6 +110,7 @@ func TestThresholdPrefersExpired(t *testing.T) {
 func TestThresholdParallel(t *testing.T) {
 	const threshold = 30
 	s := openTemp(t, Options{Threshold: threshold, sweepInterval: time.Millisecond})
+	counted(t, s)
 	var all sync.WaitGroup
 	for w := range 20 {
 		all.Go(func() {
@@ -130,6 +136,136 @@ func TestThresholdParallel(t *testing.T) {
 	eventually(t, "all are counted right", func() bool {
 		return len(names(t, s.o.Dir)) == s.census.now() && s.census.making == 0
 	})
+}
+
+// counted returns when the store knows how many sessions there are. Until then there may be more
+// than the threshold.
+func counted(t *testing.T, s *Store) {
+	t.Helper()
+	check(s.makeRoom(t.Context()))
+}
+
+// TestNoRequestCountsTheFiles creates a session after a restart with more sessions than the
+// threshold. Reading all files may take minutes, so the request does not wait for that: the sweeper
+// reads them, and then evicts.
+func TestNoRequestCountsTheFiles(t *testing.T) {
+	const threshold = 20
+	dir := t.TempDir()
+	before := openTemp(t, Options{Dir: dir})
+	for i := range 2 * threshold {
+		save(t, before, fmt.Sprint("before", i), nil, []byte("one"), time.Hour)
+	}
+	evicts, goOn := make(chan int, 100), make(chan struct{})
+	s := openTemp(t, Options{Dir: dir, Threshold: threshold, sweepInterval: time.Hour, OnEvict: func(n int) {
+		evicts <- n
+		<-goOn
+	}})
+	t.Cleanup(func() { close(goOn) })
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := s.CompareAndSet(ctx, "new", nil, []byte("one"), 2*time.Hour); err != nil {
+		t.Fatalf("creating the first session: %v", err)
+	}
+	select {
+	case <-evicts:
+	case <-ctx.Done():
+		t.Fatal("nothing was evicted")
+	}
+	if n := len(names(t, dir)); n > threshold {
+		t.Errorf("%d sessions", n)
+	}
+	want(t, s, "new", []byte("one"))
+}
+
+// TestWaitingForRoomHindersNobody creates many sessions while room is made for another, which takes
+// long. Those requests wait, until their contexts end, and other sessions are changed meanwhile.
+func TestWaitingForRoomHindersNobody(t *testing.T) {
+	const threshold = 20
+	evicts, goOn := make(chan int, 100), make(chan struct{})
+	s := openTemp(t, Options{Threshold: threshold, sweepInterval: time.Hour, OnEvict: func(n int) {
+		evicts <- n
+		<-goOn
+	}})
+	release := sync.OnceFunc(func() { close(goOn) })
+	t.Cleanup(release)
+	patient, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	save(t, s, "used", nil, []byte("0"), 3*time.Hour)
+	eventually(t, "the sessions are counted", func() bool { _, ok := s.Count(); return ok })
+	for i := range threshold - 1 {
+		save(t, s, fmt.Sprint("old", i), nil, []byte("one"), time.Hour)
+	}
+	create := func(ctx context.Context, key string) error {
+		_, err := s.CompareAndSet(ctx, key, nil, []byte("one"), 2*time.Hour)
+		return err
+	}
+	first := make(chan error, 1)
+	go func() { first <- create(patient, "first") }()
+	select {
+	case <-evicts:
+	case err := <-first:
+		t.Fatalf("no session was evicted: %v", err)
+	}
+	ctx, giveUp := context.WithCancel(patient)
+	defer giveUp()
+	const waiting = 2 * maxAtWork
+	outcomes := make(chan error, waiting)
+	for i := range waiting {
+		go func() { outcomes <- create(ctx, fmt.Sprint("new", i)) }()
+	}
+	room := spareOf(threshold)
+	for range room {
+		if err := <-outcomes; err != nil {
+			t.Fatalf("there is room, but: %v", err)
+		}
+	}
+	for i := range 50 {
+		was, is := fmt.Append(nil, i), fmt.Append(nil, i+1)
+		if _, err := s.CompareAndSet(patient, "used", was, is, 3*time.Hour); err != nil {
+			t.Fatalf("saving another session: %v", err)
+		}
+		if err := s.Touch(patient, "used", is, 3*time.Hour); err != nil {
+			t.Fatalf("touching another session: %v", err)
+		}
+	}
+	giveUp()
+	for range waiting - room {
+		if err := <-outcomes; !errors.Is(err, context.Canceled) || !errors.Is(err, sessionstore.ErrUnavailable) {
+			t.Errorf("no room: %v", err)
+		}
+	}
+	// Nothing of the requests that ended is left: the next ones with their ids do not wait.
+	for i := range waiting {
+		if _, err := s.CompareAndDelete(patient, fmt.Sprint("new", i), []byte("one")); err != nil {
+			t.Errorf("deleting: %v", err)
+		}
+	}
+	release()
+	if err := <-first; err != nil {
+		t.Errorf("creating the first: %v", err)
+	}
+}
+
+// TestCountsMeanwhile checks what a slow count of all sessions says after a fast one that led to
+// evictions, and that no session is evicted because some were counted twice.
+func TestCountsMeanwhile(t *testing.T) {
+	s := openTemp(t, Options{Threshold: 20, sweepInterval: time.Hour, OnEvict: func(int) { t.Error("a session was evicted") }})
+	counted(t, s)
+	for i := range 10 {
+		save(t, s, fmt.Sprint("key", i), nil, []byte("one"), time.Hour)
+	}
+	made, times := s.census.begin()
+	s.census.counted(10, made, times) // the fast one
+	s.census.counted(20, made, times)
+	if n := s.census.now(); n != 10 {
+		t.Errorf("%d sessions are counted, want 10", n)
+	}
+	made, times = s.census.begin()
+	s.census.counted(20, made, times) // ten were counted twice
+	save(t, s, "new", nil, []byte("one"), time.Hour)
+	if n := s.census.now(); n != 11 {
+		t.Errorf("%d sessions are counted, want 11", n)
+	}
 }
 
 // TestTornHeader reads a file while a touch writes its header.

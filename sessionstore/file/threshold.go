@@ -18,7 +18,7 @@ type census struct {
 	made   int // how many have ever been created
 	times  int // how many times all have been counted
 
-	pruning sync.Mutex
+	pruning chan struct{} // has room for the one who makes room
 }
 
 func (c *census) now() int {
@@ -34,15 +34,31 @@ func (c *census) known() bool {
 	return c.times > 0
 }
 
-// take reserves room for a new session, if there is room. count is the number of sessions.
-func (c *census) take(threshold int) (taken bool, count int) {
+// take reserves room for a new session, if there is room. Until the sessions have been counted,
+// there is: a request does not wait until all files have been read. full says that the sweeper
+// should make room.
+func (c *census) take(threshold int) (taken, full bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	taken = threshold <= 0 || c.times > 0 && c.count+c.making < threshold
+	full = c.isFull(threshold)
+	taken = threshold <= 0 || c.times == 0 || c.count+c.making < threshold
 	if taken {
 		c.making++
 	}
-	return taken, c.count
+	return taken, full
+}
+
+// full reports whether sessions should be counted or evicted.
+func (c *census) full(threshold int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.isFull(threshold)
+}
+
+// isFull is full. The caller holds mu. A store is full shortly before it has reached the threshold,
+// so that callers rarely wait for an eviction.
+func (c *census) isFull(threshold int) bool {
+	return threshold > 0 && (c.times == 0 || c.count+c.making >= threshold || c.count > threshold-spareOf(threshold)/2)
 }
 
 // born ends a reservation of take. made says whether the session was created.
@@ -73,51 +89,58 @@ func (c *census) gone(times int) {
 	}
 }
 
-// begin is called before all sessions are counted. The caller passes its result to counted.
-func (c *census) begin() (made int) {
+// begin is called before all sessions are counted. The caller passes its results to counted.
+func (c *census) begin() (made, times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.made
+	return c.made, c.times
 }
 
-// counted sets the number of sessions that were found. Those created meanwhile may not be among
-// them, and are added: it is safer to count too many.
-func (c *census) counted(found, made int) {
+// counted sets the number of sessions that were found, unless another count has ended meanwhile:
+// sessions may have been evicted since, after they were found here. Those created meanwhile may not
+// have been found, and are added: it is safer to count too many.
+func (c *census) counted(found, made, times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.count = found + c.made - made
-	c.times++
+	if c.times == times {
+		c.count = found + c.made - made
+		c.times++
+	}
 }
 
 // errFull means that no session could be evicted, as all are in use at this moment.
 var errFull = errors.New("the threshold is reached, and no session could be evicted")
 
-// reserve reserves room for a new session, and evicts others if there is none.
+// reserve reserves room for a new session, and evicts others if there is none. Others work while it
+// waits for that.
 func (s *Store) reserve(ctx context.Context) error {
 	for {
 		threshold := int(s.threshold.Load())
-		taken, count := s.census.take(threshold)
-		spare := spareOf(threshold)
+		taken, full := s.census.take(threshold)
 		if taken {
-			if threshold > 0 && count > threshold-spare/2 {
+			if full {
 				select {
-				case s.full <- struct{}{}: // so that callers rarely wait for an eviction
+				case s.full <- struct{}{}:
 				default:
 				}
 			}
 			return nil
 		}
-		if err := s.makeRoom(); err != nil {
+		var err error
+		s.crew.Idle(func() {
+			if err = s.makeRoom(ctx); err == nil && s.census.now() >= threshold {
+				err = errFull
+			}
+			if err == nil {
+				// There is room, unless other callers have reserved it.
+				select {
+				case <-ctx.Done():
+				case <-time.After(time.Millisecond):
+				}
+			}
+		})
+		if err = cmp.Or(err, ctx.Err(), s.place.Check()); err != nil {
 			return err
-		}
-		if s.census.now() >= threshold {
-			return errFull
-		}
-		// There is room, unless other callers have reserved it.
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Millisecond):
 		}
 	}
 }
@@ -126,17 +149,20 @@ func (s *Store) reserve(ctx context.Context) error {
 func spareOf(threshold int) int { return max(threshold/10, 1) }
 
 // makeRoom deletes expired sessions. If there are still too many, it evicts those that expire
-// first.
-func (s *Store) makeRoom() error {
+// first. It waits until ctx ends for another who does so.
+func (s *Store) makeRoom(ctx context.Context) error {
 	c := &s.census
-	c.pruning.Lock()
-	defer c.pruning.Unlock()
+	select {
+	case c.pruning <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.pruning }()
 	threshold := int(s.threshold.Load())
-	target := threshold - spareOf(threshold)
-	if threshold <= 0 || c.known() && c.now() <= target {
+	if !c.full(threshold) {
 		return nil // it has been done meanwhile
 	}
-	made := c.begin()
+	made, times := c.begin()
 	type file struct {
 		path     string
 		deadline int64
@@ -150,7 +176,11 @@ func (s *Store) makeRoom() error {
 	if err != nil {
 		return err
 	}
-	c.counted(len(files), made)
+	c.counted(len(files), made, times)
+	target := threshold
+	if c.full(threshold) {
+		target -= spareOf(threshold)
+	}
 	slices.SortFunc(files, func(a, b file) int { return cmp.Compare(a.deadline, b.deadline) })
 	evicted := 0
 	for _, f := range files {

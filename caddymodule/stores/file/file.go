@@ -38,8 +38,9 @@ type Module struct {
 	// the same folder, the mode and the threshold of the last one apply. Default: 0600
 	Mode string `json:"mode,omitempty"`
 
-	// The maximum number of sessions. Beyond it, the sessions that expire soonest are evicted.
-	// Default: 0, no limit
+	// The maximum number of sessions. Shortly before it, the sessions that expire soonest are
+	// evicted. There may be more until they have been counted, some time after the start. Default:
+	// 0, no limit
 	Threshold int `json:"threshold,omitempty"`
 
 	dir    string
