@@ -249,10 +249,11 @@ func TestLinkedFolder(t *testing.T) {
 	want(t, openTemp(t, Options{Dir: filepath.Join(dir, "real")}), "key", []byte("one"))
 }
 
-// TestModes checks that files have the mode of the options, whatever the umask.
+// TestModes checks that files have the mode of the options, whatever the umask, and that the folder
+// can be used by those who may use the files.
 func TestModes(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
-	for mode, folder := range map[os.FileMode]os.FileMode{0: 0o700, 0o640: 0o700, 0o660: 0o700} {
+	for mode, folder := range map[os.FileMode]os.FileMode{0: 0o700, 0o640: 0o750, 0o660: 0o770, 0o666: 0o777} {
 		s := openTemp(t, Options{FileMode: mode})
 		save(t, s, "key", nil, []byte("one"), time.Hour)
 		save(t, s, "key", []byte("one"), []byte("two"), time.Hour)

@@ -250,7 +250,7 @@ func TestFolder(t *testing.T) {
 	if sessions != 4 {
 		t.Errorf("the folder holds %v", entries)
 	}
-	if info, err := os.Stat(s.o.Dir); err != nil || info.Mode().Perm()&^0o070 != 0o700 {
+	if info, err := os.Stat(s.o.Dir); err != nil || info.Mode().Perm() != 0o770 {
 		t.Errorf("the folder: %v, %v", info, err)
 	}
 }
