@@ -1,7 +1,9 @@
 package bolt
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -68,6 +70,27 @@ func TestFileIsRemovedOrReplaced(t *testing.T) {
 			}
 			want(t, openTemp(t, Options{Path: path}), "key", []byte("two"))
 		})
+	}
+}
+
+// TestAFileThatCannotBeReadStaysTheFile opens the file again when it cannot be read, as while its
+// disk goes away, and then when it is gone. No other file is created in its place.
+func TestAFileThatCannotBeReadStaysTheFile(t *testing.T) {
+	t.Parallel()
+	s := openTemp(t, Options{})
+	save(t, s, "key", nil, []byte("one"))
+	closeStore(t, s) // reading the file ends with the store
+	if _, err := s.openFile(); !errors.Is(err, context.Canceled) {
+		t.Fatalf("opening a file that cannot be read: %v", err)
+	}
+	if err := os.Remove(s.o.Path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.openFile(); !errors.Is(err, folder.ErrGone) {
+		t.Errorf("opening a file that is gone: %v", err)
+	}
+	if _, err := os.Stat(s.o.Path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("what is in its place: %v", err)
 	}
 }
 

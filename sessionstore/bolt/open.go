@@ -40,7 +40,9 @@ func (s *Store) openFile() (*file, error) {
 	synced, err := boltfile.Verify(s.alive, fd, layout)
 	if err != nil {
 		_ = fd.Close()
-		s.place.Forget() // a good file may replace it
+		if errors.Is(err, boltfile.ErrDamaged) || errors.Is(err, boltfile.ErrForeign) {
+			s.place.Forget() // a good file may replace it
+		}
 		return nil, err
 	}
 	db, err := openBolt(s.o.Path, fd, s.o.tune)
