@@ -63,8 +63,8 @@ func (s *Module) Remote() bool {
 	if err != nil || unresolved != nil {
 		return true
 	}
-	server, _, _ := strings.Cut(sql.Place(driver, dsn, sql.Options{}), " table ")
-	return !config.Local(server)
+	servers, _, _ := strings.Cut(sql.Place(driver, dsn, sql.Options{}), " table ")
+	return stores.AnyRemote(strings.Split(servers, ","))
 }
 
 // Interface guards

@@ -91,6 +91,25 @@ func provision(t *testing.T, config string) (*sql.Module, error) {
 	return mod.(*sql.Module), nil
 }
 
+func TestRemote(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"sql sqlite /sessions.db":                           false,
+		"sql postgres postgres://u:p@localhost/d":           false,
+		"sql postgres postgres://u:p@localhost,[::1]:1/d":   false,
+		"sql postgres postgres://u:p@h/d":                   true,
+		"sql postgres postgres://u:p@localhost,192.0.2.1/d": true,
+	} {
+		s, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Remote() != want {
+			t.Errorf("%s: remote is %v", text, !want)
+		}
+	}
+}
+
 func TestProvisioningTouchesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sessions.db")

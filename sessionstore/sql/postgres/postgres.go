@@ -3,8 +3,6 @@ package postgres
 
 import (
 	"errors"
-	"net"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -65,11 +63,13 @@ func connect(dsn string, _ *sql.Options) (sql.Source, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "caddy-session"
 	}
-	server := config.Host
-	if !strings.HasPrefix(server, "/") {
-		server = net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port)))
+	all := addresses(config, func(host string) []string { return []string{host} })
+	if len(all) > 1 && config.ValidateConnect == nil {
+		// a former primary may be a standby now, and still the first in the list
+		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
-	return sql.Source{Connector: stdlib.GetConnector(*config), Server: server, Secret: config.Password}, nil
+	connector := stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(divide))
+	return sql.Source{Connector: connector, Server: strings.Join(all, ","), Secret: config.Password}, nil
 }
 
 // fault classifies an error by its SQLSTATE.

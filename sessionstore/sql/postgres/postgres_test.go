@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -42,7 +43,38 @@ func TestFailover(t *testing.T) {
 	})
 }
 
-// The store is connected to a standby until the name or the load balancer leads to the primary.
+// The first of two servers accepts connections and says nothing, as one that hangs.
+func TestSilentServerFirst(t *testing.T) {
+	server := sqltest.StartPostgres(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	both := silent.Addr().String() + "," + server.Addr()
+	s, err := sql.Open(postgres.Driver, server.DSNAt(both), sql.Options{CreateTable: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if _, err = s.CompareAndSet(t.Context(), "k", nil, []byte("one"), time.Hour); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatalf("the second server is not reached: %v", err)
+		}
+	}
+	if e, err := s.Get(t.Context(), "k"); err != nil || string(e.Value) != "one" {
+		t.Errorf("%q, %v", e.Value, err)
+	}
+	if got := sql.Place(postgres.Driver, server.DSNAt(both), sql.Options{}); got != both+" table sessions" {
+		t.Errorf("its place is %s", got)
+	}
+}
+
+// The store is connected to a standby until the name or the load balancer leads to the primary. If
+// it knows both, it takes the primary.
 func TestStandby(t *testing.T) {
 	primary := sqltest.StartPostgres(t)
 	direct, err := sql.Open(postgres.Driver, primary.DSN(), sql.Options{CreateTable: true})
@@ -62,6 +94,14 @@ func TestStandby(t *testing.T) {
 	defer s.Close()
 	if e, err := s.Get(t.Context(), "k"); err != nil || string(e.Value) != "one" {
 		t.Fatalf("%q, %v", e.Value, err)
+	}
+	both, err := sql.Open(postgres.Driver, primary.DSNAt(standby.Addr()+","+primary.Addr()), sql.Options{DialTimeout: 30 * time.Second, Timeout: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer both.Close()
+	if _, err := both.CompareAndSet(t.Context(), "other", nil, []byte("one"), time.Hour); err != nil {
+		t.Errorf("of a standby and the primary: %v", err)
 	}
 	_, err = s.CompareAndSet(t.Context(), "k", []byte("one"), []byte("two"), time.Hour)
 	if !errors.Is(err, sessionstore.ErrUnavailable) || !strings.Contains(err.Error(), "read-only") {
