@@ -89,9 +89,11 @@ func (silent) Print(...any) {}
 
 type connector struct{ driver.Connector }
 
-// sessionSettings are required by our statements: a statement must lock only the rows that it
-// changes, and a value too long for its column must be an error instead of being truncated.
+// sessionSettings are required by our statements: a statement must be a transaction of its own, and
+// lock only the rows that it changes, and a value too long for its column must be an error instead
+// of being truncated.
 var sessionSettings = []string{
+	"SET SESSION autocommit = 1",
 	"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 	"SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')",
 }

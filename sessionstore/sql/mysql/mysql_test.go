@@ -125,6 +125,36 @@ func TestNothingIsCutOff(t *testing.T) {
 	}
 }
 
+// With autocommit off, no statement would be committed: what was answered as saved would be seen on
+// its own connection only, and be lost with it.
+func TestSavedWithoutAutocommit(t *testing.T) {
+	server := sqltest.StartMariaDB(t)
+	s, err := sql.Open(mysql.Driver, server.DSN()+"?autocommit=0", sql.Options{CreateTable: true, PoolSize: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	db := administer(t, server)
+	rows := func(want int) {
+		t.Helper()
+		var n int
+		if err := db.QueryRow("SELECT COUNT(*) FROM sessions WHERE value = 'two'").Scan(&n); err != nil || n != want {
+			t.Errorf("another connection sees %d records, want %d: %v", n, want, err)
+		}
+	}
+	if _, err := s.CompareAndSet(t.Context(), "k", nil, []byte("one"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CompareAndSet(t.Context(), "k", []byte("one"), []byte("two"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	rows(1)
+	if _, err := s.CompareAndDelete(t.Context(), "k", []byte("two")); err != nil {
+		t.Fatal(err)
+	}
+	rows(0)
+}
+
 func BenchmarkStore(b *testing.B) {
 	s := sqltest.StartMariaDB(b, "innodb-flush-log-at-trx-commit=1")
 	suite.Benchmark(b, mysql.Driver, s.DSN())
