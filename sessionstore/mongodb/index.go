@@ -18,6 +18,10 @@ const (
 
 	// indexPause is the wait between two attempts.
 	indexPause = 5 * time.Second
+
+	// indexInterval is the wait after a success. The index goes with the collection when somebody
+	// drops it, or restores it without indexes.
+	indexInterval = time.Hour
 )
 
 // indexOnce starts creating the index, after the server has replied once.
@@ -27,15 +31,18 @@ func (s *Store) indexOnce() {
 	}
 }
 
-// index creates the index in the background, until the server has created or refused it. An
-// identical index counts as success. The server refuses an index of the same field with other
+// index creates the index in the background, and again if it has gone, until the server refuses it.
+// An identical index counts as success. The server refuses an index of the same field with other
 // options; that index stays as it is.
 func (s *Store) index() {
 	for {
+		pause := indexPause
 		verdict, err := s.makeIndex()
 		switch {
-		case err == nil || s.closing.Err() != nil:
+		case s.closing.Err() != nil:
 			return
+		case err == nil:
+			pause = s.indexInterval
 		case verdict == breaker.Answers:
 			if s.opts.OnIndexError != nil {
 				s.opts.OnIndexError(err)
@@ -43,7 +50,7 @@ func (s *Store) index() {
 			return
 		}
 		select {
-		case <-time.After(indexPause):
+		case <-time.After(pause):
 		case <-s.closing.Done():
 			return
 		}

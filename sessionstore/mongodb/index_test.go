@@ -72,3 +72,38 @@ func TestIndex(t *testing.T) {
 		})
 	}
 }
+
+// The collection is dropped with its index, for example to log everybody out: the index is asked
+// for again. A refusal is said then, too.
+func TestIndexOfADroppedCollection(t *testing.T) {
+	t.Parallel()
+	server := mongotest.Start(t)
+	p := mongotest.StartProxy(t, server.Addr)
+	asks := func(request []byte) bool { return strings.Contains(string(request), "createIndexes") }
+	made := func(n int) {
+		t.Helper()
+		for end := time.Now().Add(time.Minute); p.Met() < n; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the index was made %d times, want %d", p.Met(), n)
+			}
+		}
+	}
+	p.Answer(1000000, asks, bson.D{{Key: "ok", Value: 1}})
+	said := make(chan error, 10)
+	s := open(t, p.URI(), mongodb.Options{
+		CreateIndex: true, DialTimeout: 10 * time.Second, Timeout: 10 * time.Second,
+		OnIndexError: func(err error) { said <- err },
+	})
+	s.SetIndexInterval(10 * time.Millisecond)
+	save(t, s, "key", nil, []byte("one"))
+	made(1)
+	if err := direct(t, server.URI(), "caddy", "sessions").Drop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	save(t, s, "key", nil, []byte("two"))
+	made(p.Met() + 2) // one may have been under way
+	p.Answer(1000000, asks, bson.D{{Key: "ok", Value: 0}, {Key: "code", Value: 13}, {Key: "codeName", Value: "Unauthorized"}})
+	if err := <-said; !strings.Contains(err.Error(), "Unauthorized (13)") {
+		t.Errorf("said %v", err)
+	}
+}

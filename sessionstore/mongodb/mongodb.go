@@ -39,10 +39,11 @@ type Store struct {
 	mu         sync.Mutex
 	closed     bool
 
-	indexing   sync.Once
-	background sync.WaitGroup
-	closing    context.Context
-	close      context.CancelFunc
+	indexing      sync.Once
+	indexInterval time.Duration
+	background    sync.WaitGroup
+	closing       context.Context
+	close         context.CancelFunc
 }
 
 // Open returns a store in the database at uri, "mongodb://…" or "mongodb+srv://…", with the options
@@ -56,7 +57,7 @@ func Open(uri string, opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{source: from, opts: opts, slots: make(chan struct{}, opts.PoolSize)}
+	s := &Store{source: from, opts: opts, slots: make(chan struct{}, opts.PoolSize), indexInterval: indexInterval}
 	s.documents = documents{MongoDB: own, now: time.Now}
 	if opts.Layout != nil {
 		s.documents.MongoDB, s.documents.endless = *opts.Layout, opts.Endless

@@ -43,8 +43,9 @@ type Options struct {
 	KeyPrefix string
 
 	// CreateIndex creates a TTL index on "expiration", with which the server deletes expired
-	// sessions. An existing index is never changed. Without an index, expired sessions are ignored
-	// but stay in the collection.
+	// sessions. It is created again within an hour if somebody drops the collection. An existing
+	// index is never changed. Without an index, expired sessions are ignored but stay in the
+	// collection.
 	CreateIndex bool
 
 	// Layout describes the documents of another program, to share them. Default: nil, documents of

@@ -34,8 +34,9 @@ type Module struct {
 	// The name of the collection. Default: sessions
 	Collection string `json:"collection,omitempty"`
 
-	// Whether to create the TTL index with which the server deletes expired sessions. An existing
-	// index is never changed, and the collection of an app never gets one. Default: true
+	// Whether to create the TTL index with which the server deletes expired sessions, and again
+	// within an hour if the collection was dropped. An existing index is never changed, and the
+	// collection of an app never gets one. Default: true
 	CreateIndex *bool `json:"create_index,omitempty"`
 
 	// The prefix of every key, at most 200 bytes. Default: empty
