@@ -220,6 +220,24 @@ func TestServerHangs(t *testing.T) {
 	want(t, s, "key", "one")
 }
 
+// late is a context whose timer fires late, as on a busy machine.
+type late struct{ context.Context }
+
+func (late) Deadline() (time.Time, bool) { return time.Now(), true }
+
+// The connection times out after the context's end and before its timer: the error is the
+// context's.
+func TestContextEndsLate(t *testing.T) {
+	t.Parallel()
+	server := memcachedtest.Start(t)
+	s := open(t, memcached.Options{Addrs: []string{server.Addr}, Timeout: 50 * time.Millisecond})
+	server.Pause()
+	_, err := s.Get(late{t.Context()}, "key")
+	if !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, sessionstore.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // The server refuses large items. The old item stays.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package memcached
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -64,7 +65,7 @@ func (s *Store) do(ctx context.Context, key string, op func(*operation) (session
 		case errors.Is(r.err, sessionstore.ErrRecord):
 			return sessionstore.Entry{}, r.err
 		default:
-			return sessionstore.Entry{}, unavailable(r.err)
+			return sessionstore.Entry{}, unavailable(cmp.Or(remote.Ended(ctx), r.err))
 		}
 	case <-ctx.Done():
 		return sessionstore.Entry{}, unavailable(ctx.Err())
