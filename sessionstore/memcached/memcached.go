@@ -31,8 +31,9 @@ const (
 type Options struct {
 	// Addrs are the "host:port" addresses of the servers. A path that begins with "/" is a Unix
 	// socket. At least one is required. The key and the set of addresses, in any order, decide
-	// which server has a session. If a server is added or removed, sessions on the others stay
-	// where they are.
+	// which server has a session. If a server is added, so that there are n, about one in n
+	// sessions is looked up there and lost; the others stay where they are. If it is removed again,
+	// those that were lost are there as they were before, unless they have expired.
 	Addrs []string
 
 	// KeyPrefix is put before every key. It may be empty and has at most [MaxPrefix] bytes.
