@@ -10,7 +10,7 @@
  *   CADDY_SESSION_KEY      signs objects, which only PHP can read. Without it objects are not kept. If
  *                          it is a key of the option late too, changes are kept that come after the
  *                          headers.
- *   CADDY_SESSION_OLD_KEY  the former key. What it has signed is still read.
+ *   CADDY_SESSION_OLD_KEY  the former key, beside a new one. What it has signed is still read.
  *   CADDY_SESSION_ROOT     the session name whose data is the whole session (php.ini's session.name).
  *                          The data of another name is the member of that name.
  *
@@ -98,7 +98,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     {
         $this->root = $root ?: ini_get('session.name');
         $this->key = $key;
-        $this->oldKey = $oldKey;
+        $this->oldKey = $key === '' ? '' : $oldKey; // what cannot be signed again is not decoded
         $this->missing = $missing;
         $this->base = $this->now = $data;
         foreach ($this->ids() as $name => $id) {
@@ -121,7 +121,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         $text = $_SERVER['HTTP_X_SESSION_DATA'];
         $data = json_decode($text, false, 512, JSON_BIGINT_AS_STRING);
         if (json_last_error() === JSON_ERROR_INVALID_PROPERTY_NAME) { // PHP has no member that begins with a null byte
-            $data = json_decode(str_replace('"\u0000', '"\ufffd', $text), false, 512, JSON_BIGINT_AS_STRING);
+            $rest = '[^"\\\\]*+(?:\\\\.[^"\\\\]*+)*+"'; // of a string
+            $names = preg_replace("/\"\\\\u0000($rest\\s*+:)|\"$rest(*SKIP)(*FAIL)/", '"\ufffd$1', $text);
+            $data = json_decode($names, false, 512, JSON_BIGINT_AS_STRING);
         }
         if (!$data instanceof stdClass) {
             // FastCGI cuts what is longer than 65,500 bytes.
@@ -142,7 +144,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
                 ini_set('session.use_trans_sid', '0');
             }
             session_set_save_handler($session, false);
-        } catch (\Error $e) { // Debian's PHP lets no script do that while session.upload_progress.enabled is on
+        } catch (\Error $e) { // since the fix of CVE-2026-115560, while session.upload_progress.enabled is on
             self::fail($e->getMessage());
         }
         if ($started) {
@@ -157,8 +159,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         header_register_callback($session->callback());
         // If the script registers a callback of its own, this one comes after all its shutdown functions.
         register_shutdown_function(function () use ($session) {
-            if (strncmp(error_get_last()['message'] ?? '', 'Allowed memory size', 19) === 0 && function_exists('ini_set')) {
-                ini_set('memory_limit', (string) (memory_get_usage(true) + self::RESERVE));
+            $error = error_get_last()['message'] ?? '';
+            if (strncmp($error, 'Allowed memory size of ', 23) === 0 && function_exists('ini_set')) {
+                ini_set('memory_limit', (string) ((int) substr($error, 23, 20) + self::RESERVE)); // more than the former limit
             }
             register_shutdown_function([$session, 'end']);
         });
@@ -195,19 +198,22 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         exit('The session cannot be read.');
     }
 
-    /** Reads a variable of the environment and hides it from pages that show all of them. */
+    /**
+     * Reads a variable of the environment and hides it from pages that show all of them. Apache puts
+     * REDIRECT_ before each name whenever it redirects within itself.
+     */
     private static function environment(string $name): string
     {
-        $value = $_SERVER[$name] ?? $_SERVER["REDIRECT_$name"] ?? getenv($name);
-        unset($_SERVER[$name], $_SERVER["REDIRECT_$name"], $_ENV[$name], $_ENV["REDIRECT_$name"]);
-        if (function_exists('putenv')) {
-            putenv($name);
-        }
-        if (function_exists('apache_setenv')) { // mod_php, whose phpinfo() shows this table too
-            foreach ([$name, "REDIRECT_$name"] as $shown) {
-                if (apache_getenv($shown) !== false) {
-                    apache_setenv($shown, '');
-                }
+        $value = getenv($name);
+        $others = preg_grep("/^(REDIRECT_)+$name\$/D", array_keys($_SERVER + $_ENV));
+        foreach (array_merge($others, [$name]) as $shown) {
+            $value = $_SERVER[$shown] ?? $value;
+            if (isset($_SERVER[$shown]) && function_exists('apache_setenv')) { // mod_php, whose phpinfo() shows this table too
+                apache_setenv($shown, '');
+            }
+            unset($_SERVER[$shown], $_ENV[$shown]);
+            if (function_exists('putenv')) {
+                putenv($shown);
             }
         }
         return is_string($value) ? $value : '';
@@ -379,7 +385,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Reports whether PHP keeps this key of $_SESSION. */
     private static function keeps($name): bool
     {
-        return self::keepsAllKeys() || is_string($name) && strpbrk($name, '|!') === false;
+        return self::keepsAllKeys() || is_string($name) && strpos($name, '|') === false;
     }
 
     /** Returns the members that belong to the present session name. */
@@ -737,11 +743,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Holds the page back without php.ini's buffer. A stream passes, whose script calls flush() only. */
     public function hold(string $part, int $phase): string
     {
-        if (headers_sent()) {
-            return $part;
-        }
         $this->held .= $part;
-        if ($phase & (PHP_OUTPUT_HANDLER_FLUSH | PHP_OUTPUT_HANDLER_FINAL) || strlen($this->held) >= self::HELD_BACK
+        if (headers_sent() // as by flush() inside Apache
+            || $phase & (PHP_OUTPUT_HANDLER_FLUSH | PHP_OUTPUT_HANDLER_FINAL) || strlen($this->held) >= self::HELD_BACK
             || substr($part, -1) === "\n" && preg_match(self::STREAM, implode("\n", headers_list()))) {
             $part = $this->held;
             $this->held = '';

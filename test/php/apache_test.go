@@ -15,7 +15,7 @@ import (
 )
 
 // modPHP runs Apache with PHP inside, and returns a site in front of it and the file of PHP's log.
-// Apache itself goes from / to the app, in a redirect of its own.
+// Apache itself goes from / to the app, in two redirects of its own.
 func modPHP(t *testing.T, session string, settings ...string) (c *harness.Caddy, log string) {
 	t.Helper()
 	module, _ := filepath.Glob("/usr/lib/apache2/modules/libphp*.so")
@@ -59,7 +59,8 @@ LoadModule php_module %[3]s
 DocumentRoot %[1]s
 <Directory %[1]s>
 	RewriteEngine on
-	RewriteRule ^$ app.php
+	RewriteRule ^$ again [L]
+	RewriteRule ^again$ app.php [L]
 </Directory>
 <FilesMatch "[.]php$">
 	SetHandler application/x-httpd-php
@@ -84,7 +85,7 @@ php_flag session.use_strict_mode on
 }
 
 // With PHP inside Apache, scripts keep their sessions as without the proxy, and phpinfo() has no
-// key, also none of those that Apache's own redirect hands on.
+// key, also none of those that Apache's own redirects hand on.
 func TestModPHP(t *testing.T) {
 	t.Parallel()
 	alone, _ := modPHP(t, "", "SetEnv CADDY_SESSION_KEY \""+key+"\"")
@@ -99,10 +100,31 @@ func TestModPHP(t *testing.T) {
 	if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
 		t.Errorf("the log says:\n%s", text)
 	}
-	if _, body, _ := visit(t, alone).does("dump"); strings.Count(body, key) < 2 || !strings.Contains(body, "REDIRECT_CADDY_SESSION_KEY") {
+	if _, body, _ := visit(t, alone).does("dump"); strings.Count(body, key) < 2 || !strings.Contains(body, "REDIRECT_REDIRECT_CADDY_SESSION_KEY") {
 		t.Error("without the file, the page does not show all")
 	}
 	if _, body, _ := visit(t, behind).does("dump"); !strings.Contains(body, "Apache Environment") || strings.Contains(body, key) {
 		t.Errorf("with the file, the page of %d bytes shows the key: %t", len(body), strings.Contains(body, key))
+	}
+}
+
+// Inside Apache, flush() sends the headers. Nothing of the page is lost, whether php.ini has a
+// buffer or not, and with late no change that comes after it.
+func TestModPHPFlush(t *testing.T) {
+	t.Parallel()
+	for _, size := range []string{"0", "4096"} {
+		settings := []string{"SetEnv CADDY_SESSION_KEY \"" + key + "\"", "php_value output_buffering " + size}
+		alone, _ := modPHP(t, "", settings...)
+		behind, log := modPHP(t, lateSession, append(settings, "php_value auto_prepend_file $DIR/session.php")...)
+		all := maps.Clone(brief)
+		all["a change after it"] = []string{"late, flush alone", "nested", "late, flush alone"}
+		for name, steps := range all {
+			t.Run(size+", "+name, func(t *testing.T) {
+				visit(t, behind).doesAs(visit(t, alone), append(slices.Clone(steps), "show", "show", "cookies")...)
+			})
+		}
+		if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
+			t.Errorf("output_buffering %s: the log says:\n%s", size, text)
+		}
 	}
 }

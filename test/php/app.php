@@ -352,6 +352,19 @@ switch ($_GET['do'] ?? 'show') {
         ob_flush();
         flush();
         break;
+    case 'flush alone':
+        set('by', 'before the flush');
+        echo 'head';
+        flush();
+        echo 'tail';
+        break;
+    case 'late, flush alone':
+        set('early', 1);
+        echo 'head';
+        flush();
+        $_SESSION['by'] = 'after the flush';
+        echo 'tail';
+        break;
     case 'regenerate':
         set('by', 'regenerate');
         session_regenerate_id((bool) ($_GET['delete'] ?? false));
@@ -515,6 +528,15 @@ switch ($_GET['do'] ?? 'show') {
         for ($all = []; true;) {
             $all[] = str_repeat('x', 1000);
         }
+    case 'one large block':
+        // Its limit was far away, and still is for a shutdown function.
+        set('by', 'one large block');
+        ini_set('memory_limit', '64M');
+        register_shutdown_function(function () {
+            $_SESSION['after'] = strlen(str_repeat('y', 40 << 20));
+        });
+        echo str_repeat('x', 200 << 20);
+        break;
     case 'noise':
         set('by', 'noise');
         mt_srand(1);
@@ -656,6 +678,20 @@ switch ($_GET['do'] ?? 'show') {
         $_SESSION['large'] = str_repeat($_GET['of'], (int) $_GET['size']);
         echo 'page';
         break;
+    case 'exclamation marks':
+        session_start();
+        $_SESSION['a!b'] = ($_SESSION['a!b'] ?? 0) + 1;
+        $_SESSION['!'] = ['!x' => 1];
+        break;
+    case 'upload progress':
+        // Settings of the session can be changed, or no script may have a store of its own.
+        echo (bool) ini_get('session.upload_progress.enabled') ? 'on' : 'off';
+        try {
+            ini_set('session.use_strict_mode', '1');
+        } catch (Error $e) {
+            echo ', fixed';
+        }
+        break;
     case 'own names':
         session_start();
         $_SESSION += [' p' => 'x.y', ' b' => 'eA==', 'a' => [' sid' => 1], '0x' => 1, '' => 'empty', '-' => ['' => ['' => 1]]];
@@ -703,6 +739,7 @@ switch ($_GET['do'] ?? 'show') {
     case 'touch':
         session_start();
         $_SESSION['t']['b'] = 2;
+        $_SESSION['t']['copy'] = $_SESSION['t']['v'];
         $_SESSION['t']['m']['x'] = 1;
         break;
     case 'late':

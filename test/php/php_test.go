@@ -100,7 +100,7 @@ var scenarios = map[string][]string{
 	"types": {"types"}, "types, touched again": {"types", "nested", "types"}, "objects": {"objects", "buy", "buy"},
 	"references": {"references", "use references"}, "nested": {"nested", "nested&value=y&key=a.b", "remove"},
 	"order": {"order", "order", "order"}, "removed": {"types", "objects", "nested", "remove"}, "many": {"many", "nested"},
-	"exit": {"exit"}, "redirect": {"redirect"}, "exception": {"exception"}, "fatal error": {"fatal"}, "time limit": {"time limit"}, "memory limit": {"memory limit"},
+	"exit": {"exit"}, "redirect": {"redirect"}, "exception": {"exception"}, "fatal error": {"fatal"}, "time limit": {"time limit"}, "memory limit": {"memory limit"}, "one large block": {"nested", "one large block"},
 	"objects that encode themselves in place": {"sleeper", "sleeper", "sleeper"}, "the same, with a page": {"sleeper&page=x", "sleeper&page=x"},
 	"closed": {"close"}, "opened again": {"reopen"}, "read and closed": {"nested", "read and close"}, "aborted": {"nested", "abort"},
 	"reset": {"nested", "reset"}, "unset": {"nested", "unset"}, "shutdown function": {"shutdown"}, "destructor": {"destructor"},
@@ -109,7 +109,7 @@ var scenarios = map[string][]string{
 	"regenerated, the old one deleted": {"nested", "regenerate&delete=1", "nested&value=z"}, "the manual's pattern": {"nested", "manual", "nested"},
 	"destroyed": {"nested", "destroy"}, "destroyed and started": {"nested", "destroy and start"}, "another name": {"nested", "another name", "another name"},
 	"another name is destroyed": {"nested", "another name", "destroy another name", "another name"}, "two names": {"two names", "two names"},
-	"encoded": {"types", "encode"}, "null": {"nested", "null"}, "own header callback, closed": {"nested", "callback and close"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
+	"encoded": {"types", "encode"}, "null": {"nested", "null"}, "exclamation marks": {"exclamation marks", "nested", "exclamation marks"}, "flush alone": {"flush alone"}, "own header callback, closed": {"nested", "callback and close"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
 }
 
 // odd are what few scripts do.
@@ -127,7 +127,7 @@ var odd = map[string][]string{
 var brief = map[string][]string{
 	"regenerated": {"nested", "regenerate", "nested&value=z"}, "destroyed and started": {"nested", "destroy and start"}, "destroyed": {"nested", "destroy"},
 	"references": {"references", "use references"}, "exit": {"exit"}, "redirect": {"redirect"}, "sleeper": {"sleeper", "sleeper&page=x"},
-	"a page with much noise": {"noise"},
+	"a page with much noise": {"noise"}, "flush alone": {"flush alone"},
 }
 
 // Every way in which a script uses its session leaves the same behind as with PHP's own store.
@@ -223,7 +223,7 @@ func TestAttackNameOfAnIncompleteClass(t *testing.T) {
 func TestDataOfOtherBackends(t *testing.T) {
 	t.Parallel()
 	addr, _ := serve(t, prepend())
-	const data = `"t":{"m":{"0":{"o":{}}%s},"a":{},"n":{"0":"x"},"\u0000k":1,"big":12345678901234567890,"b":`
+	const data = `"t":{"m":{"0":{"o":{}}%s},"a":{},"n":{"0":"x"},"\u0000k":1,"v":"\u0000\"\u0000x","big":12345678901234567890,"b":`
 	backend := harness.Backend(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("write") {
 			w.Header().Set("X-Session-Update", "{"+fmt.Sprintf(data, "")+"1}}")
@@ -245,7 +245,7 @@ func TestDataOfOtherBackends(t *testing.T) {
 	if status, body, _ := v.does("touch"); status != http.StatusOK {
 		t.Errorf("%d, %s", status, body)
 	}
-	if got := visitOther(""); !strings.Contains(got, fmt.Sprintf(data, `,"x":1`)+"2}") {
+	if got := visitOther(""); !strings.Contains(got, fmt.Sprintf(data, `,"x":1`)+`2,"copy":"\u0000\"\u0000x"}`) {
 		t.Errorf("the data are %s", got)
 	}
 }
