@@ -249,6 +249,44 @@ func lostReplyAndAnotherWriter(t *testing.T, l lossy) {
 	}
 }
 
+// A write whose reply was lost is overwritten, and the server that the next attempt reaches does not
+// know the script, as after a failover. That attempt may be one of go-redis: a Cluster's client
+// makes some by itself.
+func TestLostReplyAndNoScript(t *testing.T) {
+	t.Parallel()
+	cluster := redistest.StartCluster(t, redistest.Options{NodeTimeout: 4 * time.Second})
+	proxies, addrs := announced(t, cluster)
+	for _, name := range twoWays { // one after the other, as both need the scripts
+		var o redis.Options
+		variants[name](&o)
+		s, direct := open(t, at(o, addrs...)), open(t, redis.Options{Addrs: addrs})
+		overwritten := func(key string, write func() error, was, is []byte) {
+			t.Helper()
+			direct.save(key+"known", nil, is) // so that the server knows the scripts
+			if _, err := direct.CompareAndDelete(t.Context(), key+"known", is); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range proxies {
+				p.loseReplyTo(key, 0, func() {
+					direct.save(key, was, is)
+					for _, node := range cluster.Nodes[:3] {
+						do(t, node, "SCRIPT", "FLUSH")
+					}
+				})
+			}
+			unavailable(t, name, write())
+			direct.want(key, is)
+		}
+		for range 5 {
+			key := fmt.Sprintf("{lost-%d}", last.Add(1))
+			one, two, three := record(100), record(100), record(100)
+			s.save(key, nil, one)
+			overwritten(key, func() error { return s.try(key, one, two) }, two, three)
+			overwritten(key, func() error { _, err := s.CompareAndDelete(t.Context(), key, three); return err }, nil, one)
+		}
+	}
+}
+
 // A change counts once, whatever happens to the reply.
 func lostReplyCountsOnce(t *testing.T, l lossy) {
 	scope := sessionstore.Scope{Site: "name ", Host: "example.org"}

@@ -51,14 +51,17 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 	for attempt := 1; ; attempt++ {
 		c := newCommand(ctx, name, body, key, args)
 		reply, err := s.send(ctx, script, key, c, attempt)
+		if err != nil && remote.Ended(ctx) != nil {
+			return nil, unavailable(remote.Ended(ctx)) // another goroutine may still use c
+		}
+		// A Cluster's client tries again by itself, so c may have run even if there is a reply.
+		uncertain = uncertain || c.uncertain
 		switch {
 		case err == nil:
-			if script.writes && (uncertain || c.uncertain) && reply != int64(1) {
+			if script.writes && uncertain && reply != int64(1) {
 				return nil, unavailable(remote.ErrLost)
 			}
 			return reply, nil
-		case remote.Ended(ctx) != nil:
-			return nil, unavailable(remote.Ended(ctx)) // another goroutine may still use c
 		case strings.HasPrefix(err.Error(), "NOSCRIPT ") && name == "evalsha":
 			// The server has dropped its scripts, or a failover replaced it.
 			name, body = "eval", script.text
@@ -71,7 +74,6 @@ func (s *Store) run(ctx context.Context, script *script, key string, args ...any
 			s.reloadCluster(ctx, err)
 			return nil, unavailable(err)
 		}
-		uncertain = uncertain || c.uncertain
 		s.reloadCluster(ctx, err)
 		if err := remote.Pause(ctx, attempt); err != nil {
 			return nil, unavailable(err)
