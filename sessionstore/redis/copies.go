@@ -83,7 +83,7 @@ func (n *nearCache) retire(c *copies) {
 	case <-time.After(o.DialTimeout + o.WriteTimeout + o.ReadTimeout):
 	case <-n.done:
 	}
-	n.store.pipelines.forget(c.client)
+	n.store.pipelines.forget()
 	_ = c.client.Close()
 }
 

@@ -119,7 +119,9 @@ func (ps *pipelines) to(node *goredis.Client) *pipeline {
 	return p.(*pipeline)
 }
 
-func (ps *pipelines) forget(node *goredis.Client) { ps.byNode.Delete(node) }
+// forget drops all pipelines. It is called when a client of a server is new or closed, as go-redis
+// does not say which others it has closed. Those that are in use are made anew.
+func (ps *pipelines) forget() { ps.byNode.Clear() }
 
 var started = time.Now()
 

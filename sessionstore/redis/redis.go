@@ -41,6 +41,9 @@ func Open(opts Options) (*Store, error) {
 	s := &Store{opts: opts}
 	client, guard := opts.client()
 	s.client = client
+	if cluster, ok := client.(*goredis.ClusterClient); ok {
+		cluster.OnNewNode(func(*goredis.Client) { s.pipelines.forget() })
+	}
 	if opts.NearCache != nil {
 		s.near = newNearCache(s, guard.breaker)
 	}
