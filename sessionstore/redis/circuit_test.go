@@ -394,9 +394,8 @@ func TestContexts(t *testing.T) {
 						most = hanging // connections support deadlines, not cancellation
 					}
 					defer cancel()
-					begin := time.Now()
-					err := call(ctx)
-					took := time.Since(begin)
+					var err error
+					took := lasts(func() { err = call(ctx) })
 					// The circuit opens soon if the server hangs for every operation.
 					if !errors.Is(err, ctx.Err()) || err == nil {
 						unavailable(t, name, err)

@@ -297,9 +297,10 @@ func TestNearCacheServerRestart(t *testing.T) {
 		for range 4 {
 			reading.Go(func() {
 				for ctx.Err() == nil {
+					asked := time.Since(killed)
 					e, err := s.Get(ctx, "k")
 					if err == nil && bytes.Equal(e.Value, one) {
-						latest.Store(int64(time.Since(killed)))
+						latest.Store(int64(asked))
 					}
 					time.Sleep(time.Millisecond)
 				}
@@ -346,8 +347,9 @@ func TestNearCacheServerPause(t *testing.T) {
 	var old time.Duration
 	for time.Since(paused) < redis.MaxStaleness+500*time.Millisecond {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		asked := time.Since(paused)
 		if e, err := s.Get(ctx, "k"); err == nil && e.Found() {
-			old = time.Since(paused)
+			old = asked
 		}
 		cancel()
 		time.Sleep(time.Millisecond)

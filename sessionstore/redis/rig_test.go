@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/internal/pace"
 	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/redis"
 	"github.com/caddy-session/caddy-session/test/redistest"
@@ -187,27 +188,28 @@ func unavailable(t testing.TB, what string, err error) {
 	}
 }
 
-// eventually waits until f returns no error.
+// eventually waits until f returns no error, as long as the machine runs.
 func eventually(t testing.TB, patience time.Duration, f func() error) time.Duration {
 	t.Helper()
-	begin := time.Now()
+	begin := pace.Ran()
 	for {
 		err := f()
+		took := pace.Ran() - begin
 		if err == nil {
-			return time.Since(begin)
+			return took
 		}
-		if time.Since(begin) > patience {
+		if took > patience {
 			t.Fatalf("still failing after %v: %v", patience, err)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
 }
 
-// lasts returns the duration of f.
+// lasts returns the duration of f, without the time in which the machine stands still.
 func lasts(f func()) time.Duration {
-	begin := time.Now()
+	begin := pace.Ran()
 	f()
-	return time.Since(begin)
+	return pace.Ran() - begin
 }
 
 func meanOf(all []time.Duration) time.Duration {
