@@ -99,7 +99,11 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
 	key = s.opts.KeyPrefix + key
 	was := matcherOf(old)
-	reply, err := s.run(ctx, deleteScript, key, was.how, was.bytes)
+	script := deleteScript
+	if s.opts.WaitReplicas > 0 {
+		script = deleteForReplicas
+	}
+	reply, err := s.run(ctx, script, key, was.how, was.bytes)
 	return s.written(key, reply, err, sessionstore.Entry{})
 }
 

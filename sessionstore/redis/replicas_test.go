@@ -87,6 +87,26 @@ func TestWaitReplicas(t *testing.T) {
 	}
 }
 
+// A deletion that finds nothing may be the second attempt of one whose reply was lost. Since Redis
+// 7.2, WAIT waits only for what its own connection has written, so it is a write too.
+func TestADeletionThatFindsNothingReachesTheReplicas(t *testing.T) {
+	t.Parallel()
+	set := redistest.StartSentinel(t, calm)
+	s := open(t, redis.Options{Addrs: set.Addrs(), Master: set.MasterName, WaitReplicas: 2})
+	s.save("k", nil, record(100))
+	commands := set.Servers[1].Monitor()
+	if _, err := s.CompareAndDelete(t.Context(), "gone", record(100)); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(commands()); !slices.Contains(got, "DEL") {
+		t.Errorf("a replica was sent %q", got)
+	}
+	s.want("gone", nil)
+	if n := do(t, set.Servers[0], "DBSIZE"); n != int64(1) {
+		t.Errorf("%v records, want 1", n)
+	}
+}
+
 // A slot is being migrated between two masters: some of its keys are on one and some on the other.
 func TestMigration(t *testing.T) {
 	longtest.Test(t)

@@ -25,8 +25,8 @@ func newScript(text string, writes bool) *script {
 	return &script{hex.EncodeToString(sum[:]), text, writes}
 }
 
-// Each script has one key, so that it runs in a Cluster, and makes at most one write, so that it is
-// atomic.
+// Each script has one key, so that it runs in a Cluster, and makes at most one change, so that it
+// is atomic.
 //
 // A script compares a record by its version, the first bytes of every native record ("p"), or as a
 // whole ("w"), so that the old record need not be sent.
@@ -57,14 +57,12 @@ if is then
   return 1
 end`, sessionstore.VersionLen)+reply, true)
 
-	deleteScript = newScript(load+`
-if not cur then return 1 end
-local found = cur
-if ARGV[1] == 'p' then found = string.sub(cur, 1, #ARGV[2]) end
-if found == ARGV[2] then
-  redis.call('DEL', KEYS[1])
-  return 1
-end`+reply, true)
+	deleteScript = newDeletion("")
+
+	// deleteForReplicas is for WAIT: see newDeletion.
+	deleteForReplicas = newDeletion(`
+  redis.call('SET', KEYS[1], '', 'PX', 1)
+  redis.call('DEL', KEYS[1])`)
 
 	touchScript = newScript(`
 local last = `+strconv.Itoa(sessionstore.MaxValue)+`
@@ -72,6 +70,22 @@ if ARGV[1] == 'p' then last = #ARGV[2] - 1 end
 if redis.call('GETRANGE', KEYS[1], 0, last) ~= ARGV[2] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[3])`, false)
 )
+
+// newDeletion compares and deletes. If there is nothing, an earlier attempt whose reply was lost
+// may have deleted it. Since Redis 7.2, WAIT then waits for nothing, as this connection has written
+// nothing: gone makes a write that changes nothing.
+func newDeletion(gone string) *script {
+	return newScript(load+`
+if not cur then`+gone+`
+  return 1
+end
+local found = cur
+if ARGV[1] == 'p' then found = string.sub(cur, 1, #ARGV[2]) end
+if found == ARGV[2] then
+  redis.call('DEL', KEYS[1])
+  return 1
+end`+reply, true)
+}
 
 // tooLarge is the reply of a script that found a value larger than any record. Such a value is not
 // sent, since it could exhaust this process's memory.
