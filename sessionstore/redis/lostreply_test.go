@@ -249,8 +249,8 @@ func lostReplyAndAnotherWriter(t *testing.T, l lossy) {
 	}
 }
 
-// A write whose reply was lost is overwritten, and the server that the next attempt reaches does not
-// know the script, as after a failover. That attempt may be one of go-redis: a Cluster's client
+// A write whose reply was lost is overwritten, and the server that the next attempt reaches does
+// not know the script, as after a failover. That attempt may be one of go-redis: a Cluster's client
 // makes some by itself.
 func TestLostReplyAndNoScript(t *testing.T) {
 	t.Parallel()
