@@ -89,7 +89,9 @@ func (s *Store) InUse() bool { return s.current.Load() != nil }
 // operations fail. It may be called more than once.
 func (s *Store) Close() (err error) {
 	s.closed.Do(func() {
-		s.flush()
+		if s.nudge() { // a batch under way may have taken touches, which it writes first
+			s.flush()
+		}
 		s.opening.close()
 		s.end()
 		s.background.Wait()
