@@ -96,26 +96,31 @@ func TestDestroyEndsTheSessionsOfAllCookies(t *testing.T) {
 	}
 }
 
-// TestRefusedDestroyEndsNoSession has cookies of two sessions, and changes that are not valid: both
-// sessions stay as they were.
+// TestRefusedDestroyEndsNoSession has cookies of two sessions, and changes that are not valid, or a
+// login beyond the limit: both sessions stay as they were.
 func TestRefusedDestroyEndsNoSession(t *testing.T) {
 	for name, c := range map[string]struct {
 		options, control, update string
+		status                   int
 	}{
-		"an edit that does not apply": {"", "destroy", `[{"op":"replace","path":"/x","value":1}]`},
-		"too many data":               {"", "destroy", `{"x":"` + strings.Repeat("x", 5000) + `"}`},
-		"end-all without users":       {"", "end-all", ""},
-		"end-others without users":    {"", "destroy, end-others", ""},
-		"one edit of several":         {"user user", "end-all", `[{"op":"add","path":"/a","value":1},{"op":"remove","path":"/x"}]`},
+		"an edit that does not apply": {"", "destroy", `[{"op":"replace","path":"/x","value":1}]`, http.StatusBadGateway},
+		"too many data":               {"", "destroy", `{"x":"` + strings.Repeat("x", 5000) + `"}`, http.StatusBadGateway},
+		"end-all without users":       {"", "end-all", "", http.StatusBadGateway},
+		"end-others without users":    {"", "destroy, end-others", "", http.StatusBadGateway},
+		"one edit of several":         {"user user", "end-all", `[{"op":"add","path":"/a","value":1},{"op":"remove","path":"/x"}]`, http.StatusBadGateway},
+		"a login beyond the limit":    {"user user\nmax_user_sessions 1 refuse", "destroy", `{"user":"zoe"}`, http.StatusForbidden},
 	} {
 		h := mustProvision(t, inMemory(t, c.options))
+		if c.status == http.StatusForbidden {
+			create(t, h, `{"user":"zoe"}`)
+		}
 		all := []*http.Cookie{create(t, h, `{"a":1}`), create(t, h, `{"b":2}`)}
 		r := withCookies(all...)
 		pairs := []string{"X-Session-Control", c.control}
 		if c.update != "" {
 			pairs = append(pairs, "X-Session-Update", c.update)
 		}
-		if _, err := serve(h, r, answering(pairs...)); statusOf(err) != http.StatusBadGateway {
+		if _, err := serve(h, r, answering(pairs...)); statusOf(err) != c.status {
 			t.Errorf("%s: %v", name, err)
 		}
 		for i, want := range []string{`{"a":1}`, `{"b":2}`} {

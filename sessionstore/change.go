@@ -2,6 +2,7 @@ package sessionstore
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -44,6 +45,11 @@ type Change struct {
 	// EndOthers ends all other sessions of the user that the session has after the change, or, with
 	// Destroy, had before it. They end first. It needs [Options.User] and the native format.
 	EndOthers bool
+
+	// First, if it is not nil, is called with Destroy, before the session ends and when nothing can
+	// refuse the change any more. It ends other sessions of the client. After an error, the session
+	// goes on.
+	First func(context.Context) error
 
 	// Permanent, if it is not nil, says whether the session's cookie outlives the browser.
 	Permanent *bool

@@ -117,7 +117,9 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	if err != nil {
 		return Outcome{}, err
 	}
-	if err := m.list(ctx, ref, &rec, rec.User != ""); err != nil {
+	as := rec
+	as.Pred = s.key // of a session that is about to end
+	if err := m.list(ctx, ref, &as, rec.User != ""); err != nil {
 		return Outcome{}, errors.Join(err, m.deleteUnused(ctx, key, entry))
 	}
 	return m.given(id, ref, &rec), nil

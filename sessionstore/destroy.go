@@ -12,11 +12,15 @@ func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, 
 	if err != nil {
 		return out, err
 	}
-	if s.Exists() {
-		if _, err := m.enqueue(ctx, s, &Change{Destroy: true}); err != nil {
-			return Outcome{}, errors.Join(err, m.deleteBegun(ctx, out))
-		}
+	if c.First != nil {
+		err = c.First(ctx)
+	}
+	if err == nil && s.Exists() {
+		_, err = m.enqueue(ctx, s, &Change{Destroy: true})
 		out.Result = Saved
+	}
+	if err != nil {
+		return Outcome{}, errors.Join(err, m.deleteBegun(ctx, out))
 	}
 	if out.Cookie == CookieKept {
 		out.Cookie = CookieExpired

@@ -12,17 +12,16 @@ var ErrUserLimit = errors.New("the user has too many sessions")
 
 // limit keeps a user's sessions within [Options.MaxUserSessions] when there are new logins, which
 // are at the end of entries. It returns the entries that are left. All that are listed are looked
-// up, but only if they are more than the limit.
+// up, but only if they are more than the limit, and without those that the logins replace.
 func (m *Manager) limit(ctx context.Context, o owner, entries []listed, logins []*listing) ([]listed, error) {
 	if m.opts.MaxUserSessions == 0 || len(logins) == 0 || len(entries) <= m.opts.MaxUserSessions {
 		return entries, nil
 	}
-	isNew := make(map[string]bool)
+	apart := make(map[string]bool)
 	for _, l := range logins {
-		isNew[l.add.ref] = true
+		apart[l.add.ref], apart[l.pred] = true, true
 	}
-	before := slices.DeleteFunc(slices.Clone(entries), func(e listed) bool { return isNew[e.ref] })
-	found, err := m.look(ctx, Managers{m}, o, before)
+	found, err := m.look(ctx, Managers{m}, o, notSpared(entries, apart))
 	if err != nil {
 		return nil, err
 	}

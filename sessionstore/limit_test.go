@@ -70,6 +70,30 @@ func TestLimitRefusesTheLogin(t *testing.T) {
 	r.outcome(out, sessionstore.Saved, sessionstore.CookieSet)
 }
 
+// A session that ends with the login, because the change destroys it, does not count.
+func TestLimitDoesNotCountWhatTheLoginEnds(t *testing.T) {
+	for _, refuse := range []bool{false, true} {
+		r := newRig(t, limited(2, refuse))
+		own, other := r.begin(loggedIn("zoe")), r.begin(loggedIn("zoe"))
+		out := r.do(r.exists(own), destroy, loggedIn("zoe"))
+		r.gone(own)
+		r.listed("zoe", other, out.ID)
+		bob := r.begin(loggedIn("bob"))
+		if refuse {
+			r.refuse(sessionstore.ErrUserLimit, r.exists(bob), destroy, loggedIn("zoe"))
+			r.listed("zoe", other, out.ID)
+			r.exists(bob)
+			continue
+		}
+		in := r.do(r.exists(bob), destroy, loggedIn("zoe"))
+		r.gone(bob)
+		r.exists(in.ID)
+		if n := len(r.sessions("zoe")); n != 2 {
+			t.Errorf("%d sessions", n)
+		}
+	}
+}
+
 // Other changes that are saved together with a login that is refused are not refused.
 func TestRefusedLoginBesideOthers(t *testing.T) {
 	bubble(t, limited(1, true), func(t *testing.T, r *rig) {

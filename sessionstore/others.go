@@ -56,8 +56,8 @@ func (m *Manager) EndOthers(ctx context.Context, s *Session) error {
 // endOthers ends the other sessions of the user that s has after the change, or had before a
 // destroy. A change that will be refused, or whose session is over, ends none.
 func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
-	if err := m.knowsOthers(); err != nil {
-		return err
+	if m.foreign != nil || m.userField == "" {
+		return errNoOthers
 	}
 	user, mine, err := m.foresee(ctx, s, c)
 	if err != nil || user == "" {
@@ -68,29 +68,6 @@ func (m *Manager) endOthers(ctx context.Context, s *Session, c *Change) error {
 		m.opts.OnEndOthers(n) // after an error too
 	}
 	return err
-}
-
-func (m *Manager) knowsOthers() error {
-	if m.foreign != nil || m.userField == "" {
-		return errNoOthers
-	}
-	return nil
-}
-
-// CheckDestroy returns the error with which [Manager.Commit] refuses a change that destroys the
-// session, whatever is in the store. It is for callers who end other sessions first.
-func (m *Manager) CheckDestroy(s *Session, c *Change) error {
-	err := s.takes(c)
-	if err == nil && c.EndOthers {
-		err = m.knowsOthers()
-	}
-	if err == nil {
-		_, err = m.foreseeNew(s, c.afterDestroy())
-	}
-	if err != nil {
-		return fmt.Errorf("saving session: %w", err)
-	}
-	return nil
 }
 
 // foresee returns which user the session will have after the change, or had before a destroy, and
@@ -111,7 +88,10 @@ func (m *Manager) foresee(ctx context.Context, s *Session, c *Change) (user stri
 		if c.Destroy {
 			c = c.afterDestroy()
 		}
-		rec, err := m.foreseeNew(s, c)
+		rec, err := m.beginning(s, c)
+		if err == nil && rec.State == Live {
+			err = m.fit(&rec)
+		}
 		if err != nil {
 			return "", nil, err
 		}
@@ -120,15 +100,6 @@ func (m *Manager) foresee(ctx context.Context, s *Session, c *Change) (user stri
 		}
 	}
 	return user, mine, nil
-}
-
-// foreseeNew returns the record of a session that will begin with the change, if any.
-func (m *Manager) foreseeNew(s *Session, c *Change) (Record, error) {
-	rec, err := m.beginning(s, c)
-	if err == nil && rec.State == Live {
-		err = m.fit(&rec)
-	}
-	return rec, err
 }
 
 // foreseeIn is foresee for a change to an existing session.

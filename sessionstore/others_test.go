@@ -236,3 +236,51 @@ func TestTooLargeForANewIDEndsNoOthers(t *testing.T) {
 		t.Errorf("%d were refused, %d saved", refused, saved)
 	}
 }
+
+// What a destroy ends first ends only if nothing refuses the change. If it cannot be ended, the
+// session goes on, and none begins.
+func TestDestroyEndsFirstWhatCannotBeRefused(t *testing.T) {
+	for name, test := range map[string]struct {
+		change part
+		fails  error
+		want   error
+		called bool
+	}{
+		"a logout":                 {func(*sessionstore.Change) {}, nil, nil, true},
+		"a message":                {flash(`"bye"`), nil, nil, true},
+		"one that cannot be ended": {flash(`"bye"`), errLost, errLost, true},
+		"a change that is invalid": {update(`[{"op":"remove","path":"/nothing"}]`), nil, sessionstore.ErrInvalid, false},
+		"too large":                {update(`{"a":"` + strings.Repeat("x", sessionstore.MaxRecord) + `"}`), nil, sessionstore.ErrInvalid, false},
+		"a login beyond the limit": {loggedIn("zoe"), nil, sessionstore.ErrUserLimit, false},
+		"others without an index":  {func(c *sessionstore.Change) { c.EndOthers = true }, nil, sessionstore.ErrNoIndex, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := limited(1, true)
+			if errors.Is(test.want, sessionstore.ErrNoIndex) {
+				o = sessionstore.Options{}
+			}
+			r := newRig(t, o)
+			r.begin(loggedIn("zoe"))
+			id := r.begin(loggedIn("bob"))
+			before, called := len(r.records()), false
+			first := func(c *sessionstore.Change) {
+				c.First = func(context.Context) error {
+					called = true
+					return test.fails
+				}
+			}
+			_, err := r.try(r.exists(id), destroy, first, test.change)
+			if !errors.Is(err, test.want) || called != test.called {
+				t.Errorf("called %t, %v", called, err)
+			}
+			if test.want == nil {
+				r.gone(id)
+				return
+			}
+			r.want(id, `{"user":"bob"}`)
+			if n := len(r.records()); n != before {
+				t.Errorf("%d records, there were %d", n, before)
+			}
+		})
+	}
+}

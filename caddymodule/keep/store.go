@@ -168,19 +168,17 @@ func (k *Store) Save(v *Visit, change *sessionstore.Change, app []string) (Outco
 		return Outcome{}, err
 	}
 	session, err := v.target(ctx, app, cookies)
-	if err == nil && change.Destroy {
-		if session != nil {
-			err = v.manager.CheckDestroy(session, change)
-		}
-		if err == nil {
-			err = k.endOthers(ctx, v)
-		}
-	}
 	if err != nil {
 		return Outcome{}, err
 	}
+	if change.Destroy {
+		change.First = func(ctx context.Context) error { return k.endOthers(ctx, v) }
+	}
 	if session == nil {
-		return Outcome{Outcome: sessionstore.Outcome{Result: sessionstore.Dropped}}, nil
+		if change.Destroy {
+			err = change.First(ctx)
+		}
+		return Outcome{Outcome: sessionstore.Outcome{Result: sessionstore.Dropped}}, err
 	}
 	out, err := v.manager.Commit(ctx, session, change)
 	if err != nil {
