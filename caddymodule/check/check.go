@@ -45,6 +45,7 @@ const (
 	kindMoved    = "moved_from_here"
 	kindChooses  = "placeholder_chooses"
 	kindAlways   = "placeholder_always_empty"
+	kindHeader   = "header_not_taken"
 	errorsPrefix = "handle_errors"
 )
 
@@ -81,6 +82,7 @@ type checker struct {
 	sharedStorage bool
 	sessions      []*session
 	proxies       []proxy
+	unheard       []unheard // in this server
 	findings      []Finding
 }
 
@@ -101,6 +103,7 @@ func Config(config []byte, filename string, caddyfile []byte) ([]Finding, error)
 		earlier := len(c.sessions)
 		c.routes(s.Routes, state{}, at)
 		c.routes(s.Errors.Routes, failed(state{}, c.sessions[earlier:]), at.with(errorsPrefix))
+		c.notTaken(c.sessions[earlier:])
 	}
 	c.bypasses()
 	c.cookies()

@@ -36,7 +36,7 @@ func (c *checker) proxy(raw json.RawMessage, s *state, at place) {
 	if json.Unmarshal(raw, &h) != nil {
 		return
 	}
-	p := proxy{at: at}
+	p := proxy{at: at, guards: s.guards()}
 	for _, u := range h.Upstreams {
 		p.addresses = append(p.addresses, address{u.Dial, canonical(u.Dial)})
 	}
@@ -46,9 +46,6 @@ func (c *checker) proxy(raw json.RawMessage, s *state, at place) {
 	for _, passed := range s.passed {
 		if passed.certain && !passed.failed {
 			p.cleaned = append(p.cleaned, passed.data)
-		}
-		if !passed.cleans && !passed.failed {
-			p.guards = append(p.guards, passed.data)
 		}
 	}
 	c.proxies = append(c.proxies, p)

@@ -2,6 +2,7 @@ package check
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,6 +13,9 @@ type place struct {
 
 	// hosts are those of the site; none means all.
 	hosts []string
+
+	// needs are the matchers that every request here has passed.
+	needs []string
 }
 
 func (p place) with(text string) place {
@@ -33,7 +37,13 @@ func (p place) matching(sets []map[string]json.RawMessage) place {
 			if name == "host" {
 				p.hosts = append(slices.Clip(p.hosts), values...)
 			}
+			if len(sets) == 1 {
+				p.needs = append(slices.Clip(p.needs), name+string(set[name]))
+			}
 		}
+	}
+	if len(sets) > 1 {
+		p.needs = append(slices.Clip(p.needs), fmt.Sprintf("%s", sets))
 	}
 	return p
 }
@@ -47,6 +57,9 @@ type state struct {
 
 	// copies are the placeholders that handlers have set to what is in a session.
 	copies []copied
+
+	// asked are the headers that handlers have set on the response.
+	asked []asked
 
 	// answered is the place of a handler that answers every request that comes there, so that no
 	// later handler gets any.
@@ -99,9 +112,14 @@ func (c *checker) routes(list []route, s state, at place) state {
 				before.copies = append(before.copies, p)
 			}
 		}
+		for _, p := range s.asked {
+			if r.Group == "" || p.group != r.Group {
+				before.asked = append(before.asked, p)
+			}
+		}
 		at := at.matching(r.Match)
 		c.matchers(r.Match, &before, at)
-		after := state{passed: slices.Clip(before.passed), copies: slices.Clip(before.copies), answered: before.answered, operator: before.operator}
+		after := state{passed: slices.Clip(before.passed), copies: slices.Clip(before.copies), asked: before.asked, answered: before.answered, operator: before.operator}
 		for _, raw := range r.Handle {
 			after = c.handler(raw, after, at)
 		}
@@ -120,6 +138,10 @@ func (c *checker) routes(list []route, s state, at place) state {
 			p.group = r.Group
 			s.copies = append(slices.Clip(s.copies), p)
 		}
+		for _, p := range after.asked[len(before.asked):] {
+			p.group = r.Group
+			s.asked = append(slices.Clip(s.asked), p)
+		}
 		for _, p := range after.passed[len(before.passed):] {
 			p.certain, p.group = p.certain && !conditional, r.Group
 			s.passed = append(s.passed, p)
@@ -137,7 +159,7 @@ func isPHP(r route) bool {
 // failed returns what a request has passed in error routes: before, what it has passed before the
 // routes that have failed, and maybe any session handler in those routes.
 func failed(before state, within []*session) state {
-	s := state{passed: slices.Clip(before.passed), copies: before.copies, operator: before.operator}
+	s := state{passed: slices.Clip(before.passed), copies: before.copies, asked: before.asked, operator: before.operator}
 	for _, h := range within {
 		s.passed = append(s.passed, passed{session: h, failed: true})
 	}
@@ -191,17 +213,20 @@ func (c *checker) handler(raw json.RawMessage, s state, at place) state {
 	for _, answer := range h.HandleResponse {
 		c.routes(answer.Routes, s, at.with("handle_response"))
 	}
+	answers := false
 	switch h.Handler {
+	case "headers":
+		c.headers(raw, &s, at)
 	case "static_response", "error", "session_devices", "session_admin":
-		s.answered = at.text
+		answers = true
 	case "reverse_proxy":
-		if h.HandleResponse == nil { // forward_auth goes on, for example
-			s.answered = at.text
-		}
+		answers = h.HandleResponse == nil // forward_auth goes on, for example
 	case "file_server":
-		if !h.PassThru {
-			s.answered = at.text
-		}
+		answers = !h.PassThru
+	}
+	if answers {
+		s.answered = at.text
+		c.answers(&s, at)
 	}
 	return s
 }

@@ -27,6 +27,7 @@ see alone:
   it session headers
 - two session handlers with one cookie
 - a store on the network without a secret
+- a header of the response that asks a session for something, where no session sees it
 - placeholders of a session that choose a file, a host or a redirect, and those
   that stand before session and are always empty
 

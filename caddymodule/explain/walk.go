@@ -292,7 +292,7 @@ func (w *walk) ended(by, what string) {
 		if what == "app" {
 			says += ". If that app has a session elsewhere, anybody can send it session headers here"
 		}
-		a.wrong("route", says, "put session before it: outside of route, Caddy orders them so; a session in a handle is for that handle only")
+		a.wrong("route", says, "put session before it: outside of route, Caddy orders them so, but for redir, which comes after session in a handle; a session in a handle is for that handle only")
 	default:
 		a.wrong("route", says+": this server has no session handler", "add the directive session to the site")
 	}

@@ -277,22 +277,51 @@ func takenOf(c *harness.Caddy) (taken string) {
 }
 
 // Caddy orders redir before session, also where session stands above it: then nobody takes what
-// header asks for. respond comes after session.
-func TestCauseRedirBesideSession(t *testing.T) {
+// header asks for. respond comes after session. A header that Caddy applies last comes too late.
+func TestCauseLogoutBesideSession(t *testing.T) {
 	t.Parallel()
 	const session = "session {\nstore memory\nsecret $SECRET\n}\nreverse_proxy $BACKEND\n"
-	c, b, log := caused(t, session+"header /out X-Session-Control destroy\nredir /out / 303")
-	if got := b.get("/out").want(http.StatusSeeOther).Header.Get("X-Session-Control"); got != "destroy" {
-		t.Errorf("the browser got %q", got)
+	c, b, _ := caused(t, session)
+	for logout, tells := range map[string]string{
+		"header /out X-Session-Control destroy\nredir /out / 303":                                    "X-Session-Control has no effect, and the browser gets it: the request is answered at",
+		"header /out >X-Session-Control destroy\nrespond /out bye":                                   "this sets it when session has looked at the response already",
+		"header /out {\n-Server\nX-Session-Control destroy\n}\nrespond /out bye":                     "X-Session-Control has no effect",
+		"header /out {\nX-Session-Control destroy\ndefer\n}\nrespond /out bye":                       "X-Session-Control has no effect",
+		"header /out ?X-Session-Control destroy\nrespond /out bye":                                   "X-Session-Control has no effect",
+		"header /out {\nmatch status 2xx\nX-Session-Control destroy\n}\nreverse_proxy /out $BACKEND": "X-Session-Control has no effect",
+	} {
+		reload(t, c, session+logout)
+		b.change("update", `{"a":1}`)
+		if got := b.get("/out").Header.Get("X-Session-Control"); got != "destroy" {
+			t.Errorf("%s: the browser got %q", logout, got)
+		}
+		b.look().holds(`{"a":1}`)
+		checks(t, c, tells)
+		out, ok := explain(t, c, b.base+"/out", b.cookies())
+		has(t, out, "In the configuration of srv0:", tells)
+		if redir := strings.Contains(logout, "redir"); redir == ok || redir != strings.Contains(out, "but for redir, which comes after session in a handle") {
+			t.Errorf("%s: fine %t: %s", logout, ok, out)
+		}
 	}
-	log.says("a redir beside session", "")
-	b.look().holds(`{"a":1}`)
-	for _, logout := range []string{"handle /out {\nheader X-Session-Control destroy\nredir * / 303\n}", "header /out X-Session-Control destroy\nrespond /out bye"} {
+	for _, logout := range []string{
+		"handle /out {\nheader X-Session-Control destroy\nredir * / 303\n}", "header /out X-Session-Control destroy\nrespond /out bye",
+		"handle /out {\nheader >X-Session-Control destroy\nrespond bye\n}", "header /out X-Session-Control destroy",
+	} {
 		reload(t, c, session+logout)
 		b.change("update", `{"a":1}`)
 		if got := b.get("/out").Header.Get("X-Session-Control"); got != "" {
-			t.Errorf("the browser got %q", got)
+			t.Errorf("%s: the browser got %q", logout, got)
 		}
 		b.look().holds("{}")
+		checks(t, c, "nothing found")
+	}
+}
+
+// checks checks what caddy session check says about the configuration of a Caddy.
+func checks(t *testing.T, c *harness.Caddy, want string) {
+	t.Helper()
+	out, err := c.Command("session", "check", "--config", c.Config()).Output()
+	if (err == nil) != (want == "nothing found") || !strings.Contains(string(out), want) {
+		t.Errorf("caddy session check: %v: %s", err, out)
 	}
 }
