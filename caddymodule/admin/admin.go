@@ -135,7 +135,11 @@ const maxBody = 64 << 10
 func read(w http.ResponseWriter, r *http.Request, v any) error {
 	from := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	from.DisallowUnknownFields()
-	if err := from.Decode(v); err != nil {
+	err := from.Decode(v)
+	if err == nil && from.More() {
+		err = errors.New("there is more than one JSON object")
+	}
+	if err != nil {
 		return refuse(http.StatusBadRequest, "reading the body: %v", err)
 	}
 	return nil

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/caddy-session/caddy-session/internal/ended"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -213,6 +215,9 @@ func (o *Opened) End(ctx context.Context, of Of) (done Ended, err error) {
 	if err != nil {
 		return done, err
 	}
+	if err := p.spares(ctx, &of); err != nil {
+		return done, err
+	}
 	if of.All {
 		done.Ended, err = p.endAll(ctx, of.Scope)
 	} else {
@@ -220,6 +225,21 @@ func (o *Opened) End(ctx context.Context, of Of) (done Ended, err error) {
 	}
 	ended.Revoked.Add(float64(done.Ended))
 	return done, err
+}
+
+// spares refuses an exception that is no session of the user: the one that is meant would end.
+func (p *part) spares(ctx context.Context, of *Of) error {
+	if of.Except == "" {
+		return nil
+	}
+	found, err := p.find(ctx, of.Except)
+	if err == nil && found.User != of.User {
+		err = errNoSession
+	}
+	if known, ok := errors.AsType[caddy.APIError](err); ok {
+		return refuse(known.HTTPStatus, "except: %w", known.Err)
+	}
+	return err
 }
 
 func (p *part) endUser(ctx context.Context, of *Of) (ended int, err error) {

@@ -13,6 +13,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // client sends requests to the admin API of the running Caddy.
@@ -31,11 +32,25 @@ func addClientFlags(cmd *cobra.Command) {
 }
 
 func newClient(flags caddycmd.Flags) (*client, error) {
+	if err := empty(flags); err != nil {
+		return nil, err
+	}
 	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
 	if err != nil {
 		return nil, fmt.Errorf("finding the address of the admin API: %w", err)
 	}
 	return &client{address: address, store: flags.String("store"), json: flags.Bool("json")}, nil
+}
+
+// empty refuses a flag with an empty value, such as that of a variable that is not set: without the
+// flag, a command may mean more sessions.
+func empty(flags caddycmd.Flags) (err error) {
+	flags.Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" {
+			err = fmt.Errorf("--%s: the value is empty; leave the flag out if it is not meant", f.Name)
+		}
+	})
+	return err
 }
 
 // open sends a request. query are further parameters, in pairs.

@@ -165,8 +165,8 @@ func TestEndingByAFormerRef(t *testing.T) {
 func TestAdminRefuses(t *testing.T) {
 	t.Parallel()
 	c := harness.Start(t, strings.Replace(site(t, "store memory"), "reverse_proxy", "session {\n\t\tname shop\n\t\tstore bolt\n\t}\n\treverse_proxy", 1))
-	visit(t, c.URL).login("zoë")
-	ref := strings.Repeat("r", 43)
+	v := visit(t, c.URL)
+	zoe, ref := v.login("zoë"), strings.Repeat("r", 43)
 	for _, test := range []struct {
 		method, path, body string
 		status             int
@@ -190,6 +190,10 @@ func TestAdminRefuses(t *testing.T) {
 		{"POST", "/session/find", `{"store":"memory","user":"nobody"}`, 200, `{"sessions":[]}`},
 		{"POST", "/session/find", `{"store":"bolt","user":"zoë"}`, 400, "the sessions of users are not known here"},
 		{"POST", "/session/end", `{"store":"memory"}`, 400, "name a user"},
+		{"POST", "/session/end", `{"store":"memory","user":"zoë","except":"x"}`, 400, "except: a ref has 43"},
+		{"POST", "/session/end", `{"store":"memory","user":"zoë","except":"` + ref + `"}`, 404, "except: there is no session with this ref"},
+		{"POST", "/session/end", `{"store":"memory","user":"nobody","except":"` + zoe + `"}`, 404, "except: there is no session with this ref"},
+		{"POST", "/session/end", `{"store":"memory","user":"zoë"}{"user":"bob"}`, 400, "more than one JSON object"},
 		{"POST", "/session/end", `{"store":"memory","user":"zoë","all":true}`, 400, "name a user"},
 		{"POST", "/session/end", `{"store":"memory","user":"` + strings.Repeat("u", 70<<10) + `"}`, 400, "too large"},
 	} {
@@ -197,6 +201,9 @@ func TestAdminRefuses(t *testing.T) {
 		if status != test.status || !strings.Contains(text, test.says) {
 			t.Errorf("%s %s %.60s: %d, %s", test.method, test.path, test.body, status, text)
 		}
+	}
+	if v.ref() != zoe {
+		t.Error("a request that was refused has ended a session")
 	}
 	if text := c.Log(); strings.Contains(text, "zoë") {
 		t.Error("the log has the name of a user")

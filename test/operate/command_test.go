@@ -148,6 +148,11 @@ func TestCommandsExplainErrors(t *testing.T) {
 		{[]string{"end", "--alle", "--address", c.Admin}, "unknown flag: --alle"},
 		{[]string{"end", ref, "--all", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
 		{[]string{"list", "--user", "zoë", "--address", c.Admin, "--store", "bolt"}, "the sessions of users are not known here"},
+		{[]string{"list", "--user", "", "--address", c.Admin, "--store", "memory"}, "--user: the value is empty"},
+		{[]string{"end", "--user", "zoë", "--except=", "--address", c.Admin, "--store", "memory"}, "--except: the value is empty"},
+		{[]string{"end", "--all", "--scope", "", "--address", c.Admin, "--store", "memory"}, "--scope: the value is empty"},
+		{[]string{"end", "--user", "zoë", "--except", ref[1:], "--address", c.Admin, "--store", "memory"}, "except: a ref has 43"},
+		{[]string{"end", "--user", "zoë", "--except", likeRef, "--address", c.Admin, "--store", "memory"}, "except: there is no session with this ref"},
 	} {
 		refuses(t, c, test.args, test.why)
 	}
