@@ -35,6 +35,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** The only members of objects that stand for what JSON cannot say: bytes, and PHP's own encoding. */
     const BYTES = ' b', PHP = ' p';
 
+    /** The member that tells PHP the class of an object whose class it does not have, in PHP's encoding. */
+    const INCOMPLETE = 's:27:"__PHP_Incomplete_Class_Name";';
+
     /** How deep values may nest before they travel in PHP's own encoding. */
     const MAX_DEPTH = 24;
 
@@ -142,6 +145,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
                 ini_set('session.use_strict_mode', '1');
                 ini_set('session.use_only_cookies', '1');
                 ini_set('session.use_trans_sid', '0');
+                ini_set('session.lazy_write', '0'); // or PHP calls updateTimestamp here, not a script's own write function
             }
             session_set_save_handler($session, false);
         } catch (\Error $e) { // since the fix of CVE-2026-115560, while session.upload_progress.enabled is on
@@ -219,7 +223,8 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         return is_string($value) ? $value : '';
     }
 
-    // PHP calls these.
+    // PHP calls these: all but create_sid, validateId and updateTimestamp only while the session is kept here. A script
+    // that gives PHP six functions for a store of its own leaves those three in place.
 
     #[\ReturnTypeWillChange]
     public function open($path, $name)
@@ -250,10 +255,13 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     public function create_sid()
     {
         $caller = self::caller();
-        if ($caller === 'session_start' && isset($this->ids()[$this->name])) {
+        if ($this->open && $caller === 'session_start' && isset($this->ids()[$this->name])) {
             return $this->ids()[$this->name]; // in place of one that the browser has from elsewhere
         }
         $id = bin2hex(random_bytes(16));
+        if (!$this->open) {
+            return $id;
+        }
         switch ($caller) {
             case 'session_create_id':
                 $this->made[] = $id;
@@ -275,7 +283,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             return PHP_VERSION_ID < 70317 || PHP_VERSION_ID >= 70400 && PHP_VERSION_ID < 70405;
         }
         // An unknown id of the client's is replaced. One that the script has chosen is its own affair.
-        return ($this->ids()[$this->name] ?? null) === $id || ($this->received[$this->name] ?? null) !== $id;
+        return !$this->open || in_array($id, $this->ids(), true) || ($this->received[$this->name] ?? null) !== $id;
     }
 
     #[\ReturnTypeWillChange]
@@ -283,6 +291,8 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     {
         if (($this->ids()[$this->name] ?? null) === $id) {
             // nothing is new
+        } elseif (($name = array_search($id, $this->ids(), true)) !== false) {
+            $this->name = $name; // the script has changed the name, and PHP goes on with the id: it is the same session
         } elseif (in_array(substr($id, -32), $this->made, true)) {
             // The manual's way to regenerate: session_id(session_create_id('prefix')) and session_start().
             $this->regenerate = true;
@@ -325,7 +335,7 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     #[\ReturnTypeWillChange]
     public function updateTimestamp($id, $encoded)
     {
-        return $this->write($id, $encoded);
+        return !$this->open || $this->write($id, $encoded);
     }
 
     #[\ReturnTypeWillChange]
@@ -556,7 +566,29 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Decodes PHP's encoding without any class. A member that PHP itself uses for that must not name another class. */
     private static function inert(string $text)
     {
-        return unserialize(str_replace('s:27:"__PHP_Incomplete_Class_Name";', 's:27:"__php_Incomplete_Class_Name";', $text), ['allowed_classes' => false]);
+        if (strpos($text, self::INCOMPLETE) !== false) {
+            $tokens = self::tokens($text);
+            $text = self::renamed($tokens, false);
+        }
+        return unserialize($text, ['allowed_classes' => false]);
+    }
+
+    /** Returns PHP's encoding as far as the end of an object or an array, with another name for that member of objects. */
+    private static function renamed(Generator $tokens, bool $object): string
+    {
+        $out = '';
+        for ($isName = $object; $tokens->valid(); $isName = $object && !$isName) {
+            $token = $tokens->current();
+            $tokens->next();
+            $out .= $isName && $token === self::INCOMPLETE ? str_replace('PHP', 'php', $token) : $token;
+            if ($token === '}') {
+                break;
+            }
+            if (self::deeper($token)) {
+                $out .= self::renamed($tokens, $token[0] === 'O');
+            }
+        }
+        return $out;
     }
 
     /** Returns the JSON value of a value of $_SESSION, or null where that needs a key and there is none. */
@@ -757,13 +789,19 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Headers are about to leave, for whatever reason. */
     public function headersLeave()
     {
-        ob_start(); // what is printed here would leave before the page
+        // What is printed here would leave before the page. But PHP has taken the buffer that ob_flush() flushes off its
+        // stack, and forgets it if there is another meanwhile. And flush() may come from an output callback, which must
+        // begin no buffer. If something is printed then, the headers leave without the change.
+        $by = debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 3)[2]['function'] ?? '';
+        $held = $by !== 'ob_flush' && ($by !== 'flush' || ob_get_level() === 0) && ob_start();
         if ($this->ending && $this->open) {
             $this->attempt('session_write_close');
         }
         $this->attempt([$this, 'look']); // in the midst of the script, or if PHP is just closing the session
-        $this->send();
-        ob_end_clean();
+        $this->sendOrLog();
+        if ($held) {
+            ob_end_clean();
+        }
     }
 
     /**

@@ -322,6 +322,28 @@ switch ($_GET['do'] ?? 'show') {
         $saver = new Saver;
         echo 'page';
         break;
+    case 'buffers':
+        set('by', 'buffers');
+        echo 'head';
+        ob_flush();
+        echo 'tail', ob_get_level();
+        $tail = ob_get_contents();
+        ob_start();
+        echo 'inner';
+        $inner = ob_get_clean();
+        echo json_encode([$tail, $inner, ob_end_flush(), ob_get_level()]);
+        break;
+    case 'flush in a callback':
+        session_start();
+        ob_start(function ($page) {
+            $_SESSION['by'] = 'before the flush';
+            flush();
+            $_SESSION['after'] = strlen($page);
+            return "$page!";
+        }, 10);
+        echo str_repeat('x', 25), "\n";
+        echo 'tail';
+        break;
     case 'output callback':
         session_start();
         ob_start(function ($page) {
@@ -411,6 +433,20 @@ switch ($_GET['do'] ?? 'show') {
         session_start();
         $_SESSION['second'] = 2;
         echo serialize($_SESSION);
+        break;
+    case 'another name for the same':
+        set('first', 1);
+        session_write_close();
+        session_name('ALIAS');
+        session_start(); // PHP goes on with the id
+        $_SESSION['second'] = ($_SESSION['second'] ?? 0) + 1;
+        echo serialize($_SESSION);
+        break;
+    case 'the same by another name':
+        session_name('ALIAS');
+        session_start();
+        echo serialize($_SESSION);
+        $_SESSION['third'] = 1;
         break;
     case 'encode':
         session_start();
@@ -694,6 +730,8 @@ switch ($_GET['do'] ?? 'show') {
         break;
     case 'own names':
         session_start();
+        $name = '__PHP_Incomplete_Class_Name';
+        $_SESSION += ['c' => $name, 'd' => [$name => 'Cart'], 'e' => (object) ['x' => "s:27:\"$name\";", 'y' => $name, 'z' => [[$name => 1]]]];
         $_SESSION += [' p' => 'x.y', ' b' => 'eA==', 'a' => [' sid' => 1], '0x' => 1, '' => 'empty', '-' => ['' => ['' => 1]]];
         break;
     case 'nested deep':
@@ -729,6 +767,28 @@ switch ($_GET['do'] ?? 'show') {
         session_start();
         $_SESSION['own'] = ($_SESSION['own'] ?? 0) + 1;
         echo serialize($_SESSION);
+        break;
+    case 'own functions':
+        // The classic way to an own store. It counts how often it is asked to write.
+        $name = session_save_path() . '/functions_';
+        $true = function () {
+            return true;
+        };
+        session_set_save_handler($true, $true, function ($id) use ($name) {
+            return (string) @file_get_contents($name . $id);
+        }, function ($id, $data) use ($name) {
+            file_put_contents($name . 'count', '.', FILE_APPEND);
+            return file_put_contents($name . $id, $data) !== false;
+        }, function ($id) use ($name) {
+            return @unlink($name . $id);
+        }, $true);
+        session_start();
+        if (isset($_GET['regenerate'])) {
+            session_regenerate_id(true);
+        }
+        $_SESSION['own'] = 'always the same';
+        session_write_close();
+        echo serialize($_SESSION), strlen(file_get_contents($name . 'count'));
         break;
     case 'login of an own handler':
         session_set_save_handler(new OwnHandler, true);

@@ -110,7 +110,7 @@ func TestSessionAsLargeAsFastCGICarries(t *testing.T) {
 	backend := harness.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Session-Update", `{"large":"`+strings.Repeat("x", size)+`"}`)
 	})
-	c := harness.Start(t, planting("session {\n store memory\n max_size 65400\n }", backend, addr))
+	c := harness.Start(t, planting(strings.Replace(session, "60000", "65400", 1), backend, addr))
 	v := visit(t, c)
 	resp, err := v.client.Get(c.URL + "/plant")
 	if err != nil {

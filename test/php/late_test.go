@@ -16,7 +16,7 @@ import (
 )
 
 // lateSession is a session block with the key of PHP.
-const lateSession = "session {\n store memory\n max_size 60000\n late \"another key that is new\" \"" + key + "\"\n }"
+const lateSession = "session {\n store memory\n store_timeout 30s\n max_size 60000\n late \"another key that is new\" \"" + key + "\"\n }"
 
 // What a script changes when its headers have gone is kept as without the proxy, also by the
 // request that makes the session.
@@ -131,7 +131,7 @@ func TestLatePagesAtOnce(t *testing.T) {
 // What is not kept is said in the log, with the reason.
 func TestLateIsNotKept(t *testing.T) {
 	t.Parallel()
-	const short = "session {\n store memory\n max_size 60000\n %s\n }"
+	const short = "session {\n store memory\n store_timeout 30s\n max_size 60000\n %s\n }"
 	for says, options := range map[string]string{
 		"the proxy gave no X-Session-Late":          "",
 		"CADDY_SESSION_KEY is not a key of late":    "late \"a key that PHP does not have\"",

@@ -47,7 +47,7 @@ func site(t *testing.T, session, addr string) *harness.Caddy {
 	return harness.Start(t, fmt.Sprintf("http://$ADDR {\n%s\nroot %s\nrewrite * /app.php?{query}\nphp_fastcgi %s\n}", session, folder(), addr))
 }
 
-const session = "session {\n store memory\n max_size 60000\n }"
+const session = "session {\n store memory\n store_timeout 30s\n max_size 60000\n }"
 
 func prepended() string { return filepath.Join(harness.Root(), "clients", "php", "session.php") }
 
@@ -105,7 +105,7 @@ var scenarios = map[string][]string{
 	"closed": {"close"}, "opened again": {"reopen"}, "read and closed": {"nested", "read and close"}, "aborted": {"nested", "abort"},
 	"reset": {"nested", "reset"}, "unset": {"nested", "unset"}, "shutdown function": {"shutdown"}, "destructor": {"destructor"},
 	"output callback": {"output callback"}, "own header callback": {"own header callback"}, "header_remove": {"nested", "no headers"},
-	"large page": {"large page"}, "early flush": {"early flush"}, "regenerated": {"nested", "regenerate", "nested"},
+	"large page": {"large page"}, "buffers": {"nested", "buffers"}, "early flush": {"early flush"}, "regenerated": {"nested", "regenerate", "nested"},
 	"regenerated, the old one deleted": {"nested", "regenerate&delete=1", "nested&value=z"}, "the manual's pattern": {"nested", "manual", "nested"},
 	"destroyed": {"nested", "destroy"}, "destroyed and started": {"nested", "destroy and start"}, "another name": {"nested", "another name", "another name"},
 	"another name is destroyed": {"nested", "another name", "destroy another name", "another name"}, "two names": {"two names", "two names"},
@@ -115,8 +115,9 @@ var scenarios = map[string][]string{
 // odd are what few scripts do.
 var odd = map[string][]string{
 	"a string": {"nested", "no array&which=0"}, "a number": {"no array&which=1", "nested"}, "an object": {"nested", "no array&which=2"}, "false": {"nested", "no array&which=3"},
-	"recursion":           {"recursion", "nested", "recursion"},
-	"through a reference": {"nested", "through a reference", "nested&value=z"}, "handler after start": {"nested", "handler after start"},
+	"recursion":                 {"recursion", "nested", "recursion"},
+	"another name for the same": {"another name for the same", "the same by another name", "another name for the same"},
+	"through a reference":       {"nested", "through a reference", "nested&value=z"}, "handler after start": {"nested", "handler after start"},
 	"generator": {"nested", "generator", "generator"}, "callback in parts": {"nested", "callback that closes"}, "large": {"large&of=x&size=50000", "nested"}, "large, of bytes": {"large&of=%ff&size=40000", "nested"}, "own names": {"own names", "own names", "nested"},
 	"no variable": {"nested", "no variable"}, "no variable, with a page": {"nested", "no variable&page=x"}, "classes when needed": {"objects", "show&autoload=1", "buy&autoload=1", "show"},
 	"objects and maps": {"objects and maps", "objects and maps"},
@@ -195,6 +196,32 @@ func TestOwnHandler(t *testing.T) {
 	}
 }
 
+// Apps that give PHP six functions for a store of their own are asked to write by each page, and
+// have no part in the proxy's session.
+func TestOwnFunctions(t *testing.T) {
+	t.Parallel()
+	plain, _ := serve(t)
+	addr, _ := serve(t, prepend())
+	alone, v := visit(t, site(t, "", plain)), visit(t, site(t, session, addr))
+	same := func(steps ...string) {
+		t.Helper()
+		for _, step := range steps {
+			_, want, _ := alone.does(step)
+			_, got, header := v.does(step)
+			if got != want || strings.Contains(strings.Join(header["Set-Cookie"], "\n"), "caddy_session") {
+				t.Errorf("%s: %s, %v, alone %s", step, got, header["Set-Cookie"], want)
+			}
+		}
+	}
+	same("own functions", "own functions", "own functions&regenerate=1", "own functions")
+	v.does("nested")
+	_, before, _ := v.does("show")
+	same("own functions", "own functions&regenerate=1", "own functions")
+	if _, body, _ := v.does("show"); body != before {
+		t.Errorf("the session is %s, before %s", body, before)
+	}
+}
+
 // What is printed when objects are encoded does not tear the headers apart.
 func TestNoisyObjects(t *testing.T) {
 	t.Parallel()
@@ -266,8 +293,7 @@ func TestRandomSessions(t *testing.T) {
 	t.Parallel()
 	plain, _ := serve(t)
 	prepended, log := serve(t, prepend())
-	patient := strings.Replace(session, "store memory", "store memory\n store_timeout 30s", 1)
-	alone, behind := site(t, "", plain), site(t, patient, prepended)
+	alone, behind := site(t, "", plain), site(t, session, prepended)
 	// Each page changes as many sessions, as a request is what takes time.
 	const sessions, pages = 8, 25
 	var visitors sync.WaitGroup
@@ -320,7 +346,7 @@ func TestPagesOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	plain, _ := serve(t)
 	prepended, _ := serve(t, prepend())
-	serialized := strings.Replace(session, "store memory", "store memory\n serialize_requests on\n store_timeout 30s", 1)
+	serialized := strings.Replace(session, "store memory", "store memory\n serialize_requests on", 1)
 	for name, c := range map[string]*harness.Caddy{"alone": site(t, "", plain), "behind": site(t, serialized, prepended)} {
 		v := visit(t, c)
 		v.does("nested")
@@ -430,7 +456,7 @@ func TestAttackCutSession(t *testing.T) {
 	backend := harness.Backend(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Session-Update", `{"large":"`+strings.Repeat("x", 70000)+`"}`)
 	})
-	c := harness.Start(t, planting("session {\n store memory\n max_size 100000\n }", backend, addr))
+	c := harness.Start(t, planting(strings.Replace(session, "60000", "100000", 1), backend, addr))
 	v := visit(t, c)
 	resp, err := v.client.Get(c.URL + "/plant")
 	if err != nil {

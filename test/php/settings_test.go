@@ -271,8 +271,7 @@ func TestRandomPagesOfOneSessionAtOnce(t *testing.T) {
 	t.Parallel()
 	plain, _ := serve(t)
 	prepended, log := serve(t, prepend())
-	patient := strings.Replace(session, "store memory", "store memory\n store_timeout 30s", 1)
-	one, other := visit(t, site(t, "", plain)), visit(t, site(t, patient, prepended))
+	one, other := visit(t, site(t, "", plain)), visit(t, site(t, session, prepended))
 	one.does("lanes")
 	other.does("lanes")
 	const lanes = 4

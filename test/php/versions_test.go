@@ -60,9 +60,8 @@ func TestSessionsInEveryVersion(t *testing.T) {
 
 func inVersion(t *testing.T, version string, scenarios map[string][]string, settings ...string) {
 	addr, log := serveVersion(t, version, settings...)
-	patient := strings.Replace(session, "store memory", "store memory\n store_timeout 30s", 1)
 	plain := harness.FreeAddr(t)
-	c := harness.Start(t, fmt.Sprintf("http://%s {\nreverse_proxy %s\n}\nhttp://$ADDR {\n%s\nreverse_proxy %[2]s\n}", plain, addr, patient))
+	c := harness.Start(t, fmt.Sprintf("http://%s {\nreverse_proxy %s\n}\nhttp://$ADDR {\n%s\nreverse_proxy %[2]s\n}", plain, addr, session))
 	doesAs := func(t *testing.T, steps ...string) {
 		alone := visit(t, c)
 		alone.base = "http://" + plain
