@@ -34,6 +34,13 @@ func TestScriptsAndAnotherBackend(t *testing.T) {
 				"regenerated": {"nested", "regenerate", "nested"}, "regenerated, the old one deleted": {"nested", "regenerate&delete=1", "nested&value=z"},
 				"the manual's pattern": {"nested", "manual", "nested"}, "destroyed": {"nested", "destroy"}, "destroyed and started": {"nested", "destroy and start"},
 				"another name": {"nested", "another name", "another name"}, "encoded": {"types", "encode"}, "null": {"nested", "null"},
+				"another name is destroyed": {"nested", "another name", "destroy another name", "another name"}, "two names": {"two names", "two names"},
+				"objects that encode themselves in place": {"sleeper", "sleeper"}, "objects and maps": {"objects and maps", "objects and maps"},
+				"recursion": {"recursion", "nested", "recursion"}, "through a reference": {"nested", "through a reference", "nested&value=z"},
+				"generator": {"nested", "generator", "generator"}, "own names": {"own names", "own names", "nested"}, "no array": {"nested", "no array&which=1"},
+				"exclamation marks": {"exclamation marks", "nested", "exclamation marks"}, "cookies": {"own cookies", "cookies", "cookies"},
+				"nested deep": {"nested deep", "nested deep, changed", "nested"}, "closed, and destroyed": {"nested", "closed, and destroyed"},
+				"closure": {"nested", "closure"}, "late, fatal": {"nested", "late, fatal"}, "late, destroyed": {"nested", "late, destroyed"},
 			} {
 				t.Run(name, func(t *testing.T) {
 					one, other := visit(t, alone), visit(t, behind)
