@@ -161,12 +161,16 @@ func TestCommandsExplainErrors(t *testing.T) {
 		t.Errorf("%q, %s", out, errors)
 	}
 	// A user may have a name of the form of a ref, such as the subject of an OpenID provider.
-	for _, args := range [][]string{{"--user", likeRef}, {"--user=" + likeRef}, {"--scope", "name |127.0.0.1", "--user", likeRef}, {"--except", ref, "--user", likeRef}} {
+	spared := visit(t, c.URL).login(likeRef)
+	for _, args := range [][]string{{"--except", spared, "--user", likeRef}, {"--user", likeRef, "--except=" + spared}, {"--scope", "name |127.0.0.1", "--except", spared, "--user=" + likeRef}} {
 		subject := visit(t, c.URL)
 		subject.login(likeRef)
 		if out := says(t, c, append([]string{"end", "--store", "memory"}, args...)); out != "1\n" || subject.ref() != "" {
 			t.Errorf("end %v: %q", args, out)
 		}
+	}
+	if out := says(t, c, []string{"end", "--user", likeRef, "--store", "memory"}); out != "1\n" {
+		t.Errorf("end: %q", out)
 	}
 	if out := says(t, c, []string{"end", "--all", "--store", "memory"}); out != "1\n" || v.ref() != "" {
 		t.Errorf("end: %q", out)
