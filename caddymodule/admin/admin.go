@@ -137,10 +137,10 @@ func read(w http.ResponseWriter, r *http.Request, v any) error {
 	from.DisallowUnknownFields()
 	err := from.Decode(v)
 	if err == nil && from.More() {
-		err = errors.New("there is more than one JSON object")
+		err = errors.New("there is more behind it")
 	}
 	if err != nil {
-		return refuse(http.StatusBadRequest, "reading the body: %v", err)
+		return refuse(http.StatusBadRequest, "the body must be one JSON object: %v", err)
 	}
 	return nil
 }

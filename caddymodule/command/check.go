@@ -35,7 +35,7 @@ It needs no running Caddy, and changes nothing. What is wrong with a directive
 itself is found by "caddy validate".
 
 The exit code is 1 if there is a finding.`,
-		Args: cobra.NoArgs,
+		Args: takes(0),
 		RunE: caddycmd.WrapCommandFuncForCobra(runCheck),
 	}
 	cmd.Flags().StringP("config", "c", "", "The configuration file (default: the Caddyfile in this folder)")

@@ -4,6 +4,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/dustin/go-humanize"
@@ -25,14 +26,38 @@ func init() {
 				Short: "Shrinks a bolt session file",
 				Long: `Writes a new session file without expired sessions and free pages. When it is
 complete, it replaces the old file. Stop Caddy first: the file must not be in use.`,
-				Args: cobra.NoArgs,
+				Args: takes(0),
 				RunE: caddycmd.WrapCommandFuncForCobra(compactCommand),
 			}
 			compact.Flags().String("path", "", "The session file (default: that of a bolt store without a path)")
+			cmd.Args, cmd.FParseErrWhitelist.UnknownFlags = noSuchCommand, true
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			cmd.AddCommand(compact, inspectCommand(), checkCommand(), explainCommand(), phpHandlerCommand())
 			cmd.AddCommand(operating()...)
 		},
 	})
+}
+
+// noSuchCommand refuses the name of a command that does not exist.
+func noSuchCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	return fmt.Errorf("there is no command %q; there are: %s", args[0], strings.Join(names, ", "))
+}
+
+// takes lets a command have n arguments beside its flags.
+func takes(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
+			return nil
+		}
+		return fmt.Errorf("%d arguments beside flags, not %d: %s", len(args), n, cmd.UseLine())
+	}
 }
 
 func compactCommand(flags caddycmd.Flags) (int, error) {

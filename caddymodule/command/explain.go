@@ -36,7 +36,7 @@ cookie alone, as the tools of a browser show them; - is the standard input. A
 cookie is as good as a password: it is not shown again.
 
 The exit code is 1 if a step is wrong.`,
-		Args: cobra.ExactArgs(1),
+		Args: takes(1),
 		RunE: caddycmd.WrapCommandFuncForCobra(runExplain),
 	}
 	addClientFlags(cmd)

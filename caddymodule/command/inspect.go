@@ -36,7 +36,7 @@ signature is checked. Each file has one secret; a line break at its end is
 ignored. Secrets are not printed; the session's data are.
 
 The exit code is 1 if the cookie or the record is not valid.`,
-		Args: cobra.NoArgs,
+		Args: takes(0),
 		RunE: caddycmd.WrapCommandFuncForCobra(runInspect),
 	}
 	cmd.Flags().String("dialect", "native", "The dialect of the cookie or the record")

@@ -18,7 +18,7 @@ func phpHandlerCommand() *cobra.Command {
 the proxy. Save it where PHP can read it, and name it in auto_prepend_file:
 
   caddy session php-handler > /usr/local/share/caddy-session.php`,
-		Args: cobra.NoArgs,
+		Args: takes(0),
 		RunE: caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
 			fmt.Print(php.Session)
 			return caddy.ExitCodeSuccess, nil

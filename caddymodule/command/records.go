@@ -21,12 +21,12 @@ import (
 
 // moving returns the commands that write sessions to files and read them.
 func moving() []*cobra.Command {
-	export := asking("export <file>", "Writes all sessions of a store to a new file", cobra.ExactArgs(1), exportSessions)
+	export := asking("export <file>", "Writes all sessions of a store to a new file", takes(1), exportSessions)
 	export.Long += `
 
 The file has a line of JSON for each session, with its data and times. Whoever reads
 it knows what is in the sessions. It has mode 0600, and - means the standard output.`
-	load := asking("import <file>", "Saves the sessions of a file in a store", cobra.ExactArgs(1), importSessions)
+	load := asking("import <file>", "Saves the sessions of a file in a store", takes(1), importSessions)
 	load.Long += `
 
 The file is one of "caddy session export", and - means the standard input. The
@@ -45,6 +45,9 @@ func exportSessions(c *client, flags caddycmd.Flags) error {
 		return copyLines(os.Stdout, from)
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%w: name a new one", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -24,11 +24,11 @@ import (
 
 // operating returns the commands that ask the running Caddy.
 func operating() []*cobra.Command {
-	storesCommand := asking("stores", "Lists the session stores that are open", cobra.NoArgs, listStores)
-	list := asking("list [--user <user>]", "Lists sessions", cobra.NoArgs, listSessions)
-	show := asking("show <ref>", "Shows a session", cobra.ExactArgs(1), showSession)
+	storesCommand := asking("stores", "Lists the session stores that are open", takes(0), listStores)
+	list := asking("list [--user <user>]", "Lists sessions", takes(0), listSessions)
+	show := asking("show <ref>", "Shows a session", takes(1), showSession)
 	end := asking("end <ref>... | --user <user> | --all", "Ends sessions", cobra.ArbitraryArgs, endSessions)
-	count := asking("count [--user <user>]", "Counts sessions", cobra.NoArgs, countSessions)
+	count := asking("count [--user <user>]", "Counts sessions", takes(0), countSessions)
 	for _, cmd := range []*cobra.Command{list, end, count} {
 		cmd.Flags().String("user", "", "The sessions of this user")
 		cmd.Flags().String("scope", "", "The sessions of this scope, as the list shows it")
@@ -219,8 +219,19 @@ func endSessions(c *client, flags caddycmd.Flags) error {
 	refs, of := flags.Args(), admin.Of{
 		Store: c.store, User: flags.String("user"), Scope: flags.String("scope"), Except: flags.String("except"), All: flags.Bool("all"),
 	}
-	if (len(refs) > 0) == (of.User != "" || of.All) {
+	ways := 0
+	for _, used := range []bool{len(refs) > 0, of.User != "", of.All} {
+		if used {
+			ways++
+		}
+	}
+	switch {
+	case ways != 1:
 		return errors.New("name the sessions to end by their refs, or use either --user or --all")
+	case of.Except != "" && of.User == "":
+		return errors.New("--except goes with --user: it is the session of this user that goes on")
+	case of.Scope != "" && len(refs) > 0:
+		return errors.New("--scope goes with --user and --all: a ref names a session by itself")
 	}
 	var ended admin.Ended
 	if len(refs) == 0 {

@@ -193,7 +193,7 @@ func TestAdminRefuses(t *testing.T) {
 		{"POST", "/session/end", `{"store":"memory","user":"zoë","except":"x"}`, 400, "except: a ref has 43"},
 		{"POST", "/session/end", `{"store":"memory","user":"zoë","except":"` + ref + `"}`, 404, "except: there is no session with this ref"},
 		{"POST", "/session/end", `{"store":"memory","user":"nobody","except":"` + zoe + `"}`, 404, "except: there is no session with this ref"},
-		{"POST", "/session/end", `{"store":"memory","user":"zoë"}{"user":"bob"}`, 400, "more than one JSON object"},
+		{"POST", "/session/end", `{"store":"memory","user":"zoë"}{"user":"bob"}`, 400, "must be one JSON object: there is more"},
 		{"POST", "/session/end", `{"store":"memory","user":"zoë","all":true}`, 400, "name a user"},
 		{"POST", "/session/end", `{"store":"memory","user":"` + strings.Repeat("u", 70<<10) + `"}`, 400, "too large"},
 	} {
