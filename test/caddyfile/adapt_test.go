@@ -4,6 +4,7 @@ package caddyfile_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"os"
 	"path/filepath"
@@ -138,41 +139,112 @@ func collect(config any, option, module string, seen map[string][]string) {
 	}
 }
 
-// TestEveryErrorIsAdapted checks that each error that the source makes for a line of a Caddyfile
-// stands in a file.
+// TestEveryOptionIsRefused takes the values of each option in each file away, and gives it too many.
+// One of both is an error, which names the option and the line.
+func TestEveryOptionIsRefused(t *testing.T) {
+	known := make(map[string]bool)
+	for _, names := range options.All() {
+		for _, name := range names {
+			known[name] = true
+		}
+	}
+	count := 0
+	for _, file := range goldens(t, "adapt") {
+		lines := strings.Split(file.caddyfile, "\n")
+		var directive string
+		for i, line := range lines {
+			if inBlock := strings.HasPrefix(line, "\t\t"); !inBlock {
+				directive = strings.TrimSpace(line)
+				continue
+			}
+			option, values, _ := strings.Cut(strings.TrimSpace(line), " ")
+			if matcher := strings.HasPrefix(directive, "@"); matcher || !known[option] {
+				continue
+			}
+			count++
+			block := ""
+			if strings.HasSuffix(line, "{") {
+				block = " {"
+			}
+			wanted := regexp.MustCompile(fmt.Sprintf(`: %s\b.*, at Caddyfile:%d\b`, option, i+1))
+			refused := slices.ContainsFunc([]string{"", strings.TrimSuffix(values, "{") + " 1 2 3 4 5 6 7 8 9"}, func(wrong string) bool {
+				mutant := slices.Clone(lines)
+				mutant[i] = option + " " + wrong + block
+				_, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(strings.Join(mutant, "\n")), nil)
+				return err != nil && wanted.MatchString(err.Error())
+			})
+			if !refused {
+				t.Errorf("%s: no error names %s in line %d", file.name, option, i+1)
+			}
+		}
+	}
+	if count < 100 {
+		t.Errorf("found only %d options", count)
+	}
+}
+
+// onlyJSON are errors of values that no Caddyfile can give.
+var onlyJSON = []string{
+	"it needs from, the old store, and to, the new one",
+	"module %T is not a dialect",
+	"session_clean: headers: name the headers to remove",
+	"store mongodb: no uri",
+	"store sql %s: no dsn",
+}
+
+// TestEveryErrorIsAdapted checks that each error that the source makes for a line of a Caddyfile, or
+// for what a Caddyfile asks for, stands in a file, and so does what an option says must be its value.
 func TestEveryErrorIsAdapted(t *testing.T) {
 	var text strings.Builder
-	for _, file := range goldens(t, "errors") {
+	for _, file := range slices.Concat(goldens(t, "errors"), goldens(t, "provision")) {
 		text.WriteString(file.want + "\n")
 	}
 	count := 0
 	for _, file := range docs.Sources(t) {
-		ast.Inspect(file, func(n ast.Node) bool {
-			call, ok := n.(*ast.CallExpr)
-			if !ok || !makesError(call) {
-				return true
-			}
-			for _, message := range docs.Texts(call.Args[0]) {
-				count++
-				pattern := regexp.MustCompile(`%[dqs]`).ReplaceAllString(regexp.QuoteMeta(message), ".*")
-				if !regexp.MustCompile(pattern).MatchString(text.String()) {
-					t.Errorf("no file has the error %q", message)
+		for _, declared := range file.Decls {
+			function, _ := declared.(*ast.FuncDecl)
+			ast.Inspect(declared, func(n ast.Node) bool {
+				call, ok := n.(*ast.CallExpr)
+				if !ok {
+					return true
 				}
-			}
-			return true
-		})
+				for _, message := range messages(call, function) {
+					if strings.HasSuffix(message, ": %w") || slices.Contains(onlyJSON, message) {
+						continue
+					}
+					count++
+					pattern := regexp.MustCompile(`%[dqsw]`).ReplaceAllString(regexp.QuoteMeta(message), ".*")
+					if !regexp.MustCompile(pattern).MatchString(text.String()) {
+						t.Errorf("no file has the error %q", message)
+					}
+				}
+				return true
+			})
+		}
 	}
-	if count < 10 {
+	if count < 30 {
 		t.Errorf("found only %d errors", count)
 	}
 }
 
-// makesError reports whether a call makes an error with the line of a Caddyfile.
-func makesError(call *ast.CallExpr) bool {
+// messages returns the texts of a call that makes an error of a configuration.
+func messages(call *ast.CallExpr, in *ast.FuncDecl) []string {
 	method, ok := call.Fun.(*ast.SelectorExpr)
-	if !ok || method.Sel.Name != "Errf" && method.Sel.Name != "Err" {
-		return false
+	if !ok || len(call.Args) == 0 {
+		return nil
 	}
-	of, ok := method.X.(*ast.Ident)
-	return ok && (of.Name == "d" || of.Name == "disp") && len(call.Args) > 0
+	of, _ := method.X.(*ast.Ident)
+	if of == nil {
+		return nil
+	}
+	switch name := of.Name + "." + method.Sel.Name; {
+	case slices.Contains([]string{"d.Err", "d.Errf", "disp.Err", "disp.Errf"}, name):
+		return docs.Texts(call.Args[0])
+	case name == "config.Matching":
+		return docs.Texts(call.Args[1])
+	case (name == "errors.New" || name == "fmt.Errorf") && in != nil && strings.HasPrefix(strings.ToLower(in.Name.Name), "provision"):
+		return docs.Texts(call.Args[0])
+	default:
+		return nil
+	}
 }
