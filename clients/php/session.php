@@ -47,6 +47,9 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** How many further merge patches a change has. Each is a header line, and the proxy reads 64 lines. */
     const MAX_MERGES = 16;
 
+    /** How many values are looked at to see whether objects are among them. */
+    const MANY = 100000;
+
     /** The memory that is there for the session when the script has used up its own, in bytes. */
     const RESERVE = 16777216;
 
@@ -789,19 +792,33 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** Headers are about to leave, for whatever reason. */
     public function headersLeave()
     {
-        // What is printed here would leave before the page. But PHP has taken the buffer that ob_flush() flushes off its
-        // stack, and forgets it if there is another meanwhile. And flush() may come from an output callback, which must
-        // begin no buffer. If something is printed then, the headers leave without the change.
-        $by = debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 3)[2]['function'] ?? '';
-        $held = $by !== 'ob_flush' && ($by !== 'flush' || ob_get_level() === 0) && ob_start();
+        // What objects print here would leave before the page. But ob_flush() forgets its buffer if another begins
+        // meanwhile. And flush() may come from an output callback, which must begin none: its buffer takes what is printed.
+        $flushes = (debug_backtrace(DEBUG_BACKTRACE_IGNORE_ARGS, 3)[2]['function'] ?? '') === 'flush' && ob_get_level() > 0;
+        $parts = self::MANY;
+        $held = $this->open && !$flushes && ($this->ending || self::runsCode($_SESSION ?? null, $parts)) && ob_start();
         if ($this->ending && $this->open) {
             $this->attempt('session_write_close');
         }
         $this->attempt([$this, 'look']); // in the midst of the script, or if PHP is just closing the session
-        $this->sendOrLog();
+        $this->send();
         if ($held) {
             ob_end_clean();
         }
+    }
+
+    /** Reports whether code of the script may run when PHP encodes a value, or it has too many parts to say. */
+    private static function runsCode($value, int &$parts): bool
+    {
+        if (is_object($value) || --$parts < 0) {
+            return true;
+        }
+        foreach (is_array($value) ? $value : [] as $item) {
+            if (self::runsCode($item, $parts)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**

@@ -758,6 +758,9 @@ switch ($_GET['do'] ?? 'show') {
     case 'noisy':
         set('noisy', new Noisy);
         echo 'page';
+        if (isset($_GET['flush'])) {
+            ob_flush();
+        }
         break;
     case 'hostile':
         set('profile', json_decode('{"__PHP_Incomplete_Class_Name":"Saver","by":"nobody"}'));

@@ -227,8 +227,10 @@ func TestNoisyObjects(t *testing.T) {
 	t.Parallel()
 	addr, _ := serve(t, prepend())
 	v := visit(t, site(t, session, addr))
-	if status, body, _ := v.does("noisy"); status != http.StatusOK || !strings.Contains(body, "page") || strings.Contains(body, "X-Session") {
-		t.Errorf("%d, %s", status, body)
+	for _, step := range []string{"noisy", "noisy&flush=1"} {
+		if status, body, _ := v.does(step); status != http.StatusOK || !strings.Contains(body, "page") || strings.Contains(body, "X-Session") {
+			t.Errorf("%s: %d, %s", step, status, body)
+		}
 	}
 }
 
