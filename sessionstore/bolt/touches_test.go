@@ -179,8 +179,8 @@ func TestTouchesAreBounded(t *testing.T) {
 	}
 }
 
-// A store that is closed when its touches are about to be written writes each of them, and reports no
-// error.
+// A store that is closed when its touches are about to be written writes each of them, and reports
+// no error.
 func TestCloseWhenTouchesAreDue(t *testing.T) {
 	for range 5 {
 		var all sync.WaitGroup
