@@ -317,7 +317,7 @@ func TestCauseLogoutBesideSession(t *testing.T) {
 	}
 }
 
-// checks checks what caddy session check says about the configuration of a Caddy.
+// checks compares what caddy session check says about the configuration of a Caddy.
 func checks(t *testing.T, c *harness.Caddy, want string) {
 	t.Helper()
 	out, err := c.Command("session", "check", "--config", c.Config()).Output()
