@@ -53,7 +53,7 @@ const (
 type configuration struct {
 	Storage struct{ Module string }
 	Apps    struct {
-		HTTP struct{ Servers map[string]*server }
+		HTTP struct{ Servers map[string]server }
 	}
 }
 

@@ -250,3 +250,16 @@ func TestSessionWithAMatcherInJSON(t *testing.T) {
 		t.Error("no error for what is not a configuration")
 	}
 }
+
+// What is null in JSON is not there.
+func TestNullInJSON(t *testing.T) {
+	t.Parallel()
+	for _, config := range []string{
+		`null`, `{"apps":{"http":{"servers":null}}}`, `{"apps":{"http":{"servers":{"a":null}}}}`, `{"apps":{"http":{"servers":{"a":{"routes":null,"errors":null,"named_routes":{"n":null}}}}}}`,
+		`{"apps":{"http":{"servers":{"a":{"routes":[null,{"match":[null,{"host":null}],"handle":[null,{"handler":"session","store":null,"cookie":null,"inject":null},{"handler":"headers","response":null}]}]}}}}}`,
+	} {
+		if all, err := check.Config([]byte(config), "", nil); err != nil || len(all) > 0 {
+			t.Errorf("%s: %v, %v", config, all, err)
+		}
+	}
+}
