@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ func addClientFlags(cmd *cobra.Command) {
 }
 
 func newClient(flags caddycmd.Flags) (*client, error) {
-	if err := empty(flags); err != nil {
+	if err := checkValues(flags); err != nil {
 		return nil, err
 	}
 	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), nil, flags.String("config"), flags.String("adapter"))
@@ -42,12 +43,16 @@ func newClient(flags caddycmd.Flags) (*client, error) {
 	return &client{address: address, store: flags.String("store"), json: flags.Bool("json")}, nil
 }
 
-// empty refuses a flag with an empty value, such as that of a variable that is not set: without the
-// flag, a command may mean more sessions.
-func empty(flags caddycmd.Flags) (err error) {
+// checkValues refuses a flag with an empty value, such as that of a variable that is not set:
+// without the flag, a command may mean more sessions. In JSON, what is not UTF-8 would be another
+// value.
+func checkValues(flags caddycmd.Flags) (err error) {
 	flags.Visit(func(f *pflag.Flag) {
-		if f.Value.Type() == "string" && f.Value.String() == "" {
+		switch {
+		case f.Value.Type() == "string" && f.Value.String() == "":
 			err = fmt.Errorf("--%s: the value is empty; leave the flag out if it is not meant", f.Name)
+		case !utf8.ValidString(f.Value.String()):
+			err = fmt.Errorf("--%s: the value is not UTF-8, as the terminal's encoding should be", f.Name)
 		}
 	})
 	return err

@@ -156,6 +156,7 @@ func TestCommandsExplainErrors(t *testing.T) {
 		{[]string{"end", ref, "--all", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
 		{[]string{"list", "--user", "zoë", "--address", c.Admin, "--store", "bolt"}, "the sessions of users are not known here"},
 		{[]string{"list", "--user", "", "--address", c.Admin, "--store", "memory"}, "--user: the value is empty"},
+		{[]string{"end", "--user", "zo\xeb", "--address", c.Admin, "--store", "memory"}, "--user: the value is not UTF-8"},
 		{[]string{"end", "--user", "zoë", "--except=", "--address", c.Admin, "--store", "memory"}, "--except: the value is empty"},
 		{[]string{"end", "--all", "--scope", "", "--address", c.Admin, "--store", "memory"}, "--scope: the value is empty"},
 		{[]string{"end", "--user", "zoë", "--except", ref[1:], "--address", c.Admin, "--store", "memory"}, "except: a ref has 43"},
