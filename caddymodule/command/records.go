@@ -25,7 +25,8 @@ func moving() []*cobra.Command {
 	export.Long += `
 
 The file has a line of JSON for each session, with its data and times. Whoever reads
-it knows what is in the sessions. It has mode 0600, and - means the standard output.`
+it knows what is in the sessions. It has mode 0600, and - means the standard output.
+Until it is whole, ".part" is added to its name.`
 	load := asking("import <file>", "Saves the sessions of a file in a store", takes(1), importSessions)
 	load.Long += `
 
@@ -35,25 +36,33 @@ sessions keep their times. What the store has in a newer form is left as it is.`
 }
 
 func exportSessions(c *client, flags caddycmd.Flags) error {
+	name := flags.Arg(0)
+	if _, err := os.Lstat(name); err == nil && name != "-" {
+		return fmt.Errorf("%s is there already: name a new file", name)
+	}
 	from, err := c.open(http.MethodGet, "/session/records", nil)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	name := flags.Arg(0)
 	if name == "-" {
 		return copyLines(os.Stdout, from)
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	// If this process is killed, nobody must take the part for the whole.
+	part := name + ".part"
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%w: name a new one", err)
+		return fmt.Errorf("%s is what another export is writing, or has left when it was interrupted: delete it, or name another file", part)
 	}
 	if err != nil {
 		return err
 	}
-	err = errors.Join(copyLines(file, from), file.Close())
+	err = errors.Join(copyLines(file, from), file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(part, name)
+	}
 	if err != nil {
-		_ = os.Remove(name) // a part is no export
+		_ = os.Remove(part)
 	}
 	return err
 }
