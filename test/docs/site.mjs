@@ -9,7 +9,7 @@ const { URL: site, PAGES: pages, OUT: out } = process.env;
 const words = {
   Laravel: 'start/laravel', WordPress: 'recipes/wordpress', systemd: 'install', Docker: 'install',
   Kubernetes: 'install', backup: 'operating', upgrade: 'operating', troubleshooting: 'troubleshooting', Java: 'start/java',
-  GeoServer: 'mod_session', JSESSIONID: 'recipes/tomcat',
+  GeoServer: 'mod_session', JSESSIONID: 'recipes/tomcat', performance: 'costs', SAML: 'faq',
 };
 
 const look = (width) => async (page, context) => {

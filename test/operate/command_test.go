@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/caddy-session/caddy-session/caddymodule/admin"
+	"github.com/caddy-session/caddy-session/test/docs"
 	"github.com/caddy-session/caddy-session/test/harness"
 )
 
@@ -113,6 +114,40 @@ func TestCommands(t *testing.T) {
 				t.Errorf("count: %q", out)
 			}
 		})
+	}
+}
+
+// TestCommandsOfThePage runs the commands as docs/operating.md prints them, each with other refs.
+func TestCommandsOfThePage(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, site(t, "store bolt"))
+	var refs []string
+	for range 4 {
+		refs = append(refs, visit(t, c.URL).login("zoe"))
+	}
+	prints := map[string]string{
+		"count": "4\n", "end <ref> <ref>": "2\n", "end --user zoe --except <ref>": "1\n", "end --all": "1\n",
+	}
+	for line := range strings.Lines(docs.Between(t, "the sessions of the Caddy that is running:\n\n```sh\n", "```")) {
+		command, _, _ := strings.Cut(line, " #")
+		command, ours := strings.CutPrefix(strings.TrimSpace(command), "caddy session ")
+		if !ours {
+			t.Fatalf("the page has %q", line)
+		}
+		var args []string
+		for arg := range strings.FieldsSeq(command) {
+			if arg == "<ref>" {
+				arg, refs = refs[0], refs[1:]
+			}
+			args = append(args, arg)
+		}
+		if out := says(t, c, args); prints[command] != "" && out != prints[command] {
+			t.Errorf("%s printed %q", command, out)
+		}
+		delete(prints, command)
+	}
+	if len(prints) > 0 || len(refs) > 0 {
+		t.Errorf("the page lacks commands: %v, %d refs are left", prints, len(refs))
 	}
 }
 
