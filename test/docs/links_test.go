@@ -70,6 +70,17 @@ func repeated(all []string) string {
 	return ""
 }
 
+// TestEveryPageSaysWhatItIsFor has a sentence after the title of each page, before anything else.
+func TestEveryPageSaysWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	begins := regexp.MustCompile("^# .+\n\n`?\\pL")
+	for _, page := range docs.Pages(t) {
+		if strings.HasPrefix(page.Path, "docs/") && !begins.MatchString(page.Text) {
+			t.Errorf("%s does not begin with a title and a sentence", page.Path)
+		}
+	}
+}
+
 // TestEveryPageIsFound checks that the README is short and the index links to every page.
 func TestEveryPageIsFound(t *testing.T) {
 	t.Parallel()
