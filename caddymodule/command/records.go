@@ -125,7 +125,11 @@ func importSessions(c *client, flags caddycmd.Flags) error {
 		}
 		var done admin.Imported
 		if err := c.send(http.MethodPost, "/session/records", bytes.NewReader(batch), &done); err != nil {
-			return fmt.Errorf("%w (lines are counted from %d, and %d sessions were saved before that)", err, p.count+1, all.Saved)
+			p.end()
+			if p.count > 0 {
+				err = fmt.Errorf("in the part that begins with line %d, which counts as line 1: %w; %d sessions were saved before this part", p.count+1, err, all.Saved)
+			}
+			return err
 		}
 		all.Saved += done.Saved
 		all.Same += done.Same

@@ -121,6 +121,25 @@ func TestImportRefuses(t *testing.T) {
 	}
 }
 
+// TestImportSaysWhichLine imports files that are damaged at the end: one that goes in one part, and
+// one that goes in two.
+func TestImportSaysWhichLine(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, site(t, "store memory"))
+	visit(t, c.URL).login("zoë")
+	_, line := exported(t, c)
+	for n, want := range map[int]string{
+		2:   `"msg":"line 3 is not a record: `,
+		600: `"msg":"in the part that begins with line 501, which counts as line 1: line 101 is not a record: `,
+	} {
+		file := filepath.Join(t.TempDir(), "damaged")
+		if err := os.WriteFile(file, []byte(strings.Repeat(line, n)+"garbage"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, c, []string{"import", file, "--address", c.Admin}, want)
+	}
+}
+
 // TestImportPastADamagedFile imports a backup into a folder in which a file is damaged. All other
 // sessions are back, and the command names the one that is not.
 func TestImportPastADamagedFile(t *testing.T) {
