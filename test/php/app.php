@@ -755,6 +755,10 @@ switch ($_GET['do'] ?? 'show') {
         session_write_close();
         echo @session_destroy() ? 'destroyed' : 'not destroyed';
         break;
+    case 'odd names':
+        session_start();
+        $_SESSION["\0name"] = $_SESSION["\xff"] = $_SESSION[' sid'] = 'lost';
+        break;
     case 'noisy':
         set('noisy', new Noisy);
         echo 'page';
@@ -864,6 +868,13 @@ switch ($_GET['do'] ?? 'show') {
         session_start();
         leave();
         $_SESSION['by'] = 'late';
+        break;
+    case 'late, in the header callback':
+        header_register_callback(function () {
+            $_SESSION['by'] = 'header callback';
+        });
+        session_start();
+        echo 'page';
         break;
     case 'late, exit':
         session_start();

@@ -127,6 +127,30 @@ func TestSessionAsLargeAsFastCGICarries(t *testing.T) {
 	}
 }
 
+// A script that is not given its session, as that is too long for the server, cannot change it.
+func TestSessionBeyondMaxHeaders(t *testing.T) {
+	t.Parallel()
+	addr, log := serve(t, prepend())
+	limited := strings.Replace(session, "max_size", "max_headers 4000\n max_size", 1)
+	c := harness.Start(t, caddyfile(limited, addr))
+	v := visit(t, c)
+	v.does("large&of=x&size=8000")
+	for _, step := range []string{"show", "nested", "regenerate"} {
+		if status, body, _ := v.does(step); status != http.StatusOK || step == "show" && !strings.HasPrefix(body, "a:0:{}") {
+			t.Errorf("%s: %d, %s", step, status, body)
+		}
+	}
+	if text, _ := os.ReadFile(log); !strings.Contains(string(text), "a change of the session is lost: it is too large for the app; raise max_headers") {
+		t.Errorf("the log says:\n%s", text)
+	}
+	if err := c.Reload(caddyfile(session, addr)); err != nil {
+		t.Fatal(err)
+	}
+	if _, body, _ := v.does("show"); !strings.Contains(body, strings.Repeat("x", 8000)) || strings.Contains(body, "deep") {
+		t.Errorf("the session is %.300s", body)
+	}
+}
+
 // A client that sends the header of late changes does not learn what a script has changed: PHP
 // sends nothing to the client's URL, whether there is the option late or not.
 func TestAttackURLOfAClientForLateChanges(t *testing.T) {

@@ -26,7 +26,7 @@ func TestLateSessionsOfScripts(t *testing.T) {
 	prepended, log := serve(t, prepend())
 	alone, behind := site(t, "", plain), site(t, lateSession, prepended)
 	for _, step := range []string{
-		"late", "late, large page", "late, no buffers", "late, not flushed", "late, flush alone", "late, closed", "late, nothing new", "late, shutdown", "late, destructor", "late, own header callback",
+		"late", "late, large page", "late, no buffers", "late, not flushed", "late, flush alone", "late, closed", "late, nothing new", "late, shutdown", "late, destructor", "late, own header callback", "late, in the header callback",
 		"late, exit", "late, fatal", "late, everything", "late, removed", "late, regenerated before", "late, regenerated", "late, destroyed",
 		"late, destroyed before", "late, two names",
 	} {

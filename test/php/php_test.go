@@ -44,7 +44,11 @@ func folder() string { return filepath.Join(harness.Root(), "test", "php") }
 // site runs a Caddy in front of PHP.
 func site(t *testing.T, session, addr string) *harness.Caddy {
 	t.Helper()
-	return harness.Start(t, fmt.Sprintf("http://$ADDR {\n%s\nroot %s\nrewrite * /app.php?{query}\nphp_fastcgi %s\n}", session, folder(), addr))
+	return harness.Start(t, caddyfile(session, addr))
+}
+
+func caddyfile(session, addr string) string {
+	return fmt.Sprintf("http://$ADDR {\n%s\nroot %s\nrewrite * /app.php?{query}\nphp_fastcgi %s\n}", session, folder(), addr)
 }
 
 const session = "session {\n store memory\n store_timeout 30s\n max_size 60000\n }"
@@ -384,6 +388,7 @@ func TestWhatIsNotKept(t *testing.T) {
 		"closure":           "PHP cannot encode it: Exception",
 		"generator is kept": "PHP cannot encode it: Exception",
 		"shared id":         "whose id the script has chosen",
+		"odd names":         "a key of $_SESSION is not kept",
 	} {
 		if err := os.Truncate(log, 0); err != nil && !os.IsNotExist(err) {
 			t.Fatal(err)
