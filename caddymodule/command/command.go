@@ -3,6 +3,7 @@ package command
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,6 +22,9 @@ func init() {
 		Name:  "session",
 		Short: "Shows, ends and maintains sessions",
 		CobraFunc: func(cmd *cobra.Command) {
+			// Otherwise, a command that does not exist would show the help, and succeed.
+			cmd.Args, cmd.DisableFlagsInUseLine = cobra.NoArgs, true
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			compact := &cobra.Command{
 				Use:   "compact [--path <file>]",
 				Short: "Shrinks a bolt session file",
@@ -66,8 +70,11 @@ func compactCommand(flags caddycmd.Flags) (int, error) {
 		path = boltmodule.DefaultPath()
 	}
 	before, after, err := bolt.Compact(context.Background(), path)
+	if errors.Is(err, bolt.ErrHeld) {
+		err = fmt.Errorf("%w: stop Caddy first", err)
+	}
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("compacting: %w", err)
+		return caddy.ExitCodeFailedStartup, err
 	}
 	fmt.Printf("%s: %s before, %s now\n", path, humanize.IBytes(uint64(before)), humanize.IBytes(uint64(after)))
 	return caddy.ExitCodeSuccess, nil

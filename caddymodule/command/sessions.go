@@ -33,8 +33,11 @@ func operating() []*cobra.Command {
 		cmd.Flags().String("user", "", "The sessions of this user")
 		cmd.Flags().String("scope", "", "The sessions of this scope, as the list shows it")
 	}
+	const ref = "\n\nA ref names a session: it is in the list, and in the access log as session_ref."
+	show.Long += ref
+	end.Long += ref + "\nA user whose session is ended is logged out at the next request."
 	show.Flags().Bool("data", false, "Show the data too")
-	end.Flags().String("except", "", "The ref of a session of the user that goes on")
+	end.Flags().String("except", "", "With --user: the ref of the one session that goes on")
 	end.Flags().Bool("all", false, "All sessions of the store")
 	takeRefs(show)
 	takeRefs(end)
@@ -206,7 +209,7 @@ func showSession(c *client, flags caddycmd.Flags) error {
 	for _, line := range [][2]string{
 		{"ref", s.Ref}, {"user", s.User}, {"scope", s.Scope}, {"created", exactly(s.Created)}, {"last used", exactly(s.LastUsed)},
 		{"expires", exactly(s.Expires)}, {"size", fmt.Sprintf("%d bytes", s.Size)}, {"permanent", yes(s.Permanent)},
-		{"unused", yes(s.Unused)}, {"data", string(s.Data)},
+		{"unused", yes(s.Unused)}, {"first client", clientOf(s.First)}, {"last client", clientOf(s.Last)}, {"data", string(s.Data)},
 	} {
 		if line[1] != "" {
 			t.row(nil, line[0], line[1])
@@ -302,6 +305,11 @@ func plain(text string) string {
 		}
 	}
 	return text
+}
+
+// clientOf returns the address and the browser of a client.
+func clientOf(c sessionstore.Client) string {
+	return strings.TrimSpace(c.Address + " " + c.UserAgent)
 }
 
 func yes(is bool) string {

@@ -3,6 +3,7 @@ package operate
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -151,6 +152,23 @@ func TestCommandsOfThePage(t *testing.T) {
 	}
 }
 
+// TestShowHasTheClients checks that show says which browser a session is of, as the page does.
+func TestShowHasTheClients(t *testing.T) {
+	t.Parallel()
+	c := harness.Start(t, site(t, "store memory\nremember_client on"))
+	v := visit(t, c.URL)
+	says(t, c, []string{"show", v.login("zoë")}, "first client  127.0.0.1 Go-http-client/", "last client   127.0.0.1 Go-http-client/")
+}
+
+// TestCompactSaysToStopCaddy compacts a file that is in use.
+func TestCompactSaysToStopCaddy(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	c := harness.Start(t, site(t, "store bolt "+path))
+	visit(t, c.URL).login("zoë")
+	refuses(t, c, []string{"compact", "--path", path}, "compacting "+path+": the file is held by another process: stop Caddy first")
+}
+
 // TestCommandsExplainErrors checks what an operator reads who has made a mistake.
 func TestCommandsExplainErrors(t *testing.T) {
 	t.Parallel()
@@ -189,6 +207,8 @@ func TestCommandsExplainErrors(t *testing.T) {
 		{[]string{"show", ref, "-c", c.Config(), "-a", likeRef}, likeRef},
 		{[]string{"end", "--alle", "--address", c.Admin}, "unknown flag: --alle"},
 		{[]string{"end", ref, "--all", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
+		{[]string{"end", "--all", "--user", "zoë", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
+		{[]string{"lst"}, "unknown command"},
 		{[]string{"list", "--user", "zoë", "--address", c.Admin, "--store", "bolt"}, "the sessions of users are not known here"},
 		{[]string{"list", "--user", "", "--address", c.Admin, "--store", "memory"}, "--user: the value is empty"},
 		{[]string{"end", "--user", "zo\xeb", "--address", c.Admin, "--store", "memory"}, "--user: the value is not UTF-8"},
