@@ -89,17 +89,17 @@ func (x *exchange) save(h http.Header, t *taken) error {
 
 // refusal logs why a commit was refused and returns the error for the client.
 func (x *exchange) refusal(err error) error {
-	status, outcome := http.StatusServiceUnavailable, commitFailed
+	status, outcome, do := http.StatusServiceUnavailable, commitFailed, lookAtLog
 	switch {
 	case errors.Is(err, sessionstore.ErrInvalid):
-		status, outcome = http.StatusBadGateway, commitRefused
+		status, outcome, do = http.StatusBadGateway, commitRefused, correctApp
 	case errors.Is(err, sessionstore.ErrUserLimit): // nothing is wrong with the app or the store
 		x.countCommit(commitLimited)
 		x.h.logger.Info("login refused: the user has as many sessions as max_user_sessions allows", zap.String("ref", x.Session.Ref()))
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	x.countCommit(outcome)
-	x.h.remember("a change was refused with the status %d: %v", status, err)
+	x.h.remember(do, "a change was refused with the status %d: %v", status, err)
 	x.h.loggerFor(err).Error("session change refused", zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Error(err))
 	return caddyhttp.Error(status, err)
 }

@@ -74,7 +74,7 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 	e.lookAt()
 	e.explainHeaders()
 	for _, i := range h.remembered() {
-		e.wrong("before", "correct the app, if it is this that is missing", "%s ago: %s", time.Since(i.at).Round(time.Second), i.text)
+		e.wrong("before", i.do, "%s ago: %s", time.Since(i.at).Round(time.Second), i.text)
 	}
 	e.says("outcome", "session_outcome is %s", e.report.Outcome)
 	e.dropLate()
@@ -130,7 +130,7 @@ func (e *explanation) lookAt() {
 	store := strings.TrimSpace(h.storeName + " " + h.place)
 	switch {
 	case !made:
-		e.says("key", "%s: there is none yet, it is made at the first login", h.secretSource())
+		e.says("key", "%s: there is none yet, it is made with the first session", h.secretSource())
 	case len(e.Cookies) == 0:
 		e.says("key", "from %s", h.secretSource())
 	}
@@ -168,7 +168,7 @@ func (e *explanation) unavailableHere(what string, err error) {
 	if e.h.OnStoreError != onErrorAnonymous {
 		e.refuse(http.StatusServiceUnavailable, err)
 	}
-	do := "the log of Caddy has the lines of this store; docs/troubleshooting.md says what to do about each"
+	do := lookAtLog
 	if errors.Is(err, sessionstore.ErrRecord) {
 		do = "this session alone cannot be used; delete its record in the store to end it"
 	}

@@ -12,22 +12,28 @@ import (
 // why a change is not there. They hold no data.
 type incidents struct {
 	mu   sync.Mutex
-	last map[string]incident // by the format of the text
+	last map[string]incident // by the format of the text, and what to do
 }
 
 type incident struct {
-	at   time.Time
-	text string
+	at       time.Time
+	text, do string
 }
 
+// What to do about an incident.
+const (
+	correctApp = "correct the app, if it is this that is missing"
+	lookAtLog  = "the log of Caddy has the lines of this store; docs/troubleshooting.md says what to do about each"
+)
+
 // remember keeps an incident.
-func (h *Handler) remember(format string, args ...any) {
+func (h *Handler) remember(do, format string, args ...any) {
 	h.incidents.mu.Lock()
 	defer h.incidents.mu.Unlock()
 	if h.incidents.last == nil {
 		h.incidents.last = make(map[string]incident)
 	}
-	h.incidents.last[format] = incident{time.Now(), fmt.Sprintf(format, args...)}
+	h.incidents.last[format+do] = incident{time.Now(), fmt.Sprintf(format, args...), do}
 }
 
 // remembered returns the incidents, the last one first.

@@ -165,11 +165,11 @@ func (h *Handler) changeLate(ctx context.Context, lines []late.Line, ref string,
 	}
 	switch {
 	case err != nil:
-		status := http.StatusServiceUnavailable
+		status, do := http.StatusServiceUnavailable, lookAtLog
 		if errors.Is(err, sessionstore.ErrInvalid) {
-			status = http.StatusBadRequest
+			status, do = http.StatusBadRequest, correctApp
 		}
-		h.remember("a late change was refused with the status %d: %v", status, err)
+		h.remember(do, "a late change was refused with the status %d: %v", status, err)
 		h.loggerFor(err).Error("late session change refused", zap.String("ref", ref), zap.Int("status", status), zap.Error(err))
 		return late.Answer{Status: status, Text: err.Error()}
 	case out.Result == sessionstore.Dropped:

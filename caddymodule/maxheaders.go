@@ -63,7 +63,7 @@ func (x *exchange) tooLong(status int) {
 	for name, values := range x.r.Header {
 		all += wire.Size(name, values)
 	}
-	x.h.remember("the app refused a request with the status %d, perhaps because its headers are too long (%d bytes, %d of them the session's); see max_headers", status, all, ours)
+	x.h.remember(correctApp, "the app refused a request with the status %d, perhaps because its headers are too long (%d bytes, %d of them the session's); see max_headers", status, all, ours)
 	x.h.outages.Warn("the app refused a request, perhaps because its headers are too long; see max_headers",
 		zap.String("ref", x.Session.Ref()), zap.Int("status", status), zap.Int("session_headers", ours), zap.Int("all_headers", all))
 }

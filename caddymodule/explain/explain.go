@@ -3,6 +3,7 @@
 package explain
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -151,7 +152,11 @@ func (a *Answer) server(app *caddyhttp.App, r *http.Request) *caddyhttp.Server {
 			}
 			if !at.IsUnixNetwork() && at.StartPort <= uint(number) && uint(number) <= at.EndPort && here(at.Host, r.URL.Hostname()) {
 				a.Server = name
-				a.add("server", fmt.Sprintf("%s listens on %s", name, listen))
+				says := fmt.Sprintf("%s listens on %s", name, listen)
+				if r.TLS != nil && (len(server.TLSConnPolicies) == 0 || number == uint64(cmp.Or(app.HTTPPort, caddyhttp.DefaultHTTPPort))) {
+					says += " without TLS, so only a proxy before it can take this request by https"
+				}
+				a.add("server", says)
 				return server
 			}
 		}

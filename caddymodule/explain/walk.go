@@ -53,7 +53,7 @@ func (w *walk) all() {
 // unanswered says that the request comes to an end of the routes.
 func (w *walk) unanswered() {
 	if w.failure == nil {
-		w.ended("no handler answers this request", "")
+		w.ended("no handler answers this request", "none")
 	} else {
 		w.ended("no error route answers, so only the status is sent. "+w.failure.text(), "")
 	}
@@ -255,7 +255,7 @@ func (w *walk) run(name string, handler caddyhttp.MiddlewareHandler) (answered b
 	return true, nil
 }
 
-// ended says how the request ends. What is app if it ends in one.
+// ended says how the request ends. What is app if it ends in one, and none if no handler answers.
 func (w *walk) ended(by, what string) {
 	says := "answered by " + by
 	if strings.HasPrefix(by, "no ") {
@@ -288,6 +288,11 @@ func (w *walk) ended(by, what string) {
 	case w.cleaned:
 		a.wrong("route", says+", and not through session: its matcher does not cover this request", "widen the matcher of session")
 	case others > 0:
+		if what == "none" {
+			a.wrong("route", says+": no site of this server is for this host, or none of its handlers for this path",
+				"compare the URL with the addresses of the sites and with the matchers")
+			return
+		}
 		says += ", and not through session: no session handler of this server comes before"
 		if what == "app" {
 			says += ". If that app has a session elsewhere, anybody can send it session headers here"

@@ -102,11 +102,11 @@ http://secure.example:PORT {
 		{"http://shop.example" + port + "/", "", nil, false, []string{"the session with the name shop", "Domain=example.org", "browsers refuse it in an answer to this URL: its domain is not the host's"}},
 		{"http://secure.example" + port + "/", "", nil, false, []string{"it is Secure, and the request came over plain HTTP"}},
 		{"http://secure.example" + port + "/", "", []string{"-H", "X-Forwarded-Proto: https"}, true, []string{"SameSite=None"}},
-		{"https://secure.example" + port + "/", "", nil, true, []string{"__Host-caddy_session", "Secure"}},
+		{"https://secure.example" + port + "/", "", nil, true, []string{"__Host-caddy_session", "Secure", "without TLS, so only a proxy before it can take this request by https"}},
 		{"http://127.0.0.1" + port + "/", "other=not-to-be-seen; __Host-caddy_session=nor-this", nil, false, []string{"__Host-caddy_session came, and caddy_session counts here"}},
 		{"http://127.0.0.1" + port + "/", "other=not-to-be-seen; more=nor-this", nil, false, []string{"caddy_session did not come; there were: other, more"}},
 		{"http://127.0.0.1" + port + "/", "made-up-value", nil, false, []string{"1 with the name caddy_session", "session_outcome is forged"}},
-		{"http://nobody.example" + port + "/", "", nil, false, []string{"no handler answers this request, and not through session"}},
+		{"http://nobody.example" + port + "/", "", nil, false, []string{"no handler answers this request: no site of this server is for this host", "compare the URL with the addresses of the sites"}},
 		{"http://127.0.0.1:1/", "", nil, false, []string{"no server of this Caddy listens on port 1"}},
 		{"/path", "", nil, false, []string{"it must be a whole one"}},
 		{"http://127.0.0.1" + port + "/", "", []string{"-H", "Cookie: a=b"}, false, []string{"give cookies by --cookie-file"}},
@@ -221,6 +221,10 @@ func TestExplainAStoreThatIsDown(t *testing.T) {
 	server.Kill()
 	wrong(t, c, b, "/", "session_outcome is unavailable", "docs/troubleshooting.md")
 	wrong(t, c, visit(t, c), "/", "session_outcome is unavailable")
+	visit(t, c).ask("update", `{"a":1}`).want(http.StatusServiceUnavailable)
+	if out, _ := explain(t, c, b.base+"/", ""); !strings.Contains(out, "a change was refused with the status 503") || strings.Contains(out, "correct the app") {
+		t.Errorf("of a change that the store did not take: %s", out)
+	}
 }
 
 // What a request passes before and behind session counts, too.
@@ -273,7 +277,7 @@ http://$ADDR {
 }`)
 	b, zoe := visit(t, c), visit(t, c)
 	zoe.change("update", `{"user":"zoe"}`)
-	wrong(t, c, b, "/old", "answered by static_response: 302 to /new, and not through session")
+	wrong(t, c, b, "/old", "answered by static_response: 302 to /new, and not through session", "redir, which comes after session in a handle")
 	fine(t, c, b, "/short", "rewrite: the path is /private/x from here on", "answered by session_gate: 302 to /login")
 	fine(t, c, b, "/app/x", "the session with the name inner", "the path is /x from here on", "answered by reverse_proxy to")
 	fine(t, c, zoe, "/", "session_outcome is hit", "answered by static_response: 200")
