@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
@@ -115,9 +116,9 @@ func (c *checker) bypasses() {
 				if slices.Contains(p.cleaned, header) {
 					continue
 				}
-				what := fmt.Sprintf("%s is reached here without the session that it has at %q: anybody can send it %s", address.written, guards[address.key][header].text, header)
+				what := fmt.Sprintf("%s is reached here without the session that it has at %q: anybody can send it %s", address.written, guards[address.key][header].text, http.CanonicalHeaderKey(header))
 				if slices.Contains(p.guards, header) {
-					what = fmt.Sprintf("%s is reached without its session by the requests that the matcher of the session leaves out: anybody can send it %s", address.written, header)
+					what = fmt.Sprintf("%s is reached without its session by the requests that the matcher of the session leaves out: anybody can send it %s", address.written, http.CanonicalHeaderKey(header))
 				}
 				c.add(kindBypass, p.at, c.lines.address(address.written), what,
 					"put session before this proxy too, or into the site around both; in JSON, session_clean before session cleans what its matcher leaves out")

@@ -74,7 +74,7 @@ func (c *checker) session(raw json.RawMessage, cleans bool, s state, at place) s
 	h.lines = c.lines.of("session")
 	c.sessions = append(c.sessions, h)
 	if s.answered != "" {
-		c.add(kindBehind, at, h.lines, fmt.Sprintf("no request gets to this session: the handler at %q answers all of them before", s.answered),
+		c.add(kindBehind, at, h.lines, fmt.Sprintf("no request gets to this session: %s answers all of them before", s.answered),
 			"put session before it; outside of route, Caddy orders them so")
 	}
 	for _, p := range s.passed {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -61,8 +62,8 @@ type state struct {
 	// asked are the headers that handlers have set on the response.
 	asked []asked
 
-	// answered is the place of a handler that answers every request that comes there, so that no
-	// later handler gets any.
+	// answered is the name and the place of a handler that answers every request that comes there,
+	// so that no later handler gets any.
 	answered string
 }
 
@@ -225,7 +226,7 @@ func (c *checker) handler(raw json.RawMessage, s state, at place) state {
 		answers = !h.PassThru
 	}
 	if answers {
-		s.answered = at.text
+		s.answered = h.Handler + " at " + strconv.Quote(at.text)
 		c.answers(&s, at)
 	}
 	return s

@@ -26,6 +26,7 @@ see alone:
 - a proxy to an app without the session that it has elsewhere: anybody could send
   it session headers
 - two session handlers with one cookie
+- a block that uses a store alone from which another block moves sessions
 - a store on the network without a secret
 - a header of the response that asks a session for something, where no session sees it
 - placeholders of a session that choose a file, a host or a redirect, and those
@@ -77,7 +78,7 @@ func runCheck(flags caddycmd.Flags) (int, error) {
 			fmt.Print(f)
 		}
 		if len(findings) == 0 {
-			fmt.Println("nothing found")
+			fmt.Println("no findings")
 		}
 	}
 	if len(findings) > 0 {

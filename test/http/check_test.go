@@ -31,7 +31,7 @@ func TestCheck(t *testing.T) {
 	}
 	const site = "http://localhost:8080 {\n\thandle /app/* {\n\t\tsession\n\t\treverse_proxy localhost:9000\n\t}\n"
 	putFile(t, filepath.Join(dir, "Caddyfile"), site+"}\n")
-	if out, code := run(); code != 0 || out != "nothing found\n" {
+	if out, code := run(); code != 0 || out != "no findings\n" {
 		t.Errorf("a good one: exit code %d: %s", code, out)
 	}
 	putFile(t, filepath.Join(dir, "bad.conf"), site+"\treverse_proxy localhost:9000\n}\n")
