@@ -22,9 +22,6 @@ func init() {
 		Name:  "session",
 		Short: "Shows, ends and maintains sessions",
 		CobraFunc: func(cmd *cobra.Command) {
-			// Otherwise, a command that does not exist would show the help, and succeed.
-			cmd.Args, cmd.DisableFlagsInUseLine = cobra.NoArgs, true
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			compact := &cobra.Command{
 				Use:   "compact [--path <file>]",
 				Short: "Shrinks a bolt session file",

@@ -208,7 +208,6 @@ func TestCommandsExplainErrors(t *testing.T) {
 		{[]string{"end", "--alle", "--address", c.Admin}, "unknown flag: --alle"},
 		{[]string{"end", ref, "--all", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
 		{[]string{"end", "--all", "--user", "zoë", "--address", c.Admin, "--store", "memory"}, "name the sessions to end"},
-		{[]string{"lst"}, "unknown command"},
 		{[]string{"list", "--user", "zoë", "--address", c.Admin, "--store", "bolt"}, "the sessions of users are not known here"},
 		{[]string{"list", "--user", "", "--address", c.Admin, "--store", "memory"}, "--user: the value is empty"},
 		{[]string{"end", "--user", "zo\xeb", "--address", c.Admin, "--store", "memory"}, "--user: the value is not UTF-8"},
