@@ -6,8 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -146,4 +148,29 @@ func (v visit) by(t *testing.T, client *http.Client, base string) string {
 		t.Errorf("%s: %s, %v", v.path, resp.Status, err)
 	}
 	return string(body)
+}
+
+// TestLateInAShell runs the lines with which docs/headers.md changes a session after the response.
+func TestLateInAShell(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"curl", "openssl"} {
+		harness.Program(t, name)
+	}
+	c := harness.Start(t, fmt.Sprintf("http://$ADDR {\n\tsession {\n\t\tstore_timeout 30s\n\t\tlate {env.LATE_KEY} {\n\t\t\tlisten %s\n\t\t}\n\t}\n\treverse_proxy %s\n}\n",
+		harness.FreeAddr(t), harness.Backend(t, harness.Echo)))
+	client := harness.Client(t)
+	answer := visit{"/?X-Session-Update=" + url.QueryEscape(`{"n":1}`), nil, ""}.by(t, client, c.URL)
+	found := regexp.MustCompile(`(?m)^X-Session-Late: (\S+)`).FindStringSubmatch(answer)
+	if found == nil {
+		t.Fatalf("there is no URL: %s", answer)
+	}
+	script := docs.Between(t, "of the URL, a line feed and the body, in hexadecimal digits:\n\n```sh\n", "```")
+	cmd := exec.CommandContext(t.Context(), "sh", "-ec", script)
+	cmd.Env = append(os.Environ(), "url="+found[1])
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got := (visit{"/", nil, ""}).by(t, client, c.URL); !strings.Contains(got, `X-Session-Data: {"n":1,"report":"done"}`) {
+		t.Errorf("the session is not changed: %s", got)
+	}
 }
