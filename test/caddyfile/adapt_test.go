@@ -139,8 +139,8 @@ func collect(config any, option, module string, seen map[string][]string) {
 	}
 }
 
-// TestEveryOptionIsRefused takes the values of each option in each file away, and gives it too many.
-// One of both is an error, which names the option and the line.
+// TestEveryOptionIsRefused takes the values of each option in each file away, and gives it too
+// many. One of both is an error, which names the option and the line.
 func TestEveryOptionIsRefused(t *testing.T) {
 	known := make(map[string]bool)
 	for _, names := range options.All() {
@@ -192,8 +192,9 @@ var onlyJSON = []string{
 	"store sql %s: no dsn",
 }
 
-// TestEveryErrorIsAdapted checks that each error that the source makes for a line of a Caddyfile, or
-// for what a Caddyfile asks for, stands in a file, and so does what an option says must be its value.
+// TestEveryErrorIsAdapted checks that each error that the source makes for a line of a Caddyfile,
+// or for what a Caddyfile asks for, stands in a file, and so does what an option says must be its
+// value.
 func TestEveryErrorIsAdapted(t *testing.T) {
 	var text strings.Builder
 	for _, file := range slices.Concat(goldens(t, "errors"), goldens(t, "provision")) {

@@ -59,8 +59,8 @@ func TestVersionIsKnown(t *testing.T) {
 	}
 }
 
-// sudo runs the commands that docs/install.md has for a Caddy of Debian's package, below a folder in
-// place of the root.
+// sudo runs the commands that docs/install.md has for a Caddy of Debian's package, below a folder
+// in place of the root.
 const sudo = `#!/bin/sh
 case $1 in
 dpkg-divert | update-alternatives) command=$1; shift; exec "$command" --root "$ROOT" "$@" ;;
