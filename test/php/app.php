@@ -203,6 +203,60 @@ function change(int $seed): void
     mutate($_SESSION[$name], 3);
 }
 
+/** Does something random to the session, and returns what. */
+function step(bool &$flushed, bool &$renewed): string
+{
+    static $used = [];
+    $open = session_status() === PHP_SESSION_ACTIVE;
+    $what = mt_rand(0, 15);
+    $used += $open || $what === 3 ? [session_name() => true] : [];
+    switch ($what) {
+        case 0:
+        case 1:
+        case 2:
+            return 'start ' . json_encode(@session_start());
+        case 3:
+            return 'read and close ' . json_encode(@session_start(['read_and_close' => true]));
+        case 4:
+        case 5:
+            $_SESSION = ($open ? $_SESSION : []) + ['k' . mt_rand(0, 3) => [1, 'x', ['a' => mt_rand(0, 9)], null, 1.5, new Saved][mt_rand(0, 5)]];
+            return 'set';
+        case 6:
+            $_SESSION['m'][mt_rand(0, 4)]['n'] = mt_rand(0, 3);
+            return 'set deeper';
+        case 7:
+            unset($_SESSION['k' . mt_rand(0, 3)]);
+            return 'unset';
+        case 8:
+            return 'close ' . json_encode(@session_write_close());
+        case 9: // after a flush, and after a new id, this and the next are not as without the proxy
+            return 'abort ' . json_encode(!$flushed && !$renewed && @session_abort());
+        case 10:
+            return 'reset ' . json_encode(!$flushed && !$renewed && @session_reset());
+        case 11:
+            $renewed = $renewed || $open;
+            return 'new id ' . json_encode(@session_regenerate_id(true));
+        case 12:
+            $renewed = false;
+            return 'destroy ' . json_encode(@session_destroy());
+        case 13:
+            return 'unset all ' . json_encode(@session_unset());
+        case 14:
+            $name = ['PHPSESSID', 'OTHER', 'S1'][mt_rand(0, 2)];
+            if (!$open && !isset($used[$name])) { // or $_COOKIE may have a former id
+                @session_name($name);
+                @session_id($_COOKIE[session_name()] ?? '');
+            }
+            return 'name ' . session_name();
+        default:
+            if (!$flushed && mt_rand(0, 2) === 0) {
+                $flushed = true;
+                leave();
+            }
+            return 'flush';
+    }
+}
+
 switch ($_GET['do'] ?? 'show') {
     case 'show':
         show();
@@ -482,6 +536,21 @@ switch ($_GET['do'] ?? 'show') {
         session_start();
         echo serialize($_SESSION);
         change((int) $_GET['seed']);
+        break;
+    case 'random steps':
+        mt_srand((int) $_GET['seed']);
+        $flushed = $renewed = false;
+        $done = '';
+        for ($i = mt_rand(2, 9); $i > 0; $i--) {
+            $done .= step($flushed, $renewed) . ': ';
+            if (session_status() === PHP_SESSION_ACTIVE) {
+                $found = $_SESSION;
+                ksort($found); // the order of the members is not kept if one goes and comes again
+                $done .= serialize($found);
+            }
+            $done .= "\n";
+        }
+        echo $done;
         break;
     case 'random sessions':
         // Sessions of several names, one after the other.

@@ -40,6 +40,24 @@ func TestLateSessionsOfScripts(t *testing.T) {
 	}
 }
 
+// Whatever scripts call, one after the other and with flushes in between, the session is as without
+// the proxy.
+func TestRandomSteps(t *testing.T) {
+	t.Parallel()
+	plain, _ := serve(t)
+	prepended, log := serve(t, prepend())
+	alone, behind := site(t, "", plain), site(t, lateSession, prepended)
+	for first := 0; first < *seeds && !t.Failed(); first += 20 {
+		one, other := visit(t, alone), visit(t, behind)
+		for seed := range 6 {
+			other.doesAs(one, fmt.Sprintf("random steps&seed=%d", first+seed))
+		}
+	}
+	if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
+		t.Errorf("the log says:\n%s", text)
+	}
+}
+
 // fpm runs PHP's process manager with these settings, and returns its address.
 func fpm(t *testing.T, settings ...string) string {
 	t.Helper()
