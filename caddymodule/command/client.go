@@ -116,7 +116,7 @@ func (c *client) explain(err error) error {
 	var answer struct{ Error string }
 	switch {
 	case !found && (errors.Is(err, syscall.ECONNREFUSED) || strings.Contains(err.Error(), "connect: ")):
-		return fmt.Errorf("no Caddy answers at %s: start it, or name the address of its admin API with --address", c.address)
+		return fmt.Errorf("no Caddy answers at %s: start it, or name the address of its admin API with --address; with admin off, it has none", c.address)
 	case !found:
 		return err
 	case json.Unmarshal([]byte(body), &answer) == nil && answer.Error != "":

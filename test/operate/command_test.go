@@ -182,7 +182,7 @@ func TestCommandsExplainErrors(t *testing.T) {
 		args []string
 		why  string
 	}{
-		{[]string{"list", "--address", nobody}, "no Caddy answers at " + nobody},
+		{[]string{"list", "--address", nobody}, "no Caddy answers at " + nobody + ": start it, or name the address of its admin API with --address; with admin off, it has none"},
 		{[]string{"list", "--address", c.Addr}, "is not the admin API of a Caddy with sessions"},
 		{[]string{"list", "--address", c.Admin}, "several stores are open, so name one: bolt-"},
 		{[]string{"list", "--address", c.Admin, "--store", "redis"}, `no store \"redis\" is open`},
