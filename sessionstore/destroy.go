@@ -35,11 +35,14 @@ func (c *Change) afterDestroy() *Change {
 	return &begin
 }
 
-// deleteBegun deletes a session that was begun and that nobody will be told of.
+// deleteBegun deletes a session that was begun and that nobody will be told of. It has time of its
+// own, since the change may have failed because its time was over.
 func (m *Manager) deleteBegun(ctx context.Context, begun Outcome) error {
 	if begun.ID == "" {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), m.opts.StoreTimeout)
+	defer cancel()
 	key := m.opts.Codec.Key(begun.ID, begun.Ref)
 	entry, err := m.store.Get(ctx, key)
 	if err != nil {

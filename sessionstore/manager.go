@@ -79,7 +79,8 @@ type Options struct {
 	RegenerateUnused time.Duration
 
 	// StoreTimeout bounds every [Manager.Load] and every [Manager.Commit],
-	// with all the store operations that each takes. Default: 1 s.
+	// with all the store operations that each takes. A destroy that fails may
+	// take it once more, to undo what it began. Default: 1 s.
 	StoreTimeout time.Duration
 
 	// MaxSize is the most that the data of a session take as ASCII JSON, in

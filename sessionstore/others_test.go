@@ -237,6 +237,28 @@ func TestTooLargeForANewIDEndsNoOthers(t *testing.T) {
 	}
 }
 
+// A destroy whose time is over before it could end what comes first leaves no new session.
+func TestDestroyThatTakesTooLongLeavesNoNewSession(t *testing.T) {
+	bubble(t, limited(1, false), func(t *testing.T, r *rig) {
+		id := r.begin(loggedIn("bob"))
+		before := len(r.records())
+		slow := func(c *sessionstore.Change) {
+			c.First = func(ctx context.Context) error {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+		}
+		if _, err := r.try(r.exists(id), destroy, slow, loggedIn("zoe")); !errors.Is(err, context.DeadlineExceeded) {
+			t.Error(err)
+		}
+		r.want(id, `{"user":"bob"}`)
+		r.listed("zoe")
+		if n := len(r.records()); n > before+1 { // zoe's list stays
+			t.Errorf("%d records, there were %d", n, before)
+		}
+	})
+}
+
 // What a destroy ends first ends only if nothing refuses the change. If it cannot be ended, the
 // session goes on, and none begins.
 func TestDestroyEndsFirstWhatCannotBeRefused(t *testing.T) {
