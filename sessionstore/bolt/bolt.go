@@ -89,9 +89,10 @@ func (s *Store) InUse() bool { return s.current.Load() != nil }
 // operations fail. It may be called more than once.
 func (s *Store) Close() (err error) {
 	s.closed.Do(func() {
-		if s.nudge() { // a batch under way may have taken touches, which it writes first
-			s.flush()
+		if f := s.current.Load(); f != nil {
+			_ = f.nudge() // waits for a batch under way, which may have taken touches
 		}
+		s.flush()
 		s.opening.close()
 		s.end()
 		s.background.Wait()

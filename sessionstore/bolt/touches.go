@@ -95,24 +95,25 @@ func (t *touches) due() bool {
 
 // flush writes the touches that wait.
 func (s *Store) flush() {
-	for s.touches.due() && s.nudge() {
+	for s.touches.due() {
+		f := s.current.Load()
+		if f == nil {
+			return // they wait for the file
+		}
+		if err := f.nudge(); err != nil {
+			if s.alive.Err() == nil { // a store that is closed has written them
+				s.o.OnError(fmt.Errorf("writing touches: %w", err))
+			}
+			return
+		}
 	}
 }
 
-// nudge has a batch run that writes touches, after the batches before it. It reports whether they
-// were written.
-func (s *Store) nudge() bool {
-	f := s.current.Load()
-	if f == nil {
-		return false // they wait for the file
-	}
+// nudge has a batch run that writes touches, after the batches before it.
+func (f *file) nudge() error {
 	o := &op{kind: nudgeOp}
-	err := f.commits.Do(f.alive, o)
-	if err == nil {
-		err = o.err
+	if err := f.commits.Do(f.alive, o); err != nil {
+		return err
 	}
-	if err != nil && s.alive.Err() == nil { // a store that is closed has written them
-		s.o.OnError(fmt.Errorf("writing touches: %w", err))
-	}
-	return err == nil
+	return o.err
 }
