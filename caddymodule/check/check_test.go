@@ -125,7 +125,7 @@ func TestFindings(t *testing.T) {
 		{"a logout by redir for one method", site("session\n@out {\nmethod POST\npath /out\n}\nheader /out +X-Session-Control destroy\nredir @out / 303\n" + app), "header_not_taken", []string{"Caddyfile:7:"}},
 		{"a message with a redir of all", "http://a.example {\nheader X-Session-Flash bye\nroute {\nredir /old /new\nsession\n" + app + "}\n}", "header_not_taken", []string{"path /old"}},
 		{"a logout in a handle without session", site("handle /app/* {\nsession\n" + app + "}\nhandle /out {\nheader X-Session-Control destroy\nrespond bye\n}"), "header_not_taken", nil},
-		{"a logout by a deferred header", site("session\nheader /out >X-Session-Control destroy\nrespond /out bye\n" + app), "header_not_taken", []string{"Caddyfile:3:", "looked at the response already"}},
+		{"a logout by a deferred header", site("session\nheader /out >X-Session-Control destroy\nrespond /out bye\n" + app), "header_not_taken", []string{"Caddyfile:3:", "Caddy sets it after session has looked at the response"}},
 		{"a header that a removal defers", site("session\nheader /out {\n-Server\nX-Session-Control destroy\n}\nrespond /out bye\n" + app), "header_not_taken", []string{"Caddyfile:5:"}},
 		{"a default header", site("session\nheader ?X-Session-Flash bye\n" + app), "header_not_taken", nil},
 		{"of a session with a name", site("session {\nname shop\n}\nheader /out X-Session-Shop-Control destroy\nredir /out / 303\n" + app), "header_not_taken", []string{"X-Session-Shop-Control has"}},
@@ -162,6 +162,7 @@ func TestNoFindings(t *testing.T) {
 	t.Parallel()
 	for name, caddyfile := range map[string]string{
 		"three lines":                    site("session\n" + app),
+		"a logout beside a handle":       site("header /logout X-Session-Control destroy\nhandle /logout {\nsession\nrespond bye\n}\nhandle {\nfile_server\n}"),
 		"a gate":                         site("session\nsession_gate user /login\n" + app),
 		"a named gate":                   site("session {\n name shop\n}\nsession_gate user /login {\n name shop\n}\n" + app),
 		"devices":                        site("session {\n user user\n}\nsession_devices /devices\n" + app),

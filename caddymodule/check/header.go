@@ -40,7 +40,7 @@ func (c *checker) headers(raw json.RawMessage, s *state, at place) {
 	for _, name := range append(sortedKeys(h.Response.Set), sortedKeys(h.Response.Add)...) {
 		a := asked{name: name, at: at}
 		if h.Response.Deferred || h.Response.Require != nil {
-			c.unheard = append(c.unheard, unheard{a, s.guards(), "this sets it when session has looked at the response already",
+			c.unheard = append(c.unheard, unheard{a, s.guards(), "Caddy sets it after session has looked at the response",
 				"put it behind session: Caddy orders header before session, and a handle after it"})
 			continue
 		}

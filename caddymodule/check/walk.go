@@ -100,6 +100,7 @@ func (s *state) last(name string) *session {
 // routes walks through a list of routes, and returns what a request has passed after it.
 func (c *checker) routes(list []route, s state, at place) state {
 	groups := make(map[string]bool)
+	taken := make(map[string][][]string)             // what the earlier routes of a group need
 	operator, operators := s.operator, []string(nil) // the groups of routes that authenticate
 	for _, r := range list {
 		before := state{answered: s.answered, operator: operator || slices.ContainsFunc(operators, func(group string) bool { return group == "" || group != r.Group })}
@@ -114,11 +115,13 @@ func (c *checker) routes(list []route, s state, at place) state {
 			}
 		}
 		for _, p := range s.asked {
-			if r.Group == "" || p.group != r.Group {
+			elsewhere := func(needs []string) bool { return within(needs, p.at.needs) }
+			if r.Group == "" || p.group != r.Group && !slices.ContainsFunc(taken[r.Group], elsewhere) {
 				before.asked = append(before.asked, p)
 			}
 		}
 		at := at.matching(r.Match)
+		taken[r.Group] = append(taken[r.Group], at.needs)
 		c.matchers(r.Match, &before, at)
 		after := state{passed: slices.Clip(before.passed), copies: slices.Clip(before.copies), asked: before.asked, answered: before.answered, operator: before.operator}
 		for _, raw := range r.Handle {
