@@ -67,8 +67,10 @@ class Browser {
   }
   async logIn(remember) {
     await this.page.goto(site + form);
-    await this.page.fill('[name=log]', 'victim');
     const password = await this.page.$('[name=pwd]');
+    // WordPress moves the focus a moment after the page is there, and what is being typed with it.
+    if (password) await this.page.waitForFunction(() => document.activeElement.name === 'log');
+    await this.page.fill('[name=log]', 'victim');
     if (password) await password.fill('password');
     if (remember) await this.page.check('[name=rememberme]');
     await this.page.click('#wp-submit');
