@@ -807,14 +807,14 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         }
     }
 
-    /** Reports whether code of the script may run when PHP encodes a value, or it has too many parts to say. */
-    private static function runsCode($value, int &$parts): bool
+    /** Reports whether code of the script may run when PHP encodes a value, or it has too many parts or levels to say. */
+    private static function runsCode($value, int &$parts, int $depth = 0): bool
     {
-        if (is_object($value) || --$parts < 0) {
+        if (is_object($value) || --$parts < 0 || $depth > self::MAX_DEPTH) {
             return true;
         }
         foreach (is_array($value) ? $value : [] as $item) {
-            if (self::runsCode($item, $parts)) {
+            if (self::runsCode($item, $parts, $depth + 1)) {
                 return true;
             }
         }
