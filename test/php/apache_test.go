@@ -86,8 +86,9 @@ php_flag session.use_strict_mode on
 		if err != nil {
 			harness.Missing(t, "the user www-data")
 		}
-		uid, _ := strconv.Atoi(wwwData.Uid)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid)}}
+		uid, _ := strconv.ParseUint(wwwData.Uid, 10, 32)
+		gid, _ := strconv.ParseUint(wwwData.Gid, 10, 32)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	}
 	harness.Serve(t, "apache2", addr, cmd)
 	return harness.Start(t, fmt.Sprintf("http://$ADDR {\n%s\nreverse_proxy %s\n}", session, addr)), log
