@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -136,8 +137,10 @@ func read(w http.ResponseWriter, r *http.Request, v any) error {
 	from := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	from.DisallowUnknownFields()
 	err := from.Decode(v)
-	if err == nil && from.More() {
-		err = errors.New("there is more behind it")
+	if err == nil {
+		if _, end := from.Token(); end != io.EOF {
+			err = errors.New("there is more behind it")
+		}
 	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, "the body must be one JSON object: %v", err)

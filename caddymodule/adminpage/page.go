@@ -53,7 +53,7 @@ nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 1rem 0 }
 </style>
 <header>
 <h1>Sessions</h1>
-<p class="quiet">You are <bdi>{{.Operator}}</bdi>. Whoever is ended is logged out at the next request.</p>
+<p class="quiet">You are <bdi>{{.Operator}}</bdi>. A user whose session you end is logged out at the next request.</p>
 </header>
 <main>
 {{- with .Error}}

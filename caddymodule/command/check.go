@@ -46,6 +46,9 @@ The exit code is 1 if there is a finding.`,
 }
 
 func runCheck(flags caddycmd.Flags) (int, error) {
+	if err := checkValues(flags); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
 	config, file, adapter, err := caddycmd.LoadConfig(flags.String("config"), flags.String("adapter"))
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err

@@ -57,11 +57,14 @@ func takes(n int) cobra.PositionalArgs {
 		if len(args) == n {
 			return nil
 		}
-		return fmt.Errorf("%d arguments beside flags, not %d: %s", len(args), n, cmd.UseLine())
+		return fmt.Errorf("it takes %d arguments beside flags, and got %d: %s", n, len(args), cmd.UseLine())
 	}
 }
 
 func compactCommand(flags caddycmd.Flags) (int, error) {
+	if err := checkValues(flags); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
 	path := flags.String("path")
 	if path == "" {
 		path = boltmodule.DefaultPath()

@@ -127,7 +127,7 @@ func importSessions(c *client, flags caddycmd.Flags) error {
 		if err := c.send(http.MethodPost, "/session/records", bytes.NewReader(batch), &done); err != nil {
 			p.end()
 			if p.count > 0 {
-				err = fmt.Errorf("in the part that begins with line %d, which counts as line 1: %w; %d sessions were saved before this part", p.count+1, err, all.Saved)
+				err = fmt.Errorf("%w; line 1 of this part is line %d of the file; %d sessions were saved before it", err, p.count+1, all.Saved)
 			}
 			return err
 		}

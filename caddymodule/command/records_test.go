@@ -41,7 +41,12 @@ func TestExportHasItsNameWhenItIsWhole(t *testing.T) {
 			if written, err := os.ReadFile(name + ".part"); err == nil && string(written) == lines {
 				break
 			}
-			time.Sleep(time.Millisecond)
+			select {
+			case err := <-done:
+				goOn <- false
+				t.Fatal(err)
+			case <-time.After(time.Millisecond):
+			}
 		}
 		if _, err := os.Lstat(name); err == nil {
 			t.Error("a part has the name of the whole")

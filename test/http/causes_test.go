@@ -284,7 +284,7 @@ func TestCauseLogoutBesideSession(t *testing.T) {
 	c, b, _ := caused(t, session)
 	for logout, tells := range map[string]string{
 		"header /out X-Session-Control destroy\nredir /out / 303":                                    "X-Session-Control has no effect, and the browser gets it: the request is answered at",
-		"header /out >X-Session-Control destroy\nrespond /out bye":                                   "this sets it when session has looked at the response already",
+		"header /out >X-Session-Control destroy\nrespond /out bye":                                   "Caddy sets it after session has looked at the response",
 		"header /out {\n-Server\nX-Session-Control destroy\n}\nrespond /out bye":                     "X-Session-Control has no effect",
 		"header /out {\nX-Session-Control destroy\ndefer\n}\nrespond /out bye":                       "X-Session-Control has no effect",
 		"header /out ?X-Session-Control destroy\nrespond /out bye":                                   "X-Session-Control has no effect",
@@ -313,7 +313,7 @@ func TestCauseLogoutBesideSession(t *testing.T) {
 			t.Errorf("%s: the browser got %q", logout, got)
 		}
 		b.look().holds("{}")
-		checks(t, c, "nothing found")
+		checks(t, c, "no findings")
 	}
 }
 
@@ -321,7 +321,7 @@ func TestCauseLogoutBesideSession(t *testing.T) {
 func checks(t *testing.T, c *harness.Caddy, want string) {
 	t.Helper()
 	out, err := c.Command("session", "check", "--config", c.Config()).Output()
-	if (err == nil) != (want == "nothing found") || !strings.Contains(string(out), want) {
+	if (err == nil) != (want == "no findings") || !strings.Contains(string(out), want) {
 		t.Errorf("caddy session check: %v: %s", err, out)
 	}
 }

@@ -130,7 +130,7 @@ func TestImportSaysWhichLine(t *testing.T) {
 	_, line := exported(t, c)
 	for n, want := range map[int]string{
 		2:   `"msg":"line 3 is not a record: `,
-		600: `"msg":"in the part that begins with line 501, which counts as line 1: line 101 is not a record: `,
+		600: `line 1 of this part is line 501 of the file`,
 	} {
 		file := filepath.Join(t.TempDir(), "damaged")
 		if err := os.WriteFile(file, []byte(strings.Repeat(line, n)+"garbage"), 0o600); err != nil {
