@@ -39,7 +39,9 @@ func start(t *testing.T) string {
 
 	return harness.Start(t, `
 		http://$ADDR {
-			session
+			session {
+				store_timeout 30s
+			}
 			handle_path /php/* {
 				root `+folder("php")+`
 				php_fastcgi `+phpAddr+`

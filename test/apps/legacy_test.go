@@ -39,7 +39,7 @@ func recipe(t *testing.T, app string, values ...string) string {
 		}
 		filled = before + values[i+1] + after
 	}
-	return filled
+	return harness.Patient(filled)
 }
 
 // startLegacy runs the app, and a Caddy in front of it with another backend that does not use
@@ -61,7 +61,6 @@ func startLegacy(t *testing.T) (proxied, alone string, caddy *harness.Caddy) {
 	t.Cleanup(other.Close)
 	caddy = harness.Start(t, recipe(t, "legacy",
 		"{$SITE:app.example.org}\n", "http://$ADDR {\n",
-		"max_size 16000", "max_size 16000\nstore_timeout 10s", // for a machine that is busy with other tests
 		"reverse_proxy {$APP:localhost:5000}\n",
 		"handle /other {\nreverse_proxy "+other.Listener.Addr().String()+"\n}\nhandle {\nreverse_proxy "+addr+"\n}\n}\n"))
 	return caddy.URL, "http://" + addr, caddy

@@ -48,7 +48,7 @@ func TestModSession(t *testing.T) {
 	}
 
 	site := strings.NewReplacer("http://localhost:8080", "http://$ADDR {", "localhost:9001", strings.TrimPrefix(login.URL, "http://"), "localhost:9000", backend).Replace(caddyfile)
-	behindCaddy := harness.Start(t, site+"}\n").URL
+	behindCaddy := harness.Start(t, harness.Patient(site+"}\n")).URL
 	for _, login := range []struct {
 		user, password string
 		ours           string // if it is not what Apache gives

@@ -23,7 +23,7 @@ func documented(t *testing.T, options string) string {
 	if block == nil {
 		t.Fatal("the page has no session block")
 	}
-	return "session {\n" + string(block[1]) + options + "\n}"
+	return "session {\nstore_timeout 30s\n" + string(block[1]) + options + "\n}" // a busy machine may stand still
 }
 
 // Unmodified apps in a browser are the same with PHP's own sessions and with those that the proxy

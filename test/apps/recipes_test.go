@@ -120,7 +120,7 @@ func recipeOf(t *testing.T, page, handler string) string {
 				text = address.ReplaceAllString(text, with)
 			}
 		}
-		return text
+		return harness.Patient(text)
 	}
 	t.Fatalf("no page for %s", page)
 	return ""

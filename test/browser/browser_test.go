@@ -88,7 +88,7 @@ func startExample(t *testing.T) *harness.Caddy {
 		}
 		text = strings.Replace(text, r[0], r[1], 1)
 	}
-	return harness.Start(t, "{\n"+text)
+	return harness.Start(t, "{\n"+harness.Patient(text))
 }
 
 func TestExampleKeepsSessionsAfterKill(t *testing.T) {

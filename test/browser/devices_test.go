@@ -38,6 +38,7 @@ http://$ADDR {
 	session {
 		user user
 		remember_client on
+		store_timeout 30s
 		inject X-User user
 	}
 	session_devices /devices

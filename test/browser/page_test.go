@@ -21,6 +21,7 @@ http://$ADDR {
 	session {
 		user user
 		remember_client on
+		store_timeout 30s
 	}
 	basic_auth /sessions {
 		operator `+strings.TrimSpace(string(hash))+`
