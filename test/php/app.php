@@ -1012,6 +1012,7 @@ switch ($_GET['do'] ?? 'show') {
         ignore_user_abort(true);
         set('early', 1);
         while (!connection_aborted()) {
+            echo str_repeat(' ', 4096); // a proxy sends no less at once, and notices then that nobody is there
             leave();
             usleep(10000);
         }

@@ -84,11 +84,10 @@ func fpm(t *testing.T, settings ...string) string {
 func (v visitor) becomes(want string) {
 	v.t.Helper()
 	var body string
-	for range 500 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		if _, body, _ = v.does("show"); strings.Contains(body, want) {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	v.t.Errorf("the session is %s, want %s", body, want)
 }
