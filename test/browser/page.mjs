@@ -28,6 +28,9 @@ async function tabTo(page, role, name) {
   assert.fail(`no Tab leads to ${role} ${name}`);
 }
 
+// Waits until the browser has moved the focus, which it does some time after the page is there.
+const focusIsOn = (page, role) => page.waitForFunction((role) => document.activeElement.getAttribute('role') === role, role);
+
 const walks = {
   'without scripts': () =>
     plain(async (page) => {
@@ -54,12 +57,12 @@ const walks = {
     await page.keyboard.press('Enter');
     // The focus is on what was done, and the next control follows it.
     await page.getByRole('status').getByText('1 session has ended.').waitFor();
-    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'status');
+    await focusIsOn(page, 'status');
     await tabTo(page, 'textbox', 'Ref');
     await page.keyboard.type('x');
     await page.keyboard.press('Enter');
     await page.getByRole('alert').getByText('a ref has 43').waitFor();
-    assert.equal(await page.evaluate(() => document.activeElement.getAttribute('role')), 'alert');
+    await focusIsOn(page, 'alert');
     await tabTo(page, 'link', 'All sessions');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'All sessions' }).waitFor();
