@@ -25,7 +25,7 @@ type client struct {
 
 // addClientFlags adds the flags of every command that asks the running Caddy.
 func addClientFlags(cmd *cobra.Command) {
-	cmd.Flags().String("address", "", "The address of the admin API (default localhost:2019)")
+	cmd.Flags().String("address", "", "The address of the admin API (default: CADDY_ADMIN of the environment, or localhost:2019)")
 	cmd.Flags().StringP("config", "c", "", "A configuration that says the address, if --address does not")
 	cmd.Flags().StringP("adapter", "a", "", "The adapter of that configuration")
 	cmd.Flags().String("store", "", "The name or the kind of the store, if several are open")
