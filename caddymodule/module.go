@@ -214,8 +214,8 @@ type Handler struct {
 	logger *zap.Logger
 	debug  bool
 
-	// outages is the logger for a unreachable store, unreadable the one for damaged
-	// records. See loggerFor.
+	// outages is the logger for an unreachable store, unreadable the one for damaged records. See
+	// loggerFor.
 	outages, unreadable *zap.Logger
 	format              dialects.Format
 	dialect             string // its name, if it is an app's

@@ -56,9 +56,9 @@ func (r *recent) add(entry zapcore.Entry) (n int) {
 	return r.lines[entry.Message]
 }
 
-// loggerFor returns the logger for an error of the store. Lines about an unreachable store
-// are limited, and lines about damaged records too, each by themselves: with a dialect that does
-// not sign ids, a client can request a damaged record as often as it likes.
+// loggerFor returns the logger for an error of the store. Lines about an unreachable store are
+// limited, and lines about damaged records too, each by themselves: with a dialect that does not
+// sign ids, a client can request a damaged record as often as it likes.
 func (h *Handler) loggerFor(err error) *zap.Logger {
 	switch {
 	case errors.Is(err, sessionstore.ErrRecord):

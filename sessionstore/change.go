@@ -11,8 +11,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// Change is all that one response asks for. All of it happens or none. It may be
-// committed once.
+// Change is all that one response asks for. All of it happens or none. It may be committed once.
 type Change struct {
 	// Edits change the data, in this order.
 	Edits []Edit
@@ -20,12 +19,12 @@ type Change struct {
 	// Flashes are messages to add, in this order.
 	Flashes []Flash
 
-	// Vault are cookies that the app has set, in this order. The session keeps them in place of
-	// the client.
+	// Vault are cookies that the app has set, in this order. The session keeps them in place of the
+	// client.
 	Vault []vault.Received
 
-	// FlashSeen removes the messages that the session had when it was loaded:
-	// of the categories in FlashCategories, or all if that is nil.
+	// FlashSeen removes the messages that the session had when it was loaded: of the categories in
+	// FlashCategories, or all if that is nil.
 	FlashSeen       bool
 	FlashCategories []string
 
@@ -54,8 +53,8 @@ type Change struct {
 	// Permanent, if it is not nil, says whether the session's cookie outlives the browser.
 	Permanent *bool
 
-	// IdleTimeout, if it is not nil, is the session's own idle timeout; zero
-	// stands for the default again.
+	// IdleTimeout, if it is not nil, is the session's own idle timeout; zero stands for the default
+	// again.
 	IdleTimeout *time.Duration
 }
 

@@ -14,8 +14,8 @@ import (
 
 const fuzzMaxSize = 300
 
-// FuzzChange reads one part of a change from each line: its first byte says what it is. A
-// "c" commits what came so far. Whatever is asked for, the session stays one.
+// FuzzChange reads one part of a change from each line: its first byte says what it is. A "c"
+// commits what came so far. Whatever is asked for, the session stays one.
 func FuzzChange(f *testing.F) {
 	for _, script := range []string{
 		"u{\"a\":1}\nc",

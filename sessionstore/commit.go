@@ -20,8 +20,8 @@ const (
 	Unchanged Result = iota
 	// Saved means that the change is in the store.
 	Saved
-	// Dropped means that the session had ended before the change came, so
-	// that there was nothing to change.
+	// Dropped means that the session had ended before the change came, so that there was nothing to
+	// change.
 	Dropped
 )
 
@@ -62,18 +62,18 @@ type Outcome struct {
 	// one.
 	Former bool
 
-	// Conflicts counts how often the change was applied again because
-	// somebody else had saved in between.
+	// Conflicts counts how often the change was applied again because somebody else had saved in
+	// between.
 	Conflicts int
 }
 
-// Commit makes the change to the session that was loaded, as one: all of it or nothing. It
-// returns when the change is saved. If the record has changed since it was loaded,
-// the change is made to what is there now.
+// Commit makes the change to the session that was loaded, as one: all of it or nothing. It returns
+// when the change is saved. If the record has changed since it was loaded, the change is made to
+// what is there now.
 //
 // An error that wraps [ErrInvalid] means that nothing was changed, and never will be by this
-// change. After any other ([ErrUnavailable], [ErrRecord], the context's) the change may
-// have been saved or not.
+// change. After any other ([ErrUnavailable], [ErrRecord], the context's) the change may have been
+// saved or not.
 func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	if c.Empty() {
 		return Outcome{Ref: s.ref, Place: s.Place()}, nil
@@ -215,14 +215,14 @@ type pending struct {
 	loaded Record
 	base   Entry
 
-	// gen is the Gen that the change comes with to this key, and former says that it
-	// was led here from another: the client has an old id, and must get no other. So it is with a
-	// change that comes later than the response: see [Later].
+	// gen is the Gen that the change comes with to this key, and former says that it was led here
+	// from another: the client has an old id, and must get no other. So it is with a change that
+	// comes later than the response: see [Later].
 	gen           uint64
 	former, later bool
 
-	// newID says that the change calls for a new id, once that is judged, and heir is the
-	// record that was made for it.
+	// newID says that the change calls for a new id, once that is judged, and heir is the record
+	// that was made for it.
 	judged, newID bool
 	heir          heir
 
@@ -288,8 +288,8 @@ func (m *Manager) saveBatch(key string, q *queue[*pending], batch []*pending) {
 	}
 }
 
-// saveSome saves the changes at the front of the batch that can be saved
-// together, and returns how many these are.
+// saveSome saves the changes at the front of the batch that can be saved together, and returns how
+// many these are.
 //
 // What becomes of a change is decided on the record that is in the store now. A compare-and-set
 // proves that it still is. A verdict without a write (nothing to save, not valid, no session, led

@@ -123,8 +123,8 @@ func TestConflictAfterConflict(t *testing.T) {
 	r.want(id, `{"n":1050}`)
 }
 
-// TestAChangeThatNoLongerFits: what was valid for the data that were loaded need
-// not be for those that are there.
+// TestAChangeThatNoLongerFits: what was valid for the data that were loaded need not be for those
+// that are there.
 func TestAChangeThatNoLongerFits(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	other := r.another(sessionstore.Options{})
@@ -137,8 +137,8 @@ func TestAChangeThatNoLongerFits(t *testing.T) {
 }
 
 // TestAVerdictIsOnWhatTheRequestHasSeenOrLater: a queue remembers what it left in the store.
-// Somebody else may have saved since, and a request have loaded that. What is decided without
-// a save must not be decided on something older.
+// Somebody else may have saved since, and a request have loaded that. What is decided without a
+// save must not be decided on something older.
 func TestAVerdictIsOnWhatTheRequestHasSeenOrLater(t *testing.T) {
 	for name, c := range map[string]struct {
 		theirs, ours, after string
@@ -168,8 +168,8 @@ func TestAVerdictIsOnWhatTheRequestHasSeenOrLater(t *testing.T) {
 	}
 }
 
-// TestNoVerdictOutlivesTheDataItWasMadeOn: a batch that meets a conflict is looked at again
-// as a whole, also when the session has gone elsewhere or has ended.
+// TestNoVerdictOutlivesTheDataItWasMadeOn: a batch that meets a conflict is looked at again as a
+// whole, also when the session has gone elsewhere or has ended.
 func TestNoVerdictOutlivesTheDataItWasMadeOn(t *testing.T) {
 	for name, c := range map[string]struct {
 		meanwhile part

@@ -86,8 +86,8 @@ func TestASuccessorThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestDataThatAreNoJSON have a right checksum: another version, or another program with
-// our format, wrote them. They are forwarded as they are, but never built upon.
+// TestDataThatAreNoJSON have a right checksum: another version, or another program with our format,
+// wrote them. They are forwarded as they are, but never built upon.
 func TestDataThatAreNoJSON(t *testing.T) {
 	for name, rec := range map[string]sessionstore.Record{
 		"data":          {Data: []byte(`{"a":`)},

@@ -125,8 +125,8 @@ func TestDestroyUnderWayEndsTheSuccessors(t *testing.T) {
 	}
 }
 
-// TestNobodyBringsADestroyedSessionBack tries everything that a request under way may
-// do, from here and from another process.
+// TestNobodyBringsADestroyedSessionBack tries everything that a request under way may do, from here
+// and from another process.
 func TestNobodyBringsADestroyedSessionBack(t *testing.T) {
 	for name, parts := range map[string][]part{
 		"change":      {update(`{"b":1}`)},
@@ -165,8 +165,8 @@ func TestNobodyBringsADestroyedSessionBack(t *testing.T) {
 	}
 }
 
-// TestEverythingBetweenTheStepsOfADestroy lets another process do something before and after
-// each operation of a destroy. In the end, nothing is left.
+// TestEverythingBetweenTheStepsOfADestroy lets another process do something before and after each
+// operation of a destroy. In the end, nothing is left.
 func TestEverythingBetweenTheStepsOfADestroy(t *testing.T) {
 	others := map[string][]part{
 		"change":     {update(`{"b":1}`)},
@@ -249,8 +249,8 @@ func TestEverythingBetweenTheStepsOfARegenerate(t *testing.T) {
 	}
 }
 
-// TestADestroyWaitsInTheQueue: what came before it is saved or dropped, what comes
-// behind it is dropped, and the session is gone.
+// TestADestroyWaitsInTheQueue: what came before it is saved or dropped, what comes behind it is
+// dropped, and the session is gone.
 func TestADestroyWaitsInTheQueue(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"a":1}`))

@@ -103,8 +103,8 @@ func shown(stored []byte) []byte {
 	return jsondoc.NewArray(pairs...).AppendASCII(nil)
 }
 
-// applyFlashes returns the messages that wait after the change, where waiting
-// waited before and the request was given those in given.
+// applyFlashes returns the messages that wait after the change, where waiting waited before and the
+// request was given those in given.
 func (c *Change) applyFlashes(waiting, given []byte) ([]byte, error) {
 	if len(c.Flashes) == 0 && !c.FlashSeen && len(c.Shown) == 0 {
 		return waiting, nil

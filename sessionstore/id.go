@@ -36,9 +36,9 @@ func ValidID(id string) bool {
 	return true
 }
 
-// Ref names the session with this id in logs and for operators, and is the key of its
-// record: the unpadded base64url form of the id's SHA-256. Nobody gets from a ref to
-// an id, so whoever reads logs or the store has no usable cookie.
+// Ref names the session with this id in logs and for operators, and is the key of its record: the
+// unpadded base64url form of the id's SHA-256. Nobody gets from a ref to an id, so whoever reads
+// logs or the store has no usable cookie.
 func Ref(id string) string {
 	var in [64]byte
 	var out [idLen]byte

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Load finds the session with this id. That it is missing, expired or of another
-// scope is not an error: the session is then anonymous.
+// Load finds the session with this id. That it is missing, expired or of another scope is not an
+// error: the session is then anonymous.
 //
 // It takes one read of the store. If the id is new and has not been used before, the old id has
 // ended when Load returns. An error wraps [ErrRecord] or [ErrUnavailable], or is the context's; the

@@ -72,8 +72,8 @@ func TestADriverThatRetriesCountsNothingTwice(t *testing.T) {
 	}
 }
 
-// TestARetryThatMeetsSomebodyElsesSave: the answer is lost, another process saves on top, and
-// the driver asks again. It has happened once, but nobody here can know.
+// TestARetryThatMeetsSomebodyElsesSave: the answer is lost, another process saves on top, and the
+// driver asks again. It has happened once, but nobody here can know.
 func TestARetryThatMeetsSomebodyElsesSave(t *testing.T) {
 	r := newRig(t, sessionstore.Options{})
 	other := r.another(sessionstore.Options{})
@@ -115,8 +115,8 @@ func TestALostReplyCountsNothingTwice(t *testing.T) {
 	}
 }
 
-// TestAQueueForgetsWhatItCannotKnow: the next leader must not build on what
-// the last one failed to save, or has saved unknowingly.
+// TestAQueueForgetsWhatItCannotKnow: the next leader must not build on what the last one failed to
+// save, or has saved unknowingly.
 func TestAQueueForgetsWhatItCannotKnow(t *testing.T) {
 	for name, c := range map[string]struct {
 		late bool

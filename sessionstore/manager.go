@@ -23,8 +23,8 @@ const (
 	DefaultStoreTimeout     = time.Second
 	DefaultMaxSize          = 4000
 
-	// defaultTouchShare is the part of the idle timeout that passes, by
-	// default, before a session in use is touched again.
+	// defaultTouchShare is the part of the idle timeout that passes, by default, before a session
+	// in use is touched again.
 	defaultTouchShare = 20
 )
 
@@ -33,8 +33,8 @@ const (
 	// Beyond it the oldest goes.
 	maxFlash = 4000
 
-	// growth is how many times the allowed size a document may reach between
-	// the operations of one change.
+	// growth is how many times the allowed size a document may reach between the operations of one
+	// change.
 	growth = 2
 )
 
@@ -46,13 +46,12 @@ var (
 	// ErrTooLarge is the [ErrInvalid] of a change whose result is beyond a limit.
 	ErrTooLarge = fmt.Errorf("%w: too large", ErrInvalid)
 
-	// ErrNeedsCookie is the [ErrInvalid] of a change after which the client would
-	// need another cookie, asked for where none can be set: see [Session.NoCookie].
+	// ErrNeedsCookie is the [ErrInvalid] of a change after which the client would need another
+	// cookie, asked for where none can be set: see [Session.NoCookie].
 	ErrNeedsCookie = fmt.Errorf("%w: it would need a cookie, and none can be set here", ErrInvalid)
 )
 
-// Options say how a [Manager] keeps sessions. The zero value of each field
-// stands for its default.
+// Options say how a [Manager] keeps sessions. The zero value of each field stands for its default.
 type Options struct {
 	// Codec is the format of the records. Default: [Native].
 	Codec Codec
@@ -60,31 +59,29 @@ type Options struct {
 	// IdleTimeout is how long a session lives after the last request. Default: 24 h.
 	IdleTimeout time.Duration
 
-	// AbsoluteTimeout is how long a session lives after its creation,
-	// whatever happens. Default: 31 days.
+	// AbsoluteTimeout is how long a session lives after its creation, whatever happens. Default: 31
+	// days.
 	AbsoluteTimeout time.Duration
 
-	// TouchInterval is how old the last touch of a session in use becomes before
-	// it is touched again; a session may idle out that much early. Default: a
-	// twentieth of the idle timeout; never more than that for a session
-	// with a shorter idle timeout of its own.
+	// TouchInterval is how old the last touch of a session in use becomes before it is touched
+	// again; a session may idle out that much early. Default: a twentieth of the idle timeout;
+	// never more than that for a session with a shorter idle timeout of its own.
 	TouchInterval time.Duration
 
 	// RegenerateGrace is how long the record of an emptied session is kept for requests under way.
 	// A mark is kept as long, but three minutes at least. Default: 10 s.
 	RegenerateGrace time.Duration
 
-	// RegenerateUnused is how long an old id goes on working if the new one that the app has
-	// asked for is not used: the answer may have been lost. Default: 5 min.
+	// RegenerateUnused is how long an old id goes on working if the new one that the app has asked
+	// for is not used: the answer may have been lost. Default: 5 min.
 	RegenerateUnused time.Duration
 
-	// StoreTimeout bounds every [Manager.Load] and every [Manager.Commit],
-	// with all the store operations that each takes. A destroy that fails may
-	// take it once more, to undo what it began. Default: 1 s.
+	// StoreTimeout bounds every [Manager.Load] and every [Manager.Commit], with all the store
+	// operations that each takes. A destroy that fails may take it once more, to undo what it
+	// began. Default: 1 s.
 	StoreTimeout time.Duration
 
-	// MaxSize is the most that the data of a session take as ASCII JSON, in
-	// bytes. Default: 4000.
+	// MaxSize is the most that the data of a session take as ASCII JSON, in bytes. Default: 4000.
 	MaxSize int
 
 	// RegenerateOn are the fields whose change regenerates the id. User is always one of them.
@@ -109,8 +106,8 @@ type Options struct {
 	// Default: IdleTimeout.
 	AnonymousTimeout time.Duration
 
-	// Permanent says whether the cookies of new sessions outlive the browser,
-	// where the change that makes the session does not say it. Default: false.
+	// Permanent says whether the cookies of new sessions outlive the browser, where the change that
+	// makes the session does not say it. Default: false.
 	Permanent bool
 
 	// CookieMark stands for the attributes of the client's cookie. A cookie that was set under
@@ -137,9 +134,9 @@ type Options struct {
 	Go func(func())
 }
 
-// Manager loads sessions from a [Store] and commits changes to them, so that
-// no change is lost and no ended session returns. It may be used by many
-// goroutines at once. Any number of managers, in any number of processes, may share a store.
+// Manager loads sessions from a [Store] and commits changes to them, so that no change is lost and
+// no ended session returns. It may be used by many goroutines at once. Any number of managers, in
+// any number of processes, may share a store.
 type Manager struct {
 	store Store
 	opts  Options
@@ -206,8 +203,7 @@ type queue[T any] struct {
 	users   int
 	changes *combiner.Combiner[T]
 
-	// known is what the last leader left in the store, if it is known. Only
-	// leaders use it.
+	// known is what the last leader left in the store, if it is known. Only leaders use it.
 	known *Entry
 }
 

@@ -24,8 +24,8 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// TestHistoriesWithFaults is the same with a store that fails, before or after it has done
-// what was asked. Then a change may be present or not, but never twice.
+// TestHistoriesWithFaults is the same with a store that fails, before or after it has done what was
+// asked. Then a change may be present or not, but never twice.
 func TestHistoriesWithFaults(t *testing.T) {
 	for seed := range uint64(60) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { playHistory(t, 1000+seed, 0.03) })

@@ -157,8 +157,8 @@ func TestAnInvalidChangeChangesNothingForTheOthers(t *testing.T) {
 	})
 }
 
-// TestARecordTooLargeToKeepIsRefusedAlone: the limit of the record is one of the
-// change that passes it, not of those that happen to be saved together with it.
+// TestARecordTooLargeToKeepIsRefusedAlone: the limit of the record is one of the change that passes
+// it, not of those that happen to be saved together with it.
 func TestARecordTooLargeToKeepIsRefusedAlone(t *testing.T) {
 	bubble(t, sessionstore.Options{MaxSize: sessionstore.MaxValue}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"n":0}`))
@@ -278,8 +278,8 @@ func TestWhoeverGivesUpInABatchReturnsAtOnce(t *testing.T) {
 	})
 }
 
-// TestALeaderWhoseClientVanishesFinishesTheWorkOfAll: its context must not end the save
-// of those who wait for it.
+// TestALeaderWhoseClientVanishesFinishesTheWorkOfAll: its context must not end the save of those
+// who wait for it.
 func TestALeaderWhoseClientVanishesFinishesTheWorkOfAll(t *testing.T) {
 	bubble(t, sessionstore.Options{}, func(t *testing.T, r *rig) {
 		id := r.begin(update(`{"a":1}`))

@@ -14,8 +14,8 @@ import (
 
 const rounds = 1000
 
-// race has two managers, with chance in every step, do something to one session at once,
-// again and again. In each round, all have loaded the same state.
+// race has two managers, with chance in every step, do something to one session at once, again and
+// again. In each round, all have loaded the same state.
 func race(t *testing.T, o sessionstore.Options, parts [][]part, check func(r *rig, id string, outs []sessionstore.Outcome)) {
 	t.Helper()
 	o.StoreTimeout = time.Hour

@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// FormatNative is the first byte of every record in the native format. It
-	// begins no pickle, no MessagePack, no JSON, no zlib stream and no UTF-8
-	// text, so that another program's record is never mistaken for ours.
+	// FormatNative is the first byte of every record in the native format. It begins no pickle, no
+	// MessagePack, no JSON, no zlib stream and no UTF-8 text, so that another program's record is
+	// never mistaken for ours.
 	FormatNative = 0xc1
 
-	// VersionLen is the length of the part of a native record that differs
-	// from save to save: the format byte and 16 random bytes.
+	// VersionLen is the length of the part of a native record that differs from save to save: the
+	// format byte and 16 random bytes.
 	VersionLen = 1 + 16
 
 	// MovingMark begins what the store moving keeps in the place of a record. It is no UTF-8, and
@@ -28,8 +28,8 @@ const (
 	MaxRecord = 256 << 10
 )
 
-// ErrRecord means that a record could not be understood: it is damaged, in another
-// dialect or of a newer format. Such a record is never overwritten.
+// ErrRecord means that a record could not be understood: it is damaged, in another dialect or of a
+// newer format. Such a record is never overwritten.
 var ErrRecord = errors.New("the stored record cannot be read")
 
 // State says what a record stands for.
@@ -91,8 +91,8 @@ type Record struct {
 	// Data is the session's data: a JSON object in ASCII, without spaces.
 	Data []byte
 
-	// Flash holds the waiting messages: a JSON array of ["category","message"]
-	// in the same form, or nothing.
+	// Flash holds the waiting messages: a JSON array of ["category","message"] in the same form, or
+	// nothing.
 	Flash []byte
 
 	// Vault holds the cookies that the app has set, in the stored form of a [vault.Vault], or
@@ -149,12 +149,12 @@ type Codec interface {
 	// Key returns the key of the session with this id and ref.
 	Key(id, ref string) string
 
-	// Encode returns the stored form of r, never the same twice, or an error
-	// if it would be larger than [MaxRecord].
+	// Encode returns the stored form of r, never the same twice, or an error if it would be larger
+	// than [MaxRecord].
 	Encode(r *Record) ([]byte, error)
 
-	// Decode fills r from a stored value, whose bytes r may go on using.
-	// Its errors wrap [ErrRecord] and hold none of the value.
+	// Decode fills r from a stored value, whose bytes r may go on using. Its errors wrap
+	// [ErrRecord] and hold none of the value.
 	Decode(value []byte, r *Record) error
 }
 
@@ -186,8 +186,8 @@ type ForeignCodec interface {
 //	sections (a tag byte, uvarint length, that many bytes),
 //	CRC-32C of all before, big-endian
 //
-// A reader that meets a flag or a section that it does not know reports [ErrRecord]:
-// the record is of a newer version, and saving it would lose something.
+// A reader that meets a flag or a section that it does not know reports [ErrRecord]: the record is
+// of a newer version, and saving it would lose something.
 type Native struct{}
 
 const (

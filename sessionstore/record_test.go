@@ -121,8 +121,8 @@ func sealed(body string) []byte {
 	return binary.BigEndian.AppendUint32([]byte(body), crc32.Checksum([]byte(body), crc32.MakeTable(crc32.Castagnoli)))
 }
 
-// unreadable are values that must not be taken for records. Each is what some damage, some
-// other program or some later version may have left.
+// unreadable are values that must not be taken for records. Each is what some damage, some other
+// program or some later version may have left.
 func unreadable(t testing.TB) map[string][]byte {
 	t.Helper()
 	rec := examples["all of it"]

@@ -46,8 +46,8 @@ type Session struct {
 	// Scope is the scope that was asked for, and that a new session gets.
 	Scope Scope
 
-	// NoCookie says that the client cannot be given a cookie, so that a
-	// change that needs one is refused with [ErrNeedsCookie].
+	// NoCookie says that the client cannot be given a cookie, so that a change that needs one is
+	// refused with [ErrNeedsCookie].
 	NoCookie bool
 
 	// Client is who uses the session, for [Options.RememberClient]: see [NewClient].
@@ -121,8 +121,8 @@ func (s *Session) Expires() time.Time {
 	return idle
 }
 
-// AbsoluteEnd is when the session will have ended in any case. It is zero for
-// a session in another program's format: see [ForeignCodec].
+// AbsoluteEnd is when the session will have ended in any case. It is zero for a session in another
+// program's format: see [ForeignCodec].
 func (s *Session) AbsoluteEnd() time.Time { return absoluteEnd(&s.rec, s.absolute) }
 
 func absoluteEnd(rec *Record, absolute time.Duration) time.Time {
@@ -183,8 +183,8 @@ func (s *Session) Get(field string) any {
 // Decode stores the data in what v points to, as [json.Unmarshal] does.
 func (s *Session) Decode(v any) error { return json.Unmarshal([]byte(s.Data()), v) }
 
-// Flash returns the waiting messages, a JSON array of ["category","message"], or
-// nothing if none wait.
+// Flash returns the waiting messages, a JSON array of ["category","message"], or nothing if none
+// wait.
 func (s *Session) Flash() string { return borrow(shown(s.rec.Flash)) }
 
 // Flashes returns the waiting messages. An error wraps [ErrRecord].

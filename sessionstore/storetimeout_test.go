@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// leeway is how much longer than the store timeout an operation may take. In a
-// bubble it is only there for what the manager itself would wait for.
+// leeway is how much longer than the store timeout an operation may take. In a bubble it is only
+// there for what the manager itself would wait for.
 const leeway = 100 * time.Millisecond
 
 // within fails the test if f takes longer than the store timeout.

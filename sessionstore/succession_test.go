@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// TestAnUnusedSuccessorEndsTheOldID some time after the app has asked for a new one, and
-// nothing makes that later.
+// TestAnUnusedSuccessorEndsTheOldID some time after the app has asked for a new one, and nothing
+// makes that later.
 func TestAnUnusedSuccessorEndsTheOldID(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    sessionstore.Options

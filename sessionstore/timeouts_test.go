@@ -131,8 +131,8 @@ func TestAnIdleTimeoutOfItsOwn(t *testing.T) {
 	}
 }
 
-// TestThePresentConfigurationHolds: the idle timeout counts from the last use, whatever
-// it was then.
+// TestThePresentConfigurationHolds: the idle timeout counts from the last use, whatever it was
+// then.
 func TestThePresentConfigurationHolds(t *testing.T) {
 	for name, c := range map[string]struct {
 		then, now    time.Duration
@@ -255,8 +255,8 @@ func TestRegeneratingASessionFromTheFuture(t *testing.T) {
 	})
 }
 
-// TestAStoreThatKeepsRecordsLonger than asked, as one that counts whole seconds does: no
-// session is said to live longer for it.
+// TestAStoreThatKeepsRecordsLonger than asked, as one that counts whole seconds does: no session is
+// said to live longer for it.
 func TestAStoreThatKeepsRecordsLonger(t *testing.T) {
 	bubble(t, sessionstore.Options{IdleTimeout: time.Hour}, func(t *testing.T, r *rig) {
 		id := sessionstore.NewID()

@@ -46,8 +46,8 @@ func (t *touches) release(key string) {
 	}
 }
 
-// TouchDue reports whether the session was last touched long enough ago that
-// this use of it should be recorded, with [Manager.Touch].
+// TouchDue reports whether the session was last touched long enough ago that this use of it should
+// be recorded, with [Manager.Touch].
 func (s *Session) TouchDue() bool { return s.touchDue }
 
 // lookInterval is how often a request that takes long looks at least where its session is.
@@ -68,10 +68,9 @@ func (m *Manager) refreshInterval(rec *Record) time.Duration {
 	return min(m.touchInterval(idle), idle/3, lookInterval)
 }
 
-// Touch records that the session was used, by letting its record live for another
-// idle timeout. It changes no data and does nothing if the record has changed since:
-// that was a use too. It does nothing either if this manager has touched the
-// session within the touch interval.
+// Touch records that the session was used, by letting its record live for another idle timeout. It
+// changes no data and does nothing if the record has changed since: that was a use too. It does
+// nothing either if this manager has touched the session within the touch interval.
 func (m *Manager) Touch(ctx context.Context, s *Session) error {
 	return m.touch(ctx, s, s.rec.CookieMark, s.FirstUse() || s.unsaved)
 }

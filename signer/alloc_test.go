@@ -1,5 +1,4 @@
-// The race detector makes sync.Pool forget at random, so that allocations say
-// nothing there.
+// The race detector makes sync.Pool forget at random, so that allocations say nothing there.
 
 //go:build !race
 

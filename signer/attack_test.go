@@ -80,8 +80,8 @@ func TestSwappedSignatures(t *testing.T) {
 	})
 }
 
-// One session must not have several cookies: what counts or blocks them would
-// be gone round by an attacker who writes the same signature differently.
+// One session must not have several cookies: what counts or blocks them would be gone round by an
+// attacker who writes the same signature differently.
 func TestNonCanonicalBase64(t *testing.T) {
 	eachDigest(t, func(t *testing.T, s *signer.Signer, value, signature string) {
 		last := strings.IndexByte(alphabet, signature[len(signature)-1])
@@ -101,8 +101,8 @@ func TestNonCanonicalBase64(t *testing.T) {
 			wantRefused(t, s, value+"."+skipped+head)
 			wantRefused(t, s, value+"."+head[:5]+skipped+head[5:])
 		}
-		// Skipped bytes in place of the last ones, up to all of them: what is
-		// left of the signature is right.
+		// Skipped bytes in place of the last ones, up to all of them: what is left of the signature
+		// is right.
 		for i := range signature {
 			wantRefused(t, s, value+"."+signature[:i]+strings.Repeat("\n", len(signature)-i))
 		}

@@ -9,17 +9,16 @@ import (
 	"hash"
 )
 
-// Digest names the hash function under an HMAC and under a [Derivation].
-// The zero value means [SHA256].
+// Digest names the hash function under an HMAC and under a [Derivation]. The zero value means
+// [SHA256].
 type Digest string
 
 const (
 	// SHA256 makes signatures of 32 bytes, 43 characters.
 	SHA256 Digest = "sha256"
 
-	// SHA1 makes signatures of 20 bytes, 27 characters. It is there because
-	// Flask and itsdangerous default to it. Collisions in SHA-1 do not break
-	// HMAC, but nothing new should choose it.
+	// SHA1 makes signatures of 20 bytes, 27 characters. It is there because Flask and itsdangerous
+	// default to it. Collisions in SHA-1 do not break HMAC, but nothing new should choose it.
 	SHA1 Digest = "sha1"
 )
 
@@ -34,8 +33,8 @@ func (d Digest) hash() (func() hash.Hash, error) {
 	return nil, fmt.Errorf("unknown digest %q", string(d))
 }
 
-// Derivation names the way from a secret and a salt to the key of the HMAC, in
-// itsdangerous' words. The zero value means [DeriveHMAC].
+// Derivation names the way from a secret and a salt to the key of the HMAC, in itsdangerous' words.
+// The zero value means [DeriveHMAC].
 //
 // None of them makes a good key out of a short password: use long random keys.
 type Derivation string
@@ -44,15 +43,15 @@ const (
 	// DeriveHMAC is HMAC(secret, salt). Flask and this project use it.
 	DeriveHMAC Derivation = "hmac"
 
-	// DeriveDjangoConcat is digest(salt + "signer" + secret). Django and
-	// itsdangerous itself default to it.
+	// DeriveDjangoConcat is digest(salt + "signer" + secret). Django and itsdangerous itself
+	// default to it.
 	DeriveDjangoConcat Derivation = "django-concat"
 
 	// DeriveConcat is digest(salt + secret).
 	DeriveConcat Derivation = "concat"
 
-	// DeriveNone takes the secret as it is. The salt has no effect, so that
-	// values signed for one purpose verify for every other.
+	// DeriveNone takes the secret as it is. The salt has no effect, so that values signed for one
+	// purpose verify for every other.
 	DeriveNone Derivation = "none"
 )
 

@@ -1,10 +1,9 @@
-// Package signer makes cookie values that cannot be forged: it appends a keyed
-// signature to a value and later says whether a signature is genuine, which of
-// several keys made it, and whether it is time to sign anew.
+// Package signer makes cookie values that cannot be forged: it appends a keyed signature to a value
+// and later says whether a signature is genuine, which of several keys made it, and whether it is
+// time to sign anew.
 //
-// [Signer] speaks the format of Python's itsdangerous, so that what one side
-// signs the other verifies. Each further format is one more file over the same
-// keyring.
+// [Signer] speaks the format of Python's itsdangerous, so that what one side signs the other
+// verifies. Each further format is one more file over the same keyring.
 //
 // Three rules hold for every format:
 //

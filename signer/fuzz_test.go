@@ -8,9 +8,8 @@ import (
 	"github.com/caddy-session/caddy-session/signer"
 )
 
-// FuzzVerify looks for a panic, for a value with two signed forms, and for a
-// change to a signed value that goes unnoticed: place and flip change a byte
-// of what the first key has signed.
+// FuzzVerify looks for a panic, for a value with two signed forms, and for a change to a signed
+// value that goes unnoticed: place and flip change a byte of what the first key has signed.
 func FuzzVerify(f *testing.F) {
 	const first, second = "first key", "second key"
 	for _, digest := range []signer.Digest{signer.SHA256, signer.SHA1} {

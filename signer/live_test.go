@@ -1,5 +1,5 @@
-// Random values go there and back between this package and the itsdangerous of
-// a real Python, which test/run.sh names in SESSION_TEST_PYTHON.
+// Random values go there and back between this package and the itsdangerous of a real Python, which
+// test/run.sh names in SESSION_TEST_PYTHON.
 
 package signer_test
 

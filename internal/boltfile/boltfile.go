@@ -7,8 +7,8 @@
 // rebuilds a missing list of free pages, in goroutines of its own, for which the setting does not
 // hold: an element outside of the mapped memory ends the process. A branch page that names itself,
 // or a page that claims to have 2^31 more, takes all memory, which nothing recovers from. And it
-// does not report elements that are longer than their page, nor a file that is cut short within
-// its last page.
+// does not report elements that are longer than their page, nor a file that is cut short within its
+// last page.
 package boltfile
 
 import (
@@ -27,8 +27,8 @@ var (
 	ErrForeign = errors.New("the file holds something else")
 )
 
-// Layout says which buckets a file must have. A bucket Info holds Format under the key "format".
-// A bucket Data holds the rest.
+// Layout says which buckets a file must have. A bucket Info holds Format under the key "format". A
+// bucket Data holds the rest.
 type Layout struct{ Info, Format, Data string }
 
 // Check reads a few pages: those that say where the rest is, and what the file is. It takes no

@@ -76,8 +76,8 @@ func (c *Crew) Idle(wait func()) {
 }
 
 // Turn waits for a turn until ctx ends. Who changes the same file queues there, as the lock on the
-// file can only be polled. It fails if the folder is no longer in place then. Only
-// work may call it.
+// file can only be polled. It fails if the folder is no longer in place then. Only work may call
+// it.
 func (c *Crew) Turn(ctx context.Context, turns *locks.Table, path string) (err error) {
 	c.Idle(func() { err = turns.Lock(ctx, path) })
 	if err != nil {

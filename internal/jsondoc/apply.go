@@ -45,8 +45,8 @@ func (p Patch) Apply(doc Value, budget *Budget) (Value, error) {
 type document struct {
 	root node
 
-	// trail is what leads to the place of the present change: everything
-	// whose size changes with it.
+	// trail is what leads to the place of the present change: everything whose size changes with
+	// it.
 	trail []*box
 
 	// moved is how many bytes the present operation has moved, in the measure of the text: what was
@@ -99,8 +99,8 @@ func (d *document) find(p pointer) *node {
 	return n
 }
 
-// parent returns the array or object that holds what p points at, for changing, and
-// nil if there is none. It lays the trail to it.
+// parent returns the array or object that holds what p points at, for changing, and nil if there is
+// none. It lays the trail to it.
 func (d *document) parent(p pointer) *box {
 	d.trail = d.trail[:0]
 	n := &d.root

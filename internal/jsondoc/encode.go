@@ -17,8 +17,8 @@ func (v Value) ASCII() string { return v.canonical() }
 func (v Value) AppendASCII(dst []byte) []byte { return append(dst, v.canonical()...) }
 
 // AppendUTF8 appends ascii, the canonical ASCII form of a value, to dst, with the characters
-// themselves in place of their \u escapes. Control characters and surrogates
-// without a partner stay escaped. It reads no JSON, and copies what is not JSON unharmed.
+// themselves in place of their \u escapes. Control characters and surrogates without a partner stay
+// escaped. It reads no JSON, and copies what is not JSON unharmed.
 func AppendUTF8(dst, ascii []byte) []byte {
 	start := len(dst)
 	return unescape(append(dst, ascii...), start, false)
@@ -107,8 +107,8 @@ func readEscape(text []byte) (size int, r rune, ok bool) {
 	return 6, r, true
 }
 
-// writeEscaped writes s as it stands between quotes in a canonical text. Bytes that are not
-// UTF-8 become U+FFFD.
+// writeEscaped writes s as it stands between quotes in a canonical text. Bytes that are not UTF-8
+// become U+FFFD.
 func writeEscaped(out *strings.Builder, s string) {
 	var buf [12]byte
 	start := 0

@@ -2,8 +2,8 @@ package jsondoc
 
 import "strings"
 
-// Equal reports whether v and w are equal as the operation test of RFC 6902 defines
-// it: members in any order, numbers numerically and exactly.
+// Equal reports whether v and w are equal as the operation test of RFC 6902 defines it: members in
+// any order, numbers numerically and exactly.
 func (v Value) Equal(w Value) bool {
 	n := node{text: v.canonical()}
 	_, equal := n.equal(w.canonical(), 0)

@@ -6,8 +6,8 @@ import (
 )
 
 var (
-	// ErrSyntax means that a text is not JSON, or JSON with a duplicate key or
-	// with bytes that are not UTF-8.
+	// ErrSyntax means that a text is not JSON, or JSON with a duplicate key or with bytes that are
+	// not UTF-8.
 	ErrSyntax = errors.New("not valid JSON")
 
 	// ErrTooDeep means that arrays and objects nest deeper than allowed.

@@ -63,8 +63,8 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// hasHalfSurrogate reports whether the text may hold names that decode to the
-// same one, with U+FFFD in it, which a map cannot tell apart.
+// hasHalfSurrogate reports whether the text may hold names that decode to the same one, with U+FFFD
+// in it, which a map cannot tell apart.
 func hasHalfSurrogate(ascii string) bool { return strings.Contains(ascii, `\ud`) }
 
 func FuzzPatch(f *testing.F) {

@@ -9,8 +9,7 @@ import (
 )
 
 const (
-	// MaxDigits is how many digits a number may be written with for increment,
-	// zeros included.
+	// MaxDigits is how many digits a number may be written with for increment, zeros included.
 	MaxDigits = 32
 
 	// MaxExponent bounds the exponent of such a number, either way.

@@ -2,8 +2,8 @@ package jsondoc
 
 import "strings"
 
-// numeral is a JSON number, taken apart but not evaluated: its size is the size of its
-// text, whatever its exponent says.
+// numeral is a JSON number, taken apart but not evaluated: its size is the size of its text,
+// whatever its exponent says.
 type numeral struct {
 	negative    bool
 	whole, frac string // digits
@@ -25,8 +25,8 @@ func splitNumber(text string) numeral {
 	return n
 }
 
-// trim drops the zeros that do not matter, and returns the power of ten of the last digit
-// that is left, without the exponent's part in it.
+// trim drops the zeros that do not matter, and returns the power of ten of the last digit that is
+// left, without the exponent's part in it.
 func (n *numeral) trim() (power int) {
 	n.frac = strings.TrimRight(n.frac, "0")
 	power = -len(n.frac)
@@ -72,8 +72,8 @@ func sameDigits(x, y numeral) bool {
 	return x.whole == whole && x.frac[:len(between)] == between && x.frac[len(between):] == y.frac
 }
 
-// exponentDifference returns x's exponent less y's, if it is small: exponents may have any
-// number of digits, but only near ones can make two numbers equal.
+// exponentDifference returns x's exponent less y's, if it is small: exponents may have any number
+// of digits, but only near ones can make two numbers equal.
 func exponentDifference(x, y numeral) (difference int, ok bool) {
 	const limit = 1 << 40 // above every length of a text
 	for i := max(len(x.exponent), len(y.exponent)); i > 0; i-- {

@@ -5,9 +5,9 @@ import "strings"
 // MaxDepth is how deep a session's arrays and objects may nest.
 const MaxDepth = 32
 
-// Parse reads text, which must be one JSON value (RFC 8259) of at most maxDepth
-// arrays and objects in each other. Duplicate keys, compared decoded, and bytes that are not
-// UTF-8 are errors. Every error is a [*ParseError].
+// Parse reads text, which must be one JSON value (RFC 8259) of at most maxDepth arrays and objects
+// in each other. Duplicate keys, compared decoded, and bytes that are not UTF-8 are errors. Every
+// error is a [*ParseError].
 //
 // Bytes are copied. The value keeps a string alive.
 func Parse[T ~string | ~[]byte](text T, maxDepth int) (Value, error) {
@@ -48,16 +48,16 @@ func ParseList[T ~string | ~[]byte](text T, maxDepth int) ([]Value, error) {
 	}
 }
 
-// parser reads values. Most texts are canonical already, so it copies only
-// from the first difference on.
+// parser reads values. Most texts are canonical already, so it copies only from the first
+// difference on.
 type parser struct {
 	text     string
 	pos      int
 	maxDepth int
 	strict   bool // about surrogates
 
-	// out is the canonical form of what was read before text[done]; what was read
-	// since then is canonical as it stands.
+	// out is the canonical form of what was read before text[done]; what was read since then is
+	// canonical as it stands.
 	out  strings.Builder
 	done int
 
@@ -89,8 +89,8 @@ func (p *parser) parse(pos int) (v Value, err error) {
 	return v, nil
 }
 
-// value reads the value at pos, which is inside of depth containers. The capacity of
-// names is for the names in it.
+// value reads the value at pos, which is inside of depth containers. The capacity of names is for
+// the names in it.
 func (p *parser) value(depth int, names []name) error {
 	if p.pos == len(p.text) {
 		return p.unexpected()

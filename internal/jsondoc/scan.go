@@ -4,8 +4,8 @@ package jsondoc
 type cursor struct {
 	text string
 
-	// pos is behind what has been read. Everything that it can point at is
-	// followed by the container's bracket.
+	// pos is behind what has been read. Everything that it can point at is followed by the
+	// container's bracket.
 	pos int
 }
 
@@ -17,8 +17,8 @@ func open(v Value) cursor {
 	return cursor{text: v.text, pos: 1}
 }
 
-// object reports whether the container is an object. It may be asked only of a
-// cursor made by [open].
+// object reports whether the container is an object. It may be asked only of a cursor made by
+// [open].
 func (c *cursor) object() bool { return c.text[0] == '{' }
 
 // more reports whether there is another member or item, and moves to it.

@@ -20,8 +20,8 @@ type box struct {
 	// size is the length of the ASCII form, kept through all changes.
 	size int
 
-	// nodes are the items or members. A removed member leaves a hole, so that
-	// removing many from a large object does not move all others each time.
+	// nodes are the items or members. A removed member leaves a hole, so that removing many from a
+	// large object does not move all others each time.
 	nodes []node
 	names []string // of members
 	live  int      // nodes without holes
@@ -134,8 +134,8 @@ func (b *box) insert(i int, n node) int {
 	return growth
 }
 
-// remove removes the member or item that token points at, which must be there. It returns it
-// and by how much the box grew, which is less than zero.
+// remove removes the member or item that token points at, which must be there. It returns it and by
+// how much the box grew, which is less than zero.
 func (b *box) remove(token string) (n node, growth int) {
 	b.live--
 	if b.live > 0 {

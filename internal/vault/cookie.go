@@ -12,8 +12,8 @@ type Cookie struct {
 	Name  string
 	Value string
 
-	// Domain is a domain or an address, in lower case. HostOnly says that it is the
-	// one host that gets the cookie; all below the domain do otherwise.
+	// Domain is a domain or an address, in lower case. HostOnly says that it is the one host that
+	// gets the cookie; all below the domain do otherwise.
 	Domain   string
 	HostOnly bool
 

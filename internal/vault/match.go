@@ -20,9 +20,9 @@ type Request struct {
 	// Secure says that the client came over TLS, or from the same machine: see [Local].
 	Secure bool
 
-	// CrossSite says that another site has made the client send the request, which browsers tell
-	// in Sec-Fetch-Site. Where nobody tells, it is false: the client then sends
-	// the cookie that leads to the vault by its own attribute SameSite alone.
+	// CrossSite says that another site has made the client send the request, which browsers tell in
+	// Sec-Fetch-Site. Where nobody tells, it is false: the client then sends the cookie that leads
+	// to the vault by its own attribute SameSite alone.
 	CrossSite bool
 
 	// TopLevel says that the request is for a page in a window of its own, and not for a part of
@@ -56,8 +56,8 @@ func domainMatches(host, domain string) bool {
 	return err != nil // parts of an address are no domains
 }
 
-// isPublicSuffix reports whether a domain is shared by all below it, as "co.uk" is: a cookie
-// for it would go to strangers.
+// isPublicSuffix reports whether a domain is shared by all below it, as "co.uk" is: a cookie for it
+// would go to strangers.
 func isPublicSuffix(domain string) bool {
 	suffix, _ := publicsuffix.PublicSuffix(domain)
 	return suffix == domain

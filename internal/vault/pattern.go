@@ -27,8 +27,8 @@ type Patterns struct {
 	empty, mangled bool
 }
 
-// NewPatterns checks the patterns. None may be in own, the names of the session cookie.
-// Patterns with a "*" do not match those.
+// NewPatterns checks the patterns. None may be in own, the names of the session cookie. Patterns
+// with a "*" do not match those.
 func NewPatterns(patterns []string, own ...string) (Patterns, error) {
 	p := Patterns{own: own}
 	for _, pattern := range patterns {

@@ -1,6 +1,5 @@
-// Package vault is a jar for the cookies that an app sets, kept on the server in place
-// of the browser's. It follows draft-ietf-httpbis-rfc6265bis-22, whose sections the comments
-// name.
+// Package vault is a jar for the cookies that an app sets, kept on the server in place of the
+// browser's. It follows draft-ietf-httpbis-rfc6265bis-22, whose sections the comments name.
 //
 // The attribute SameSite is obeyed as far as a server learns where a request comes from: see
 // [Request]. What a browser does beyond that, it does with the cookie that leads to the vault.

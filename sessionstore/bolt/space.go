@@ -2,8 +2,8 @@ package bolt
 
 import "github.com/caddy-session/caddy-session/sessionstore"
 
-// Space implements [sessionstore.Spacer]. New records use the free space first. Only
-// [Compact] gives it back.
+// Space implements [sessionstore.Spacer]. New records use the free space first. Only [Compact]
+// gives it back.
 func (s *Store) Space() (size, free int64, ok bool) {
 	f := s.current.Load()
 	if f == nil {

@@ -31,8 +31,8 @@ type Options struct {
 	// Default: one minute.
 	SweepInterval time.Duration
 
-	// OnEvict is called for each session that had to make room before its time.
-	// It must not block and may call any method but Close.
+	// OnEvict is called for each session that had to make room before its time. It must not block
+	// and may call any method but Close.
 	OnEvict func()
 
 	// OnExpire is called for each session that is deleted because its time is over. The same holds

@@ -14,8 +14,8 @@ import (
 	"github.com/caddy-session/caddy-session/test/sqltest"
 )
 
-// documented returns the session block of the first example in docs/frameworks/php.md, with
-// further options.
+// documented returns the session block of the first example in docs/frameworks/php.md, with further
+// options.
 func documented(t *testing.T, options string) string {
 	t.Helper()
 	page := read(t, filepath.Join(harness.Root(), "docs", "frameworks", "php.md"))

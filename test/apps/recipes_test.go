@@ -189,8 +189,8 @@ func TestRecipes(t *testing.T) {
 	}
 }
 
-// closing is a visitor whose browser can be closed. It notes what cookies it is sent, and
-// which pages have an id of a session in a link.
+// closing is a visitor whose browser can be closed. It notes what cookies it is sent, and which
+// pages have an id of a session in a link.
 type closing struct {
 	visitor
 	site *url.URL

@@ -14,8 +14,8 @@ import (
 // otherCookie is one that every request carries, beside the session's if there is one.
 const otherCookie = "theme=dark"
 
-// load is a closed loop of connections that each send one request after another. It is
-// plain, so that the processor is the proxy's.
+// load is a closed loop of connections that each send one request after another. It is plain, so
+// that the processor is the proxy's.
 type load struct {
 	path  string
 	conns []*conn

@@ -27,8 +27,8 @@ const (
 	sample = 1000
 )
 
-// many measures reads from a bolt file with few and with many sessions, and the heap that the
-// proxy needs meanwhile.
+// many measures reads from a bolt file with few and with many sessions, and the heap that the proxy
+// needs meanwhile.
 func (b *bench) many(out io.Writer) error {
 	fmt.Fprintln(out, "| sessions | µs for a read, with the bare proxy's share | Go heap in use | goal |")
 	fmt.Fprintln(out, "| --- | --- | --- | --- |")

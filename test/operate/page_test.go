@@ -80,8 +80,8 @@ func (o operator) send(query string, form url.Values, headers ...string) *answer
 	return &answer{o.t, resp.StatusCode, resp.Header, string(text)}
 }
 
-// want checks the status, and texts that must be in the page, or must not if they begin with "!".
-// A ref may begin with a dash.
+// want checks the status, and texts that must be in the page, or must not if they begin with "!". A
+// ref may begin with a dash.
 func (a *answer) want(status int, texts ...string) *answer {
 	a.Helper()
 	if a.status != status {
@@ -254,8 +254,8 @@ http://$ADDR {
 	}
 }
 
-// TestPageRefusesOtherOrigins sends the form of a page from another site, with the credentials
-// that the operator's browser adds.
+// TestPageRefusesOtherOrigins sends the form of a page from another site, with the credentials that
+// the operator's browser adds.
 func TestPageRefusesOtherOrigins(t *testing.T) {
 	t.Parallel()
 	c := harness.Start(t, pageSite(t, "store memory page_origins"))

@@ -183,8 +183,8 @@ func unpack(payload []byte) ([]byte, error) {
 	return text, nil
 }
 
-// readers are used again: a new one takes 40 KB and two thirds of the time of reading a cookie
-// (go test -bench CompressedCookie ./frameworks/flask/securecookie).
+// readers are used again: a new one takes 40 KB and two thirds of the time of reading a cookie (go
+// test -bench CompressedCookie ./frameworks/flask/securecookie).
 var readers sync.Pool
 
 func decompress(text []byte) (io.Reader, error) {
