@@ -47,7 +47,7 @@ func (v *view) Field(path string) (value any, ok bool) {
 
 // users returns what knows the sessions of users, or nil.
 func (v *view) users() keep.Users {
-	if v.progress != waiting {
+	if v.progress != waiting || v.ended {
 		return nil // the store may have been released
 	}
 	users, _ := v.h.keeper.(keep.Users)

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/caddymodule/session"
+	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
 // Other modules can read the sessions of all handlers that the request has passed.
@@ -50,6 +51,24 @@ func TestOtherModulesReadTheSession(t *testing.T) {
 	}
 	if session.From(prepare(httptest.NewRecorder(), r)) != nil {
 		t.Error("a session without a handler")
+	}
+}
+
+// In error routes the store may have been released, so the sessions of users are not known there.
+func TestSessionsOfUsersInErrorRoutes(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "user name"))
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(create(t, h, `{"name":"zoe"}`))
+	r = prepare(w, r)
+	if err := h.ServeHTTP(w, r, handlerFunc(func(http.ResponseWriter, *http.Request) error { return http.ErrHandlerTimeout })); err == nil {
+		t.Fatal("the handler has not failed")
+	}
+	s := session.From(r)
+	_, err := s.UserSessions(t.Context())
+	for _, err := range []error{err, s.End(t.Context(), s.Ref()), s.EndOthers(t.Context())} {
+		if !errors.Is(err, sessionstore.ErrNoIndex) || s.User() != "zoe" {
+			t.Errorf("user %q, error %v", s.User(), err)
+		}
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 )
 
 // Session is the session as it was when the request arrived. The methods with a context work until
-// the response begins; later they give [sessionstore.ErrNoIndex]. It is valid until the request
-// ends, and must not be used by several goroutines at once.
+// the response begins; later, and in error routes, they give [sessionstore.ErrNoIndex]. It is valid
+// until the request ends, and must not be used by several goroutines at once.
 type Session interface {
 	// Handler returns the name of the session handler, or "" if it has none.
 	Handler() string
