@@ -101,3 +101,37 @@ func TestInjectedHeadersAreRemovedAfterAFailure(t *testing.T) {
 		t.Errorf("the error routes get %q", got)
 	}
 }
+
+// A page of the error routes of a subroute is still in the session before that.
+func TestIncludeAfterTheFailureOfAnInnerSession(t *testing.T) {
+	outer, inner := mustProvision(t, inMemory(t, "")), mustProvision(t, inMemory(t, "name shop"))
+	w, err := serve(inner, httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("X-Session-Shop-Update", `{"cart":1}`)
+		return nil
+	})
+	shop := w.Result().Cookies()
+	if err != nil || len(shop) != 1 {
+		t.Fatal(err, shop)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(create(t, outer, `{"user":"zoe"}`))
+	r.AddCookie(shop[0])
+	var data string
+	_, err = serve(outer, r, func(w http.ResponseWriter, r *http.Request) error {
+		err := inner.ServeHTTP(w, r, handlerFunc(func(http.ResponseWriter, *http.Request) error { return http.ErrHandlerTimeout }))
+		if err == nil || r.Header["X-Session-Shop-Data"] != nil {
+			t.Errorf("the inner session has not failed: %v, %v", err, r.Header)
+		}
+		include, _ := http.NewRequest(http.MethodGet, "/part", nil)
+		include.Host, include.Header = r.Host, r.Header.Clone()
+		include.Header.Set("Caddy-Templates-Include", "1")
+		_, err = serve(outer, include, func(_ http.ResponseWriter, r *http.Request) error {
+			data = r.Header.Get("X-Session-Data")
+			return nil
+		})
+		return err
+	})
+	if err != nil || data != `{"user":"zoe"}` {
+		t.Errorf("the part of the page gets %s, %v", data, err)
+	}
+}

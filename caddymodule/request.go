@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
+	"github.com/caddy-session/caddy-session/internal/wire"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -89,6 +90,8 @@ func (x *exchange) line(i int, value string) []string {
 func (x *exchange) undoForward() {
 	x.forwarded.Undo()
 	if x.marked {
-		delete(x.r.Header, markHeader)
+		wire.SetLines(x.r.Header, markHeader, slices.DeleteFunc(slices.Clone(x.r.Header[markHeader]), func(mark string) bool {
+			return mark == x.h.mark || mark == x.h.mark+secureMark
+		}))
 	}
 }
