@@ -101,7 +101,7 @@ func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp
 	outer := latest(r)
 	clean(r, &c.names, outer)
 	removeForgedCookies(r, &c.vault, outer, false)
-	setAside(r, c.own)
+	setAside(r, c.own, outer)
 	if err := refuseTrace(w, r); err != nil {
 		return err
 	}

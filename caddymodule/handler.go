@@ -36,7 +36,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	if err != nil {
 		if !h.cookie.PassThrough {
-			setAside(r, h.cookie.Names)
+			setAside(r, h.cookie.Names, nil)
 		}
 		return err
 	}

@@ -91,6 +91,17 @@ func (l *unmatched) covered() bool {
 	return false
 }
 
+// owns reports whether the session cookie of this session handler, or of one before it, has this
+// name.
+func (x *exchange) owns(name string) bool {
+	for ; x != nil; x = x.outer {
+		if !x.ended && x.h.cookie.Names.Own(name) {
+			return true
+		}
+	}
+	return false
+}
+
 // asideVar is the request variable for what session_clean removes from a request and a session
 // handler behind it may need.
 const asideVar = "\x00session_aside"
@@ -145,14 +156,15 @@ func borrow(r *http.Request) {
 	}
 }
 
-// setAside moves the session cookies out of the request, into asideVar.
-func setAside(r *http.Request, own cookie.Names) {
+// setAside moves the session cookies out of the request, into asideVar. It keeps those of the
+// session handlers from outer on, which have taken the client's and set them themselves.
+func setAside(r *http.Request, own cookie.Names, outer *exchange) {
 	if len(own) == 0 {
 		return
 	}
 	wire.RemoveCookies(r.Header, func(pair string) bool {
 		name, value := wire.ParseCookie(pair)
-		if !own.Own(name) {
+		if !own.Own(name) || outer.owns(name) {
 			return false
 		}
 		a := asideOf(r)

@@ -84,3 +84,28 @@ func TestCookieIsSetAside(t *testing.T) {
 		t.Errorf("%v, %v", err, w.Header())
 	}
 }
+
+// Two session directives with one cookie and matchers that never match together: what one gives the
+// app of its cookie is no client's to the session_clean of the other. A cache that does not see the
+// mark would keep a page of one visitor for all.
+func TestCookieOfAnotherMatcherStays(t *testing.T) {
+	for mode, want := range map[string]string{"mark": "caddy_session=1; a=1", "on": "a=1; caddy_session="} {
+		h := mustProvision(t, inMemory(t, "cookie {\npass_through "+mode+"\n}"))
+		cookie := create(t, h, `{"user":"zoe"}`)
+		c := mustProvision(t, inMemory(t, "")).clean()
+		if err := c.Provision(caddy.Context{Context: t.Context()}); err != nil {
+			t.Fatal(err)
+		}
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", "a=1; "+cookie.Name+"="+cookie.Value)
+		_, _, err := on(new(caddyhttp.Server), chain{h, c}, r, func(_ http.ResponseWriter, r *http.Request) error {
+			if got := r.Header.Get("Cookie"); !strings.HasPrefix(got, want) {
+				t.Errorf("%s: the app gets the cookies %q", mode, got)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
+}
