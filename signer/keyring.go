@@ -76,9 +76,10 @@ type macKey struct {
 	states sync.Pool // of *macState
 }
 
-// macState is what one computation needs. It is reused because an HMAC that is reset, unlike a new
-// one, has its key schedule done, and because what passes through the hash.Hash interface would
-// otherwise be allocated for each call.
+// macState is what one computation needs. It is reused, because a new HMAC hashes its key first,
+// and because what passes through the interface hash.Hash is allocated. That saves 0.8 µs for each
+// cookie, and 1.2 µs, or 1 % of a request of 120 µs, with the garbage collector (go test
+// ./caddymodule -run '^$' -bench 'Read$' -benchtime 8000x -cpu 1, the least of 8 runs).
 type macState struct {
 	hash  hash.Hash
 	chunk [chunkSize]byte

@@ -149,10 +149,10 @@ func OverTLS(r *http.Request) bool {
 	return strings.EqualFold(textproto.TrimString(proto), "https")
 }
 
-// Take appends the values of all cookies of this name to values, in their order, and returns those
-// of the second cookie. It removes the cookies of all names of the session cookie from the header.
-// If the app gets the session cookie, those of this name stay. Other cookies stay byte for byte.
-func (j *Jar) Take(h http.Header, name string, values []string) (_, browser []string) {
+// Take returns the values of all cookies of this name, in their order, and those of the second
+// cookie. It removes the cookies of all names of the session cookie from the header. If the app
+// gets the session cookie, those of this name stay. Other cookies stay byte for byte.
+func (j *Jar) Take(h http.Header, name string) (values, browser []string) {
 	wire.RemoveCookies(h, func(pair string) bool {
 		found, value := wire.ParseCookie(pair)
 		if found == name {

@@ -111,9 +111,8 @@ type Visit struct {
 	manager *sessionstore.Manager
 
 	// id is the id in the session's cookie. signed are the contents of all valid cookies.
-	id         string
-	signed     []signed
-	signedRoom [1]signed // saves an allocation for one cookie
+	id     string
+	signed []signed
 
 	// payload is the session in the cookie, if the cookie holds it.
 	payload []byte

@@ -101,7 +101,7 @@ func (k *Store) find(v *Visit) (err error) {
 	if err != nil {
 		return err
 	}
-	v.signed = v.signedRoom[:0]
+	v.signed = nil
 	for _, value := range v.Cookies {
 		if s, ok := verify(value, cookies, v.manager); ok {
 			v.signed = append(v.signed, s)

@@ -18,7 +18,8 @@ type Forwarded struct {
 	// added are the cookies in the Cookie header.
 	added string
 
-	// These arrays hold what most requests need, so that it needs no allocation.
+	// These arrays hold what most requests need. Without them, each value and the names would take
+	// allocations of their own: see headerRoom of the exchange.
 	nameRoom, lineRoom [3]string
 }
 

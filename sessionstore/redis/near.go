@@ -167,7 +167,7 @@ func (n *nearCache) get(ctx context.Context, key string, known nearRecord) (sess
 	if err != nil || value == "" || maphash.String(n.seed, value) != known.sum {
 		return sessionstore.Entry{}, false
 	}
-	return sessionstore.Entry{Value: bytesOf(value), TTL: left}, true
+	return sessionstore.Entry{Value: []byte(value), TTL: left}, true
 }
 
 // bulkString returns the content of a RESP bulk string of the given size, which is how go-redis

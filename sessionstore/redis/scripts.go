@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strconv"
 	"time"
-	"unsafe"
 
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
@@ -143,14 +142,5 @@ func (o *Options) entry(reply any) (sessionstore.Entry, error) {
 	if left >= 0 {
 		ttl = time.Duration(max(left, 1)) * time.Millisecond
 	}
-	return sessionstore.Entry{Value: bytesOf(value), TTL: ttl}, nil
-}
-
-// bytesOf returns the bytes of a string without copying. Nobody may change the value of a
-// [sessionstore.Entry].
-func bytesOf(s string) []byte {
-	if s == "" {
-		return []byte{}
-	}
-	return unsafe.Slice(unsafe.StringData(s), len(s))
+	return sessionstore.Entry{Value: []byte(value), TTL: ttl}, nil
 }
