@@ -114,6 +114,32 @@ func TestPassThroughMark(t *testing.T) {
 	}
 }
 
+// A sub-request of templates has the page's mark in its cookies, and is in the page's session.
+func TestPassThroughMarkInTemplates(t *testing.T) {
+	for _, url := range []string{openly, overTLS} {
+		h := mustProvision(t, inMemory(t, "cookie {\npass_through mark\n}"))
+		r := httptest.NewRequest(http.MethodGet, url, nil)
+		r.AddCookie(beginAt(t, h, url))
+		var data, cookie string
+		_, err := serve(h, r, func(w http.ResponseWriter, r *http.Request) error {
+			include, _ := http.NewRequest(http.MethodGet, "/part", nil)
+			include.Host, include.Header = r.Host, r.Header.Clone()
+			include.Header.Set("Caddy-Templates-Include", "1")
+			_, err := serve(h, include, func(_ http.ResponseWriter, part *http.Request) error {
+				data, cookie = part.Header.Get("X-Session-Data"), part.Header.Get("Cookie")
+				if cookie != r.Header.Get("Cookie") {
+					t.Errorf("%s: the page has %q, the part %q", url, r.Header.Get("Cookie"), cookie)
+				}
+				return nil
+			})
+			return err
+		})
+		if err != nil || data != `{"n":1}` || !strings.HasSuffix(cookie, "caddy_session=1") {
+			t.Errorf("%s: the part gets %s and %q, %v", url, data, cookie, err)
+		}
+	}
+}
+
 // A user whose session is too long for the app can still log out.
 func TestMaxHeaders(t *testing.T) {
 	const limit = 1000

@@ -202,6 +202,9 @@ func (x *exchange) identify(included string) {
 		x.Cookies = append(x.Cookies, a.cookies[x.cookieName()]...)
 		x.Browser = append(x.Browser, a.cookies[x.cookieName()+cookie.BrowserSuffix]...)
 	}
+	if x.Virtual && x.h.cookie.Mark { // the page's mark
+		x.Cookies = slices.DeleteFunc(x.Cookies, func(value string) bool { return value == parts.MarkValue })
+	}
 	// In an error route, the handler that failed has already taken the cookies.
 	for o := x.outer; o != nil && len(x.Cookies) == 0; o = o.outer {
 		if o.cookieName() == x.cookieName() {
