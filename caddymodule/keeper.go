@@ -49,6 +49,7 @@ func (h *Handler) provisionDialect(ctx caddy.Context) error {
 		{"absolute_timeout", h.AbsoluteTimeout != 0, "the app's sessions do not record when they began"},
 		{"vault", h.Vault != nil, "the app's records have no place for cookies"},
 		{"store", h.StoreRaw != nil && h.format.Client != nil, "its sessions are kept in the cookie"},
+		{"late", h.Late != nil && h.format.Client != nil, "its sessions are kept in the cookie, which only a response can set"},
 	} {
 		if refused.given {
 			return fmt.Errorf("%s cannot be used with dialect %s: %s", refused.option, h.dialect, refused.why)

@@ -97,8 +97,6 @@ func (h *Handler) provisionLate(holder *stores.Holder) error {
 		return nil
 	case !config.Or(h.Updates, true):
 		return errors.New("late: cannot be used with updates off, as the app may change nothing")
-	case h.format.Client != nil:
-		return fmt.Errorf("late: cannot be used with dialect %s: its sessions are kept in the cookie, which only a response can set", h.dialect)
 	case h.storeName == "none":
 		return errors.New("late: cannot be used with store none, which keeps nothing")
 	}

@@ -284,7 +284,7 @@ func TestLateOptions(t *testing.T) {
 		"late " + testSecret + " {\nport 1\n}":                  "unrecognized option of late: port; it has listen, url",
 		"late " + testSecret + "\nupdates off":                  "late: cannot be used with updates off",
 		"late " + testSecret + "\nstore none":                   "late: cannot be used with store none",
-		"late " + testSecret + "\ndialect flask {\nsecret x\n}": "late: cannot be used with dialect flask: its sessions are kept in the cookie",
+		"late " + testSecret + "\ndialect flask {\nsecret x\n}": "late cannot be used with dialect flask: its sessions are kept in the cookie",
 	} {
 		if _, err := provision(t, options); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", options, err, want)
