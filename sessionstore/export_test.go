@@ -17,6 +17,7 @@ const (
 	MaxFlash   = maxFlash
 	MaxListed  = maxListed
 	MaxEntries = maxEntries
+	MaxUser    = maxUser
 	Lookups    = lookups
 )
 

@@ -87,9 +87,9 @@ type Options struct {
 	// RegenerateOn are the fields whose change regenerates the id. User is always one of them.
 	RegenerateOn []Field
 
-	// User is the field that says who has logged in: a string or a number of at most [MaxUser]
-	// bytes without control characters. Anything else is nobody. In the native format, the sessions
-	// of each user are listed in the same store: see [Manager.UserSessions]. Default: none.
+	// User is the field that says who has logged in: a string or a number of at most 256 bytes
+	// without control characters. Anything else is nobody. In the native format, the sessions of
+	// each user are listed in the same store: see [Manager.UserSessions]. Default: none.
 	User Field
 
 	// MaxUserSessions is how many sessions a user may have: at most, and by default, 1,000. At a

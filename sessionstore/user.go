@@ -9,8 +9,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// MaxUser is the length of the longest name of a user, in bytes.
-const MaxUser = 256
+// maxUser is the maximum length of a user's name, in bytes.
+const maxUser = 256
 
 // user returns who has logged in to a session with this data. It is nobody if the field is missing
 // or holds anything but a string or a number, and if that is empty, too long or has control
@@ -27,7 +27,7 @@ func (m *Manager) user(data jsondoc.Value) string {
 	case jsondoc.Number:
 		name = value.ASCII()
 	}
-	if len(name) > MaxUser || strings.ContainsFunc(name, unicode.IsControl) {
+	if len(name) > maxUser || strings.ContainsFunc(name, unicode.IsControl) {
 		return ""
 	}
 	return name

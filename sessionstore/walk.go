@@ -17,20 +17,18 @@ type Walker interface {
 	//
 	// A page costs about as much as reading limit records (1 to [MaxPage]), however many there are.
 	// So it may have fewer than limit, or none, although others follow, and a few more where a
-	// server decides. It ends early when its records take [MaxPageBytes]. It stops no other
-	// operation. A record that cannot be read is left out.
+	// server decides. It ends early when its records take 4 MiB. It stops no other operation. A
+	// record that cannot be read is left out.
 	//
 	// An error that wraps [ErrCursor] means that the walk must begin anew.
 	Walk(ctx context.Context, prefix, after string, limit int) (Page, error)
 }
 
-const (
-	// MaxPage is the largest limit of a page.
-	MaxPage = 1000
+// MaxPage is the largest limit of a page.
+const MaxPage = 1000
 
-	// MaxPageBytes is the size of the records of a page at which it ends, in bytes.
-	MaxPageBytes = 4 << 20
-)
+// maxPageBytes is the size of the records of a page at which it ends, in bytes.
+const maxPageBytes = 4 << 20
 
 // ErrCursor means that a walk cannot go on from where the last page ended.
 var ErrCursor = errors.New("the walk cannot go on here: begin it anew")
@@ -55,7 +53,7 @@ type Keyed struct {
 func (p *Page) Add(key string, e Entry, limit int) (full bool) {
 	p.Records = append(p.Records, Keyed{key, e})
 	p.bytes += len(e.Value)
-	return len(p.Records) >= limit || p.bytes >= MaxPageBytes
+	return len(p.Records) >= limit || p.bytes >= maxPageBytes
 }
 
 // Pair is implemented by the stores that consist of two, between which records move.
