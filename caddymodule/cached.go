@@ -12,7 +12,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/wire"
 )
 
-// ignoreCached discards the session headers and cookies of a response that comes from a cache
+// ignoreCached ignores the session headers and cookies of a response that comes from a cache
 // between Caddy and the app, because it may be the response to another user: a replayed login would
 // log this user in as the other one. The response to an unsafe method always counts, as no cache
 // may answer that (RFC 9111, section 4).

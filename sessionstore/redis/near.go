@@ -150,8 +150,9 @@ func (n *nearCache) get(ctx context.Context, key string, known nearRecord) (sess
 	if c == nil {
 		return sessionstore.Entry{}, false
 	}
-	// Reading the cache here is several times faster than through go-redis, which builds a command
-	// and runs its hooks first.
+	// Reading the cache here takes 0.3 µs. Through go-redis, which builds a command and runs its
+	// hooks first, it takes 1.1 µs, and with 64 goroutines 1.3 µs more than here: 1 % of a request
+	// of 120 µs (go test ./sessionstore/redis -run '^$' -bench Get/near -benchtime 8000x -cpu 1).
 	if known.copy != "" {
 		reply, _ := c.LocalCache.Get(ctx, known.copy)
 		if value, ok := bulkString(reply, known.size); ok && maphash.Bytes(n.seed, value) == known.sum {
