@@ -9,20 +9,19 @@ import (
 	"hash"
 )
 
-// Digest names the hash function under an HMAC and under a [Derivation]. The zero value means
-// [SHA256].
+// Digest is the hash function of an HMAC and of a [Derivation]. The zero value means [SHA256].
 type Digest string
 
 const (
 	// SHA256 makes signatures of 32 bytes, 43 characters.
 	SHA256 Digest = "sha256"
 
-	// SHA1 makes signatures of 20 bytes, 27 characters. It is there because Flask and itsdangerous
-	// default to it. Collisions in SHA-1 do not break HMAC, but nothing new should choose it.
+	// SHA1 makes signatures of 20 bytes, 27 characters. It is the default of Flask and
+	// itsdangerous. Collisions in SHA-1 do not break HMAC, but new programs should not choose it.
 	SHA1 Digest = "sha1"
 )
 
-// hash returns the function that makes such hashes.
+// hash returns the function that makes a new hash.
 func (d Digest) hash() (func() hash.Hash, error) {
 	switch d {
 	case SHA256, "":
@@ -33,29 +32,29 @@ func (d Digest) hash() (func() hash.Hash, error) {
 	return nil, fmt.Errorf("unknown digest %q", string(d))
 }
 
-// Derivation names the way from a secret and a salt to the key of the HMAC, in itsdangerous' words.
-// The zero value means [DeriveHMAC].
+// Derivation says how the key of the HMAC is made from a secret and a salt, with the names that
+// itsdangerous uses. The zero value means [DeriveHMAC].
 //
-// None of them makes a good key out of a short password: use long random keys.
+// No derivation makes a good key from a short password: use long random keys.
 type Derivation string
 
 const (
 	// DeriveHMAC is HMAC(secret, salt). Flask and this project use it.
 	DeriveHMAC Derivation = "hmac"
 
-	// DeriveDjangoConcat is digest(salt + "signer" + secret). Django and itsdangerous itself
-	// default to it.
+	// DeriveDjangoConcat is digest(salt + "signer" + secret). It is the default of Django and
+	// itsdangerous.
 	DeriveDjangoConcat Derivation = "django-concat"
 
 	// DeriveConcat is digest(salt + secret).
 	DeriveConcat Derivation = "concat"
 
-	// DeriveNone takes the secret as it is. The salt has no effect, so that values signed for one
-	// purpose verify for every other.
+	// DeriveNone uses the secret as it is. The salt has no effect, so a value that was signed for
+	// one purpose is valid for all others.
 	DeriveNone Derivation = "none"
 )
 
-// derive returns the key of the HMAC. It never returns secret's own memory.
+// derive returns the key of the HMAC. It never returns the slice secret itself.
 func (d Derivation) derive(secret []byte, salt string, newHash func() hash.Hash) ([]byte, error) {
 	switch d {
 	case DeriveHMAC, "":

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// defaultSeparator stands between a value and its signature unless [Options.Separator] says
-// otherwise.
+// defaultSeparator is the byte between a value and its signature, unless [Options.Separator] is
+// set.
 const defaultSeparator = '.'
 
 // Options configures a [Signer]. To share values with a Python program, all of them must be what
@@ -17,25 +17,24 @@ type Options struct {
 	// Keys are the secrets. The first one signs, all of them verify. At least one is needed, and
 	// none may be empty.
 	//
-	// itsdangerous lists its keys the other way round, oldest first, and signs with the last:
-	// reverse the list to share it.
+	// itsdangerous lists its keys oldest first and signs with the last one. To share its list,
+	// reverse it.
 	Keys [][]byte `json:"-"`
 
-	// Salt tells the purposes of signatures made with one key apart; it need not be secret. It is
-	// taken as it is: empty means an empty salt, not itsdangerous' own default, which is
-	// "itsdangerous.Signer".
+	// Salt distinguishes signatures that one key makes for several purposes. It need not be secret.
+	// An empty salt is used as it is. (itsdangerous: the default is "itsdangerous.Signer".)
 	Salt string
 
 	// Digest is the hash function. Default: SHA256 (itsdangerous: SHA1).
 	Digest Digest
 
-	// Derivation makes the HMAC's key out of a secret and the salt. Default: DeriveHMAC
+	// Derivation makes the key of the HMAC from a secret and the salt. Default: DeriveHMAC
 	// (itsdangerous: DeriveDjangoConcat).
 	Derivation Derivation
 
-	// Separator is the byte between value and signature: any but zero, which means the default '.',
-	// and those that base64url can hold (letters, digits, '-', '_' and '='). Whether a cookie can
-	// hold it is up to the caller.
+	// Separator is the byte between value and signature. It must not be a byte of base64url: a
+	// letter, a digit, '-', '_' or '='. The caller makes sure that a cookie can contain it.
+	// Default: '.'.
 	Separator byte
 }
 
@@ -50,19 +49,19 @@ func (o Options) Format(state fmt.State, _ rune) {
 }
 
 // Signer signs and verifies values in the format of itsdangerous.Signer: the value as it is, a
-// separator, and the value's HMAC in base64url without padding. It is made by [New] and safe for
+// separator, and the value's HMAC in base64url without padding. [New] makes it. It is safe for
 // concurrent use.
 //
-// Sign and Verify hash all of what they are given, Verify once for each key until one fits. The
-// caller bounds the length of what comes from outside.
+// Sign and Verify hash the whole value, Verify once for each key until one matches. The caller
+// limits the length of values that come from outside.
 type Signer struct {
 	ring      *keyring
 	separator string // one byte
 }
 
-// New returns a Signer for these options. It copies the keys and derives what it needs from them
-// once. It returns an error if there is no key, if a key is empty, if the separator could be part
-// of a signature, or if the digest or the derivation is unknown. No error holds a key.
+// New returns a Signer for these options. It does not keep the slices of the keys. It returns an
+// error if there is no key, if a key is empty, if the separator could be part of a signature, or if
+// the digest or the derivation is unknown. No error contains a key.
 func New(options Options) (*Signer, error) {
 	separator := options.Separator
 	if separator == 0 {
@@ -94,8 +93,8 @@ func New(options Options) (*Signer, error) {
 	}, nil
 }
 
-// Sign returns value, signed with the first key. Any bytes can be signed, also none and also those
-// of the separator.
+// Sign returns value, signed with the first key. A value may have any bytes, the separator too, and
+// may be empty.
 func (s *Signer) Sign(value string) string {
 	var text [maxText]byte
 	signature := s.ring.appendSignature(text[:0], value)
@@ -107,9 +106,9 @@ func (s *Signer) Sign(value string) string {
 	return signed.String()
 }
 
-// Verify takes a signed value apart at its last separator. If one of the keys made the signature,
-// ok is true and value is what was signed; stale says that it was another than the first key, so
-// that the value should be signed anew. Otherwise value is empty. Verify allocates nothing.
+// Verify splits a signed value at its last separator. If one of the keys made the signature, ok is
+// true and value is what was signed. stale says that it was not the first key, so that the value
+// should be signed again. Otherwise value is empty. Verify allocates nothing.
 func (s *Signer) Verify(signed string) (value string, stale, ok bool) {
 	at := strings.LastIndexByte(signed, s.separator[0])
 	if at < 0 {
@@ -132,8 +131,8 @@ func (s *Signer) Format(state fmt.State, _ rune) {
 	_, _ = state.Write([]byte(s.String()))
 }
 
-// inBase64URL reports whether b can occur in base64url, padding included: itsdangerous refuses it
-// as a separator too.
+// inBase64URL reports whether b can occur in base64url, with the padding. itsdangerous refuses such
+// separators too.
 func inBase64URL(b byte) bool {
 	return 'A' <= b && b <= 'Z' || 'a' <= b && b <= 'z' || '0' <= b && b <= '9' ||
 		b == '-' || b == '_' || b == '='

@@ -13,24 +13,24 @@ const (
 	// maxSize is the length in bytes of the longest signature, SHA-256's.
 	maxSize = sha256.Size
 
-	// maxText is the length of that in unpadded base64.
+	// maxText is the length of that signature in unpadded base64.
 	maxText = (maxSize*8 + 5) / 6
 
-	// chunkSize is how much of a message is hashed in one go. A cookie of ours takes one chunk, the
-	// longest that browsers keep takes eight.
+	// chunkSize is how many bytes of a message are hashed at once. Our own cookie takes one chunk,
+	// the longest cookie that browsers keep takes eight.
 	chunkSize = 512
 )
 
-// keyring signs with the first of its keys and verifies with all of them: HMAC in unpadded base64,
-// which is what every format of this package ends in. It is safe for concurrent use.
+// keyring signs with its first key and verifies with all of them. Its signatures, with which all
+// formats of this package end, are HMACs in unpadded base64. It is safe for concurrent use.
 type keyring struct {
 	keys     []*macKey
 	size     int // of a signature, in bytes
 	encoding *base64.Encoding
 }
 
-// newKeyring makes a ring of keys that have been derived already; it keeps the slices in keys. The
-// encoding must be strict and without padding.
+// newKeyring returns a ring of derived keys. It keeps their slices. The encoding must be strict and
+// without padding.
 func newKeyring(keys [][]byte, newHash func() hash.Hash, encoding *base64.Encoding) *keyring {
 	ring := &keyring{size: newHash().Size(), encoding: encoding}
 	for _, key := range keys {
@@ -45,11 +45,11 @@ func (r *keyring) appendSignature(dst []byte, message string) []byte {
 	return r.encoding.AppendEncode(dst, sum[:r.size])
 }
 
-// verify returns the index of the key that made signature over message, or -1 if none did. What
-// cannot be a signature costs no hashing.
+// verify returns the index of the key that made the signature of message, or -1 if none did. It
+// hashes nothing if the text cannot be a signature.
 func (r *keyring) verify(message, signature string) int {
-	// The exact length also refuses line breaks, which the decoder would skip even in strict mode:
-	// with them in it, too few bytes come out.
+	// The decoder skips line breaks even in strict mode. With them, a text of the right length
+	// gives too few bytes.
 	if len(signature) != r.encoding.EncodedLen(r.size) {
 		return -1
 	}
@@ -59,8 +59,8 @@ func (r *keyring) verify(message, signature string) int {
 	if err != nil || n != r.size {
 		return -1
 	}
-	// Which key fits is no secret (a stale cookie is replaced for all to see); how many bytes of a
-	// wrong signature fit is one.
+	// Which key matches is no secret: everybody sees that a stale cookie is replaced. How many
+	// bytes of a wrong signature match is one.
 	for i, key := range r.keys {
 		sum := key.sum(message)
 		if subtle.ConstantTimeCompare(sum[:n], given[:n]) == 1 {
@@ -70,8 +70,8 @@ func (r *keyring) verify(message, signature string) int {
 	return -1
 }
 
-// macKey makes the HMACs of one key. The key lives only inside the pool's New function, where
-// neither fmt nor a reflecting logger can print it.
+// macKey makes the HMACs of one key. Only the pool's function New has the key, so that neither fmt
+// nor a logger that uses reflection can print it.
 type macKey struct {
 	states sync.Pool // of *macState
 }
@@ -94,7 +94,7 @@ func newMACKey(key []byte, newHash func() hash.Hash) *macKey {
 	return k
 }
 
-// sum returns the HMAC of message, with zeros after it if it is shorter than maxSize.
+// sum returns the HMAC of message, followed by zeros if it is shorter than maxSize.
 func (k *macKey) sum(message string) [maxSize]byte {
 	state := k.states.Get().(*macState)
 	state.hash.Reset()

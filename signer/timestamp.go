@@ -8,15 +8,15 @@ import (
 )
 
 // Timed is a [Signer] in the format of itsdangerous.TimestampSigner: the value, a separator, the
-// time in base64url without padding, a separator, and the HMAC of all before. It is made by
-// [NewTimed] and safe for concurrent use.
+// time in base64url without padding, a separator, and the HMAC of all that. [NewTimed] makes it. It
+// is safe for concurrent use.
 //
-// The time is in Unix seconds, as in itsdangerous since 1.1: before, it counted from 2011.
+// The time is in Unix seconds, as in itsdangerous since 1.1. Older versions counted from 2011.
 type Timed struct {
 	signer *Signer
 }
 
-// NewTimed returns a Timed for these options; its errors are those of [New].
+// NewTimed returns a Timed for these options. Its errors are those of [New].
 func NewTimed(options Options) (*Timed, error) {
 	s, err := New(options)
 	if err != nil {
@@ -40,9 +40,9 @@ func encodeTime(at time.Time) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// Verify takes a signed value apart at its last two separators. If one of the keys made the
-// signature, and there is a time, ok is true, value and at are what was signed, and stale says that
-// it was another than the first key. How old the value may be is the caller's to say.
+// Verify splits a signed value at its last two separators. If one of the keys made the signature,
+// and there is a time, ok is true, and value and at are what was signed. stale says that it was not
+// the first key. The caller decides how old a value may be.
 func (t *Timed) Verify(signed string) (value string, at time.Time, stale, ok bool) {
 	both, stale, ok := t.signer.Verify(signed)
 	if !ok {
@@ -59,7 +59,7 @@ func (t *Timed) Verify(signed string) (value string, at time.Time, stale, ok boo
 	return both[:i], at, stale, true
 }
 
-// maxTime is the year 9999: what is later is no time that a program signs with.
+// maxTime is the end of the year 9999. No program signs with a later time.
 const maxTime = 253402300799
 
 func decodeTime(text string) (time.Time, bool) {

@@ -10,8 +10,9 @@ import (
 	"github.com/caddy-session/caddy-session/internal/longtest"
 )
 
-// TestOverhead holds a million sessions of 500 bytes (in a plain run: 100,000) and compares what the
-// heap has grown by with what the store says. The race detector's own memory would be in the way.
+// TestOverhead holds a million sessions of 500 bytes (in a plain run: 100,000) and compares what
+// the heap has grown by with what the store says. The race detector's own memory would be in the
+// way.
 func TestOverhead(t *testing.T) {
 	n := 1_000_000
 	if !longtest.All() {
