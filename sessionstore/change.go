@@ -11,7 +11,8 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// Change is all that one response asks for. All of it happens or none. It may be committed once.
+// Change is all that one response asks for. A commit makes all of it or nothing. It may be
+// committed once.
 type Change struct {
 	// Edits change the data, in this order.
 	Edits []Edit
@@ -19,12 +20,12 @@ type Change struct {
 	// Flashes are messages to add, in this order.
 	Flashes []Flash
 
-	// Vault are cookies that the app has set, in this order. The session keeps them in place of the
+	// Vault are cookies that the app has set, in this order. The session keeps them instead of the
 	// client.
 	Vault []vault.Received
 
-	// FlashSeen removes the messages that the session had when it was loaded: of the categories in
-	// FlashCategories, or all if that is nil.
+	// FlashSeen removes the messages that the session had when it was loaded: those of the
+	// categories in FlashCategories, or all if that is nil.
 	FlashSeen       bool
 	FlashCategories []string
 
@@ -38,7 +39,7 @@ type Change struct {
 	// if they change the data, the session gets a new id.
 	Login bool
 
-	// Destroy ends the session. Edits and flashes beside it begin a new one.
+	// Destroy ends the session. If there are edits or messages too, they begin a new one.
 	Destroy bool
 
 	// EndOthers ends all other sessions of the user that the session has after the change, or, with
@@ -53,7 +54,7 @@ type Change struct {
 	// Permanent, if it is not nil, says whether the session's cookie outlives the browser.
 	Permanent *bool
 
-	// IdleTimeout, if it is not nil, is the session's own idle timeout; zero stands for the default
+	// IdleTimeout, if it is not nil, is the session's own idle timeout. Zero means the default
 	// again.
 	IdleTimeout *time.Duration
 }
@@ -66,18 +67,18 @@ func (c *Change) Empty() bool {
 // fills reports whether the change can put something into a session.
 func (c *Change) fills() bool { return len(c.Edits) > 0 || len(c.Flashes) > 0 || len(c.Vault) > 0 }
 
-// applied is what a change makes of a record.
+// applied is the result of a change of a record.
 type applied struct {
 	next Record
 
 	// changed says that the record must be saved.
 	changed bool
 
-	// elevated says whether something changed that calls for a new id.
+	// elevated says whether a new id is needed, and why.
 	elevated elevation
 }
 
-// elevation is why a change calls for a new id, beside [Change.Regenerate]. The larger one counts.
+// elevation is a reason for a new id, beside [Change.Regenerate]. The larger one counts.
 type elevation uint8
 
 const (

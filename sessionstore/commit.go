@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// maxBatch is how many changes of one session are saved together at most.
+// maxBatch is the maximum number of changes of one session that are saved together.
 const maxBatch = 64
 
 // Result says what became of a change.
@@ -20,8 +20,7 @@ const (
 	Unchanged Result = iota
 	// Saved means that the change is in the store.
 	Saved
-	// Dropped means that the session had ended before the change came, so that there was nothing to
-	// change.
+	// Dropped means that the session had already ended, so there was nothing to change.
 	Dropped
 )
 
@@ -35,7 +34,7 @@ const (
 	CookieExpired
 )
 
-// Outcome is what a commit has done.
+// Outcome is the result of a commit.
 type Outcome struct {
 	Result Result
 
@@ -48,31 +47,31 @@ type Outcome struct {
 	CookieEnd time.Time
 	Browser   string
 
-	// Ref names the session after the commit; it is empty if there is none. Place is where it is,
-	// or where it was if the change was dropped.
+	// Ref names the session after the commit. It is empty if there is none. Place is where the
+	// session is, or where it was if the change was dropped.
 	Ref   string
 	Place Place
 
-	// Refresh is how often a request that goes on must [Manager.Refresh] the session after a change
-	// was saved. It is zero if there is none.
+	// Refresh is how often a request that goes on must call [Manager.Refresh] after a saved change.
+	// It is zero if there is no session.
 	Refresh time.Duration
 
-	// Former says that the client's id has a successor, since before the request or since a
-	// response that overtook this one. The client must not get its cookie: it could replace the new
-	// one.
+	// Former says that the client's id has a successor, from before the request or from a response
+	// that overtook this one. The client must not get the cookie of its id again, which could
+	// replace the new one.
 	Former bool
 
-	// Conflicts counts how often the change was applied again because somebody else had saved in
-	// between.
+	// Conflicts is how often the change was applied again because another process had saved a
+	// change in between.
 	Conflicts int
 }
 
-// Commit makes the change to the session that was loaded, as one: all of it or nothing. It returns
-// when the change is saved. If the record has changed since it was loaded, the change is made to
-// what is there now.
+// Commit makes a change to a session that was loaded: all of it or nothing. It returns when the
+// change is saved. If the record has changed since it was loaded, the change is made to the present
+// record.
 //
-// An error that wraps [ErrInvalid] means that nothing was changed, and never will be by this
-// change. After any other ([ErrUnavailable], [ErrRecord], the context's) the change may have been
+// An error that wraps [ErrInvalid] means that the change is refused and nothing has changed. After
+// any other error ([ErrUnavailable], [ErrRecord], that of the context) the change may have been
 // saved or not.
 func (m *Manager) Commit(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	if c.Empty() {
@@ -126,7 +125,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 }
 
 // beginning returns the record of a session that begins with a change. It is Ended if the change
-// brings nothing, so that no session begins.
+// adds nothing, so that no session begins.
 func (m *Manager) beginning(s *Session, c *Change) (Record, error) {
 	if !c.fills() {
 		return Record{State: Ended}, nil
@@ -167,7 +166,7 @@ func (m *Manager) cookieEnd(rec *Record) time.Time {
 	return cookieEnd(rec, m.opts.AbsoluteTimeout, m.opts.Now())
 }
 
-// put saves rec under key in the place of old, and returns what is there afterwards.
+// put saves rec under key in place of old, and returns the record that is there afterwards.
 func (m *Manager) put(ctx context.Context, key string, old []byte, rec *Record) (Entry, error) {
 	if m.foreign != nil && rec.State == Ended {
 		return m.store.CompareAndDelete(ctx, key, old)
@@ -215,25 +214,25 @@ type pending struct {
 	loaded Record
 	base   Entry
 
-	// gen is the Gen that the change comes with to this key, and former says that it was led here
-	// from another: the client has an old id, and must get no other. So it is with a change that
-	// comes later than the response: see [Later].
+	// gen is the Gen that the request knows of this key's record. former says that the change was
+	// led here from another record, or comes after the response: see [Later]. The client then must
+	// not get a new id.
 	gen           uint64
 	former, later bool
 
-	// newID says that the change calls for a new id, once that is judged, and heir is the record
-	// that was made for it.
+	// newID says that the change needs a new id. It is valid if judged is true. heir is the record
+	// that was made for the new id.
 	judged, newID bool
 	heir          heir
 
 	outcome Outcome
 	err     error
 
-	// next is the key to go on with, if the change is led on.
+	// next is the key of the successor, if the change is led on to that.
 	next string
 }
 
-// maxHops is how many regenerations a change may be led through.
+// maxHops is the maximum number of successors that a change is led through.
 const maxHops = 32
 
 var errHops = fmt.Errorf("%w: the session's id was regenerated too often at once", ErrUnavailable)
@@ -247,13 +246,14 @@ func changing(ctx context.Context, s *Session, c *Change) *pending {
 	}
 }
 
-// goesOn says that the change is led on from the record of a key, and returns the next key.
+// goesOn prepares the change for the next key, and returns that.
 func (p *pending) goesOn() (key string) {
 	key, p.next, p.base, p.gen, p.former = p.next, "", Entry{}, 0, true
 	return key
 }
 
-// enqueue waits for its turn to change an existing session, and follows it to its successors.
+// enqueue changes an existing session when it is the change's turn, and follows the session to its
+// successors.
 func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	p, key := changing(ctx, s, c), s.key
 	for range maxHops {
@@ -271,14 +271,14 @@ func (m *Manager) enqueue(ctx context.Context, s *Session, c *Change) (Outcome, 
 	return Outcome{}, errHops
 }
 
-// saveBatch runs as the only one in this process that writes this key.
+// saveBatch saves a batch. Nobody else in this process writes this key meanwhile.
 func (m *Manager) saveBatch(key string, q *queue[*pending], batch []*pending) {
 	ctx, cancel := together(batch, func(p *pending) context.Context { return p.ctx })
 	defer cancel()
 	for len(batch) > 0 {
 		n, err := m.saveSome(ctx, key, q, batch)
 		if err != nil {
-			q.known = nil // it may have happened or not
+			q.known = nil // the save may have happened or not
 			for _, p := range batch {
 				p.err = err
 			}
@@ -288,12 +288,12 @@ func (m *Manager) saveBatch(key string, q *queue[*pending], batch []*pending) {
 	}
 }
 
-// saveSome saves the changes at the front of the batch that can be saved together, and returns how
-// many these are.
+// saveSome saves the first changes of the batch that can be saved together, and returns their
+// number.
 //
-// What becomes of a change is decided on the record that is in the store now. A compare-and-set
-// proves that it still is. A verdict without a write (nothing to save, not valid, no session, led
-// on) needs a record that was read for it.
+// The record that is in the store decides what becomes of a change. If the change is saved, the
+// compare-and-set proves which record that was. Otherwise (nothing to save, not valid, no session,
+// led on) the record must have been read after the change came.
 func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], batch []*pending) (int, error) {
 	first := batch[0]
 	cur, fresh, err := m.current(ctx, key, q, first)
@@ -343,7 +343,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], 
 			return 1, nil
 		case errors.Is(err, ErrTooLarge):
 			if pl.count > 1 {
-				return m.saveSome(ctx, key, q, batch[:1]) // to see whose fault it is
+				return m.saveSome(ctx, key, q, batch[:1]) // to find the change that is too large
 			}
 			first.err = err
 			return 1, m.deleteHeir(ctx, first)
@@ -354,7 +354,7 @@ func (m *Manager) saveSome(ctx context.Context, key string, q *queue[*pending], 
 	}
 }
 
-// current returns what is under key. If fresh is false, it is what was last seen there.
+// current returns the record under key. If fresh is false, it is the one that was last seen there.
 func (m *Manager) current(ctx context.Context, key string, q *queue[*pending], p *pending) (cur Entry, fresh bool, err error) {
 	if q.known != nil {
 		return *q.known, false, nil
@@ -366,14 +366,13 @@ func (m *Manager) current(ctx context.Context, key string, q *queue[*pending], p
 	return cur, true, err
 }
 
-// plan is what the changes at the front of a batch make of a record.
+// plan is the result of the first changes of a batch for a record.
 type plan struct {
 	next    Record
 	count   int
 	changed bool
 
-	// newID says that the first change of the batch, and no other, is to be saved under a new id,
-	// as made.
+	// newID says that only the first change of the batch is saved, under a new id, as made.
 	newID bool
 	made  applied
 
@@ -392,8 +391,8 @@ func (m *Manager) plan(rec *Record, batch []*pending, conflicts int) plan {
 	return pl
 }
 
-// add adds the next change to a plan. It reports false if that cannot be saved with those before
-// it.
+// add adds the next change to a plan. It reports false if the change cannot be saved together with
+// those before it.
 func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	rec := &pl.next
 	p.err, p.outcome, p.next = nil, Outcome{}, ""
@@ -413,7 +412,7 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 	a, err := m.apply(rec, change, p.loaded.Flash)
 	newID := err == nil && regenerates(&a, p)
 	former := p.former || rec.Gen > 0
-	if !p.former { // by its load, the new id is no longer unused
+	if !p.former { // as the session was loaded, its new id is no longer unused
 		a.next.Pred, a.next.Idx = "", 0
 	}
 	m.remember(&a.next, p.client)
@@ -440,7 +439,7 @@ func (m *Manager) add(pl *plan, p *pending, conflicts int) bool {
 		p.err = ErrNeedsCookie
 	case newID && p.former:
 		p.outcome = Outcome{Result: Dropped}
-	case !newID && rec.Gen > p.gen: // it does not call for a new id any more
+	case !newID && rec.Gen > p.gen: // no new id is needed any more
 		m.leadOn(pl, p)
 	case p.noCookie && (newID || out.Cookie != CookieKept):
 		p.err = ErrNeedsCookie

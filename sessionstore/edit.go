@@ -9,18 +9,19 @@ import (
 )
 
 // Edit changes a session's data: see [Set], [Remove], [Increment], [Append], [Merge] and
-// [ParseEdit]. It is applied again, to newer data, whenever somebody else has saved in between.
+// [ParseEdit]. If another change was saved in between, it is applied again, to the newer data.
 type Edit = jsondoc.Edit
 
 // Field names a field of a session's data: see [ParseField].
 type Field = jsondoc.Path
 
 // ParseField reads a dotted path: "user.name". A segment is the name of a member or, in a list, the
-// number of an item, from 0. Names with dots in them cannot be written.
+// index of an item, from 0. Names that contain a dot cannot be written.
 func ParseField(path string) (Field, error) { return jsondoc.ParsePath(path) }
 
-// ParseEdit makes an edit of JSON text: a merge patch (RFC 7396) of an object, a JSON Patch (RFC
-// 6902, with the operations increment and append) of an array. An error wraps [ErrInvalid].
+// ParseEdit reads an edit in JSON: an object is a merge patch (RFC 7396), an array a JSON Patch
+// (RFC
+// 6902) with the further operations increment and append. An error wraps [ErrInvalid].
 func ParseEdit[T ~string | ~[]byte](text T) (Edit, error) {
 	v, err := jsondoc.Parse(text, jsondoc.MaxUpdateDepth)
 	if err != nil {
@@ -33,9 +34,9 @@ func ParseEdit[T ~string | ~[]byte](text T) (Edit, error) {
 	return edit, nil
 }
 
-// Set sets a field, a dotted path as [ParseField] reads it, to what encoding/json makes of value.
-// Objects that are missing on the way are made. If the path or the value is not valid, the commit
-// fails with [ErrInvalid].
+// Set sets a field, a dotted path as [ParseField] reads it, to value as encoding/json encodes it.
+// Missing objects on the path are added. If the path or the value is not valid, the commit fails
+// with [ErrInvalid].
 func Set(field string, value any) Edit {
 	path, err := ParseField(field)
 	if err != nil {
@@ -57,15 +58,15 @@ func Remove(field string) Edit {
 	return jsondoc.Assign{Field: path}
 }
 
-// Increment adds to a number, and to 0 where the field is missing. Requests that add to one number
-// at once lose nothing: each adds to what is there when it is saved.
+// Increment adds to a number. A missing field counts as 0. Requests that add to one number at once
+// lose nothing: each adds to the number at the time of its save.
 func Increment(field string, by int64) Edit { return operation("increment", field, by) }
 
-// Append adds what encoding/json makes of value to the end of a list, and makes the list where the
-// field is missing. Requests that add to one list at once lose nothing.
+// Append adds value, as encoding/json encodes it, to the end of a list. A missing field counts as
+// an empty list. Requests that add to one list at once lose nothing.
 func Append(field string, value any) Edit { return operation("append", field, value) }
 
-// operation is a JSON Patch of one operation.
+// operation returns a JSON Patch of one operation.
 func operation(op, field string, value any) Edit {
 	path, err := ParseField(field)
 	if err != nil {
@@ -83,8 +84,8 @@ func operation(op, field string, value any) Edit {
 	return edit
 }
 
-// Merge is a merge patch (RFC 7396) of what encoding/json makes of fields: it sets each, and
-// removes those that are nil. Objects in them are merged in the same way.
+// Merge is a merge patch (RFC 7396): it sets the fields, and removes those that are nil. Objects in
+// them are merged in the same way. encoding/json encodes the values.
 func Merge(fields map[string]any) Edit {
 	v, err := valueOf(fields)
 	if err != nil {
@@ -105,7 +106,7 @@ func valueOf(v any) (jsondoc.Value, error) {
 	return jsondoc.Parse(text, jsondoc.MaxUpdateDepth)
 }
 
-// failing is the edit that could not be made.
+// failing is an edit that could not be made. The commit returns its error.
 type failing struct{ err error }
 
 func (e failing) Apply(doc jsondoc.Value, _ *jsondoc.Budget) (jsondoc.Value, error) {

@@ -8,18 +8,18 @@ import (
 	"github.com/caddy-session/caddy-session/internal/jsondoc"
 )
 
-// Flash is a message that waits to be shown once. Two are == if they are the same message of the
-// same category.
+// Flash is a message that waits to be shown once. Two are equal (==) if their messages and
+// categories are.
 type Flash struct {
 	category string
 	json     string // ["category","message"]
 }
 
-// defaultCategory is the category of a message that comes without one.
+// defaultCategory is the category of a message without one.
 const defaultCategory = "message"
 
-// ParseFlash makes a message of the JSON text ["category","message"], or of a JSON string alone,
-// whose category is "message". An error wraps [ErrInvalid].
+// ParseFlash reads a message in JSON: ["category","message"], or a string, whose category is
+// "message". An error wraps [ErrInvalid].
 func ParseFlash[T ~string | ~[]byte](text T) (Flash, error) {
 	v, err := jsondoc.Parse(text, jsondoc.MaxDepth)
 	if err != nil {
@@ -47,9 +47,9 @@ func newFlash(category string, v jsondoc.Value) (Flash, error) {
 	return Flash{category: category, json: v.ASCII()}, nil
 }
 
-// ParseFlashes reads the messages of a record, the reverse of [JoinFlashes]: each
-// ["category","message"], or with a third item, the message as a framework has it that does not
-// keep it as a string. That is not shown to apps. Errors wrap [ErrRecord].
+// ParseFlashes reads the messages of a record, as [JoinFlashes] returns them. Each is
+// ["category","message"]. A third item is the message in a framework's own form, if that is no
+// string. Apps do not get it. Errors wrap [ErrRecord].
 func ParseFlashes(array []byte) ([]Flash, error) {
 	if len(array) == 0 {
 		return nil, nil
@@ -71,7 +71,7 @@ func ParseFlashes(array []byte) ([]Flash, error) {
 
 var errFlashes = fmt.Errorf("%w: its messages are damaged", ErrRecord)
 
-// JoinFlashes returns the messages as a record has them.
+// JoinFlashes returns messages in the form that a record contains.
 func JoinFlashes(flashes []Flash) []byte {
 	if len(flashes) == 0 {
 		return nil
@@ -86,7 +86,7 @@ func JoinFlashes(flashes []Flash) []byte {
 	return append(array, ']')
 }
 
-// shown returns stored messages without what is not for apps.
+// shown returns stored messages as apps get them, without third items.
 func shown(stored []byte) []byte {
 	if !bytes.ContainsAny(stored, "{") {
 		return stored
@@ -103,8 +103,8 @@ func shown(stored []byte) []byte {
 	return jsondoc.NewArray(pairs...).AppendASCII(nil)
 }
 
-// applyFlashes returns the messages that wait after the change, where waiting waited before and the
-// request was given those in given.
+// applyFlashes returns the messages after the change. waiting are those before it, and given those
+// that the request got.
 func (c *Change) applyFlashes(waiting, given []byte) ([]byte, error) {
 	if len(c.Flashes) == 0 && !c.FlashSeen && len(c.Shown) == 0 {
 		return waiting, nil

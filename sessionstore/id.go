@@ -7,21 +7,21 @@ import (
 )
 
 const (
-	// idBytes is what makes an id unguessable: 256 bits.
+	// idBytes is the number of random bytes in an id: 256 bits cannot be guessed.
 	idBytes = 32
 
-	// idLen is the length of an id in unpadded base64url, and of a ref, which is a SHA-256.
+	// idLen is the length of an id, and of a ref, in unpadded base64url.
 	idLen = 43
 )
 
 // NewID returns a new session id from crypto/rand, in unpadded base64url.
 func NewID() string {
 	var b [idBytes]byte
-	_, _ = rand.Read(b[:]) // never fails: it ends the program instead
+	_, _ = rand.Read(b[:]) // never returns an error: it ends the program
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// ValidID reports whether id has the form that [NewID] gives.
+// ValidID reports whether id has the form of those of [NewID].
 func ValidID(id string) bool {
 	if len(id) != idLen {
 		return false
@@ -36,9 +36,9 @@ func ValidID(id string) bool {
 	return true
 }
 
-// Ref names the session with this id in logs and for operators, and is the key of its record: the
-// unpadded base64url form of the id's SHA-256. Nobody gets from a ref to an id, so whoever reads
-// logs or the store has no usable cookie.
+// Ref returns the name of the session with this id in logs and for operators. It is the key of its
+// record, too: the id's SHA-256 in unpadded base64url. Nobody can compute an id from a ref, so
+// those who read logs or the store have no valid cookie.
 func Ref(id string) string {
 	var in [64]byte
 	var out [idLen]byte

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Load finds the session with this id. That it is missing, expired or of another scope is not an
-// error: the session is then anonymous.
+// Load returns the session with this id. If it is missing, expired or of another scope, that is no
+// error: the session then does not exist.
 //
 // It takes one read of the store. If the id is new and has not been used before, the old id has
-// ended when Load returns. An error wraps [ErrRecord] or [ErrUnavailable], or is the context's; the
-// session beside it is anonymous.
+// ended when Load returns. An error wraps [ErrRecord] or [ErrUnavailable], or is that of the
+// context. The session is not nil even then.
 func (m *Manager) Load(ctx context.Context, id string, scope Scope) (*Session, error) {
 	return m.load(ctx, id, Ref(id), scope, neverClosed)
 }
 
 // LoadKnown is [Manager.Load] for callers that have the id's [Ref] already, which takes a SHA-256.
-// Tokens are the values of [Session.Browser] that the client has sent. If the right one is missing,
-// its browser was closed.
+// tokens are the values of [Session.Browser] that the client has sent. If the right one is missing,
+// the browser was closed.
 func (m *Manager) LoadKnown(ctx context.Context, id, ref string, scope Scope, tokens []string) (*Session, error) {
 	s, err := m.load(ctx, id, ref, scope, closedFor(tokens))
 	if s.rec.Browser != "" && !s.rec.BrowserSeen && slices.Contains(tokens, s.rec.Browser) {
@@ -28,9 +28,9 @@ func (m *Manager) LoadKnown(ctx context.Context, id, ref string, scope Scope, to
 	return s, err
 }
 
-// LoadRef finds the session with this ref. A ref is no secret, so the caller must know by other
-// means that the client is in this session. It works only with a [Codec] that makes keys of refs.
-// The session can get no cookie.
+// LoadRef returns the session with this ref. A ref is no secret, so the caller must know by other
+// means that the client has this session. It works only with a [Codec] that makes its keys from
+// refs. No cookie can be set for the session.
 func (m *Manager) LoadRef(ctx context.Context, ref string, scope Scope) (*Session, error) {
 	s, err := m.load(ctx, "", ref, scope, neverClosed)
 	s.NoCookie = true
@@ -63,8 +63,8 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 	return s, nil
 }
 
-// Peek is [Manager.Load] for those who only look: it writes nothing, so the session is not to be
-// used or changed. It returns the record, too.
+// Peek is [Manager.Load] without any write. The session must not be changed or touched. Peek
+// returns the record, too.
 func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, Entry, error) {
 	s, ref := &Session{Scope: scope}, Ref(id)
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
@@ -89,8 +89,8 @@ func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, E
 	return s, entry, err
 }
 
-// Current reports whether the session still has no successor, and has not ended since it was
-// loaded. Otherwise its cookie must not be set again: it could replace the successor's.
+// Current reports whether the session has not ended or got a successor since it was loaded.
+// Otherwise its cookie must not be set again: it could replace that of the successor.
 func (m *Manager) Current(ctx context.Context, s *Session) bool {
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
@@ -102,8 +102,8 @@ func (m *Manager) Current(ctx context.Context, s *Session) bool {
 	return err == nil && rec.State == Live && rec.Gen == 0
 }
 
-// read decodes entry into s, and reports whether it is a session of s's scope. If its idle timeout
-// is over, something may be left of it: see renew.
+// read decodes entry into s, and reports whether it is a session of the right scope. If its idle
+// timeout is over, something may be left of it: see renew.
 func (m *Manager) read(s *Session, entry Entry) (bool, error) {
 	if !entry.Found() {
 		return false, nil
@@ -141,8 +141,8 @@ func (m *Manager) decode(value []byte, rec *Record) error {
 	return err
 }
 
-// notFromTheFuture sets a creation time in the future, which a fast clock has made, to now, so that
-// no session outlives the absolute timeout.
+// notFromTheFuture sets a creation time in the future, which comes from a fast clock, to now.
+// Otherwise the session would outlive the absolute timeout.
 func (r *Record) notFromTheFuture(now time.Time) {
 	if r.Created.After(now) {
 		r.Created = now
@@ -163,8 +163,8 @@ func (m *Manager) tooOld(rec *Record, now time.Time) bool {
 // idleLeft returns how long the session lives on if nobody uses it, and whether it should be
 // touched.
 //
-// The store keeps a record for rec.Idle after its last use. So rec.Idle and the time that is left
-// tell when that was, whatever the configuration was then.
+// The store keeps a record for rec.Idle after its last use. So rec.Idle and the time to live show
+// when that was, even if the configuration was different then.
 func (m *Manager) idleLeft(rec *Record, ttl time.Duration, now time.Time) (left time.Duration, due bool) {
 	switch {
 	case !rec.Until.IsZero():
@@ -177,7 +177,7 @@ func (m *Manager) idleLeft(rec *Record, ttl time.Duration, now time.Time) (left 
 	return left, rec.Idle != idle || idle-left >= m.touchInterval(idle)
 }
 
-// idle returns the idle timeout that holds for the session.
+// idle returns the idle timeout of the session.
 func (m *Manager) idle(rec *Record) time.Duration {
 	switch {
 	case rec.OwnIdle:

@@ -17,41 +17,40 @@ const (
 	DefaultIdleTimeout     = 24 * time.Hour
 	DefaultAbsoluteTimeout = 31 * 24 * time.Hour
 	DefaultRegenerateGrace = 10 * time.Second
-	// DefaultRegenerateUnused is long enough for a user to notice that an answer was lost, and to
-	// try again.
+	// DefaultRegenerateUnused leaves a user the time to notice that a response was lost, and to try
+	// again.
 	DefaultRegenerateUnused = 5 * time.Minute
 	DefaultStoreTimeout     = time.Second
 	DefaultMaxSize          = 4000
 
-	// defaultTouchShare is the part of the idle timeout that passes, by default, before a session
-	// in use is touched again.
+	// defaultTouchShare is how many times the default TouchInterval is in the idle timeout.
 	defaultTouchShare = 20
 )
 
 const (
-	// maxFlash is the most that the waiting messages of a session take together, as JSON, in bytes.
-	// Beyond it the oldest goes.
+	// maxFlash is the maximum size of the waiting messages of a session together, as JSON, in
+	// bytes. Beyond it, the oldest one is deleted.
 	maxFlash = 4000
 
-	// growth is how many times the allowed size a document may reach between the operations of one
+	// growth is how many times larger than allowed a document may be between the operations of one
 	// change.
 	growth = 2
 )
 
 var (
-	// ErrInvalid means that a change can never be applied: it asks for something that is not
-	// allowed or does not fit the data.
+	// ErrInvalid means that a change can never be applied: it is not allowed, or the data are not
+	// as it expects.
 	ErrInvalid = errors.New("invalid change")
 
-	// ErrTooLarge is the [ErrInvalid] of a change whose result is beyond a limit.
+	// ErrTooLarge is an [ErrInvalid]: the result of the change is beyond a limit.
 	ErrTooLarge = fmt.Errorf("%w: too large", ErrInvalid)
 
-	// ErrNeedsCookie is the [ErrInvalid] of a change after which the client would need another
-	// cookie, asked for where none can be set: see [Session.NoCookie].
+	// ErrNeedsCookie is an [ErrInvalid]: after the change, the client would need another cookie,
+	// and none can be set. See [Session.NoCookie].
 	ErrNeedsCookie = fmt.Errorf("%w: it would need a cookie, and none can be set here", ErrInvalid)
 )
 
-// Options say how a [Manager] keeps sessions. The zero value of each field stands for its default.
+// Options say how a [Manager] keeps sessions. The zero value of each field means its default.
 type Options struct {
 	// Codec is the format of the records. Default: [Native].
 	Codec Codec
@@ -59,60 +58,62 @@ type Options struct {
 	// IdleTimeout is how long a session lives after the last request. Default: 24 h.
 	IdleTimeout time.Duration
 
-	// AbsoluteTimeout is how long a session lives after its creation, whatever happens. Default: 31
-	// days.
+	// AbsoluteTimeout is how long a session lives after its creation, even if it is used. Default:
+	// 31 days.
 	AbsoluteTimeout time.Duration
 
-	// TouchInterval is how old the last touch of a session in use becomes before it is touched
-	// again; a session may idle out that much early. Default: a twentieth of the idle timeout;
-	// never more than that for a session with a shorter idle timeout of its own.
+	// TouchInterval is the shortest time between two touches of a session in use. A session may end
+	// this much before its idle timeout. For a session with a shorter idle timeout of its own, it
+	// is at most a twentieth of that. Default: a twentieth of IdleTimeout.
 	TouchInterval time.Duration
 
 	// RegenerateGrace is how long the record of an emptied session is kept for requests under way.
-	// A mark is kept as long, but three minutes at least. Default: 10 s.
+	// Marks are kept as long, and three minutes at least. Default: 10 s.
 	RegenerateGrace time.Duration
 
-	// RegenerateUnused is how long an old id goes on working if the new one that the app has asked
-	// for is not used: the answer may have been lost. Default: 5 min.
+	// RegenerateUnused is how long an old id stays valid if nobody uses the new one that the app
+	// has asked for: the response may have been lost. Default: 5 min.
 	RegenerateUnused time.Duration
 
-	// StoreTimeout bounds every [Manager.Load] and every [Manager.Commit], with all the store
-	// operations that each takes. A destroy that fails may take it once more, to undo what it
+	// StoreTimeout is the time limit of each [Manager.Load] and [Manager.Commit], with all their
+	// operations of the store. A destroy that fails may take it a second time, to undo what it
 	// began. Default: 1 s.
 	StoreTimeout time.Duration
 
-	// MaxSize is the most that the data of a session take as ASCII JSON, in bytes. Default: 4000.
+	// MaxSize is the maximum size of a session's data, in bytes of ASCII JSON. Default: 4000.
 	MaxSize int
 
-	// RegenerateOn are the fields whose change regenerates the id. User is always one of them.
+	// RegenerateOn are the fields whose change gives the session a new id. User is always one of
+	// them. Default: none.
 	RegenerateOn []Field
 
 	// User is the field that says who has logged in: a string or a number of at most 256 bytes
-	// without control characters. Anything else is nobody. In the native format, the sessions of
-	// each user are listed in the same store: see [Manager.UserSessions]. Default: none.
+	// without control characters. Any other value means that nobody has logged in. In the native
+	// format, the sessions of each user are listed in the same store: see [Manager.UserSessions].
+	// Default: none.
 	User Field
 
-	// MaxUserSessions is how many sessions a user may have: at most, and by default, 1,000. At a
-	// login beyond it, the user's session that was used least recently ends. With RefuseLogins, the
-	// login is refused with [ErrUserLimit]. It needs User and the native format.
+	// MaxUserSessions is how many sessions a user may have. At a login beyond it, the user's
+	// session that was used least recently ends. With RefuseLogins, the login is refused with
+	// [ErrUserLimit]. Both need User and the native format. Default: 1000, which is the maximum.
 	MaxUserSessions int
 	RefuseLogins    bool
 
-	// RememberClient says that records hold the [Session.Client] of the first and of the last use
-	// that is recorded. It needs the native format. Default: false.
+	// RememberClient says that records contain the [Session.Client] of the first and of the last
+	// recorded use. It needs the native format. Default: false.
 	RememberClient bool
 
-	// AnonymousTimeout is the IdleTimeout of sessions that nobody has logged in to. It needs User.
+	// AnonymousTimeout is the idle timeout of sessions that nobody has logged in to. It needs User.
 	// Default: IdleTimeout.
 	AnonymousTimeout time.Duration
 
-	// Permanent says whether the cookies of new sessions outlive the browser, where the change that
-	// makes the session does not say it. Default: false.
+	// Permanent says whether the cookies of new sessions outlive the browser, unless the change
+	// that begins the session says it. Default: false.
 	Permanent bool
 
-	// CookieMark stands for the attributes of the client's cookie. A cookie that was set under
-	// another mark needs to be set again: see [Session.CookieOutdated]. Native records hold the
-	// mark. Default: none.
+	// CookieMark is a text that stands for the attributes of the client's cookie. A cookie that was
+	// set with another mark should be set again: see [Session.CookieOutdated]. Native records
+	// contain the mark. Default: none.
 	CookieMark string
 
 	// Ended is called for each record that the manager has ended, with its Key and Created. The
@@ -129,14 +130,14 @@ type Options struct {
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
 
-	// Go runs work that goes on after the call that begins it, and that needs the store for some
-	// minutes at most: undoing a regeneration that may have happened or not. Default: a goroutine.
+	// Go runs work that goes on after the call that begins it, and that uses the store for some
+	// minutes at most: it undoes a new id that may have been saved or not. Default: a goroutine.
 	Go func(func())
 }
 
-// Manager loads sessions from a [Store] and commits changes to them, so that no change is lost and
-// no ended session returns. It may be used by many goroutines at once. Any number of managers, in
-// any number of processes, may share a store.
+// Manager loads sessions from a [Store] and commits changes to them. No change is lost, and no
+// ended session returns. It is safe for concurrent use. Any number of managers, in any number of
+// processes, may share a store.
 type Manager struct {
 	store Store
 	opts  Options
@@ -203,11 +204,11 @@ type queue[T any] struct {
 	users   int
 	changes *combiner.Combiner[T]
 
-	// known is what the last leader left in the store, if it is known. Only leaders use it.
+	// known is the record that the last leader has left in the store, or nil. Only leaders use it.
 	known *Entry
 }
 
-// do waits until a change of the record under key was saved, or not.
+// do returns when a change of the record under key has been saved or refused.
 func (qs *queues[T]) do(ctx context.Context, key string, change T) error {
 	q := qs.enter(key)
 	defer qs.leave(key, q)
@@ -217,8 +218,8 @@ func (qs *queues[T]) do(ctx context.Context, key string, change T) error {
 	return nil
 }
 
-// together returns a context that ends with the earliest deadline of a batch. Whoever gives up does
-// not end it.
+// together returns a context with the earliest deadline of a batch. It does not end if one of the
+// callers gives up.
 func together[T any](batch []T, of func(T) context.Context) (context.Context, context.CancelFunc) {
 	until, limited := of(batch[0]).Deadline()
 	for _, change := range batch[1:] {

@@ -11,41 +11,41 @@ import (
 )
 
 const (
-	// FormatNative is the first byte of every record in the native format. It begins no pickle, no
-	// MessagePack, no JSON, no zlib stream and no UTF-8 text, so that another program's record is
-	// never mistaken for ours.
+	// FormatNative is the first byte of every record in the native format. No pickle, MessagePack,
+	// JSON, zlib stream or UTF-8 text begins with it, so that no record of another program is
+	// mistaken for a native one.
 	FormatNative = 0xc1
 
-	// VersionLen is the length of the part of a native record that differs from save to save: the
-	// format byte and 16 random bytes.
+	// VersionLen is the length of the beginning of a native record that is different after each
+	// save: the format byte and 16 random bytes.
 	VersionLen = 1 + 16
 
-	// MovingMark begins what the store moving keeps in the place of a record. It is no UTF-8, and
-	// begins no record of other formats either.
+	// MovingMark is the beginning of what the store moving keeps in place of a record. It is not
+	// UTF-8, and no record of another format begins with it.
 	MovingMark = "\xffmoving"
 
-	// MaxRecord is the size of the largest record that is saved, in bytes.
+	// MaxRecord is the maximum size of a record that is saved, in bytes.
 	MaxRecord = 256 << 10
 )
 
-// ErrRecord means that a record could not be understood: it is damaged, in another dialect or of a
-// newer format. Such a record is never overwritten.
+// ErrRecord means that a record cannot be read: it is damaged, of another dialect or of a newer
+// version. Such a record is never overwritten.
 var ErrRecord = errors.New("the stored record cannot be read")
 
-// State says what a record stands for.
+// State says what a record is.
 type State uint8
 
 // The states of a record.
 const (
 	// Live is a session.
 	Live State = iota
-	// Ended is a session that a change has emptied. A request that had loaded it before may still
-	// fill it. For all others it is not there.
+	// Ended is a session that a change has emptied. A request that has loaded it before may still
+	// fill it. For all others, there is no session.
 	Ended
-	// Mark replaces a session that had got a new id and has ended. It has no data. It leads
-	// requests that were under way to the record of the new id. For all others it is not there.
+	// Mark replaces a session that got a new id and has ended. It has no data. It leads requests
+	// that were under way to the record of the new id. For all others, there is no session.
 	Mark
-	// Index lists the sessions of a user: see index.go. It is no session.
+	// Index is no session, but a list of the sessions of a user: see index.go.
 	Index
 )
 
@@ -67,24 +67,24 @@ type Record struct {
 	// cookies in the vault.
 	Keep time.Duration
 
-	// OwnIdle says that Idle is this session's own, and not the configuration's.
+	// OwnIdle says that Idle was set for this session and does not come from the configuration.
 	OwnIdle bool
 
-	// Scope says where the session counts: see [Scope].
+	// Scope is the text of a [Scope].
 	Scope string
 
 	// Gen is how many successors the session has had, and Target is the key of the latest. Each new
-	// id makes a record of its own, the successor. A mark has the Gen and the Target of the
-	// successor that it leads to. Gen never falls: a change that was loaded with a smaller one is
-	// older than Target.
+	// id has a record of its own, the successor. A mark has the Gen and the Target of the successor
+	// that it leads to. Gen never becomes smaller. If a session was loaded with a smaller Gen, that
+	// was before Target was made.
 	Gen    uint64
 	Target string
 
 	// Until is when the session ends because it has a successor, used or not.
 	Until time.Time
 
-	// Pred is the key of the record that this one succeeds, until somebody uses this one's id. Idx
-	// is the Gen that the other one got with it.
+	// Pred is the key of the record that this one succeeds, until the id of this one is used. Idx
+	// is the Gen that the other record got with this successor.
 	Pred string
 	Idx  uint64
 
@@ -99,9 +99,9 @@ type Record struct {
 	// nothing.
 	Vault []byte
 
-	// Browser is a token that the client sends until its browser is closed. It is set where the
-	// session's cookie outlives the browser only for lasting cookies of the vault. BrowserSeen says
-	// that the client has sent it.
+	// Browser is a token that the client sends until its browser is closed. It is set if the
+	// session's cookie outlives the browser only because of lasting cookies in the vault.
+	// BrowserSeen says that the client has sent it.
 	Browser     string
 	BrowserSeen bool
 
@@ -109,7 +109,7 @@ type Record struct {
 	CookieMark string
 
 	// User is who has logged in, or empty: see [Options.User]. UserField is the field of the data
-	// that said so when the record was saved. If it is empty, User was not looked for.
+	// that User was read from when the record was saved. It is empty if no field was configured.
 	User, UserField string
 
 	// Listed is when the session was last known to be in the index of its user, to the second.
@@ -122,13 +122,13 @@ type Record struct {
 	// Sessions are the entries of an Index, in the form of appendListed.
 	Sessions []byte
 
-	// Origin is for the codec of another program's format: what it needs to encode the value again,
-	// beyond what JSON can say. Decode sets it, and Encode gets it back with the changed record.
-	// Nobody else reads or changes it.
+	// Origin is what the codec of another program's format needs to encode the record again, and
+	// JSON cannot express. Decode sets it, and Encode gets it back with the changed record. Nobody
+	// else reads or changes it.
 	Origin any
 }
 
-// Empty reports whether nothing is in the session.
+// Empty reports whether the session is empty.
 func (r *Record) Empty() bool {
 	return len(r.Flash) == 0 && len(r.Vault) == 0 && bytes.Equal(r.Data, emptyObject)
 }
@@ -136,7 +136,7 @@ func (r *Record) Empty() bool {
 var emptyObject = []byte("{}")
 
 // IsSession reports whether a stored record, of any program, is a session: not emptied, and no mark
-// or index. It reads no more than the head, so that stores can tell what they delete.
+// or index. It reads only the head. Stores use it to say what they delete.
 func IsSession(value []byte) bool {
 	if len(value) <= VersionLen || value[0] != FormatNative {
 		return len(value) > 0
@@ -149,31 +149,30 @@ type Codec interface {
 	// Key returns the key of the session with this id and ref.
 	Key(id, ref string) string
 
-	// Encode returns the stored form of r, never the same twice, or an error if it would be larger
-	// than [MaxRecord].
+	// Encode returns the stored form of r, which is never the same twice. It returns an error if
+	// that is larger than [MaxRecord].
 	Encode(r *Record) ([]byte, error)
 
-	// Decode fills r from a stored value, whose bytes r may go on using. Its errors wrap
-	// [ErrRecord] and hold none of the value.
+	// Decode fills r from a stored value. r may share its bytes. Errors wrap [ErrRecord] and
+	// contain nothing of the value.
 	Decode(value []byte, r *Record) error
 }
 
-// ForeignCodec is the [Codec] of a format that another program reads and writes too, in the same
-// place.
+// ForeignCodec is the [Codec] of a format that another program uses too, for the same records.
 //
-// Such a record has no creation time, so there is no absolute timeout. It has no scope: the
-// program's own secret says whose it is. It has no place for a mark, so a former id ends at once,
-// and an emptied session is deleted. It has no idle timeout of its own, but always
-// [Options.IdleTimeout], and no CookieMark. It has no version, so a save cannot be told from
-// another's save of the same bytes. Decode does not set Created, Idle, OwnIdle, Scope and the
-// fields about successors. Encode may return the same bytes for the same record.
+// Such a record has no creation time, so there is no absolute timeout. It has no scope: the secret
+// of the program says whose it is. It cannot be a mark, so a former id ends at once. An emptied
+// session is deleted. The idle timeout is always [Options.IdleTimeout], and there is no CookieMark.
+// There is no version, so two saves of the same bytes are equal. Decode does not set Created, Idle,
+// OwnIdle, Scope and the fields about successors. Encode may return the same bytes for the same
+// record.
 type ForeignCodec interface {
 	Codec
 
-	// NewID returns a new id, as hard to guess as those of the function [NewID].
+	// NewID returns a new id that is as hard to guess as one of the function [NewID].
 	NewID() string
 
-	// ValidID reports whether the program may have given this id.
+	// ValidID reports whether the program may have made this id.
 	ValidID(id string) bool
 }
 
@@ -181,13 +180,13 @@ type ForeignCodec interface {
 //
 //	0xc1, 16 random bytes (the version),
 //	flags (bit 0-1 state, bit 2 permanent, bit 3 own idle timeout, bit 4 browser seen,
-//	bit 5 nobody has logged in, although it is known who would have),
+//	bit 5 nobody has logged in, and there is a UserField),
 //	varint created (Unix milliseconds), uvarint idle (milliseconds),
 //	sections (a tag byte, uvarint length, that many bytes),
 //	CRC-32C of all before, big-endian
 //
-// A reader that meets a flag or a section that it does not know reports [ErrRecord]: the record is
-// of a newer version, and saving it would lose something.
+// A flag or a section that the reader does not know is an [ErrRecord]: the record is of a newer
+// version, and saving it would lose something.
 type Native struct{}
 
 const (
@@ -397,8 +396,7 @@ func (r *Record) decodeSections(b []byte) error {
 	return nil
 }
 
-// readLink reads what appendLink has added. What cannot be read is a link to nothing, which is
-// none.
+// readLink reads what appendLink has added. It returns an empty key if it cannot read that.
 func readLink(content []byte) (n uint64, key string) {
 	n, size := binary.Uvarint(content)
 	return n, borrow(content[max(size, 0):])

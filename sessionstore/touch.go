@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// touches remembers which sessions this process has touched of late, so that a session is touched
-// once in an interval, however many requests find that due at once. It is for stores on the
-// network, and for the promise: in a local store it saves 0.2 µs for each touch (go test -run XXX
-// -bench 'Touch$' ./sessionstore, with GOGC=off). It forgets some sessions: a touch too many does
-// no harm.
+// touches remembers which sessions this process has touched recently. A session is touched once in
+// an interval, even if several requests find at once that a touch is due. It is for stores on the
+// network, and for this promise. In a local store it saves only 0.2 µs for each touch (go test -run
+// XXX -bench 'Touch$' ./sessionstore, with GOGC=off). It may forget a session: one touch too many
+// does no harm.
 type touches struct {
 	mu     sync.Mutex
 	recent [256]struct {
@@ -24,7 +24,7 @@ type touches struct {
 
 var touchSeed = maphash.MakeSeed()
 
-// claim reports whether the caller is to touch key: whether nobody has since interval ago.
+// claim reports whether the caller should touch key, as nobody has within the interval.
 func (t *touches) claim(key string, now time.Time, interval time.Duration) bool {
 	slot := maphash.String(touchSeed, key) % uint64(len(t.recent))
 	t.mu.Lock()
@@ -46,16 +46,17 @@ func (t *touches) release(key string) {
 	}
 }
 
-// TouchDue reports whether the session was last touched long enough ago that this use of it should
-// be recorded, with [Manager.Touch].
+// TouchDue reports whether the last touch of the session is so old that this use should be recorded
+// with [Manager.Touch].
 func (s *Session) TouchDue() bool { return s.touchDue }
 
-// lookInterval is how often a request that takes long looks at least where its session is.
+// lookInterval is the longest time between two calls of [Manager.Refresh] by a request that takes
+// long.
 const lookInterval = time.Minute
 
-// RefreshInterval returns how often a request that takes long must [Manager.Refresh] its session,
-// so that it does not idle out meanwhile and is found when it gets a new id. It is zero if there is
-// no session.
+// RefreshInterval returns how often a request that takes long must call [Manager.Refresh]. Then the
+// idle timeout does not end the session meanwhile, and it is found after it has got a new id. It is
+// zero if there is no session.
 func (m *Manager) RefreshInterval(s *Session) time.Duration {
 	if !s.Exists() {
 		return 0
@@ -68,9 +69,9 @@ func (m *Manager) refreshInterval(rec *Record) time.Duration {
 	return min(m.touchInterval(idle), idle/3, lookInterval)
 }
 
-// Touch records that the session was used, by letting its record live for another idle timeout. It
-// changes no data and does nothing if the record has changed since: that was a use too. It does
-// nothing either if this manager has touched the session within the touch interval.
+// Touch records that the session was used: the store keeps its record for another idle timeout.
+// Touch changes no data. It does nothing if the record has changed since, as that was a use too, or
+// if this manager has touched the session within the touch interval.
 func (m *Manager) Touch(ctx context.Context, s *Session) error {
 	return m.touch(ctx, s, s.rec.CookieMark, s.FirstUse() || s.unsaved)
 }
