@@ -1,10 +1,12 @@
 package caddymodule
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/caddy-session/caddy-session/caddymodule/cookie"
@@ -70,5 +72,29 @@ func TestForwardedProtoOfTheVault(t *testing.T) {
 			}
 			return nil
 		})
+	}
+}
+
+// A handler that cannot take over the connection, as in HTTP/2, answers in another way. That is the
+// response, for session and for session_clean.
+func TestHijackWhereThereIsNone(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	c := h.clean()
+	if err := c.Provision(caddy.Context{Context: t.Context()}); err != nil {
+		t.Fatal(err)
+	}
+	for cookies, handler := range []caddyhttp.MiddlewareHandler{c, h} {
+		w := httptest.NewRecorder()
+		err := handler.ServeHTTP(w, prepare(w, httptest.NewRequest(http.MethodGet, "/", nil)), handlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			if _, _, err := http.NewResponseController(w).Hijack(); !errors.Is(err, http.ErrNotSupported) {
+				t.Errorf("%T: error %v", handler, err)
+			}
+			w.Header().Set("X-Session-Update", `{"a":1}`)
+			w.WriteHeader(http.StatusNotImplemented)
+			return nil
+		}))
+		if err != nil || w.Code != http.StatusNotImplemented || w.Result().Header["X-Session-Update"] != nil || len(w.Result().Cookies()) != cookies {
+			t.Errorf("%T: status %d, %v, %v", handler, w.Code, w.Result().Header, err)
+		}
 	}
 }

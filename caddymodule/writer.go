@@ -79,8 +79,12 @@ func (w *headWriter) FlushError() error {
 }
 
 // Hijack implements [http.Hijacker]. A handler that takes over the connection without writing a
-// head can still change the session, but the client gets no cookie.
+// head can still change the session, but the client gets no cookie. Where the server cannot give
+// the connection away, as in HTTP/2, no response begins: the handler may answer in another way.
 func (w *headWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if _, able := innermost(w.ResponseWriter).(http.Hijacker); !able {
+		return nil, nil, http.ErrNotSupported
+	}
 	if err := w.of.start(http.StatusSwitchingProtocols); err != nil {
 		return nil, nil, err
 	}
