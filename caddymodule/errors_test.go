@@ -246,3 +246,18 @@ func TestErrorsVaryByCookie(t *testing.T) {
 		}
 	}
 }
+
+// A page of the error routes must not end with the session headers of the app's trailers: templates
+// has all of a response when it fails.
+func TestTrailersOfAFailedResponse(t *testing.T) {
+	w, err := serve(mustProvision(t, inMemory(t, "")), httptest.NewRequest(http.MethodGet, "/", nil), func(w http.ResponseWriter, _ *http.Request) error {
+		for _, name := range []string{"X-Session-Update", "Set-Cookie", "X-Ok"} {
+			w.Header().Set(http.TrailerPrefix+name, "{}")
+		}
+		return http.ErrHandlerTimeout
+	})
+	h := w.Header()
+	if err == nil || h[http.TrailerPrefix+"X-Session-Update"] != nil || h[http.TrailerPrefix+"Set-Cookie"] != nil || h[http.TrailerPrefix+"X-Ok"] == nil {
+		t.Errorf("%v, %v", err, h)
+	}
+}

@@ -120,10 +120,10 @@ func (x *exchange) Write(p []byte) (int, error) {
 }
 
 // stripHead removes session headers, session cookies and the cookies of parts from a response that
-// is not committed.
+// is not committed. A response of the error routes would get its trailers too.
 func (x *exchange) stripHead(message string) {
-	h := x.Header()
-	if x.h.names.response.strip(h, x.h.cookie.Names) {
+	h, names := x.Header(), &x.h.names.response
+	if found := names.strip(h, x.h.cookie.Names); names.stripTrailers(h) || found {
 		x.h.logger.Warn(message)
 	}
 	for name := range h {
