@@ -33,8 +33,8 @@ type Options struct {
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// maxCookies is how many cookies of our name are looked up. Another site of the same domain may
-// have added some of its own.
+// maxCookies is how many valid cookies of our name are looked up. Another site of the same domain
+// may have added some.
 const maxCookies = 16
 
 // Middleware returns what wraps handlers, so that they have a session: see [From].
@@ -93,21 +93,32 @@ func (o *Options) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 // load returns the session that the request's cookies name, and its id if the cookie should be
 // signed anew.
 func (o *Options) load(r *http.Request) (s *sessionstore.Session, stale string, err error) {
-	scope := o.scope(r)
-	cookies := r.CookiesNamed(o.Cookie.Name)
-	for _, c := range cookies[:min(len(cookies), maxCookies)] {
+	scope, looked := o.scope(r), 0
+	s = &sessionstore.Session{Scope: scope}
+	for _, c := range r.CookiesNamed(o.Cookie.Name) {
 		id, old, ok := o.Signer.Verify(c.Value)
 		if !ok || !o.Manager.ValidID(id) {
 			continue
 		}
-		if s, err = o.Manager.Load(r.Context(), id, scope); err != nil || s.Exists() {
-			if old {
-				stale = id
-			}
-			return s, stale, err
+		if looked++; looked > maxCookies {
+			break
+		}
+		found, err := o.Manager.Load(r.Context(), id, scope)
+		switch {
+		case err != nil:
+			return found, "", err
+		case !found.Exists() || found.Former() && s.Exists():
+			continue
+		}
+		s, stale = found, ""
+		if old {
+			stale = id
+		}
+		if !s.Former() {
+			break
 		}
 	}
-	return &sessionstore.Session{Scope: scope}, "", nil
+	return s, stale, nil
 }
 
 // scope binds a session to the hosts that get its cookie.

@@ -219,6 +219,49 @@ func TestAttackForgedCookies(t *testing.T) {
 	}
 }
 
+// Another site of the domain adds cookies that browsers send first.
+func TestAttackTossedCookies(t *testing.T) {
+	s := newSite(t, httpsession.Options{}, count)
+	resp, _ := s.get()
+	var cookies []*http.Cookie
+	for range 20 {
+		cookies = append(cookies, &http.Cookie{Name: "session", Value: "x"})
+	}
+	if _, body := s.get(append(cookies, s.one(resp))...); body != "2" {
+		t.Errorf("the visitor is at %s", body)
+	}
+}
+
+// An attacker has planted an id with which somebody has logged in, in a cookie that browsers send
+// first. The new id counts.
+func TestAttackPlantedOldIDBeforeTheNewOne(t *testing.T) {
+	s := newSite(t, httpsession.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, httpsession.From(r.Context()).Get("user"))
+	})
+	scope := sessionstore.Scope{Site: "name session", Host: "127.0.0.1"}
+	planted, err := s.manager.Commit(t.Context(), &sessionstore.Session{Scope: scope},
+		&sessionstore.Change{Edits: []sessionstore.Edit{sessionstore.Set("user", "nobody")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := s.manager.Load(t.Context(), planted.ID, scope)
+	if err != nil {
+		t.Fatal(err)
+	}
+	login, err := s.manager.Commit(t.Context(), old,
+		&sessionstore.Change{Edits: []sessionstore.Edit{sessionstore.Set("user", "ada")}, Regenerate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie := func(id string) *http.Cookie { return &http.Cookie{Name: "session", Value: s.signer.Sign(id)} }
+	if _, body := s.get(cookie(planted.ID)); body != "nobody" {
+		t.Errorf("with the old id alone: %s", body)
+	}
+	if _, body := s.get(cookie(planted.ID), cookie(login.ID)); body != "ada" {
+		t.Errorf("with both: %s", body)
+	}
+}
+
 func TestAttackCookieOfAnotherHost(t *testing.T) {
 	s := newSite(t, httpsession.Options{}, count)
 	resp, _ := s.get()
