@@ -123,11 +123,7 @@ func parseDirective(helper httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, e
 // Only inject and capture may be repeated. The blocks of capture and late are optional; that of
 // capture is a response matcher of Caddy.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the directive's name
-	if err := config.None(d, "session"); err != nil {
-		return err
-	}
-	return h.block().Read(d, "session")
+	return h.block().Unmarshal(d, "session")
 }
 
 // block returns the options. The Caddyfile and the JSON configuration are checked by them.

@@ -155,11 +155,7 @@ func (p *Page) sameOrigin(r *http.Request) error {
 //
 //	session_admin [<matcher>]
 func (p *Page) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the directive's name
-	if err := config.None(d, "session_admin"); err != nil {
-		return err
-	}
-	return config.Options{}.Read(d, "session_admin")
+	return config.Options{}.Unmarshal(d, "session_admin")
 }
 
 // Parse reads the directive session_admin.

@@ -151,11 +151,7 @@ func statusOf(err error) int {
 //		name <session name>
 //	}
 func (d *Devices) UnmarshalCaddyfile(disp *caddyfile.Dispenser) error {
-	disp.Next() // consume the directive's name
-	if err := config.None(disp, "session_devices"); err != nil {
-		return err
-	}
-	return config.Options{"name": config.Name(&d.Name)}.Read(disp, "session_devices")
+	return config.Options{"name": config.Name(&d.Name)}.Unmarshal(disp, "session_devices")
 }
 
 // Parse reads the directive session_devices.

@@ -216,7 +216,7 @@ func (g *Gate) location(back string) string {
 //		name      <session name>
 //	}
 func (g *Gate) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the directive's name
+	d.Next() // skip the directive's name
 	if err := config.Args(d, "session_gate", "a field and where to log in", &g.Field, &g.Login); err != nil {
 		return err
 	}

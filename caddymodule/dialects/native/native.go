@@ -27,11 +27,7 @@ func (*Dialect) Format() dialects.Format { return dialects.Format{Codec: session
 //
 //	dialect native
 func (*Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // skip the module's name
-	if err := config.None(d, "dialect native"); err != nil {
-		return err
-	}
-	return config.Options{}.Read(d, "dialect native")
+	return config.Options{}.Unmarshal(d, "dialect native")
 }
 
 // Interface guards

@@ -131,15 +131,11 @@ func (s *Module) Open() (sessionstore.Store, func(), error) {
 //		hold
 //	}
 func (s *Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // skip the module's name
-	if err := config.None(d, "store moving"); err != nil {
-		return err
-	}
 	err := config.Options{
 		"from": config.Guest(&s.FromRaw, stores.Namespace, "backend", nil),
 		"to":   config.Guest(&s.ToRaw, stores.Namespace, "backend", nil),
 		"hold": config.Flag(&s.Hold),
-	}.Read(d, "store moving")
+	}.Unmarshal(d, "store moving")
 	if err == nil && (s.FromRaw == nil || s.ToRaw == nil) {
 		err = d.Err("store moving needs from, the old store, and to, the new one")
 	}

@@ -30,11 +30,7 @@ func (*Module) Open() (sessionstore.Store, func(), error) { return none.Store{},
 //
 //	store none
 func (*Module) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // skip the module's name
-	if err := config.None(d, "store none"); err != nil {
-		return err
-	}
-	return config.Options{}.Read(d, "store none")
+	return config.Options{}.Unmarshal(d, "store none")
 }
 
 // Interface guards

@@ -166,11 +166,7 @@ func (f *Dialect) Format() dialects.Format { return f.format }
 //		permanent     on | off
 //	}
 func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
-	if err := config.None(d, "dialect flask_session"); err != nil {
-		return err
-	}
-	return f.block().Read(d, "dialect flask_session")
+	return f.block().Unmarshal(d, "dialect flask_session")
 }
 
 func (f *Dialect) block() config.Options {

@@ -63,11 +63,7 @@ func (a *Adopter) Form() adopters.Form {
 //		cookie <name>
 //	}
 func (a *Adopter) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
-	if err := config.None(d, "adopt flask"); err != nil {
-		return err
-	}
-	return a.block().Read(d, "adopt flask")
+	return a.block().Unmarshal(d, "adopt flask")
 }
 
 func (a *Adopter) block() config.Options {

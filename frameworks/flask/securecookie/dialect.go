@@ -83,11 +83,7 @@ func doubt(cookie string, verified bool) string {
 //		permanent on | off
 //	}
 func (f *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
-	if err := config.None(d, "dialect flask"); err != nil {
-		return err
-	}
-	return f.block().Read(d, "dialect flask")
+	return f.block().Unmarshal(d, "dialect flask")
 }
 
 func (f *Dialect) block() config.Options {

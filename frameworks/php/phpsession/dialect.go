@@ -146,11 +146,7 @@ func (p *Dialect) Format() dialects.Format { return p.format }
 //		permanent              on | off
 //	}
 func (p *Dialect) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	d.Next() // consume the module's name
-	if err := config.None(d, "dialect php"); err != nil {
-		return err
-	}
-	return p.block().Read(d, "dialect php")
+	return p.block().Unmarshal(d, "dialect php")
 }
 
 func (p *Dialect) block() config.Options {

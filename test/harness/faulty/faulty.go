@@ -29,7 +29,7 @@ type Module struct {
 
 // CaddyModule returns the Caddy module information.
 func (*Module) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: stores.Namespace + ".faulty", New: func() caddy.Module { return new(Module) }}
+	return caddy.ModuleInfo{ID: "http.session.stores.faulty", New: func() caddy.Module { return new(Module) }}
 }
 
 // Open implements [stores.Module].
