@@ -8,34 +8,34 @@ import (
 	"time"
 )
 
-// How a session with cookies in its vault ages as a browser's jar does.
+// How a session with cookies in its vault ages, as the cookies of a browser do.
 //
 // A cookie that outlives the browser, such as one of "remember me", must not end with the session's
 // idle timeout. While the vault holds one, the session's cookie outlives the browser too, and the
-// record is kept for longer than the idle timeout (Keep). Nothing else may live on: when the idle
+// record is kept for longer than the idle timeout (Keep). Nothing else lives longer: when the idle
 // timeout is over, or the browser was closed, everything but the lasting cookies is removed from
-// the record before it is served.
+// the record before it is used.
 //
-// A second cookie of ours ends with the browser. While the client sends it, the browser was not
-// closed. It holds a random token of the record (Browser), and not a plain flag: whoever finds the
-// cookies of a closed browser on its disk, where only lasting ones are, must not get at what has
-// ended. Its absence counts only after the client has sent it once (BrowserSeen), as the answer
-// that sets it may be lost, and requests may be under way.
+// A second session cookie ends with the browser. While the client sends it, the browser was not
+// closed. It contains a random token of the record (Browser), and not a plain flag: a thief who
+// reads the lasting cookies of a closed browser on its disk must not get what has ended. Its
+// absence counts only after the client has sent it once (BrowserSeen), as the response that sets it
+// may be lost, and requests may be under way.
 
 // lasts reports whether the session's cookie outlives the browser.
 func (r *Record) lasts() bool { return r.Permanent || r.Browser != "" }
 
-// kept is how long the store lets a live record live after its last use.
+// kept is how long the store keeps a live record after its last use.
 func (r *Record) kept() time.Duration { return max(r.Idle, r.Keep) }
 
-// age updates what a record says about its lasting cookies.
+// age updates the fields of a record about its lasting cookies.
 func (m *Manager) age(rec *Record) {
 	if len(rec.Vault) == 0 && rec.Browser == "" {
 		return
 	}
 	v, err := openVault(rec.Vault)
 	if err != nil {
-		return // whoever needs the cookies, finds that out
+		return // the code that needs the cookies reports the error
 	}
 	now := m.opts.Now()
 	_, end := v.Lasting(now)
@@ -54,9 +54,9 @@ func (m *Manager) age(rec *Record) {
 	}
 }
 
-// renew removes from s, which was read from key, what has ended with the idle timeout or with the
-// browser. It reports whether anything is left. The function closed reports that the client has not
-// sent the token of the record.
+// renew removes from s, whose record is under key, what has ended with the idle timeout or with the
+// browser. It reports whether anything is left. closed reports that the client has not sent the
+// record's token.
 func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func(*Record) bool) (live bool, err error) {
 	for live = true; live && err == nil; {
 		rec := &s.rec
@@ -82,8 +82,8 @@ func (m *Manager) renew(ctx context.Context, key string, s *Session, closed func
 	return live, err
 }
 
-// rest returns what goes on of a session whose idle timeout is over, or whose browser was closed:
-// its lasting cookies. The last of them ends at end, which is zero if there are none.
+// rest returns what is left of a session whose idle timeout is over, or whose browser was closed:
+// its lasting cookies. end is when the last of them ends, or zero if there are none.
 func (m *Manager) rest(rec *Record, now time.Time) (next Record, end time.Time, err error) {
 	v, err := openVault(rec.Vault)
 	if err != nil {

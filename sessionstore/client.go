@@ -13,11 +13,11 @@ type Client struct {
 	UserAgent string `json:"user_agent,omitempty"`
 }
 
-// maxUserAgent is how much of a User-Agent is kept, in bytes. An address is never as long.
+// maxUserAgent is the maximum length of a recorded User-Agent, in bytes. Addresses are shorter.
 const maxUserAgent = 256
 
-// NewClient returns a client as a record keeps it: long texts are cut, and control characters and
-// what is not UTF-8 are replaced.
+// NewClient returns a client as a record contains it: long texts are cut, and control characters
+// and bytes that are not UTF-8 are replaced.
 func NewClient(address, userAgent string) Client { return Client{clean(address), clean(userAgent)} }
 
 func clean(text string) string {
@@ -30,7 +30,8 @@ func clean(text string) string {
 	}, text)
 }
 
-// remember notes the client that uses the session now, and reports whether that is news.
+// remember records the client that uses the session now. It reports whether that has changed the
+// record.
 func (m *Manager) remember(rec *Record, c Client) bool {
 	first, last := rec.First, rec.Last
 	switch {

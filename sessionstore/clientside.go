@@ -5,13 +5,12 @@ import (
 	"time"
 )
 
-// Unpack makes a session of a value that the client itself keeps, in the format of a
-// [ForeignCodec]. Age is how old the value is. If it has expired, the session is anonymous. Errors
-// wrap [ErrRecord].
+// Unpack returns the session in a value that the client itself keeps, in the format of a
+// [ForeignCodec]. age is how old the value is. If it has expired, the session does not exist.
+// Errors wrap [ErrRecord].
 //
-// Changes to such a session go through [Manager.Pack]. There is no store to compare with, so
-// parallel changes overwrite each other, and a session that has ended returns with its old value
-// until that expires.
+// [Manager.Pack] changes such a session. There is no store to compare with, so parallel changes
+// overwrite each other. A session that has ended returns with its old value until that expires.
 func (m *Manager) Unpack(value []byte, age time.Duration) (*Session, error) {
 	s := new(Session)
 	left := m.opts.IdleTimeout - max(age, 0)
@@ -28,9 +27,9 @@ func (m *Manager) Unpack(value []byte, age time.Duration) (*Session, error) {
 	return s, nil
 }
 
-// Pack makes a change to a session of [Manager.Unpack], or begins one. If the outcome says
-// [CookieSet], it returns the value that the client is to keep. There are no ids. Errors wrap
-// [ErrInvalid] or [ErrRecord].
+// Pack changes a session of [Manager.Unpack], or begins one. If the outcome says [CookieSet], it
+// returns the value that the client must keep. There are no ids. Errors wrap [ErrInvalid] or
+// [ErrRecord].
 func (m *Manager) Pack(s *Session, c *Change) (Outcome, []byte, error) {
 	out, value, err := m.pack(s, c)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// destroy ends the session, and begins a new one with what the change brings. The new record is
-// written first: if that fails, the client is told so, and is still logged in.
+// destroy ends the session, and begins a new one if the change adds something. The new record is
+// written first: if that fails, the client gets an error and is still logged in.
 func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, error) {
 	out, err := m.create(ctx, s, c.afterDestroy())
 	if err != nil {
@@ -35,8 +35,8 @@ func (c *Change) afterDestroy() *Change {
 	return &begin
 }
 
-// deleteBegun deletes a session that was begun and that nobody will be told of. It has time of its
-// own, since the change may have failed because its time was over.
+// deleteBegun deletes a new session that no client will get. It has a time limit of its own, since
+// the change may have failed because its time was over.
 func (m *Manager) deleteBegun(ctx context.Context, begun Outcome) error {
 	if begun.ID == "" {
 		return nil
@@ -51,12 +51,12 @@ func (m *Manager) deleteBegun(ctx context.Context, begun Outcome) error {
 	return m.deleteUnused(ctx, key, entry)
 }
 
-// end ends the record under key, whatever it has become since cur was read: see the table in
+// end ends the record under key, even if it has changed since cur was read: see the table in
 // succession.go.
 //
-// If the record leads on, the successor is ended afterwards. In the other order, a logout that
-// failed in between would be repeated with the new id, which has ended, and the old one would live
-// on.
+// If the record leads to a successor, that is ended afterwards. In the other order, a logout might
+// fail in between. It would be repeated with the new id, which has ended, and the old id would stay
+// valid.
 func (m *Manager) end(ctx context.Context, key string, q *queue[*pending], cur Entry, p *pending) error {
 	for {
 		rec := m.moves.mark(key, m.opts.Now())
@@ -80,7 +80,7 @@ func (m *Manager) end(ctx context.Context, key string, q *queue[*pending], cur E
 			found, err = m.put(ctx, key, cur.Value, rec.mark(rec.Gen, rec.Target))
 		default:
 			found, err = m.store.CompareAndDelete(ctx, key, cur.Value)
-			rec = m.moves.mark(key, m.opts.Now()) // it may have been gone before
+			rec = m.moves.mark(key, m.opts.Now()) // it may have been deleted before
 		}
 		q.known = &found
 		switch {

@@ -1,6 +1,6 @@
 package sessionstore
 
-// newID returns an id of the form that the codec wants.
+// newID returns a new id in the form of the codec.
 func (m *Manager) newID() string {
 	if m.foreign != nil {
 		return m.foreign.NewID()
@@ -8,7 +8,7 @@ func (m *Manager) newID() string {
 	return NewID()
 }
 
-// ValidID reports whether id may be that of a session: a store is not asked for others.
+// ValidID reports whether id may be that of a session. The store is not asked for others.
 func (m *Manager) ValidID(id string) bool {
 	if m.foreign != nil {
 		return m.foreign.ValidID(id)

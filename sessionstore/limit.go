@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// ErrUserLimit means that a login was refused, since the user has [Options.MaxUserSessions]
-// already.
+// ErrUserLimit means that a login was refused, because the user has [Options.MaxUserSessions]
+// sessions already.
 var ErrUserLimit = errors.New("the user has too many sessions")
 
 // limit keeps a user's sessions within [Options.MaxUserSessions] when there are new logins, which

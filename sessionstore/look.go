@@ -7,20 +7,20 @@ import (
 )
 
 // Place says where the record of a session is, for responses that go on long after they have begun.
-// The zero value is nowhere.
+// The zero value means that there is no record.
 type Place struct {
 	// Key is the key of the record.
 	Key string
 
-	// Created is when the session began, whatever id it has got since. End is when its absolute
-	// timeout is over. Both are zero if the format does not say it.
+	// Created is when the session began, under its first id. End is when its absolute timeout is
+	// over. Both are zero if the format of the record has no creation time.
 	Created, End time.Time
 
 	// gen is the Gen of the record when the session was loaded.
 	gen uint64
 }
 
-// Place says where the session is, or nowhere if there is none.
+// Place says where the session is. It is the zero value if there is none.
 func (s *Session) Place() Place {
 	if !s.Exists() {
 		return Place{}
@@ -36,7 +36,7 @@ type Sight struct {
 }
 
 // Look reads the record under a key, to find out whether sessions that were there have ended. It
-// writes nothing and is no use of them. An error wraps [ErrRecord] or [ErrUnavailable].
+// writes nothing and does not count as a use. An error wraps [ErrRecord] or [ErrUnavailable].
 func (m *Manager) Look(ctx context.Context, key string) (Sight, error) {
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
@@ -51,8 +51,8 @@ func (m *Manager) Look(ctx context.Context, key string) (Sight, error) {
 	return Sight{live: rec.State == Live, gen: rec.Gen, target: rec.Target}, nil
 }
 
-// From says where a session is now that was at this place: still there, where a new id has led it,
-// or nowhere, because it has ended. See succession.go.
+// From says where a session is now that was at this place: still there, at its successor, or
+// nowhere, because it has ended. See succession.go.
 func (s Sight) From(p Place) Place {
 	switch {
 	case s.live:

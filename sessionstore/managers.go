@@ -6,12 +6,12 @@ import (
 	"slices"
 )
 
-// Managers are those of the handlers that may be in the same sessions, each with its own options.
-// An operator is in none of these handlers, so a session is judged by all of them: it is live if
-// any of them calls it live.
+// Managers are the managers of all handlers that may share sessions, each with its own options. An
+// operator uses none of these handlers, so all of them decide: a session is live if it is live for
+// one of them.
 type Managers []*Manager
 
-// With returns these managers and m. Of those that judge alike, the later one counts.
+// With returns these managers and m. m replaces a manager that decides in the same way.
 func (ms Managers) With(m *Manager) Managers {
 	if i := slices.IndexFunc(ms, m.alike); i >= 0 {
 		ms[i] = m
@@ -20,7 +20,7 @@ func (ms Managers) With(m *Manager) Managers {
 	return append(ms, m)
 }
 
-// alike reports whether two managers judge each session in the same way.
+// alike reports whether two managers decide in the same way about every session.
 func (m *Manager) alike(other *Manager) bool {
 	a, b := &m.opts, &other.opts
 	return m.userField == other.userField && a.IdleTimeout == b.IdleTimeout && a.AnonymousTimeout == b.AnonymousTimeout &&
@@ -42,7 +42,7 @@ func (ms Managers) Describe(ref string, entry Entry) (info Info, live bool, err 
 		by := is && m.saved(entry)
 		better := by && !saved || by == saved && i.Expires.After(info.Expires)
 		if i.OnlyCookies != info.OnlyCookies {
-			better = info.OnlyCookies // one of them calls the whole session live
+			better = info.OnlyCookies // for this one the whole session is live
 		}
 		if is && (!live || better) {
 			info, live, saved = i, true, by
@@ -54,7 +54,7 @@ func (ms Managers) Describe(ref string, entry Entry) (info Info, live bool, err 
 	return info, live, nil
 }
 
-// saved reports whether m may have saved a record, as far as the record tells.
+// saved reports whether m may have saved a record, as far as the record shows.
 func (m *Manager) saved(entry Entry) bool {
 	var rec Record
 	return m.decode(entry.Value, &rec) == nil && rec.UserField == m.userField && rec.Idle == m.idle(&rec)
@@ -78,9 +78,9 @@ func (ms Managers) whose(value []byte) (by *Manager, user string) {
 	return by, user
 }
 
-// owns is for a session that the managers call over, or another user's. Another handler may have
-// saved it, with longer timeouts or for another field of the data. It reports whether the session
-// stays on the list of the user, and whether it ends with the user's other sessions.
+// owns is for a session that is over for the managers, or belongs to another user. Another handler
+// may have saved it, with longer timeouts or for another field of the data. owns reports whether
+// the session stays on the list of the user, and whether it ends with the user's other sessions.
 func (ms Managers) owns(o owner, entry Entry) (stays, ends bool) {
 	var rec Record
 	m := ms[0]
@@ -134,9 +134,9 @@ func (ms Managers) EndUser(ctx context.Context, scope Scope, user, except string
 	return n, nil
 }
 
-// List enters a session in the list of its user's sessions. Who has saved a record under key
-// without a manager calls it, since the session is listed otherwise when it is used. An error wraps
-// [ErrUnavailable] or [ErrRecord], or is the context's.
+// List adds a session to the list of its user's sessions. Call it after a record was saved under
+// key without a manager. Otherwise the session is listed only when it is used. An error wraps
+// [ErrUnavailable] or [ErrRecord], or is that of the context.
 func (ms Managers) List(ctx context.Context, key string, value []byte) error {
 	m, _ := ms.whose(value)
 	if m == nil {

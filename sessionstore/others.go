@@ -5,26 +5,26 @@ import (
 	"fmt"
 )
 
-// How the other sessions of a user end, and the own one goes on.
+// How the other sessions of a user end, and the user's own session goes on.
 //
 // A user who clicks twice on "change password" sends two requests with one cookie. Each ends the
-// others and makes a new id, and the browser keeps the cookie of the answer that comes last. So
-// what the other request has made must live. These are the records of the own session:
+// other sessions and makes a new id, and the browser keeps the cookie of the last response. So the
+// new id of the other request must stay valid. These records belong to the user's own session:
 //
-//   - what the request has loaded. It ends when a new id is used, or at its Until.
-//   - where the change is led
-//   - the records of new ids that succeed one of these, as long as nobody has used them. If the
-//     change makes a new id itself, only those that were made after the request was loaded.
+//   - the one that the request has loaded. It ends when a new id is used, or at its Until.
+//   - those that the change is led to
+//   - those of new ids that succeed one of these, until the new id is used. If the change makes a
+//     new id itself, only those that were made after the session was loaded.
 //
-// All other records end. Whoever has stolen the old cookie may have made himself a new id with it.
-// It was there when the user's request was loaded, and ends. The old cookie ends with the first use
-// of the user's new id. To be spared, a thief must make a new id while the request is under way.
-// Who can do that can as well do it a moment later, with the old id, which the user must be able to
-// use until the new one has come: so it wins him nothing. A change that makes no new id leaves the
-// thief in the session anyway, with the old cookie.
+// All other records end. A thief of the old cookie may have made a new id with it. That id existed
+// when the user's session was loaded, so it ends. The old cookie ends with the first use of the
+// user's new id. A thief who makes a new id while the request is under way is spared, but gains
+// nothing: the same is possible a moment later with the old id, which must stay valid until the
+// user has got the new one. A change that makes no new id leaves the thief in the session anyway,
+// with the old cookie.
 
-// own are the keys of the records of one session. What succeeds one of them and was not used
-// belongs to it too, if its Idx is larger than the number here.
+// own are the keys of the records of one session. A record that succeeds one of them and whose id
+// was not used belongs to the session too, if its Idx is larger than the number here.
 type own map[string]uint64
 
 func (o own) has(key string) bool {
@@ -32,7 +32,7 @@ func (o own) has(key string) bool {
 	return ok
 }
 
-// spares reports whether a session belongs to this one because of what it succeeds.
+// spares reports whether a session belongs to this one because it succeeds one of its records.
 func (o own) spares(i *Info) bool {
 	made, ok := o[i.pred]
 	return ok && i.Unused && i.idx > made
@@ -44,8 +44,8 @@ const never = 1<<64 - 1
 
 var errNoOthers = fmt.Errorf("%w: end-others and end-all need the option user and native records: %w", ErrInvalid, ErrNoIndex)
 
-// EndOthers ends the other sessions of the user of s, as [Change.EndOthers] does. It takes as long
-// as that takes. Errors are as of [Manager.EndUser], and [Options.OnEndOthers] is called.
+// EndOthers ends the other sessions of the user of s, as [Change.EndOthers] does. Errors are those
+// of [Manager.EndUser]. It calls [Options.OnEndOthers].
 func (m *Manager) EndOthers(ctx context.Context, s *Session) error {
 	if err := m.endOthers(ctx, s, new(Change)); err != nil {
 		return fmt.Errorf("ending a user's sessions: %w", err)

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// maxListed is how many sessions a user may have. A session that is not listed could not be
-	// ended with the others. So with one more login, the one that was listed first ends.
+	// maxListed is the maximum number of sessions of a user. A session that is not listed could not
+	// be ended with the others. So at one more login, the session that was listed first ends.
 	maxListed = 1000
 
 	// maxEntries is how many entries an index has at most. Only logins end sessions before: a
@@ -21,11 +21,10 @@ const (
 )
 
 // makeRoom ends the sessions that are too many after a batch was listed, and returns the entries
-// that are left. First it looks up some, here and there, and takes out those that are over. Then
-// those go whose ids were not used for as long as an answer may be on its way. So a user's true
-// session survives a thousand logins of a program that logs out each time, or never comes back. The
-// others end in the order in which they were listed, but none that the batch lists or is to
-// replace.
+// that are left. First it looks up a sample, and removes those that are over. Then those end whose
+// ids were not used for as long as a response may be on its way. So a user's real session survives
+// a thousand logins of a program that logs out each time, or never comes back. The others end in
+// the order in which they were listed, except those that the batch lists or replaces.
 func (m *Manager) makeRoom(ctx context.Context, batch []*listing, entries []listed, logins []*listing) ([]listed, error) {
 	if len(entries) <= maxListed {
 		return entries, nil
@@ -96,7 +95,7 @@ func (m *Manager) sample(entries []listed) []listed {
 	return some
 }
 
-// abandoned reports whether nobody has come with a new id for so long that nobody ever may.
+// abandoned reports whether a new id was not used for so long that it probably never will be.
 func (m *Manager) abandoned(i *Info) bool {
 	return i.Unused && m.opts.Now().Sub(i.listed) > m.opts.RegenerateUnused
 }

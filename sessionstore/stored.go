@@ -8,8 +8,8 @@ type KeyReader interface {
 	KeyPrefix() string
 }
 
-// KeyPrefix returns the prefix of the keys of sessions, for a [Walker]. It reports false if
-// sessions cannot be told by their keys.
+// KeyPrefix returns the prefix of the keys of sessions, for a [Walker]. It reports false if the
+// keys do not show which records are sessions.
 func (m *Manager) KeyPrefix() (prefix string, ok bool) {
 	if m.foreign == nil {
 		return "", true

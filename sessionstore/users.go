@@ -22,9 +22,9 @@ type Info struct {
 	// User is who has logged in, or empty.
 	User string
 
-	// Created is when the session began. It is zero if the format does not say it. Used is the last
-	// use, as far as it was recorded: see [Options.TouchInterval]. It is zero if the store cannot
-	// tell. Expires is when the session will have ended if nobody uses it any more.
+	// Created is when the session began. It is zero if the format of the record does not contain
+	// it. Used is the last recorded use: see [Options.TouchInterval]. It is zero if the store does
+	// not know it. Expires is when the session ends if nobody uses it.
 	Created, Used, Expires time.Time
 
 	// Size is the size of the record, in bytes.
@@ -41,8 +41,8 @@ type Info struct {
 	// vault are left. The session has no user then, and its data are gone.
 	OnlyCookies bool
 
-	// Unused says that nobody has come with the session's id yet, and that there is an older
-	// session that it would replace. It is not among the sessions of its user.
+	// Unused says that the session's id was not used yet, and that there is an older session that
+	// it will replace. It is not among the sessions of its user.
 	Unused bool
 
 	// listed is when the session was listed. If it is unused, that is when it was made. Pred is the
@@ -52,8 +52,8 @@ type Info struct {
 	idx    uint64
 }
 
-// Describe describes the session in an entry of the store. The result is false if that is no
-// session that anybody could still use. An error wraps [ErrRecord].
+// Describe describes the session in an entry of the store. It reports false if there is no session
+// that can still be used. An error wraps [ErrRecord].
 func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 	var rec Record
 	if !entry.Found() {
@@ -95,10 +95,10 @@ func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 	return i, true, nil
 }
 
-// UserSessions returns the sessions of a user, the one that was used last first. It takes out of
-// the user's index what is over, and leaves out what cannot be read. Sessions that are not listed
-// count if they are among known, which are refs. An error is [ErrNoIndex], wraps [ErrUnavailable]
-// or [ErrRecord], or is the context's.
+// UserSessions returns the sessions of a user, the last used first. It removes ended sessions from
+// the user's index, and leaves out those that cannot be read. known are refs of sessions that count
+// even if they are not listed. An error is [ErrNoIndex], wraps [ErrUnavailable] or [ErrRecord], or
+// is that of the context.
 func (m *Manager) UserSessions(ctx context.Context, scope Scope, user string, known ...string) ([]Info, error) {
 	return m.userSessions(ctx, Managers{m}, owner{scope.String(), user}, known)
 }
@@ -124,8 +124,8 @@ func (m *Manager) userSessions(ctx context.Context, by Managers, o owner, known 
 	return list, nil
 }
 
-// listedOf returns what is listed for a user, and the refs that are known besides: these even if
-// the index is damaged, which is an [ErrRecord].
+// listedOf returns the listed sessions of a user and the known ones. If the index is damaged, which
+// is an [ErrRecord], it still returns the known ones.
 func (m *Manager) listedOf(ctx context.Context, o owner, known []string) ([]listed, error) {
 	if m.foreign != nil || m.userField == "" {
 		return nil, ErrNoIndex
@@ -160,15 +160,15 @@ func (m *Manager) get(ctx context.Context, key string) (Entry, error) {
 	return m.store.Get(ctx, key)
 }
 
-// looked is what became of a session that is listed.
+// looked is what is known of a listed session.
 type looked struct {
 	ref  string
 	over bool  // it is no session of this user
-	err  error // it cannot be read, so nobody knows: an [ErrRecord]
+	err  error // an [ErrRecord]: it cannot be read, so nobody knows
 	info Info
 
-	// stays says that it stays in the index although it is over, and ends that it ends with the
-	// others: see [Managers.owns].
+	// stays says that it stays in the index although it is over. ends says that it ends with the
+	// others. See [Managers.owns].
 	stays, ends bool
 
 	// ended says that it was live, and has been ended.
@@ -178,7 +178,7 @@ type looked struct {
 // lookups is how many sessions are looked up, or ended, at once.
 const lookups = 8
 
-// gone reports whether it is not this user's, and never will be.
+// gone reports whether it is no session of this user, and never will be.
 func (f *looked) gone() bool { return f.over && !f.stays }
 
 // look looks up sessions that are listed for a user, as all managers in by judge them.
@@ -206,7 +206,7 @@ func (m *Manager) look(ctx context.Context, by Managers, o owner, entries []list
 	return found, err
 }
 
-// takeOut takes out of the index what is gone. If that fails, the next reader does it.
+// takeOut removes ended sessions from the index. If that fails, the next reader does it.
 func (m *Manager) takeOut(ctx context.Context, o owner, found []looked) {
 	gone := make(map[string]bool)
 	for i := range found {
@@ -237,9 +237,9 @@ func atOnce(n int, f func(i int) error) error {
 	return calls.Wait()
 }
 
-// End ends the session with this ref, and with it the older one that it is to replace and the newer
+// End ends the session with this ref. It also ends the older one that it will replace and the newer
 // ones that have replaced it. It reports whether there was one. It works only with a [Codec] that
-// makes keys of refs; for others there is [Manager.EndKey].
+// makes its keys from refs. For others there is [Manager.EndKey].
 func (m *Manager) End(ctx context.Context, ref string) (bool, error) {
 	return m.EndKey(ctx, m.opts.Codec.Key("", ref))
 }
@@ -314,10 +314,10 @@ const (
 
 var errReadings = fmt.Errorf("%w: the user logs in again all the time", ErrUnavailable)
 
-// EndUser ends all sessions of a user but for the one with the ref except, which may be empty, and
-// returns how many it has ended. Sessions that are not listed end if they are among known, which
-// are refs. After an error, further ones may have ended, and the same call goes on with the others.
-// A session that cannot be read is an error when all others have ended. Errors are as of
+// EndUser ends all sessions of a user except the one with the ref except, which may be empty. It
+// returns how many it has ended. known are refs of sessions that end even if they are not listed.
+// After an error, some sessions have ended and others have not: call it again. If a session cannot
+// be read, EndUser ends all others before it returns the error. Errors are those of
 // [Manager.UserSessions].
 func (m *Manager) EndUser(ctx context.Context, scope Scope, user, except string, known ...string) (int, error) {
 	return Managers{m}.EndUser(ctx, scope, user, except, known...)

@@ -6,7 +6,7 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// Vault returns the cookies that the session keeps in the client's place. An error wraps
+// Vault returns the cookies that the session keeps instead of the client. An error wraps
 // [ErrRecord].
 func (s *Session) Vault() (vault.Vault, error) { return openVault(s.rec.Vault) }
 
@@ -18,8 +18,8 @@ func openVault(stored []byte) (vault.Vault, error) {
 	return v, nil
 }
 
-// applyVault makes the change to the vaulted cookies of a. Some of them may tell a login of an app
-// that knows nothing of this session's id.
+// applyVault changes the cookies in the vault. Some of them may show a login of an app that does
+// not know this session's id.
 func (m *Manager) applyVault(a *applied, c *Change) error {
 	if len(c.Vault) == 0 {
 		return nil
@@ -44,9 +44,9 @@ func (m *Manager) applyVault(a *applied, c *Change) error {
 
 var errNoVault = fmt.Errorf("%w: the format of another program has no place for the app's cookies", ErrInvalid)
 
-// changeFor returns the change of p as it is made to rec. A change that was led here sets only
-// those vaulted cookies that are still as its request got them. It must not bring back what the
-// successor's login or logout has replaced.
+// changeFor returns the change of p for rec. A change that was led here sets only those cookies of
+// the vault that are still as its request got them. It must not bring back a cookie that a login or
+// logout of the successor has replaced.
 func (p *pending) changeFor(rec *Record) (*Change, error) {
 	if !p.former || len(p.change.Vault) == 0 {
 		return p.change, nil

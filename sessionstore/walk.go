@@ -8,19 +8,19 @@ import (
 // Walker is implemented by the stores that can list their records.
 type Walker interface {
 	// Walk returns a page of the live records whose keys begin with prefix. after is empty for the
-	// first page, then the Next of the page before. A walk goes on with the same prefix, and on the
-	// same open store.
+	// first page. For the others, it is the Next of the page before. All pages of a walk have the
+	// same prefix and come from the same open store.
 	//
-	// A record that is there from the first page to the last is given at least once. One that is
-	// created, changed or deleted meanwhile may be given, in one of its forms, or not. A record
-	// that has expired is never given.
+	// A record that exists during the whole walk is returned at least once. One that is created,
+	// changed or deleted meanwhile may be returned, in one of its forms, or not. An expired record
+	// is never returned.
 	//
-	// A page costs about as much as reading limit records (1 to [MaxPage]), however many there are.
-	// So it may have fewer than limit, or none, although others follow, and a few more where a
-	// server decides. It ends early when its records take 4 MiB. It stops no other operation. A
-	// record that cannot be read is left out.
+	// limit is 1 to [MaxPage]. A page costs about as much as reading that many records, even if the
+	// store has many more. So it may have fewer records, or none, although others follow. If a
+	// server decides, it may have a few more. It ends early when its records take 4 MiB. It blocks
+	// no other operation. It leaves out records that cannot be read.
 	//
-	// An error that wraps [ErrCursor] means that the walk must begin anew.
+	// An error that wraps [ErrCursor] means that the walk must begin again.
 	Walk(ctx context.Context, prefix, after string, limit int) (Page, error)
 }
 
@@ -30,7 +30,7 @@ const MaxPage = 1000
 // maxPageBytes is the size of the records of a page at which it ends, in bytes.
 const maxPageBytes = 4 << 20
 
-// ErrCursor means that a walk cannot go on from where the last page ended.
+// ErrCursor means that a walk cannot go on where the last page ended.
 var ErrCursor = errors.New("the walk cannot go on here: begin it anew")
 
 // Page is a part of the records of a store.
@@ -56,7 +56,7 @@ func (p *Page) Add(key string, e Entry, limit int) (full bool) {
 	return len(p.Records) >= limit || p.bytes >= maxPageBytes
 }
 
-// Pair is implemented by the stores that consist of two, between which records move.
+// Pair is implemented by the stores that move records from one store to another.
 type Pair interface {
 	// Sides returns the old store and the new one.
 	Sides() (from, to Store)

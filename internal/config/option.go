@@ -56,8 +56,8 @@ func (o Option) Also(check func() error) Option {
 // Options are the options of a module, or of a block in it, by name.
 type Options map[string]Option
 
-// Unmarshal reads a module or directive without arguments from a Caddyfile: its name and the optional
-// block of options. whose is as in [Options.Read].
+// Unmarshal reads a module or directive without arguments from a Caddyfile: its name and the
+// optional block of options. whose is as in [Options.Read].
 func (o Options) Unmarshal(d *caddyfile.Dispenser, whose string) error {
 	d.Next() // skip the name
 	if err := None(d, whose); err != nil {
