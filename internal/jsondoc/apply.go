@@ -16,9 +16,9 @@ var (
 	errTest     = errors.New("its value is not what the document has")
 )
 
-// Apply returns doc with all of the patch's operations applied in order. If one does not apply,
-// then the error is a [*PatchError]. It wraps [ErrTooLarge] if an operation is beyond the budget,
-// and [ErrTooDeep] if a value comes to nest deeper than [MaxDepth].
+// Apply returns doc with all operations of the patch applied in order. If one cannot be applied,
+// the error is a [*PatchError]. It wraps [ErrTooLarge] if an operation is beyond the budget, and
+// [ErrTooDeep] if a value would nest deeper than [MaxDepth].
 func (p Patch) Apply(doc Value, budget *Budget) (Value, error) {
 	d := document{root: node{text: doc.canonical()}}
 	for i := range p.operations {
@@ -45,12 +45,12 @@ func (p Patch) Apply(doc Value, budget *Budget) (Value, error) {
 type document struct {
 	root node
 
-	// trail is what leads to the place of the present change: everything whose size changes with
-	// it.
+	// trail are the arrays and objects that contain the place of the present change. Their sizes
+	// change with it.
 	trail []*box
 
-	// moved is how many bytes the present operation has moved, in the measure of the text: what was
-	// taken apart, copied, or shifted in a list.
+	// moved is how many bytes of text the present operation has split, copied, or shifted in a
+	// list.
 	moved int
 }
 
@@ -84,7 +84,7 @@ func (d *document) apply(op *operation) error {
 	}
 }
 
-// find returns what p points at, for reading, and nil if there is nothing.
+// find returns the value at p, for reading, or nil if there is none.
 func (d *document) find(p pointer) *node {
 	n := &d.root
 	for _, token := range p {
@@ -99,8 +99,8 @@ func (d *document) find(p pointer) *node {
 	return n
 }
 
-// parent returns the array or object that holds what p points at, for changing, and nil if there is
-// none. It lays the trail to it.
+// parent returns the array or object that contains p, for changing, or nil if there is none. It
+// sets the trail.
 func (d *document) parent(p pointer) *box {
 	d.trail = d.trail[:0]
 	n := &d.root
@@ -119,14 +119,14 @@ func (d *document) parent(p pointer) *box {
 	}
 }
 
-// grow notes that what lies at the end of the trail has become larger.
+// grow records that the value at the end of the trail has become larger.
 func (d *document) grow(growth int) {
 	for _, b := range d.trail {
 		b.size += growth
 	}
 }
 
-// set puts n, which nests depth deep, in the place of old, which p points at.
+// set replaces old, the value at p, by n, which nests depth deep.
 func (d *document) set(p pointer, old *node, n node, depth int) error {
 	if len(p)+depth > MaxDepth {
 		return ErrTooDeep
@@ -248,7 +248,7 @@ func (d *document) test(p pointer, value string) error {
 	return nil
 }
 
-// increment adds the number by to what p points at.
+// increment adds by to the number at p.
 func (d *document) increment(p pointer, by string) error {
 	old := &d.root
 	d.trail = d.trail[:0]
@@ -280,7 +280,7 @@ func (d *document) increment(p pointer, by string) error {
 	return d.set(p, old, node{text: sum}, 0)
 }
 
-// append adds an item, which nests depth deep, to the end of the array that p points at.
+// append adds an item, which nests depth deep, to the end of the array at p.
 func (d *document) append(p pointer, item node, depth int) error {
 	list := d.find(p)
 	if list == nil {

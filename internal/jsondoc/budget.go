@@ -3,8 +3,8 @@ package jsondoc
 import "fmt"
 
 // MaxMoved is how many bytes the edits of one change may move together. An insertion into a list
-// moves all items behind it, and every edit writes its document again. Hundreds of edits to the
-// largest documents would take seconds.
+// moves all items after it, and every edit writes its document again. Without a limit, hundreds of
+// edits of the largest documents would take seconds.
 const MaxMoved = 4 << 20
 
 var errMoved = fmt.Errorf("%w: the operations of one change move more than %d bytes together", ErrTooLarge, MaxMoved)
@@ -28,7 +28,7 @@ func (b *Budget) Size(size int) error {
 	return nil
 }
 
-// Move takes moved bytes out of the budget. If it does not hold so many, the error wraps
+// Move subtracts moved bytes from the budget. If so many are not left, the error wraps
 // [ErrTooLarge].
 func (b *Budget) Move(bytes int) error {
 	if b.moved += bytes; b.moved > MaxMoved {

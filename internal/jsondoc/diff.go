@@ -2,19 +2,19 @@ package jsondoc
 
 import "strings"
 
-// Difference is what makes one value of another. It is an edit: it can be made to what the first
-// has become meanwhile. Objects are compared member by member, so another's changes to other
-// members stay. A list that has grown at its end grows there again. Everything else is replaced as
-// a whole. It is immutable, and the zero value changes nothing.
+// Difference says how a value became another one. It is an edit, which can be applied to a newer
+// form of the first value. Objects are compared member by member, so changes of other members stay.
+// If a list got further items at its end, they are appended. Everything else is replaced as a
+// whole. A Difference is immutable. The zero value changes nothing.
 type Difference struct {
-	// One of these says what happens: the value becomes set, it goes, appended follows, or members
-	// change.
+	// One of these is set: the new value, that the value is removed, the items to append, or the
+	// changed members.
 	set      string
 	removed  bool
 	appended []string
 	members  []memberDifference
 
-	// after is what the whole has become, for where there is no list any more to append to.
+	// after is the whole new list. It is used if there is no list any more to append to.
 	after string
 }
 
@@ -23,8 +23,8 @@ type memberDifference struct {
 	Difference
 }
 
-// Diff returns the difference that makes after of before. An object for which atom reports true is
-// compared as a whole. Atom may be nil.
+// Diff returns the difference from before to after. An object for which atom reports true is
+// compared as a whole. atom may be nil.
 func Diff(before, after Value, atom func(Value) bool) Difference {
 	if atom == nil {
 		atom = func(Value) bool { return false }
@@ -79,8 +79,8 @@ func (d Difference) Empty() bool {
 	return d.set == "" && !d.removed && d.appended == nil && d.members == nil
 }
 
-// Apply returns doc with the difference made to it. Beyond the budget, the error wraps
-// [ErrTooLarge]; it is [ErrTooDeep] if the result nests deeper than [MaxDepth].
+// Apply returns doc with the difference applied. The error wraps [ErrTooLarge] if that is beyond
+// the budget. It is [ErrTooDeep] if the result nests deeper than [MaxDepth].
 func (d Difference) Apply(doc Value, budget *Budget) (Value, error) {
 	result := Value{text: d.apply(doc.canonical())}
 	if err := budget.Size(result.Size()); err != nil {
@@ -95,7 +95,7 @@ func (d Difference) Apply(doc Value, budget *Budget) (Value, error) {
 	return result, nil
 }
 
-// apply returns text, which is not of a value that is removed, as the difference makes it.
+// apply returns text with the difference applied. The difference does not remove it.
 func (d *Difference) apply(text string) string {
 	switch {
 	case d.set != "":
@@ -156,8 +156,8 @@ func extended(list string, items []string) string {
 	return head + strings.Join(items, ",") + "]"
 }
 
-// member returns the member of an object's canonical text that has this name, as it stands between
-// quotes.
+// member returns the member with this name, as in the canonical text, of an object's canonical
+// text.
 func member(object, name string) (value string, found bool) {
 	for c := open(Value{text: object}); c.more(); {
 		if c.name() == name {
@@ -168,8 +168,8 @@ func member(object, name string) (value string, found bool) {
 	return "", false
 }
 
-// identical reports whether two canonical texts are the same but for the order of members. Unlike
-// [Value.Equal], it tells 1 from 1.0.
+// identical reports whether two canonical texts are the same except for the order of members.
+// Unlike [Value.Equal], it distinguishes 1 and 1.0.
 func identical(a, b string) bool {
 	if a == b {
 		return true

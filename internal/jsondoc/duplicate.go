@@ -4,10 +4,10 @@ import "hash/maphash"
 
 var seed = maphash.MakeSeed()
 
-// duplicate returns the offset of the first name that stands in names twice.
+// duplicate returns the offset of the first name that is twice in names.
 //
 // It puts the names into a hash table that is at most half full. The seed is random, so nobody can
-// choose names that meet in it, and thousands of members cost no square.
+// choose names with equal hashes, and the time does not grow with the square of the members.
 func duplicate(names []name) (offset int, found bool) {
 	var room [128]int32 // enough for an object of usual size, so that it costs no allocation
 	size := 4

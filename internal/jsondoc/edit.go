@@ -2,22 +2,23 @@ package jsondoc
 
 import "errors"
 
-// Edit changes a document. It is applied again, to another document, whenever a save conflicts with
-// another's, so it must change neither itself nor doc.
+// Edit changes a document. After a conflict of two saves, it is applied again, to another document.
+// So it must change neither itself nor doc.
 type Edit interface {
-	// Apply returns the changed document, or an error if the edit does not fit the document or is
-	// beyond the budget, which all edits of a change share.
+	// Apply returns the changed document. It returns an error if the edit cannot be applied to this
+	// document, or is beyond the budget, which all edits of a change share.
 	Apply(doc Value, budget *Budget) (Value, error)
 }
 
-// MaxUpdateDepth is how deep the text of an edit may nest: a JSON Patch holds its values in objects
-// of an array.
+// MaxUpdateDepth is how deep the text of an edit may nest: the values of a JSON Patch are in
+// objects in an array.
 const MaxUpdateDepth = MaxDepth + 2
 
 var errNoEdit = errors.New("an update is a JSON object or array")
 
-// ParseEdit makes an edit of a value that was parsed with [MaxUpdateDepth]: a merge patch of an
-// object (RFC 7396), a JSON Patch (RFC 6902, with the operations increment and append) of an array.
+// ParseEdit returns the edit in a value that was parsed with [MaxUpdateDepth]: an object is a merge
+// patch (RFC 7396), an array a JSON Patch (RFC 6902) with the further operations increment and
+// append.
 func ParseEdit(v Value) (Edit, error) {
 	switch v.Kind() {
 	case Object:
@@ -44,7 +45,7 @@ func (e merge) Apply(doc Value, budget *Budget) (Value, error) {
 type Assign struct {
 	Field Path
 
-	// Value is what the field becomes. If it is nil, the field is removed.
+	// Value is the new value of the field. If it is nil, the field is removed.
 	Value *Value
 }
 

@@ -9,23 +9,23 @@ import (
 
 const lowerHex = "0123456789abcdef"
 
-// ASCII returns the canonical form of v: compact, members in their order, numbers as they were
-// written, and in strings everything but printable ASCII escaped.
+// ASCII returns the canonical form of v: compact, with members in their order and numbers as they
+// were written. In strings, everything but printable ASCII is escaped.
 func (v Value) ASCII() string { return v.canonical() }
 
 // AppendASCII appends the canonical form of v to dst: see [Value.ASCII].
 func (v Value) AppendASCII(dst []byte) []byte { return append(dst, v.canonical()...) }
 
-// AppendUTF8 appends ascii, the canonical ASCII form of a value, to dst, with the characters
-// themselves in place of their \u escapes. Control characters and surrogates without a partner stay
-// escaped. It reads no JSON, and copies what is not JSON unharmed.
+// AppendUTF8 appends ascii, the canonical ASCII form of a value, to dst, with UTF-8 characters in
+// place of their \u escapes. Control characters and surrogates without a partner stay escaped. It
+// does not parse the text, and copies what is not JSON unchanged.
 func AppendUTF8(dst, ascii []byte) []byte {
 	start := len(dst)
 	return unescape(append(dst, ascii...), start, false)
 }
 
-// WithoutSurrogates returns ascii, the canonical ASCII form of a value, with U+FFFD in the place of
-// every half of a pair of surrogates.
+// WithoutSurrogates returns ascii, the canonical ASCII form of a value, with U+FFFD in place of
+// every surrogate without a partner.
 func WithoutSurrogates(ascii string) string {
 	if !strings.Contains(ascii, `\ud`) {
 		return ascii
@@ -47,7 +47,7 @@ func WithoutSurrogates(ascii string) string {
 
 const replacement = `\ufffd`
 
-// decode returns the string that stands between quotes in a canonical text.
+// decode returns the string whose form in a canonical text, without the quotes, is given.
 func decode(text string) string {
 	if strings.IndexByte(text, '\\') < 0 {
 		return text
@@ -55,8 +55,9 @@ func decode(text string) string {
 	return string(unescape([]byte(text), 0, true))
 }
 
-// unescape replaces the escapes in buf[start:] and returns buf, shortened: nothing is longer than
-// its escape. If all, then every escape is replaced, else only those that UTF-8 JSON does not need.
+// unescape replaces the escapes in buf[start:] and returns buf, which becomes shorter, as no
+// character is longer than its escape. With all, it replaces every escape, otherwise only those
+// that UTF-8 JSON does not need.
 func unescape(buf []byte, start int, all bool) []byte {
 	in, out := start, start
 	for {
@@ -81,8 +82,8 @@ func unescape(buf []byte, start int, all bool) []byte {
 	return append(buf[:out], buf[in:]...)
 }
 
-// readEscape reads the escape at the beginning of text, or both escapes of a pair of surrogates. If
-// it is not ok, then it is no canonical escape.
+// readEscape reads the escape at the beginning of text, or both escapes of a pair of surrogates. ok
+// is false if there is no canonical escape.
 func readEscape(text []byte) (size int, r rune, ok bool) {
 	if len(text) < 2 {
 		return len(text), 0, false
@@ -107,8 +108,8 @@ func readEscape(text []byte) (size int, r rune, ok bool) {
 	return 6, r, true
 }
 
-// writeEscaped writes s as it stands between quotes in a canonical text. Bytes that are not UTF-8
-// become U+FFFD.
+// writeEscaped writes the form of s in a canonical text, without the quotes. Bytes that are not
+// UTF-8 become U+FFFD.
 func writeEscaped(out *strings.Builder, s string) {
 	var buf [12]byte
 	start := 0
@@ -124,7 +125,7 @@ func writeEscaped(out *strings.Builder, s string) {
 	out.WriteString(s[start:])
 }
 
-// appendRune appends r, which may be a surrogate, as it stands in a canonical text.
+// appendRune appends the form of r, which may be a surrogate, in a canonical text.
 func appendRune(dst []byte, r rune) []byte {
 	switch {
 	case r == '"' || r == '\\':

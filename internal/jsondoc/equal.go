@@ -2,16 +2,16 @@ package jsondoc
 
 import "strings"
 
-// Equal reports whether v and w are equal as the operation test of RFC 6902 defines it: members in
-// any order, numbers numerically and exactly.
+// Equal reports whether v and w are equal, as RFC 6902 defines it for the operation test: members
+// in any order, numbers by their exact value.
 func (v Value) Equal(w Value) bool {
 	n := node{text: v.canonical()}
 	_, equal := n.equal(w.canonical(), 0)
 	return equal
 }
 
-// equal compares n to the value at text[pos] and, if they are equal, returns the position behind
-// that. It takes n apart where the two texts differ, once for all further comparisons.
+// equal compares n with the value at text[pos]. If they are equal, it returns the position after
+// that value. It opens n if the two texts differ.
 func (n *node) equal(text string, pos int) (end int, equal bool) {
 	if n.box == nil && strings.HasPrefix(text[pos:], n.text) {
 		if end := pos + len(n.text); end == len(text) || strings.IndexByte(",]}", text[end]) >= 0 {

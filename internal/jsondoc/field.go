@@ -6,17 +6,17 @@ import (
 	"unicode/utf8"
 )
 
-// Path names a field: a place in a document. It is immutable. The zero value names none.
+// Path names a field of a document. It is immutable. The zero value names none.
 type Path struct {
 	// text is the path as it was given.
 	text string
 
-	// segments stand as they do between quotes in a canonical text.
+	// segments have the form that names have in a canonical text.
 	segments []string
 }
 
 // ParsePath reads a dotted path: "user.name". A segment is the name of a member or, in a list, the
-// number of an item, from 0. Names with dots in them cannot be written.
+// index of an item, from 0. Names that contain a dot cannot be written.
 func ParsePath(text string) (Path, error) {
 	if !utf8.ValidString(text) {
 		return Path{}, fmt.Errorf("%w: the path is not UTF-8", ErrField)
@@ -34,7 +34,7 @@ func ParsePath(text string) (Path, error) {
 	return Path{text: text, segments: segments}, nil
 }
 
-// Member returns the path to the member of an object that has this name, whatever is in it.
+// Member returns the path to the member of an object with this name, which may contain dots.
 func Member(name string) Path { return Path{text: name, segments: []string{escaped(name)}} }
 
 func escaped(s string) string {
@@ -55,9 +55,9 @@ func (v Value) Lookup(path Path) (field Value, found bool) {
 	return Value{text: v.text[place.value:place.end]}, true
 }
 
-// Set returns v with the field that path names set to value. Objects that are missing on the way
-// are made; list items must be there. [ErrField] means that something else than an object or list
-// is in the way, [ErrTooDeep] that value would nest deeper than [MaxDepth].
+// Set returns v with the field that path names set to value. Missing objects on the path are added.
+// List items must exist. The error is [ErrField] if the path leads into a value that is neither an
+// object nor a list, and [ErrTooDeep] if value would nest deeper than [MaxDepth].
 func Set(v Value, path Path, value Value) (Value, error) {
 	if len(path.segments) == 0 {
 		return Value{}, fmt.Errorf("%w: the path is empty", ErrField)
@@ -94,7 +94,7 @@ func Set(v Value, path Path, value Value) (Value, error) {
 	return splice(text, end, end, member.String()), nil
 }
 
-// Remove returns v without the field that path names: v itself if there is none. Items behind a
+// Remove returns v without the field that path names. If there is none, it returns v. Items after a
 // removed one move up. The error is [ErrField] for the zero Path.
 func Remove(v Value, path Path) (Value, error) {
 	if len(path.segments) == 0 {
@@ -124,7 +124,7 @@ type place struct {
 	depth int
 }
 
-// locate follows segments as far as they lead.
+// locate follows the segments as far as they exist.
 func locate(text string, segments []string) (p place, all bool) {
 	p.end = len(text)
 	for p.depth < len(segments) {
@@ -160,7 +160,7 @@ func locateIn(text string, p place, segment string) (place, bool) {
 	return p, false
 }
 
-// splice returns text with what is between start and end replaced.
+// splice returns text with text[start:end] replaced.
 func splice(text string, start, end int, replacement string) Value {
 	return Value{text: text[:start] + replacement + text[end:]}
 }

@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// MaxDigits is how many digits a number may be written with for increment, zeros included.
+	// MaxDigits is the maximum number of digits, with zeros, of a number for increment.
 	MaxDigits = 32
 
-	// MaxExponent bounds the exponent of such a number, either way.
+	// MaxExponent is the maximum exponent of such a number, positive or negative.
 	MaxExponent = 32
 )
 
@@ -57,7 +57,7 @@ func parseDecimal(text string) (decimal, error) {
 	return d, nil
 }
 
-// rescale writes the same number with a scale that is no smaller.
+// rescale returns the same number with a scale that is not smaller.
 func (d *decimal) rescale(scale int) {
 	if scale > d.scale {
 		factor := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale-d.scale)), nil)
@@ -92,11 +92,10 @@ func addNumbers(a, b string) (string, error) {
 	return x.String(), nil
 }
 
-// String returns the number in plain notation, with as many decimals as its scale says, for that is
-// how decimals add up: 1.50 and 1 make 2.50. Only what is so near to zero that its zeros alone
-// would keep increment from reading it again is written with an exponent, and a zero of such a
-// scale as 0. Large sums are written out to the last digit, though increment may not take them
-// again.
+// String returns the number in plain notation, with as many decimals as its scale: 1.50 and 1 make
+// 2.50. A number so near to zero that it would have too many zeros for another increment is written
+// with an exponent, and a zero of such a scale as 0. Large sums are written with all their digits,
+// even if they are too many for another increment.
 func (d decimal) String() string {
 	if d.scale == 0 {
 		return d.coefficient.String()

@@ -2,8 +2,8 @@ package jsondoc
 
 import "strings"
 
-// MergePatch returns target changed as patch says (RFC 7396). Beyond the budget, the error wraps
-// [ErrTooLarge].
+// MergePatch returns target with the merge patch applied (RFC 7396). The error wraps [ErrTooLarge]
+// if that is beyond the budget.
 func MergePatch(target, patch Value, budget *Budget) (Value, error) {
 	if err := budget.Move(target.Size() + patch.Size()); err != nil {
 		return Value{}, err
@@ -33,8 +33,8 @@ type change struct {
 	done bool
 }
 
-// object writes the object at target as patch changes it, and returns the position behind it. It
-// goes as deep as patch nests, which was bounded when that was parsed.
+// object writes the object at target, changed by patch, and returns the position after it. It
+// recurses as deep as patch nests, which was limited when patch was parsed.
 func (m *merger) object(target cursor, patch string) (end int) {
 	var buf [8]change
 	changes := changesOf(patch, buf[:0])
@@ -78,10 +78,10 @@ func (m *merger) object(target cursor, patch string) (end int) {
 	return target.pos + 1
 }
 
-// emptyObject stands for a target that is no object, or not there.
+// emptyObject replaces a target that is missing or no object.
 var emptyObject = cursor{text: "{}"}
 
-// member writes the value at target as patch changes it, and returns the position behind it.
+// member writes the value at target, changed by patch, and returns the position after it.
 func (m *merger) member(target cursor, patch string) (end int) {
 	if patch[0] == '{' && target.text[target.pos] == '{' {
 		return m.object(target, patch)

@@ -2,13 +2,12 @@ package jsondoc
 
 import "strings"
 
-// numeral is a JSON number, taken apart but not evaluated: its size is the size of its text,
-// whatever its exponent says.
+// numeral is a JSON number in its parts. It is not evaluated, so a large exponent takes no memory.
 type numeral struct {
 	negative    bool
 	whole, frac string // digits
 
-	// exponent's digits. They may be too many for an integer.
+	// exponent has the digits of the exponent. They may be too many for an integer.
 	negativeExponent bool
 	exponent         string
 }
@@ -25,8 +24,8 @@ func splitNumber(text string) numeral {
 	return n
 }
 
-// trim drops the zeros that do not matter, and returns the power of ten of the last digit that is
-// left, without the exponent's part in it.
+// trim removes leading and trailing zeros, and returns the power of ten of the last digit that is
+// left, without the exponent.
 func (n *numeral) trim() (power int) {
 	n.frac = strings.TrimRight(n.frac, "0")
 	power = -len(n.frac)
@@ -42,7 +41,7 @@ func (n *numeral) trim() (power int) {
 	return power
 }
 
-// equalNumbers reports whether two JSON numbers are numerically equal, exactly, in one pass.
+// equalNumbers reports whether two JSON numbers have exactly the same value. It takes one pass.
 func equalNumbers(a, b string) bool {
 	if a == b {
 		return true
@@ -63,7 +62,7 @@ func equalNumbers(a, b string) bool {
 	return ok && difference == yPower-xPower
 }
 
-// sameDigits compares the digits of two numerals that have equally many.
+// sameDigits compares the digits of two numerals that have the same number of digits.
 func sameDigits(x, y numeral) bool {
 	if len(x.whole) > len(y.whole) {
 		x, y = y, x
@@ -72,8 +71,8 @@ func sameDigits(x, y numeral) bool {
 	return x.whole == whole && x.frac[:len(between)] == between && x.frac[len(between):] == y.frac
 }
 
-// exponentDifference returns x's exponent less y's, if it is small: exponents may have any number
-// of digits, but only near ones can make two numbers equal.
+// exponentDifference returns the exponent of x minus that of y, if the difference is small.
+// Exponents may have any number of digits, but numbers can only be equal if theirs are near.
 func exponentDifference(x, y numeral) (difference int, ok bool) {
 	const limit = 1 << 40 // above every length of a text
 	for i := max(len(x.exponent), len(y.exponent)); i > 0; i-- {
@@ -85,7 +84,7 @@ func exponentDifference(x, y numeral) (difference int, ok bool) {
 	return difference, true
 }
 
-// digitAt returns the i-th digit from the right of n's exponent, with its sign.
+// digitAt returns the i-th digit of n's exponent, from the right, with the sign of the exponent.
 func digitAt(n numeral, i int) int {
 	if i > len(n.exponent) {
 		return 0

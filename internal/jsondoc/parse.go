@@ -2,14 +2,14 @@ package jsondoc
 
 import "strings"
 
-// MaxDepth is how deep a session's arrays and objects may nest.
+// MaxDepth is how deep arrays and objects of a session may nest.
 const MaxDepth = 32
 
-// Parse reads text, which must be one JSON value (RFC 8259) of at most maxDepth arrays and objects
-// in each other. Duplicate keys, compared decoded, and bytes that are not UTF-8 are errors. Every
-// error is a [*ParseError].
+// Parse reads text, which must be one JSON value (RFC 8259) in which arrays and objects nest at
+// most maxDepth deep. Duplicate names, after decoding, and bytes that are not UTF-8 are errors.
+// Every error is a [*ParseError].
 //
-// Bytes are copied. The value keeps a string alive.
+// If text is bytes, they are copied. If it is a string, the value may share its memory.
 func Parse[T ~string | ~[]byte](text T, maxDepth int) (Value, error) {
 	p := parser{text: string(text), maxDepth: maxDepth, room: len(text)}
 	v, err := p.parse(0)
@@ -19,8 +19,8 @@ func Parse[T ~string | ~[]byte](text T, maxDepth int) (Value, error) {
 	return v, err
 }
 
-// ParseNext reads the first JSON value of text as [Parse] does, and returns what follows it and the
-// whitespace behind it. It does not look at what follows. Half of a pair of surrogates is an error.
+// ParseNext reads the first JSON value of text as [Parse] does, and returns the text after it and
+// its whitespace, which it does not check. A surrogate without a partner is an error.
 func ParseNext(text string, maxDepth int) (v Value, rest string, err error) {
 	p := parser{text: text, maxDepth: maxDepth, strict: true}
 	if v, err = p.parse(0); err != nil {
@@ -48,26 +48,25 @@ func ParseList[T ~string | ~[]byte](text T, maxDepth int) ([]Value, error) {
 	}
 }
 
-// parser reads values. Most texts are canonical already, so it copies only from the first
-// difference on.
+// parser reads values. Most texts are canonical already, so it copies only from the first character
+// on that is not.
 type parser struct {
 	text     string
 	pos      int
 	maxDepth int
 	strict   bool // about surrogates
 
-	// out is the canonical form of what was read before text[done]; what was read since then is
-	// canonical as it stands.
+	// out is the canonical form of text[:done]. The text that was read after that is canonical.
 	out  strings.Builder
 	done int
 
-	// room is how large out is made if it is needed.
+	// room is the initial size of out, if it is needed.
 	room int
 }
 
 // name is a member's name.
 type name struct {
-	text   string // as it stands between its quotes in the canonical form
+	text   string // its canonical form, without the quotes
 	offset int
 }
 
@@ -89,8 +88,8 @@ func (p *parser) parse(pos int) (v Value, err error) {
 	return v, nil
 }
 
-// value reads the value at pos, which is inside of depth containers. The capacity of names is for
-// the names in it.
+// value reads the value at pos, which is in depth containers. It uses the capacity of names for the
+// names in the value.
 func (p *parser) value(depth int, names []name) error {
 	if p.pos == len(p.text) {
 		return p.unexpected()

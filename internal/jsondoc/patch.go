@@ -8,10 +8,10 @@ import (
 // MaxOperations is how many operations a JSON Patch may have.
 const MaxOperations = 256
 
-// Patch is a JSON Patch (RFC 6902) with two operations more. Increment adds a number to a number:
-// to 0 where there is no such member. Append adds an item to the end of a list, and makes the list
-// where there is no such member. It is immutable and may be applied by several goroutines at once.
-// The zero value changes nothing.
+// Patch is a JSON Patch (RFC 6902) with two further operations. increment adds a number to a
+// number. A missing member counts as 0. append adds an item to the end of a list. A missing member
+// counts as an empty list. A Patch is immutable and safe for concurrent use. The zero value changes
+// nothing.
 type Patch struct {
 	operations []operation
 }
@@ -26,13 +26,13 @@ type operation struct {
 	depth int
 }
 
-// PatchError says which operation of a JSON Patch is not valid or does not apply, and why. It wraps
-// [ErrTooLarge] or [ErrTooDeep] if that is the reason.
+// PatchError says which operation of a JSON Patch is not valid or cannot be applied, and why. It
+// wraps [ErrTooLarge] or [ErrTooDeep] if that is the reason.
 type PatchError struct {
 	// Index is the operation's place in the patch, from 0.
 	Index int
 
-	// Op is the operation's name; empty if it has none that is known.
+	// Op is the operation's name. It is empty if the operation has no known name.
 	Op string
 
 	reason error
@@ -61,7 +61,7 @@ var (
 	errInside    = errors.New("it moves a value into itself")
 )
 
-// ParsePatch reads a JSON Patch. What is not valid whatever the document is an error, a
+// ParsePatch reads a JSON Patch. Everything that is not valid for any document is an error: a
 // [*PatchError] if it is in one of the operations.
 func ParsePatch(v Value) (Patch, error) {
 	if v.Kind() != Array {
@@ -136,7 +136,7 @@ func parseOperation(v Value) (op operation, err error) {
 	return op, nil
 }
 
-// quotedPointer reads the pointer of a canonical text that must be a string.
+// quotedPointer reads a pointer in a canonical text, which must be a string.
 func quotedPointer(text string) (pointer, bool) {
 	if text == "" || text[0] != '"' {
 		return nil, false

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// pointer is a JSON Pointer (RFC 6901): its tokens as they stand between quotes in a canonical
-// text, so that a name with half of a surrogate pair can be pointed at too.
+// pointer is a JSON Pointer (RFC 6901). Its tokens have the form that names have in a canonical
+// text, so that it can also name a member whose name contains a surrogate without a partner.
 type pointer []string
 
-// parsePointer reads a pointer that stands between quotes in a canonical text, in which neither "/"
-// nor "~" is ever escaped.
+// parsePointer reads a pointer in the form of a canonical text, without its quotes. In that,
+// neither "/" nor "~" is ever escaped.
 func parsePointer(text string) (p pointer, ok bool) {
 	if text == "" {
 		return nil, true
@@ -33,12 +33,12 @@ func parsePointer(text string) (p pointer, ok bool) {
 
 var unescapes = strings.NewReplacer("~0", "~", "~1", "/")
 
-// inside reports whether p points into what parent points at.
+// inside reports whether p points into the value at parent.
 func (p pointer) inside(parent pointer) bool {
 	return len(p) > len(parent) && slices.Equal(p[:len(parent)], parent)
 }
 
-// parseIndex reads the number of a list item: no sign, no leading zeros.
+// parseIndex reads the index of a list item, without sign and leading zeros.
 func parseIndex(token string) (int, bool) {
 	if token == "" || len(token) > 9 || token[0] == '0' && token != "0" {
 		return 0, false

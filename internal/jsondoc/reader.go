@@ -11,21 +11,21 @@ func (p *parser) take(c byte) bool {
 	return false
 }
 
-// space drops whitespace.
+// space leaves out whitespace.
 func (p *parser) space() {
 	if p.pos < len(p.text) && p.text[p.pos] <= ' ' {
 		p.drop(skipSpace(p.text, p.pos))
 	}
 }
 
-// drop leaves out what comes next, up to text[end].
+// drop leaves out the text up to text[end].
 func (p *parser) drop(end int) {
 	if end > p.pos {
 		p.replace(end, nil)
 	}
 }
 
-// replace writes canonical in place of what comes next, up to text[end].
+// replace writes canonical in place of the text up to text[end].
 func (p *parser) replace(end int, canonical []byte) {
 	if p.out.Len() == 0 {
 		p.out.Grow(p.room)
@@ -35,7 +35,7 @@ func (p *parser) replace(end int, canonical []byte) {
 	p.pos, p.done = end, end
 }
 
-// flush writes what was read and is canonical as it stands.
+// flush writes the text that was read and is canonical.
 func (p *parser) flush() {
 	p.out.WriteString(p.text[p.done:p.pos])
 	p.done = p.pos
@@ -56,7 +56,7 @@ func syntaxError(offset int, reason string) error {
 	return &ParseError{Offset: offset, reason: reason, kind: ErrSyntax}
 }
 
-// skipSpace returns the position of the first character from text[pos] on that is no whitespace.
+// skipSpace returns the position of the first character from pos on that is not whitespace.
 func skipSpace(text string, pos int) int {
 	for pos < len(text) && strings.IndexByte(" \t\n\r", text[pos]) >= 0 {
 		pos++

@@ -1,15 +1,14 @@
 package jsondoc
 
-// cursor moves over one container of a canonical text, which needs no checks.
+// cursor moves through one container of a canonical text. It checks nothing.
 type cursor struct {
 	text string
 
-	// pos is behind what has been read. Everything that it can point at is followed by the
-	// container's bracket.
+	// pos is the position after what was read. The closing bracket of the container always follows.
 	pos int
 }
 
-// open returns a cursor over the container v, or over an empty one if v is none.
+// open returns a cursor for the container v. If v is no container, it is for an empty one.
 func open(v Value) cursor {
 	if v.text == "" || v.text[0] != '{' && v.text[0] != '[' {
 		return cursor{text: "[]", pos: 1}
@@ -17,8 +16,7 @@ func open(v Value) cursor {
 	return cursor{text: v.text, pos: 1}
 }
 
-// object reports whether the container is an object. It may be asked only of a cursor made by
-// [open].
+// object reports whether the container is an object. The cursor must be from [open].
 func (c *cursor) object() bool { return c.text[0] == '{' }
 
 // more reports whether there is another member or item, and moves to it.
@@ -32,7 +30,7 @@ func (c *cursor) more() bool {
 	return true
 }
 
-// name reads a member's name, as it stands between its quotes, and the colon.
+// name reads a member's name and the colon, and returns the name without its quotes.
 func (c *cursor) name() string {
 	start := c.pos + 1
 	c.pos = skipString(c.text, c.pos) + 1
@@ -46,10 +44,10 @@ func (c *cursor) value() string {
 	return c.text[start:c.pos]
 }
 
-// skip passes over a value.
+// skip skips a value.
 func (c *cursor) skip() { c.pos = skipValue(c.text, c.pos) }
 
-// skipValue returns the position behind the value at text[pos].
+// skipValue returns the position after the value at text[pos].
 func skipValue(text string, pos int) int {
 	for depth := 0; ; {
 		switch text[pos] {
@@ -74,7 +72,7 @@ func skipValue(text string, pos int) int {
 	}
 }
 
-// skipString returns the position behind the string that begins at text[pos].
+// skipString returns the position after the string at text[pos].
 func skipString(text string, pos int) int {
 	for pos++; text[pos] != '"'; pos++ {
 		if text[pos] == '\\' {
@@ -84,7 +82,7 @@ func skipString(text string, pos int) int {
 	return pos + 1
 }
 
-// skipScalar returns the position behind the number or literal that begins at text[pos].
+// skipScalar returns the position after the number or literal at text[pos].
 func skipScalar(text string, pos int) int {
 	for pos++; pos < len(text); pos++ {
 		if c := text[pos]; c == ',' || c == '}' || c == ']' {
@@ -94,7 +92,7 @@ func skipScalar(text string, pos int) int {
 	return pos
 }
 
-// depthOf returns how deep the arrays and objects of a canonical text nest.
+// depthOf returns how deep arrays and objects nest in a canonical text.
 func depthOf(text string) int {
 	depth, deepest := 0, 0
 	for pos := 0; pos < len(text); {

@@ -1,9 +1,8 @@
 package jsondoc
 
-// Select returns a document with only those fields of v that paths name, in the order and the
-// nesting that they have in v; the empty object if there are none. In a list, null stands for each
-// item that is not selected and precedes one that is, so that every path finds in the result what
-// it finds in v.
+// Select returns a document with only those fields of v that paths name, in the same order and
+// nesting. It is the empty object if there are none. In a list, items before a selected one become
+// null if they are not selected, so that every path finds the same value in the result as in v.
 func Select(v Value, paths []Path) Value {
 	var buf [16]Path
 	wanted := buf[:0]
@@ -19,8 +18,8 @@ func Select(v Value, paths []Path) Value {
 	return Value{text: string(selected)}
 }
 
-// selectFrom appends to out what the segments of paths from depth on name in a canonical text, and
-// nothing if nothing is found. It reorders paths.
+// selectFrom appends to out the fields in a canonical text that paths name, by their segments from
+// depth on. It appends nothing if there are none. It reorders paths.
 func selectFrom(out []byte, text string, paths []Path, depth int) (_ []byte, found bool) {
 	if text[0] != '{' && text[0] != '[' {
 		return out, false
@@ -60,8 +59,8 @@ func selectFrom(out []byte, text string, paths []Path, depth int) (_ []byte, fou
 	return append(out, text[len(text)-1]), true
 }
 
-// match moves the paths that lead into the i-th member or item to the front and returns how many
-// they are. With whole, one of them ends there.
+// match moves the paths that lead into the i-th member or item to the front, and returns their
+// number. whole says that one of them ends there.
 func match(paths []Path, depth int, object bool, name string, i int) (matching int, whole bool) {
 	for j, path := range paths {
 		segment := path.segments[depth]

@@ -14,7 +14,7 @@ func (p *parser) literal(word string) error {
 	return nil
 }
 
-// number reads a number, which stays as it is written.
+// number reads a number. It is not changed.
 func (p *parser) number() error {
 	start := p.pos
 	signed := p.take('-')
@@ -47,7 +47,7 @@ func (p *parser) digits() bool {
 	return p.pos > start
 }
 
-// plain are the characters that stand for themselves in a canonical string.
+// plain are the characters that need no escape in a canonical string.
 var plain = func() (plain [256]bool) {
 	for c := ' '; c < 0x7f; c++ {
 		plain[c] = c != '"' && c != '\\'
@@ -55,7 +55,7 @@ var plain = func() (plain [256]bool) {
 	return plain
 }()
 
-// string reads a string and makes it canonical.
+// string reads a string and writes its canonical form.
 func (p *parser) string() error {
 	text, pos := p.text, p.pos+1
 	for {
@@ -94,9 +94,9 @@ func (p *parser) special() error {
 	return nil
 }
 
-// escape reads an escape. Half of a pair of surrogates is no character, and some parsers refuse a
-// whole document for it. Where they are not refused, since the stored sessions of other programs
-// have some, they stay escapes and come back as they were.
+// escape reads an escape. A surrogate without a partner is no character, and some parsers refuse a
+// whole document for it. If it is not refused, because the stored sessions of other programs may
+// contain some, it stays an escape and is written back as it was.
 func (p *parser) escape() error {
 	rest := p.text[p.pos:]
 	if len(rest) < 2 {
@@ -127,7 +127,7 @@ func (p *parser) escape() error {
 	return nil
 }
 
-// replaceRune reads up to text[end], which stands for r.
+// replaceRune reads up to text[end], and writes r.
 func (p *parser) replaceRune(end int, r rune) {
 	var buf [12]byte
 	canonical := appendRune(buf[:0], r)

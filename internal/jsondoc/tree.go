@@ -5,28 +5,28 @@ import (
 	"strings"
 )
 
-// node is a value in a document that a patch is being applied to. It is a text, or a box once a
-// path has led into it. A node with neither is a removed member.
+// node is a value in a document during a patch. It is a text, or a box if a path has led into it. A
+// node with neither is a removed member.
 type node struct {
 	text string
 	box  *box
 }
 
-// box is an array or object taken apart. Its items are taken apart only when a path leads into
-// them, so a patch costs about as much as it touches.
+// box is an array or object, split into its items or members. They are only split in turn when a
+// path leads into them, so a patch costs about as much as it touches.
 type box struct {
 	object bool
 
-	// size is the length of the ASCII form, kept through all changes.
+	// size is the length of the ASCII form after all changes.
 	size int
 
-	// nodes are the items or members. A removed member leaves a hole, so that removing many from a
-	// large object does not move all others each time.
+	// nodes are the items or members. A removed member leaves a hole, so that many removals from a
+	// large object do not move all others each time.
 	nodes []node
 	names []string // of members
 	live  int      // nodes without holes
 
-	// index finds members by name, once that has been asked for often enough: see find.
+	// index finds members by name. It is made after some searches: see find.
 	index map[string]int
 	finds int
 }
@@ -40,7 +40,7 @@ func (n *node) size() int {
 	return len(n.text)
 }
 
-// open takes a value apart if it is an array or object, and returns nil if it is neither.
+// open splits a value if it is an array or object, and returns nil if it is neither.
 func (n *node) open() *box {
 	if n.box != nil || n.text[0] != '{' && n.text[0] != '[' {
 		return n.box
@@ -62,7 +62,7 @@ func (n *node) open() *box {
 	return b
 }
 
-// child returns what a token points at, and nil if there is nothing.
+// child returns the item or member of a token, or nil if there is none.
 func (b *box) child(token string) *node {
 	i := -1
 	if b.object {
@@ -76,13 +76,13 @@ func (b *box) child(token string) *node {
 	return &b.nodes[i]
 }
 
-// find returns where the member called name is, or -1.
+// find returns the index of the member with this name, or -1.
 //
-// A box that is asked often gets an index: without one, a patch that names 256 of 10,000 members
-// takes 17 ms in place of 1, and a test of two large objects takes the square of their members. One
-// that is asked seldom gets none: the index of 50 members takes 7 µs, which is as long as an
-// increment in them (go test -run XXX -bench 'IncrementIn|LargePatch' ./internal/jsondoc, with
-// GOGC=off).
+// A box that is searched often gets an index: without one, a patch that names 256 of 10,000 members
+// takes 17 ms instead of 1, and the time of a test of two large objects grows with the square of
+// their members. A box that is searched seldom gets none: the index of 50 members takes 7 µs, which
+// is as long as an increment in them (go test -run XXX -bench 'IncrementIn|LargePatch'
+// ./internal/jsondoc, with GOGC=off).
 func (b *box) find(name string) int {
 	const seldom = 8
 	b.finds++
@@ -134,8 +134,8 @@ func (b *box) insert(i int, n node) int {
 	return growth
 }
 
-// remove removes the member or item that token points at, which must be there. It returns it and by
-// how much the box grew, which is less than zero.
+// remove removes the member or item of a token, which must exist. It returns it and by how much the
+// box grew, which is less than zero.
 func (b *box) remove(token string) (n node, growth int) {
 	b.live--
 	if b.live > 0 {
@@ -154,7 +154,7 @@ func (b *box) remove(token string) (n node, growth int) {
 	return n, growth - n.size()
 }
 
-// depth is how deep the arrays and objects of the value nest.
+// depth returns how deep arrays and objects nest in the value.
 func (n *node) depth() int {
 	if n.box == nil {
 		return depthOf(n.text)

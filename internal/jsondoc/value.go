@@ -19,9 +19,8 @@ const (
 	Object
 )
 
-// Value is an immutable JSON value. The zero value is null. Values may be used by several
-// goroutines at once. Two parsed values are == if their canonical texts are the same bytes; see
-// [Value.Equal] for equality of what they mean.
+// Value is an immutable JSON value, safe for concurrent use. The zero value is null. Two parsed
+// values are == if their canonical texts are the same bytes. [Value.Equal] compares what they mean.
 type Value struct {
 	text string
 }
@@ -88,8 +87,8 @@ func kindOf(canonical string) Kind {
 // Size is the length of the canonical ASCII form, in bytes.
 func (v Value) Size() int { return len(v.canonical()) }
 
-// String returns a string decoded, with U+FFFD in place of a surrogate that has no partner, and the
-// canonical ASCII form of every other value.
+// String returns the decoded text of a string, with U+FFFD in place of a surrogate without a
+// partner. Of every other value, it returns the canonical ASCII form.
 func (v Value) String() string {
 	text := v.canonical()
 	if text[0] == '"' {
@@ -122,8 +121,8 @@ func (v Value) Items() []Value {
 	return items
 }
 
-// Members yields the members of an object in their order, the names decoded as by [Value.String];
-// nothing for every other value.
+// Members yields the members of an object in their order, with names as [Value.String] returns
+// them. It yields nothing for every other value.
 func (v Value) Members() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		if v.Kind() != Object {
@@ -138,8 +137,8 @@ func (v Value) Members() iter.Seq2[string, Value] {
 	}
 }
 
-// Native returns v as encoding/json would decode it into an any with UseNumber: map[string]any,
-// []any, string, [json.Number], bool or nil.
+// Native returns v as encoding/json decodes it into an any with UseNumber: map[string]any, []any,
+// string, [json.Number], bool or nil.
 func (v Value) Native() any {
 	switch v.Kind() {
 	case Object:
