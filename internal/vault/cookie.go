@@ -8,12 +8,12 @@ import (
 // Cookie is a cookie as a browser keeps it (section 5.7). Its name, domain, HostOnly and path
 // identify it. A vault holds cookies in the order of their creation.
 type Cookie struct {
-	// Name is empty for a cookie that is nothing but a value.
+	// Name is empty for a cookie that has only a value.
 	Name  string
 	Value string
 
-	// Domain is a domain or an address, in lower case. HostOnly says that it is the one host that
-	// gets the cookie; all below the domain do otherwise.
+	// Domain is a domain or an address, in lower case. HostOnly says that only this host gets the
+	// cookie. Otherwise, all hosts below the domain get it too.
 	Domain   string
 	HostOnly bool
 
@@ -24,32 +24,32 @@ type Cookie struct {
 	HTTPOnly bool
 	SameSite SameSite
 
-	// Expires is when the cookie ends, to the millisecond. The zero value stands for the end of the
-	// session.
+	// Expires is when the cookie ends, to the millisecond. The zero value means that it ends with
+	// the session.
 	Expires time.Time
 }
 
-// Received is a cookie that a response sets, or deletes by setting one that has expired. It is
-// independent of what is in a vault, so that it can be applied to whatever is there.
+// Received is a cookie that a response sets, or deletes by setting an expired one. It does not
+// depend on a vault, so it can be applied to any.
 type Received struct {
-	// NewID says when the cookie calls for a new id of the session.
+	// NewID says when the session needs a new id because of the cookie.
 	NewID NewID
 
 	cookie Cookie
 
-	// insecure says that it came in answer to a request that was not secure.
+	// insecure says that the request was not secure.
 	insecure bool
 }
 
-// Cookie returns the cookie as it will be kept.
+// Cookie returns the cookie that is kept.
 func (r *Received) Cookie() Cookie { return r.cookie }
 
-// NewID says when a cookie that is set calls for a new id of the session, since it may be that of a
-// login: whoever knows the old id must not get it.
+// NewID says when the session needs a new id because a cookie is set. The cookie may be that of a
+// login, and an attacker who knows the old id must not get it.
 type NewID uint8
 
-// The values of NewID. A cookie that is deleted, or set again with the value that it has, never
-// calls for a new id.
+// The values of NewID. A cookie that is deleted, or set again with its present value, never needs a
+// new id.
 const (
 	// NewIDNever is the zero value.
 	NewIDNever NewID = iota
@@ -59,8 +59,7 @@ const (
 	NewIDIfChanged
 )
 
-// callsForNewID reports whether the cookie, which was set when before became next, calls for a new
-// id.
+// callsForNewID reports whether the cookie, which was set when before became next, needs a new id.
 func (r *Received) callsForNewID(before, next *Vault) bool {
 	i := next.index(&r.cookie)
 	if i < 0 || next.cookies[i].Value != r.cookie.Value {
@@ -72,8 +71,7 @@ func (r *Received) callsForNewID(before, next *Vault) bool {
 	return r.NewID >= NewIDIfAdded
 }
 
-// NameOf returns the name of the cookie in the value of a Set-Cookie line, whether it is kept or
-// not.
+// NameOf returns the name of the cookie in the value of a Set-Cookie line, even if it is not kept.
 func NameOf(line string) string {
 	pair, _, _ := strings.Cut(line, ";")
 	name, _ := split(pair)
@@ -83,8 +81,8 @@ func NameOf(line string) string {
 	return name
 }
 
-// Receive reads the value of a Set-Cookie line of the response to req. It reports false for a line
-// that every browser would ignore.
+// Receive reads the value of a Set-Cookie line of the response to req. It reports false if every
+// browser would ignore the line.
 func Receive(line string, req Request, now time.Time) (Received, bool) {
 	set, ok := parse(line)
 	if !ok {
@@ -120,8 +118,8 @@ func Receive(line string, req Request, now time.Time) (Received, bool) {
 	return Received{cookie: c, insecure: !req.Secure}, true
 }
 
-// scope returns whom a cookie with a Domain attribute, which may be empty, is for (section 5.7,
-// steps 8 to 10).
+// scope returns which hosts get a cookie with this attribute Domain, which may be empty (section
+// 5.7, steps 8 to 10).
 func scope(domain, host string) (_ string, hostOnly, ok bool) {
 	if strings.Contains(host, ":") {
 		domain = strings.Trim(domain, "[]")
@@ -149,7 +147,7 @@ func ascii(s string) bool {
 	return true
 }
 
-// allowed holds the cookie to the steps 13 and 18 to 22 of section 5.7.
+// allowed checks the steps 13 and 18 to 22 of section 5.7.
 func allowed(c *Cookie, set *setCookie, req *Request) bool {
 	switch {
 	case c.Secure && !req.Secure:
@@ -190,8 +188,8 @@ func (c *Cookie) same(d *Cookie) bool {
 	return c.Name == d.Name && c.Path == d.Path && c.Domain == d.Domain && c.HostOnly == d.HostOnly
 }
 
-// goesWith reports whether a request carries the cookie (section 5.8.3). The vault is there for
-// HTTP alone, so HTTPOnly asks nothing.
+// goesWith reports whether the cookie is added to a request (section 5.8.3). Only HTTP requests get
+// cookies of a vault, so HTTPOnly does not matter.
 func (c *Cookie) goesWith(req *Request) bool {
 	if c.HostOnly && c.Domain != req.Host || !domainMatches(req.Host, c.Domain) ||
 		!pathMatches(req.Path, c.Path) || c.Secure && !req.Secure {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// parseDate is the algorithm of section 5.1.1: whatever the order and the punctuation are, it looks
-// for a time, a day, a month and a year.
+// parseDate is the algorithm of section 5.1.1. It finds a time, a day, a month and a year, in any
+// order and with any punctuation.
 func parseDate(text string) (time.Time, bool) {
 	var hour, minute, second, day, month, year int
 	var hasTime, hasDay, hasMonth, hasYear bool
@@ -40,15 +40,14 @@ func parseDate(text string) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	at := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
-	return at, at.Day() == day // there may be no such day in that month
+	return at, at.Day() == day // not every month has every day
 }
 
 func isDelimiter(r rune) bool {
 	return r == '\t' || ' ' <= r && r <= '/' || ';' <= r && r <= '@' || '[' <= r && r <= '`' || '{' <= r && r <= '~'
 }
 
-// leadingNumber reads a number of that many digits, which nothing or something other than a digit
-// follows.
+// leadingNumber reads a number of so many digits, after which no further digit may come.
 func leadingNumber(token string, shortest, longest int) (n int, ok bool) {
 	digits := len(token) - len(strings.TrimLeft(token, "0123456789"))
 	if digits < shortest || digits > longest {

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// ErrVault means that a stored vault could not be understood: it is damaged, or of a newer version.
+// ErrVault means that a stored vault cannot be read: it is damaged, or of a newer version.
 var ErrVault = errors.New("the stored cookies cannot be read")
 
 // version is the first byte of a stored vault. After it, for each cookie in the order of creation:
 //
 //	flags (bit 0 host only, bit 1 secure, bit 2 http only, bit 3-4 same site, bit 5 expires),
-//	name, value, domain, path (each with its length before it, an uvarint),
+//	name, value, domain, path (each after its length, a uvarint),
 //	uvarint expires (Unix milliseconds), if the flag says so
 const version = 1
 
@@ -29,8 +29,8 @@ const (
 	flagsKnown    = flagHostOnly | flagSecure | flagHTTPOnly | flagSameSite | flagExpires
 )
 
-// Encode returns the form in which a vault is stored, and nothing for an empty one. It is the same
-// for the same cookies.
+// Encode returns the stored form of a vault, or nothing for an empty one. The same cookies always
+// have the same stored form.
 func (v Vault) Encode() []byte {
 	if len(v.cookies) == 0 {
 		return nil
@@ -68,7 +68,7 @@ func (c *Cookie) append(b []byte) []byte {
 	return b
 }
 
-// size is how long the stored form is.
+// size is the length of the stored form.
 func (v *Vault) size() int {
 	size := 1
 	for i := range v.cookies {
@@ -92,7 +92,7 @@ func uvarintLen(n uint64) int {
 	return size
 }
 
-// Decode reads what [Vault.Encode] has made. Its errors are [ErrVault].
+// Decode reads the result of [Vault.Encode]. Its error is [ErrVault].
 func Decode(b []byte) (Vault, error) {
 	if len(b) == 0 {
 		return Vault{}, nil
@@ -112,7 +112,7 @@ func Decode(b []byte) (Vault, error) {
 	return v, nil
 }
 
-// reader takes a stored vault apart.
+// reader reads a stored vault.
 type reader struct {
 	rest   string
 	failed bool
@@ -149,7 +149,7 @@ func (r *reader) text() (s string) {
 	return s
 }
 
-// number takes the shortest form only, so that a vault has one stored form.
+// number accepts only the shortest form, so that a vault has one stored form.
 func (r *reader) number() uint64 {
 	var n uint64
 	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64-1; i++ {

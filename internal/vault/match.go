@@ -7,25 +7,24 @@ import (
 	"golang.org/x/net/publicsuffix"
 )
 
-// Request is what decides which cookies it carries, and which its response may set: the request as
-// the client made it, whatever handlers behind have made of it.
+// Request is the part of a request that decides which cookies it gets, and which its response may
+// set. It is the request as the client sent it, even if handlers have changed it since.
 type Request struct {
 	// Host is the host that the client named, in lower case, without a port, and without brackets
 	// if it is an IPv6 address.
 	Host string
 
-	// Path is the path as it stands in the request line, percent-encoded as the client had it.
+	// Path is the path in the request line, percent-encoded as the client sent it.
 	Path string
 
 	// Secure says that the client came over TLS, or from the same machine: see [Local].
 	Secure bool
 
-	// CrossSite says that another site has made the client send the request, which browsers tell in
-	// Sec-Fetch-Site. Where nobody tells, it is false: the client then sends the cookie that leads
-	// to the vault by its own attribute SameSite alone.
+	// CrossSite says that another site has caused the request. Browsers say that in Sec-Fetch-Site.
+	// Without that header, it is false, and only the SameSite of the session cookie counts.
 	CrossSite bool
 
-	// TopLevel says that the request is for a page in a window of its own, and not for a part of
+	// TopLevel says that the request is for a page in a window of its own, not for a part of
 	// another page.
 	TopLevel bool
 
@@ -33,8 +32,8 @@ type Request struct {
 	Safe bool
 }
 
-// Local reports whether browsers take a host for their own machine. They accept Secure cookies from
-// it without TLS.
+// Local reports whether a host is the browser's own machine. Browsers accept Secure cookies from it
+// without TLS.
 func Local(host string) bool {
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
@@ -43,7 +42,7 @@ func Local(host string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// domainMatches is section 5.1.3.
+// domainMatches is the algorithm of section 5.1.3.
 func domainMatches(host, domain string) bool {
 	if host == domain {
 		return true
@@ -53,11 +52,11 @@ func domainMatches(host, domain string) bool {
 		return false
 	}
 	_, err := netip.ParseAddr(host)
-	return err != nil // parts of an address are no domains
+	return err != nil // a part of an address is no domain
 }
 
-// isPublicSuffix reports whether a domain is shared by all below it, as "co.uk" is: a cookie for it
-// would go to strangers.
+// isPublicSuffix reports whether strangers share a domain, such as "co.uk". They would get a cookie
+// for it.
 func isPublicSuffix(domain string) bool {
 	suffix, _ := publicsuffix.PublicSuffix(domain)
 	return suffix == domain
@@ -71,7 +70,8 @@ func defaultPath(path string) string {
 	return "/"
 }
 
-// pathMatches is section 5.1.4. cookie is a cookie's path, and begins with a slash.
+// pathMatches is the algorithm of section 5.1.4. cookie is a cookie's path, which begins with a
+// slash.
 func pathMatches(path, cookie string) bool {
 	rest, found := strings.CutPrefix(path, cookie)
 	return found && (rest == "" || rest[0] == '/' || strings.HasSuffix(cookie, "/"))

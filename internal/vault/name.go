@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// reads reports whether some server takes a name for one of the vault, or for one of our own.
+// reads reports whether some server reads a name as one of the vault or as that of the session
+// cookie.
 func (p *Patterns) reads(name string) bool {
 	if len(name) < p.shortest {
 		return false // no reading is longer than what is read
@@ -37,9 +38,9 @@ func (p *Patterns) reads(name string) bool {
 	return false
 }
 
-// readsPHP looks at a name as PHP registers it: as a variable, or as a list with an index. What
-// follows a "[" without an end is mangled by some versions only. PHP mangles blanks behind the name
-// too.
+// readsPHP is reads for PHP, which registers a name as a variable, or as a list with an index. Some
+// versions convert the characters after a "[" without a "]", and others do not. PHP converts blanks
+// after the name too.
 func (p *Patterns) readsPHP(name string) bool {
 	for _, name := range []string{name, trimRight(name)} {
 		list, rest, found := strings.Cut(name, "[")
@@ -102,7 +103,8 @@ func (p *Patterns) matchesPHP(name string) bool {
 	return matchAny(p.php, lower(name)) || slices.Contains(p.ownPHP, name)
 }
 
-// decode decodes what is percent-encoded, and leaves alone what is not well so. A "+" becomes plus.
+// decode decodes percent-encoded characters. Those that are not valid stay as they are. A "+"
+// becomes plus.
 func decode(s string, plus byte) string {
 	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
@@ -132,10 +134,10 @@ func unhex(c byte) byte {
 	}
 }
 
-// trimLeft removes all that is not visible ASCII from the beginning.
+// trimLeft removes everything but visible ASCII from the beginning.
 func trimLeft(name string) string { return strings.TrimLeftFunc(name, isInvisible) }
 
-// trimRight removes all that is not visible ASCII from the end.
+// trimRight removes everything but visible ASCII from the end.
 func trimRight(name string) string { return strings.TrimRightFunc(name, isInvisible) }
 
 func isInvisible(r rune) bool { return r <= ' ' || r > '~' }

@@ -6,22 +6,21 @@ import (
 )
 
 const (
-	// maxPair is how long the name and the value of a cookie are together at most, in bytes
-	// (section 5.6).
+	// maxPair is the maximum length of a cookie's name and value together, in bytes (section 5.6).
 	maxPair = 4096
 
-	// maxAttribute is how long the value of an attribute is at most, in bytes. A longer one does
-	// not count (section 5.6).
+	// maxAttribute is the maximum length of the value of an attribute, in bytes. Longer ones are
+	// ignored (section 5.6).
 	maxAttribute = 1024
 
-	// maxAge is the longest that a cookie lives (section 5.5).
+	// maxAge is the maximum lifetime of a cookie (section 5.5).
 	maxAge = 400 * 24 * time.Hour
 )
 
-// SameSite says which requests that other sites cause get a cookie.
+// SameSite says whether a cookie is added to requests that other sites have caused.
 type SameSite uint8
 
-// The values of the attribute. Any other text is [SameSiteDefault].
+// The values of the attribute. Every other text means [SameSiteDefault].
 const (
 	SameSiteDefault SameSite = iota
 	SameSiteNone
@@ -29,11 +28,11 @@ const (
 	SameSiteStrict
 )
 
-// setCookie is a Set-Cookie line, taken apart.
+// setCookie is a parsed Set-Cookie line.
 type setCookie struct {
 	name, value string
 
-	// expires holds the last valid Expires, maxAge the last valid Max-Age, if there was one.
+	// expires is the last valid Expires, maxAge the last valid Max-Age, if there was one.
 	expires               time.Time
 	maxAge                time.Duration
 	hasExpires, hasMaxAge bool
@@ -81,7 +80,8 @@ func split(pair string) (name, value string) {
 	return strings.Trim(name, whitespace), strings.Trim(value, whitespace)
 }
 
-// attribute is sections 5.6.1 to 5.6.7. Of several attributes of one name, the last counts.
+// attribute is the algorithm of the sections 5.6.1 to 5.6.7. Of several attributes with one name,
+// the last one counts.
 func (c *setCookie) attribute(name, value string) {
 	switch strings.ToLower(name) {
 	case "expires":
@@ -117,7 +117,7 @@ func (c *setCookie) attribute(name, value string) {
 	}
 }
 
-// parseAge reads a Max-Age (section 5.6.2), no longer than a cookie may live.
+// parseAge reads a Max-Age (section 5.6.2). The result is at most maxAge.
 func parseAge(text string) (age time.Duration, ok bool) {
 	digits := strings.TrimPrefix(text, "-")
 	if digits == "" || strings.Trim(digits, "0123456789") != "" {
@@ -135,7 +135,7 @@ func parseAge(text string) (age time.Duration, ok bool) {
 	return age, true
 }
 
-// lower converts ASCII only: other letters are not folded in a domain's name.
+// lower converts only ASCII letters. Others are not converted in the name of a domain.
 func lower(s string) string {
 	if strings.IndexFunc(s, func(r rune) bool { return 'A' <= r && r <= 'Z' }) < 0 {
 		return s

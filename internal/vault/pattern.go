@@ -8,22 +8,22 @@ import (
 )
 
 // Patterns are the names of the cookies that belong into a vault. In a pattern, "*" stands for any
-// number of characters.
+// characters, or none.
 type Patterns struct {
 	patterns []string
 
-	// own are the names of the cookie that leads to the vault, which never belongs into it.
+	// own are the names of the session cookie, which never belongs into the vault.
 	own []string
 
-	// folded are the patterns in lower case. php are the same, and ownPHP the own names, as PHP
-	// spells names.
+	// folded are the patterns in lower case. php are the patterns, and ownPHP the own names, in the
+	// form into which PHP converts names.
 	folded, php, ownPHP []string
 
-	// shortest is the length of the shortest name of the vault or of our own.
+	// shortest is the length of the shortest name of the vault or of the session cookie.
 	shortest int
 
-	// empty says that a cookie without a name belongs into the vault, and mangled that PHP spells
-	// some of the names otherwise.
+	// empty says that a cookie without a name belongs into the vault. mangled says that PHP
+	// converts some of the names.
 	empty, mangled bool
 }
 
@@ -74,7 +74,7 @@ func matchAny(patterns []string, name string) bool {
 	return false
 }
 
-// match goes back to the last "*" only: what one before it could take, that one can take as well.
+// match only goes back to the last "*", which can match everything that one before it can match.
 func match(pattern, name string) bool {
 	star, resume := -1, 0
 	i, j := 0, 0

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Reader tells of the parts of a request's Cookie headers, what stands between two semicolons,
-// which of them a server could take for a cookie of the vault, or for the one that leads to it in
-// another spelling. Servers read cookies in many ways:
+// Reader finds forged cookies in the Cookie headers of a request: parts between semicolons that a
+// server could read as a cookie of the vault, or as the session cookie in another spelling. Servers
+// read cookies in many ways:
 //
 //   - in any case, but our own (ASP.NET), with white space of Unicode around the name (Python, Node), without a "=";
 //   - percent-decoded, where a plus sign may be a space (Rack, PHP before 7.2.34, 7.3.23 and 7.4.11), and up to a NUL (PHP);
@@ -16,7 +16,7 @@ import (
 //   - behind whatever is no part of a value: a quoted string that has ended (Undertow, WebOb), a date (WebOb), any other character
 //     that they do not know (WebOb, older http.cookies, Tomcat's legacy parser).
 //
-// It takes time linear in the length of the header.
+// The time is linear in the length of the header.
 type Reader struct {
 	patterns *Patterns
 
@@ -24,8 +24,8 @@ type Reader struct {
 	broken bool
 }
 
-// Reader returns a reader for one request. If the server gets other cookies in front, with
-// quotation marks in them that may be broken, those of the client protect nothing.
+// Reader returns a reader for one request. If the server gets other cookies before the client's,
+// and their quotation marks may be broken, quotation marks of the client protect nothing.
 func (p *Patterns) Reader(broken bool) Reader { return Reader{p, broken} }
 
 // Forges reports whether a server could take the next part for a cookie of the vault. It is
@@ -52,8 +52,8 @@ func (r *Reader) Forges(pair string) bool {
 	return p.listed(pair) || (!quoted || r.broken) && (p.inside(pair) || p.words(pair))
 }
 
-// isQuoted reports whether all parsers that know quoted strings see one name and one such string as
-// its value.
+// isQuoted reports whether all parsers that know quoted strings see one name, with one such string
+// as its value.
 func isQuoted(pair string) bool {
 	name, value := split(pair)
 	return name != "" && strings.IndexFunc(name, func(c rune) bool { return !isToken(c) }) < 0 &&
@@ -82,7 +82,7 @@ func (p *Patterns) listed(pair string) bool {
 
 // inside looks at all names before a "=" that could begin within the part. No server decodes them.
 func (p *Patterns) inside(pair string) bool {
-	from, begins := 0, true // where a name may begin first, and whether it may begin right there
+	from, begins := 0, true // the first place where a name may begin, and whether one may begin there
 	for {
 		length := strings.IndexByte(pair[from:], '=')
 		if length < 0 {
@@ -90,7 +90,7 @@ func (p *Patterns) inside(pair string) bool {
 		}
 		end := from + length
 		region := strings.TrimRight(pair[from:end], whitespace)
-		visible := trimRight(region) // for some, white space of Unicode ends a name as well
+		visible := trimRight(region) // white space of Unicode ends a name too, for some parsers
 		for i := range len(region) {
 			if len(region)-i < p.shortest {
 				break
@@ -108,7 +108,7 @@ func (p *Patterns) inside(pair string) bool {
 	}
 }
 
-// words looks at the words without a "=" that stand between white space.
+// words looks at the words without a "=", which are separated by white space.
 func (p *Patterns) words(pair string) bool {
 	if strings.IndexByte(strings.Trim(pair, whitespace), ' ') < 0 && strings.IndexByte(pair, '\t') < 0 {
 		return false

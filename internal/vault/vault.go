@@ -1,8 +1,8 @@
-// Package vault is a jar for the cookies that an app sets, kept on the server in place of the
-// browser's. It follows draft-ietf-httpbis-rfc6265bis-22, whose sections the comments name.
+// Package vault keeps the cookies that an app sets on the server, instead of in the browser. It
+// follows draft-ietf-httpbis-rfc6265bis-22. The comments name its sections.
 //
-// The attribute SameSite is obeyed as far as a server learns where a request comes from: see
-// [Request]. What a browser does beyond that, it does with the cookie that leads to the vault.
+// It follows the attribute SameSite as far as a server knows where a request comes from: see
+// [Request]. For the rest, the browser obeys the SameSite of the session cookie.
 package vault
 
 import (
@@ -14,21 +14,21 @@ import (
 )
 
 const (
-	// MaxCookies is how many cookies a vault holds.
+	// MaxCookies is the maximum number of cookies in a vault.
 	MaxCookies = 100
 
-	// MaxSize is how large a vault is in its stored form, in bytes.
+	// MaxSize is the maximum size of a vault in its stored form, in bytes.
 	MaxSize = 64 << 10
 
-	// MaxHeader is how much of a vault goes into the Cookie header of any one request, in bytes.
+	// MaxHeader is the maximum size of the cookies that are added to one request, in bytes.
 	MaxHeader = 16 << 10
 )
 
-// ErrTooLarge means that cookies do not fit into the vault: it would be beyond one of its limits.
+// ErrTooLarge means that a vault would be beyond one of its limits.
 var ErrTooLarge = errors.New("too many or too large cookies")
 
 // Vault holds cookies in the order of their creation, one for each name, domain, HostOnly and path.
-// The zero value is empty. A vault is never changed, and may be used by many goroutines at once.
+// The zero value is empty. A Vault is immutable and safe for concurrent use.
 type Vault struct {
 	cookies []Cookie
 }
@@ -48,12 +48,12 @@ func (v Vault) Lasting(now time.Time) (lasting Vault, end time.Time) {
 	return lasting, end
 }
 
-// Cookies returns what the vault holds. The result is not to be changed.
+// Cookies returns all cookies. The caller must not change the slice.
 func (v Vault) Cookies() []Cookie { return v.cookies }
 
 // Apply returns the vault with the cookies that a response has set, and without those that it has
-// deleted or that have expired by now. newID says that one of them calls for a new id of the
-// session. An error wraps [ErrTooLarge].
+// deleted or that have expired. newID says that the session needs a new id because of one of them.
+// An error wraps [ErrTooLarge].
 func (v Vault) Apply(set []Received, now time.Time) (next Vault, newID bool, err error) {
 	next.cookies = make([]Cookie, 0, len(v.cookies)+len(set))
 	for i := range v.cookies {
@@ -78,8 +78,8 @@ func (v Vault) Apply(set []Received, now time.Time) (next Vault, newID bool, err
 	return next, newID, nil
 }
 
-// Unchanged returns those of the cookies in set whose present value, or absence, is the same in v
-// as in given.
+// Unchanged returns those cookies of set that have the same value in v as in given, or are missing
+// in both.
 func (v Vault) Unchanged(given Vault, set []Received) (unchanged []Received) {
 	for i := range set {
 		if v.value(&set[i].cookie) == given.value(&set[i].cookie) {
@@ -90,7 +90,7 @@ func (v Vault) Unchanged(given Vault, set []Received) (unchanged []Received) {
 }
 
 // WithoutReplaced returns v without the cookies that have the same value in v as in was, and
-// another, or none, in is.
+// another or none in is.
 func (v Vault) WithoutReplaced(was, is Vault) Vault {
 	return Vault{slices.DeleteFunc(slices.Clone(v.cookies), func(c Cookie) bool {
 		value := was.value(&c)
@@ -98,7 +98,7 @@ func (v Vault) WithoutReplaced(was, is Vault) Vault {
 	})}
 }
 
-// value returns the value of the cookie in the place of c, and whether there is one.
+// value returns the value of the cookie with the identity of c, and whether there is one.
 func (v *Vault) value(c *Cookie) (value struct {
 	text  string
 	found bool
@@ -109,7 +109,7 @@ func (v *Vault) value(c *Cookie) (value struct {
 	return value
 }
 
-// receive is what remains of section 5.7 when the other cookies are known: steps 16, 23 and 24.
+// receive does the steps 16, 23 and 24 of section 5.7, which depend on the other cookies.
 func (v *Vault) receive(r *Received, now time.Time) {
 	if r.insecure && !r.cookie.Secure && slices.ContainsFunc(v.cookies, r.overlays) {
 		return
@@ -143,9 +143,9 @@ func (v *Vault) index(c *Cookie) int {
 	return -1
 }
 
-// Header returns what the vault adds to the Cookie header of a request: the cookies that go with it
-// as "name=value" with "; " between them, those with longer paths first, then the older ones
-// (section 5.8.3). It is no longer than [MaxHeader].
+// Header returns what the vault adds to the Cookie header of a request: its cookies as
+// "name=value", separated by "; ", those with longer paths first, then the older ones (section
+// 5.8.3). It is at most [MaxHeader] long.
 func (v Vault) Header(req Request, now time.Time) string {
 	var room [8]*Cookie
 	chosen := room[:0]
@@ -174,7 +174,7 @@ func (v Vault) Header(req Request, now time.Time) string {
 
 const separator = "; "
 
-// sent is how much the cookie adds to a header, at most.
+// sent is the maximum number of bytes that the cookie adds to a header.
 func (c *Cookie) sent() int { return len(c.Name) + len("=") + len(c.Value) + len(separator) }
 
 // longest returns the size of the longest header that a request could be given. Of the cookies of
