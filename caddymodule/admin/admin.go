@@ -139,7 +139,7 @@ func read(w http.ResponseWriter, r *http.Request, v any) error {
 	err := from.Decode(v)
 	if err == nil {
 		if _, end := from.Token(); end != io.EOF {
-			err = errors.New("there is more behind it")
+			err = errors.New("there is more after it")
 		}
 	}
 	if err != nil {

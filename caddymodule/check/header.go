@@ -41,7 +41,7 @@ func (c *checker) headers(raw json.RawMessage, s *state, at place) {
 		a := asked{name: name, at: at}
 		if h.Response.Deferred || h.Response.Require != nil {
 			c.unheard = append(c.unheard, unheard{a, s.guards(), "Caddy sets it after session has looked at the response",
-				"put it behind session: Caddy orders header before session, and a handle after it"})
+				"put it after session: Caddy orders header before session, and a handle after it"})
 			continue
 		}
 		s.asked = append(slices.Clip(s.asked), a)
@@ -53,7 +53,7 @@ func (c *checker) answers(s *state, at place) {
 	for _, a := range s.asked {
 		if within(a.at.needs, at.needs) || within(at.needs, a.at.needs) {
 			c.unheard = append(c.unheard, unheard{a, s.guards(), fmt.Sprintf("the request is answered at %q and comes to no session", at.text),
-				"put both behind session: Caddy orders header and redir before session, and a handle after it"})
+				"put both after session: Caddy orders header and redir before session, and a handle after it"})
 		}
 	}
 }

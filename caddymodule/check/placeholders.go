@@ -65,7 +65,7 @@ func (c *checker) empty(value any, s *state, at place) {
 		for _, found := range placeholder.FindAllStringSubmatch(text, -1) {
 			if name, field := split(found[1]); field != "error" && !s.find(name) {
 				c.add(kindAlways, at, c.lines.of("", found[0]), found[0]+" is always empty here: no session of that name comes before",
-					"use it behind session, in a handle or a route; Caddy orders this directive before session")
+					"use it after session, in a handle or a route; Caddy orders this directive before session")
 			}
 		}
 	}

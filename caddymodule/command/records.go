@@ -38,7 +38,7 @@ sessions keep their times. What the store has in a newer form is left as it is.`
 func exportSessions(c *client, flags caddycmd.Flags) error {
 	name := flags.Arg(0)
 	if _, err := os.Lstat(name); err == nil && name != "-" {
-		return fmt.Errorf("%s is there already: name a new file", name)
+		return fmt.Errorf("%s exists already: name a new file", name)
 	}
 	from, err := c.open(http.MethodGet, "/session/records", nil)
 	if err != nil {
@@ -52,7 +52,7 @@ func exportSessions(c *client, flags caddycmd.Flags) error {
 	part := name + ".part"
 	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s is what another export is writing, or has left when it was interrupted: delete it, or name another file", part)
+		return fmt.Errorf("%s is from another export, which is running or was interrupted: delete it, or name another file", part)
 	}
 	if err != nil {
 		return err

@@ -102,7 +102,7 @@ func Running(ask *Ask) (*Answer, error) {
 func (ask *Ask) request() (r *http.Request, bare string, err error) {
 	u, err := url.Parse(ask.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, "", errors.New("url: it must be a whole one, such as https://example.org/path")
+		return nil, "", errors.New("url: it must be complete, such as https://example.org/path")
 	}
 	method := strings.ToUpper(ask.Method)
 	if method == "" {
@@ -110,7 +110,7 @@ func (ask *Ask) request() (r *http.Request, bare string, err error) {
 	}
 	r, err = http.NewRequest(method, u.String(), http.NoBody)
 	if err != nil {
-		return nil, "", errors.New("method: it is not one of HTTP")
+		return nil, "", errors.New("method: it is not an HTTP method")
 	}
 	r.RequestURI, r.RemoteAddr = u.RequestURI(), "127.0.0.1:1"
 	if r.URL.Path == "" {

@@ -74,7 +74,7 @@ func (o Options) Read(d *caddyfile.Dispenser, whose string) error {
 		name := d.Val()
 		option, known := o[name]
 		if option.line != "" {
-			return d.Errf("%s: %s is no option in the block; it stands behind the name: %s", whose, name, option.line)
+			return d.Errf("%s: %s is no option in the block; it comes after the name: %s", whose, name, option.line)
 		}
 		switch {
 		case !known && len(o.names()) == 0:

@@ -108,10 +108,10 @@ http://secure.example:PORT {
 		{"http://127.0.0.1" + port + "/", "made-up-value", nil, false, []string{"1 with the name caddy_session", "session_outcome is forged"}},
 		{"http://nobody.example" + port + "/", "", nil, false, []string{"no handler answers this request: no site of this server is for this host", "compare the URL with the addresses of the sites"}},
 		{"http://127.0.0.1:1/", "", nil, false, []string{"no server of this Caddy listens on port 1"}},
-		{"/path", "", nil, false, []string{"it must be a whole one"}},
+		{"/path", "", nil, false, []string{"it must be complete"}},
 		{"http://127.0.0.1" + port + "/", "", []string{"-H", "Cookie: a=b"}, false, []string{"give cookies by --cookie-file"}},
 		{"http://127.0.0.1" + port + "/", "", []string{"--cookie-file", "missing"}, false, []string{"--cookie-file: open missing"}},
-		{"http://127.0.0.1" + port + "/", "", []string{"-m", "not one"}, false, []string{"method: it is not one of HTTP"}},
+		{"http://127.0.0.1" + port + "/", "", []string{"-m", "not one"}, false, []string{"method: it is not an HTTP method"}},
 	} {
 		out, ok := explain(t, c, test.url, test.cookies, test.args...)
 		if ok != test.ok {

@@ -40,7 +40,7 @@ func TestExportAndImport(t *testing.T) {
 			if info, err := os.Stat(file); err != nil || info.Mode() != 0o600 {
 				t.Errorf("mode %v, %v", info.Mode(), err)
 			}
-			refuses(t, from, []string{"export", file, "--address", from.Admin}, file+" is there already: name a new file")
+			refuses(t, from, []string{"export", file, "--address", from.Admin}, file+" exists already: name a new file")
 			if out := says(t, from, []string{"export", "-"}); strings.Count(out, "\n") != 5 || strings.Contains(out, visitors[0].id()) {
 				t.Errorf("the export:\n%s", out)
 			}

@@ -18,7 +18,7 @@ var (
 	errForeign  = fmt.Errorf("%w: it is no regular file, left unchanged", sessionstore.ErrRecord)
 	errTooLarge = fmt.Errorf("%w: file is larger than %d bytes", sessionstore.ErrRecord, sessionstore.MaxValue)
 	errOwner    = fmt.Errorf("%w: the file belongs to another user, as PHP's do not; set owner in the block of the dialect to the user that PHP runs as", sessionstore.ErrRecord)
-	errLocked   = errors.New("a script of PHP's holds the lock of the session: it has called session_start() and is still running")
+	errLocked   = errors.New("a PHP script holds the lock of the session: it has called session_start() and is still running")
 )
 
 // held is an open session file with its content.
@@ -178,7 +178,7 @@ const (
 	// quiet is longer than the steps in which a file system counts the time.
 	quiet = 50 * time.Millisecond
 
-	// pause is how long a script of PHP's may be stopped while it writes, on a busy machine.
+	// pause is how long a PHP script may be stopped while it writes, on a busy machine.
 	pause = 3 * time.Second
 )
 

@@ -12,8 +12,8 @@ import (
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
-// Get implements [sessionstore.Store]. While a script of PHP's holds the lock, it returns what is
-// saved, which is from before that script.
+// Get implements [sessionstore.Store]. While a PHP script holds the lock, it returns what is saved,
+// which is from before that script.
 func (s *Store) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	return s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
 		h, err := s.look(ctx, path)
@@ -110,7 +110,7 @@ func (s *Store) CompareAndDelete(ctx context.Context, key string, old []byte) (s
 }
 
 // Touch implements [sessionstore.Store]. A session that is locked is left to whoever has the lock:
-// a script of PHP's touches it at its end, and a change does, too.
+// a PHP script touches it at its end, and a change does, too.
 func (s *Store) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	_, err := s.do(ctx, key, func(path string) (sessionstore.Entry, error) {
 		h, _, err := s.try(path, os.O_RDONLY, false)

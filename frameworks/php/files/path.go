@@ -9,7 +9,7 @@ import (
 // Prefix begins the names of all files, and the keys of all records.
 const Prefix = "sess_"
 
-var errKey = errors.New("the key is not that of a session of PHP's")
+var errKey = errors.New("the key is not that of a PHP session")
 
 // ValidID reports whether an id has PHP's characters only.
 func ValidID(id string) bool {

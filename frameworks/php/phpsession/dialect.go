@@ -123,7 +123,7 @@ func uidOf(name string) (int, error) {
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
-		return 0, errors.New("owner: this system has no numbers of users")
+		return 0, errors.New("owner: this system has no numeric user ids")
 	}
 	return uid, nil
 }

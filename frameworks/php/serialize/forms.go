@@ -154,7 +154,7 @@ func (f Form) fits(name string) error {
 	case f == Serialize:
 		return nil
 	case f == PHP && strings.Contains(name, "|"):
-		return fmt.Errorf("%w: with the serializer php, the name of a member at the top cannot hold a bar", sessionstore.ErrInvalid)
+		return fmt.Errorf("%w: with the serializer php, the name of a member at the top cannot contain |", sessionstore.ErrInvalid)
 	case f == Binary && len(name) > maxName:
 		return fmt.Errorf("%w: with the serializer php_binary, the name of a member at the top has at most %d bytes", sessionstore.ErrInvalid, maxName)
 	case isIntegerKey(name):
@@ -184,7 +184,7 @@ func (e *encoder) value(v *Value) {
 	}
 	if n := e.numbers[v]; n > 0 {
 		if e.opaque > 0 && n > e.opaque {
-			e.err = fmt.Errorf("%w: a reference to what stands behind an object that encodes itself (Serializable) cannot be written", sessionstore.ErrInvalid)
+			e.err = fmt.Errorf("%w: a reference to a value after an object of a class that is Serializable cannot be written", sessionstore.ErrInvalid)
 			return
 		}
 		if v.isObject() && !tied {

@@ -85,7 +85,7 @@ func TestChangesRefused(t *testing.T) {
 		"a marker that is no text":        {serialize.PHP, ``, `{"a":{" o":1}}`, `the tag " o" has a wrong value`},
 		"bytes that are no base64":        {serialize.PHP, ``, `{"a":{" b":"*"}}`, `the tag " b" has a wrong value`},
 		"a number too large":              {serialize.PHP, ``, `{"a":1e999}`, "exceeds the range"},
-		"a bar in a name":                 {serialize.PHP, ``, `{"a|b":1}`, "cannot hold a bar"},
+		"a bar in a name":                 {serialize.PHP, ``, `{"a|b":1}`, "cannot contain |"},
 		"a number as a name":              {serialize.PHP, ``, `{"5":1}`, "cannot be a number"},
 		"a number as a name, php_binary":  {serialize.Binary, ``, `{"-5":1}`, "cannot be a number"},
 		"a long name, php_binary":         {serialize.Binary, ``, `{"` + strings.Repeat("x", 128) + `":1}`, "at most 127 bytes"},

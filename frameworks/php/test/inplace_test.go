@@ -302,8 +302,8 @@ func (p php) holding(t *testing.T, timeout string) *harness.Caddy {
 }`, timeout, p.dir, harness.Backend(t, harness.Echo), filepath.Join(harness.Root(), "frameworks", "php", "test"), p.addr))
 }
 
-// While a script of PHP's has its session open, others read what was saved before it. Their changes
-// are a 503, and nothing of the script's is lost.
+// While a PHP script has its session open, others read what was saved before it. Their changes are
+// a 503, and nothing of the script's is lost.
 func TestScriptHoldsTheLock(t *testing.T) {
 	t.Parallel()
 	p := serve(t)
@@ -320,7 +320,7 @@ func TestScriptHoldsTheLock(t *testing.T) {
 	v.asks(http.StatusServiceUnavailable, "X-Session-Update", `{"b":2}`)
 	v.asks(http.StatusServiceUnavailable, "X-Session-Control", "regenerate")
 	v.asks(http.StatusServiceUnavailable, "X-Session-Control", "destroy")
-	if !c.WaitLog("a script of PHP's holds the lock of the session") {
+	if !c.WaitLog("a PHP script holds the lock of the session") {
 		t.Errorf("the log says\n%s", c.Log())
 	}
 	other := visit(t, c) // another visitor does not wait
