@@ -88,3 +88,35 @@ func TestExpiredSessionsAreCounted(t *testing.T) {
 		}
 	})
 }
+
+// A full store makes room for a record that grows: not by dropping that record, even if it is the
+// one that would go first.
+func TestRecordThatGrowsIsNotEvictedForItself(t *testing.T) {
+	sized := func(user string, size int) []byte {
+		value, err := sessionstore.Native{}.Encode(&sessionstore.Record{
+			Data: fmt.Appendf(nil, `{"a":"%0*d"}`, size, 0), UserField: "user", User: user,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	for _, user := range []string{"", "yan"} {
+		for _, visitors := range []int{0, 1, 5} {
+			s := open(t, Options{MaxBytes: 10_000})
+			for i := range 20 {
+				save(t, s, fmt.Sprint("user", i), nil, sized("zoe", 100))
+			}
+			small, large := sized(user, 10), sized(user, 9500)
+			save(t, s, "grows", nil, small)
+			for i := range visitors {
+				save(t, s, fmt.Sprint("visitor", i), nil, sized("", 10))
+			}
+			save(t, s, "grows", small, large)
+			if e, err := s.Get(t.Context(), "grows"); err != nil || len(e.Value) != len(large) {
+				t.Errorf("user %q, %d visitors: %d bytes, %v", user, visitors, len(e.Value), err)
+			}
+			s.check(t)
+		}
+	}
+}

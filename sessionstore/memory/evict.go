@@ -17,28 +17,56 @@ func (s *Store) reserve(sessions, bytes int64) bool {
 
 // evict deletes the least recently used session that nobody has logged in to, or, if there is none,
 // the least recently used one. If that is used or deleted meanwhile, it deletes the next one of the
-// shard, or none.
-func (s *Store) evict() {
+// shard, or none. It never deletes the session of the key spare, for which room is made.
+func (s *Store) evict(spare string) {
+	spared := s.shard(spare)
 	for kind := range rings {
 		var from *shard
 		oldest := uint64(idle)
 		for i := range s.shards {
-			if used := s.shards[i].rings[kind].oldest.Load(); used < oldest {
-				from, oldest = &s.shards[i], used
+			sh := &s.shards[i]
+			used := sh.rings[kind].oldest.Load()
+			if sh == spared {
+				used = sh.oldestBut(kind, spare)
+			}
+			if used < oldest {
+				from, oldest = sh, used
 			}
 		}
 		if from != nil {
-			s.evictFrom(from, &from.rings[kind])
+			s.evictFrom(from, &from.rings[kind], spare)
 			return
 		}
 	}
 }
 
-func (s *Store) evictFrom(from *shard, r *ring) {
+// oldestBut is oldest of a ring without the session of a key.
+func (sh *shard) oldestBut(kind int, spare string) uint64 {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	if it := sh.rings[kind].last(spare); it != nil {
+		return it.used
+	}
+	return idle
+}
+
+// last returns the least recently used item that is not of the key spare, or nil.
+func (r *ring) last(spare string) *item {
+	it := r.root.prev
+	if it != &r.root && it.key == spare {
+		it = it.prev
+	}
+	if it == &r.root {
+		return nil
+	}
+	return it
+}
+
+func (s *Store) evictFrom(from *shard, r *ring, spare string) {
 	now := s.clock()
 	from.mu.Lock()
-	it := r.root.prev
-	if it == &r.root {
+	it := r.last(spare)
+	if it == nil {
 		from.mu.Unlock()
 		return
 	}

@@ -98,7 +98,7 @@ func (s *Store) SetLimits(maxSessions int, maxBytes int64) {
 	s.maxSessions.Store(int64(maxSessions))
 	s.maxBytes.Store(maxBytes)
 	for s.sessions.Load() > s.maxSessions.Load() || s.bytes.Load() > s.maxBytes.Load() {
-		s.evict()
+		s.evict("")
 	}
 }
 

@@ -46,7 +46,7 @@ func (s *Store) CompareAndSet(ctx context.Context, key string, old, value []byte
 		if err != errFull {
 			return found, err
 		}
-		s.evict()
+		s.evict(key)
 	}
 }
 
@@ -72,8 +72,6 @@ func (s *Store) trySet(key string, old, value []byte, ttl time.Duration, size in
 		}
 		return it.entry(now), sessionstore.ErrConflict
 	default:
-		// Used before the reservation, so that the record that grows is not evicted for it.
-		s.use(sh, it)
 		if !s.reserve(0, size-cost(key, it.value)) {
 			return sessionstore.Entry{}, errFull
 		}
