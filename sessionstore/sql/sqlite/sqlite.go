@@ -172,6 +172,9 @@ func fault(err error) (sql.Fault, bool) {
 		f.Kind = sql.Transient
 	case sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_IOERR:
 		f.Kind = sql.Lost
+	case sqlite3.SQLITE_READONLY:
+		// The file could not be written when the connection was opened. It may be writable now.
+		f.Kind = sql.ReadOnly
 	}
 	return f, true
 }
