@@ -64,7 +64,7 @@ type exchange struct {
 	r *http.Request
 
 	// host is the Host header as the client sent it, because later handlers may rewrite it. secure
-	// says that the client used TLS.
+	// says that the client used TLS. Of several session handlers, the first one has found them out.
 	host   string
 	secure bool
 
@@ -124,7 +124,9 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request) *exchange {
 	x.secure = h.isSecure(r, x.Virtual)
 	x.vars, _ = r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
 	outer, _ := x.vars[session.Variable].(*view)
-	x.outer = (*exchange)(outer)
+	if x.outer = (*exchange)(outer); outer != nil && !x.Virtual {
+		x.host, x.secure = outer.host, outer.secure
+	}
 	x.ResponseWriter, x.of = w, x
 	x.explains = !x.Virtual && h.explain.For(r)
 	return x

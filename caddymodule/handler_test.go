@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/caddy-session/caddy-session/caddymodule/parts"
 )
 
@@ -28,6 +30,38 @@ func TestHostRewrittenBehind(t *testing.T) {
 		if _, err := serve(h, r, next); err != nil || data != want {
 			t.Errorf("%s: data %s, want %s, %v", host, data, want, err)
 		}
+	}
+}
+
+// An error route, and an inner session, are for the host and the scheme that the client has used too.
+func TestHostRewrittenBeforeAnErrorRoute(t *testing.T) {
+	h, shop := mustProvision(t, inMemory(t, "")), mustProvision(t, inMemory(t, "name shop"))
+	r := httptest.NewRequest(http.MethodGet, openly, nil)
+	r.AddCookie(beginAt(t, h, openly))
+	w := httptest.NewRecorder()
+	r = prepare(w, r)
+	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, true)
+	err := h.ServeHTTP(w, r, handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		r.Host = "app.internal"
+		r.Header.Set("X-Forwarded-Proto", "https")
+		return shop.ServeHTTP(w, r, handlerFunc(func(http.ResponseWriter, *http.Request) error {
+			if x := latest(r); x.host != "example.com" || x.secure {
+				t.Errorf("the inner session has the host %s, over TLS: %t", x.host, x.secure)
+			}
+			return http.ErrHandlerTimeout
+		}))
+	}))
+	if err == nil {
+		t.Fatal("the handler has not failed")
+	}
+	var data string
+	err = h.ServeHTTP(w, r, handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+		data = r.Header.Get("X-Session-Data")
+		w.Header().Set("X-Session-Update", `{"seen":true}`)
+		return nil
+	}))
+	if err != nil || data != `{"n":1}` || len(w.Result().Cookies()) > 0 {
+		t.Errorf("the error route gets %s, the client %v, %v", data, w.Header(), err)
 	}
 }
 
