@@ -143,7 +143,7 @@ func (x *exchange) begin() error {
 		}
 	}
 	x.Scope = h.ScopeOf(x.host)
-	if config.Or(h.RememberClient, false) {
+	if config.Or(h.RememberClient, false) && !x.Virtual { // that has the address 127.0.0.1
 		address, _ := caddyhttp.GetVar(x.r.Context(), caddyhttp.ClientIPVarKey).(string)
 		x.Client = sessionstore.NewClient(address, x.r.UserAgent())
 	}

@@ -72,6 +72,29 @@ func TestSessionsOfUsersInErrorRoutes(t *testing.T) {
 	}
 }
 
+// A sub-request of templates comes from 127.0.0.1, and is no use of the session from there.
+func TestRememberedClientInTemplates(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "user user\nremember_client on\ncookie {\npass_through on\n}"))
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.AddCookie(create(t, h, `{"user":"zoe"}`))
+	_, err := serve(h, r, func(_ http.ResponseWriter, r *http.Request) error {
+		include, _ := http.NewRequest(http.MethodGet, "/part", nil)
+		include.Host, include.RemoteAddr, include.Header = r.Host, "127.0.0.1:10000", r.Header.Clone()
+		include.Header.Set("Caddy-Templates-Include", "1")
+		if _, err := serve(h, include, respond(http.StatusOK, "X-Session-Update", `{"n":1}`)); err != nil {
+			return err
+		}
+		list, err := session.From(r).UserSessions(t.Context())
+		if len(list) != 1 || list[0].Last.Address != "192.0.2.1" || list[0].First.Address != "192.0.2.1" {
+			t.Errorf("the sessions of the user are %+v", list)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // adminsOnly lets requests through whose user is an admin.
 func adminsOnly(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	s := session.From(r)
