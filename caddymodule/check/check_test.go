@@ -118,6 +118,11 @@ func TestFindings(t *testing.T) {
 		{"a variable that copies", site("session\nhandle {\nvars place " + user + "\nroot /srv/{vars.place}\nfile_server\n}"), "placeholder_chooses", []string{"{http.vars.place}, a copy of " + user + ", chooses a file"}},
 		{"a header that copies", site("session\nhandle {\nrequest_header X-Place " + user + "\nreverse_proxy {header.x-place}\n}"), "placeholder_chooses", []string{"chooses a host"}},
 		{"an injected header", site("session {\ninject X-Place user\n}\nhandle {\nreverse_proxy {header.X-Place}\n}"), "placeholder_chooses", []string{"a copy of " + user}},
+		{"uri replace", site("session\nhandle {\nuri replace /x/ /" + user + "/\nfile_server\n}"), "placeholder_chooses", []string{"Caddyfile:4:", "chooses a file in rewrite"}},
+		{"uri path_regexp", site("session\nhandle {\nuri path_regexp ^/x /" + user + "\nfile_server\n}"), "placeholder_chooses", []string{"chooses a file in rewrite"}},
+		{"a rewrite for an app", site("session\nreverse_proxy localhost:9000 {\nrewrite /users/" + user + "\n}"), "placeholder_chooses", []string{"chooses a file in reverse_proxy"}},
+		{"a redirect that a header adds", site("session\nhandle {\nheader +Location " + user + "\nrespond 302\n}"), "placeholder_chooses", []string{"chooses a redirect in header"}},
+		{"a redirect on the answer of an app", site("session\nreverse_proxy localhost:9000 {\nheader_down Location " + user + "\n}"), "placeholder_chooses", []string{"chooses a redirect in reverse_proxy"}},
 		{"of a named session", site("session {\n name shop\n}\nhandle {\nroot /srv/{http.session.shop.data.user}\nfile_server\n}"), "placeholder_chooses", nil},
 
 		{"a logout by redir", site("session\nheader /out X-Session-Control destroy\nredir /out / 303\n" + app), "header_not_taken",
@@ -180,6 +185,10 @@ func TestNoFindings(t *testing.T) {
 		"two sites, one cookie each":     site(memory) + "http://b.example {\nsession\n}",
 		"two paths":                      site("handle /a/* {\nsession {\nstore memory\ncookie {\npath /a\n}\n}\n}\nhandle {\nsession {\ncookie {\npath /b\n}\n}\n}"),
 		"the same session twice":         site("handle /a/* {\nsession\n" + app + "}\nhandle {\nsession\n" + app + "}"),
+		"a default store written out":    site("handle /a/* {\nsession {\nstore bolt\n}\n}\nhandle {\nsession\n}"),
+		"a default dialect written out":  site("handle /a/* {\nsession {\ndialect native\n}\n}\nhandle {\nsession\n}"),
+		"a query by uri":                 site("session\nhandle {\nuri query user " + user + "\nfile_server\n}"),
+		"a fixed replacement by uri":     site("session\nhandle {\nuri replace /x/ /y/\nfile_server\n}"),
 		"two names":                      site("session\nsession {\n name shop\n store memory\n}\n" + app),
 		"holding beside a store in use":  site("session /a {\nname a\nstore moving {\nfrom bolt\nto memory\nhold\n}\n}\nsession /b {\nname b\n}"),
 		"a logout in a handle":           site("session\nhandle /out {\nheader X-Session-Control destroy\nredir * / 303\n}\n" + app),
@@ -249,6 +258,30 @@ func TestSessionWithAMatcherInJSON(t *testing.T) {
 	}
 	if _, err := check.Config([]byte(`{"apps":1}`), "", nil); err == nil {
 		t.Error("no error for what is not a configuration")
+	}
+}
+
+// White space in JSON makes no other store, and no store is bolt.
+func TestModulesWrittenInAnotherWay(t *testing.T) {
+	t.Parallel()
+	session := func(name, options string) string {
+		return `{"match":[{"path":["/` + name + `"]}],"handle":[{"handler":"session","secret":["{env.KEY}"]` + options + `}]}`
+	}
+	for _, test := range []struct {
+		one, two string
+		want     int
+	}{
+		{`,"store":{"backend":"redis","addresses":["r"]}`, `,"store":{` + "\n\t" + `"addresses": ["r"], "backend": "redis"}`, 0},
+		{`,"store":null`, `,"store":{"backend": "bolt"}`, 0},
+		{`,"store":{"backend":"redis","addresses":["r"]}`, `,"store":{"backend":"redis","addresses":["s"]}`, 1},
+		{`,"store":{"backend":"bolt","path":"a b"}`, `,"store":{"backend":"bolt","path":"a","timeout":"b"}`, 1},
+		{`,"name":"a","store":{"backend":"moving","from":{"backend": "memory"},"to":{"backend":"bolt"}}`, `,"name":"b","store":{"backend":"memory"}`, 1},
+	} {
+		config := `{"apps":{"http":{"servers":{"a":{"routes":[` + session("one", test.one) + `,` + session("two", test.two) + `]}}}}}`
+		all, err := check.Config([]byte(config), "", nil)
+		if err != nil || len(all) != test.want {
+			t.Errorf("%s and %s: %v, %v", test.one, test.two, all, err)
+		}
 	}
 }
 

@@ -90,6 +90,19 @@ func chosen(handler string, h map[string]any) (all []choice) {
 		}
 		return value
 	}
+	rewrites := func(where string, rewrite any) {
+		add(where, "a file", path(in(rewrite, "uri")))
+		for _, how := range []string{"uri_substring", "path_regexp"} {
+			list, _ := in(rewrite, how).([]any)
+			for _, one := range list {
+				add(where, "a file", in(one, "replace"))
+			}
+		}
+	}
+	locations := func(where string, headers any) {
+		add(where, "a redirect", target(in(headers, "set", "Location")))
+		add(where, "a redirect", target(in(headers, "add", "Location")))
+	}
 	switch handler {
 	case "vars":
 		add("root", "a file", h["root"])
@@ -98,17 +111,18 @@ func chosen(handler string, h map[string]any) (all []choice) {
 	case "templates":
 		add("templates", "a file", h["file_root"])
 	case "rewrite":
-		add("rewrite", "a file", path(h["uri"]))
+		rewrites("rewrite", h)
 	case "reverse_proxy":
 		add("reverse_proxy", "a host", h["upstreams"])
 		add("reverse_proxy", "a host", h["dynamic_upstreams"])
 		add("reverse_proxy", "a host", in(h, "headers", "request", "set", "Host"))
 		add("php_fastcgi", "a file", in(h, "transport", "root"))
-		add("reverse_proxy", "a file", path(in(h, "rewrite", "uri")))
+		rewrites("reverse_proxy", in(h, "rewrite"))
+		locations("reverse_proxy", in(h, "headers", "response"))
 	case "static_response":
 		add("redir", "a redirect", target(in(h, "headers", "Location")))
 	case "headers":
-		add("header", "a redirect", target(in(h, "response", "set", "Location")))
+		locations("header", h["response"])
 	}
 	return all
 }

@@ -193,11 +193,7 @@ func (c *checker) moved() {
 			continue
 		}
 		for _, b := range c.sessions {
-			alone := b.Store
-			if len(alone) == 0 {
-				alone = json.RawMessage(`{"backend":"bolt"}`)
-			}
-			if equal(alone, pair.From) {
+			if equal(b.Store, pair.From, bolt) {
 				c.add(kindMoved, b.at, b.lines, fmt.Sprintf("it uses a store alone from which the session at %q moves sessions away: its users are logged out when theirs have moved", a.at.text),
 					"give both the same store moving { }, with hold until all have it")
 			}
@@ -208,12 +204,25 @@ func (c *checker) moved() {
 // same reports whether two handlers keep the same sessions.
 func (h *session) same(other *session) bool {
 	return h.Name == other.Name && h.Scope == other.Scope && slices.Equal(h.Secret, other.Secret) &&
-		equal(h.Store, other.Store) && equal(h.Dialect, other.Dialect) && h.attributes().Domain == other.attributes().Domain
+		equal(h.Store, other.Store, bolt) && equal(h.Dialect, other.Dialect, native) && h.attributes().Domain == other.attributes().Domain
 }
 
-func equal(a, b json.RawMessage) bool {
-	var one, two any
-	return len(a) == len(b) && (len(a) == 0 || json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &two) == nil && fmt.Sprint(one) == fmt.Sprint(two))
+// bolt and native are the store and the dialect of a session that names none.
+const (
+	bolt   = `{"backend":"bolt"}`
+	native = `{"format":"native"}`
+)
+
+// equal reports whether two modules are the same, however they are written. byDefault stands for
+// one that is missing.
+func equal(a, b json.RawMessage, byDefault string) bool {
+	value := func(raw json.RawMessage) (v any) {
+		if json.Unmarshal(raw, &v) != nil || v == nil {
+			_ = json.Unmarshal([]byte(byDefault), &v)
+		}
+		return v
+	}
+	return reflect.DeepEqual(value(a), value(b))
 }
 
 // sameHost reports whether a browser may send the cookies of both to one host. Ports do not count.
