@@ -114,8 +114,8 @@ func (e *explanation) explainCame(came []string) {
 	}
 }
 
-// lookAt looks up the cookies. The first session that is found counts, otherwise the finding that
-// comes last in the list of findings.
+// lookAt looks up the cookies. The first session that is found counts, those with a successor after
+// all others, and otherwise the finding that comes last in the list of findings.
 func (e *explanation) lookAt() {
 	h, ctx := e.h, e.r.Context()
 	e.report.Outcome = findings[keep.NoCookie].name
@@ -144,9 +144,9 @@ func (e *explanation) lookAt() {
 			return
 		}
 	}
-	best := keep.Look{Finding: keep.Forged, Session: keep.Nobody}
-	for _, value := range e.Cookies[:min(len(e.Cookies), 16)] {
-		if !made {
+	best, valid := keep.Look{Finding: keep.Forged, Session: keep.Nobody}, 0
+	for _, value := range e.Cookies {
+		if !made || valid == keep.MaxCookies {
 			break
 		}
 		look, err := h.keeper.Look(ctx, value, e.Scope)
@@ -154,7 +154,10 @@ func (e *explanation) lookAt() {
 			e.unavailableHere("store", err)
 			return
 		}
-		if look.Finding > best.Finding {
+		if look.Finding > keep.Forged {
+			valid++
+		}
+		if look.Finding > best.Finding || look.Finding == keep.Hit && best.Session.Former() && !look.Session.Former() {
 			best = look
 		}
 	}

@@ -3,10 +3,12 @@ package caddymodule
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/caddy-session/caddy-session/caddymodule/explain"
 	"github.com/caddy-session/caddy-session/sessionstore"
 )
 
@@ -68,6 +70,42 @@ func TestSixteenCookiesAreLookedUp(t *testing.T) {
 		if data, _ := ask(t, h, append(dead[:n:n], live)); data != want {
 			t.Errorf("behind %d: %s, want %s", n, data, want)
 		}
+	}
+}
+
+// The explanation is of the session that a request gets: not of one with a successor, and not of
+// none because of cookies that nobody has signed.
+func TestExplainedIsTheSessionThatCounts(t *testing.T) {
+	h := mustProvision(t, inMemory(t, ""))
+	planted := create(t, h, `{"planted":1}`)
+	_, w := ask(t, h, []*http.Cookie{planted}, "X-Session-Update", `{"user":"victim"}`, "X-Session-Control", "regenerate")
+	given := w.Result().Cookies()[0]
+	forged := &http.Cookie{Name: planted.Name, Value: "made.up"}
+	many := slices.Repeat([]*http.Cookie{forged}, 16)
+	for _, test := range []struct {
+		cookies []*http.Cookie
+		counts  *http.Cookie
+	}{
+		{[]*http.Cookie{planted}, planted},
+		{[]*http.Cookie{planted, given}, given},
+		{[]*http.Cookie{given, planted}, given},
+		{append(many, given), given},
+		{append(many, planted, given), given},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		for _, c := range test.cookies {
+			r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		}
+		id, _, _ := strings.Cut(test.counts.Value, ".")
+		steps := h.ExplainRequest(prepare(httptest.NewRecorder(), r), "").Steps
+		if !slices.ContainsFunc(steps, func(s explain.Step) bool {
+			return s.What == "record" && !s.Wrong && strings.Contains(s.Says, sessionstore.Ref(id))
+		}) {
+			t.Errorf("%d cookies: %+v", len(test.cookies), steps)
+		}
+	}
+	if data, _ := ask(t, h, append(many, planted, given)); data != `{"planted":1,"user":"victim"}` {
+		t.Errorf("the request gets %s", data)
 	}
 }
 

@@ -126,9 +126,13 @@ func (ask *Ask) request() (r *http.Request, bare string, err error) {
 	if u.Scheme == "https" {
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, ServerName: u.Hostname()}
 	}
-	cookie := strings.Join(strings.Fields(strings.TrimPrefix(ask.Cookie, "Cookie:")), " ")
+	cookie, header := ask.Cookie, false
+	if name, value, found := strings.Cut(cookie, ":"); found && strings.EqualFold(strings.TrimSpace(name), "Cookie") {
+		cookie, header = value, true
+	}
+	cookie = strings.Join(strings.Fields(cookie), " ")
 	name, _, named := strings.Cut(cookie, "=")
-	if named && !strings.ContainsAny(name, " .;,") {
+	if header || strings.Contains(cookie, ";") || named && !strings.ContainsAny(name, " .,") {
 		r.Header.Set("Cookie", cookie)
 		return r, "", nil
 	}

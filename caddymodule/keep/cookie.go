@@ -54,7 +54,7 @@ func (*Cookie) Answered(*Visit, bool, bool) {}
 func (k *Cookie) Find(v *Visit) error {
 	for _, value := range v.Cookies {
 		v.Finding = max(v.Finding, Forged)
-		if v.Verified == maxCookies {
+		if v.Verified == MaxCookies {
 			break
 		}
 		session, err := k.open(v, value)

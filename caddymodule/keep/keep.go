@@ -171,6 +171,6 @@ type Outcome struct {
 	Replaces bool
 }
 
-// maxCookies is the maximum number of valid cookies that are looked up. Another site of the same
+// MaxCookies is the maximum number of valid cookies that are looked up. Another site of the same
 // domain may have added some.
-const maxCookies = 16
+const MaxCookies = 16

@@ -115,7 +115,7 @@ func (k *Store) find(v *Visit) (err error) {
 // come last: an attacker may have planted an old id in a cookie with a longer path, which browsers
 // send first.
 func (k *Store) lookUp(v *Visit) error {
-	for i := range v.signed[:min(len(v.signed), maxCookies)] {
+	for i := range v.signed[:min(len(v.signed), MaxCookies)] {
 		c := &v.signed[i]
 		s, err := v.manager.LoadKnown(v.Request.Context(), c.id, c.ref, v.Scope, v.Browser)
 		if err != nil {
