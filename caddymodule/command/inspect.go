@@ -129,10 +129,10 @@ func inspect(inspector dialects.Inspector, input []byte, secrets []string) *dial
 }
 
 // cookieValue returns the cookie's value if the input may be one. Browsers show it with its name,
-// or percent-encoded.
+// or percent-encoded. Records of PHP may be printable too, but have characters that no cookie has.
 func cookieValue(input []byte) (value string, ok bool) {
 	line := strings.TrimSpace(string(input))
-	if line == "" || line[0] == '{' || strings.ContainsFunc(line, func(r rune) bool { return r <= ' ' || r > '~' }) {
+	if line == "" || line[0] == '{' || strings.ContainsFunc(line, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == ';' }) {
 		return "", false
 	}
 	if _, after, named := strings.Cut(line, "="); named {
