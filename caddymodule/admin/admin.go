@@ -138,12 +138,18 @@ func read(w http.ResponseWriter, r *http.Request, v any) error {
 	from.DisallowUnknownFields()
 	err := from.Decode(v)
 	if err == nil {
-		if _, end := from.Token(); end != io.EOF {
-			err = errors.New("there is more after it")
-		}
+		err = atEnd(from)
 	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, "the body must be one JSON object: %v", err)
+	}
+	return nil
+}
+
+// atEnd returns an error if something follows what was read.
+func atEnd(from *json.Decoder) error {
+	if _, err := from.Token(); err != io.EOF {
+		return errors.New("there is more after it")
 	}
 	return nil
 }

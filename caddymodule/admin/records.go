@@ -124,7 +124,11 @@ func importAll(w http.ResponseWriter, r *http.Request, o *Opened) error {
 		var line Record
 		from := json.NewDecoder(bytes.NewReader(lines.Bytes()))
 		from.DisallowUnknownFields()
-		if err := from.Decode(&line); err != nil {
+		err := from.Decode(&line)
+		if err == nil {
+			err = atEnd(from)
+		}
+		if err != nil {
 			return refuse(http.StatusBadRequest, "line %d is not a record: %w; %s", n, err, done.before())
 		}
 		switch err := p.importOne(r.Context(), &line, &done); {

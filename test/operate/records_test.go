@@ -110,6 +110,7 @@ func TestImportRefuses(t *testing.T) {
 		"expired":      {changed(func(r *admin.Record) { r.Expires = time.Now().Add(-time.Second) }), 200, `"expired":1`},
 		"another name": {`{"key":"x"}`, 400, "line 1 is not a record"},
 		"a long line":  {`{"value":"` + strings.Repeat("A", 400<<10) + `"}`, 400, "token too long"},
+		"two in one":   {line + line, 400, "line 1 is not a record: there is more after it"},
 		"nothing":      {"\n", 400, "line 1 is not a record"},
 	} {
 		t.Run(name, func(t *testing.T) {
