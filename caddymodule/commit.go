@@ -179,9 +179,33 @@ func (x *exchange) setCookie(h http.Header, value string) {
 	uncacheable(h)
 }
 
+// uncacheable lets no cache keep a response, not even the client's.
 func uncacheable(h http.Header) {
+	takeCaching(h)
+	h.Set("Cache-Control", "no-store")
+}
+
+// private lets no cache but the client's keep a response, and that one as the app says.
+func private(h http.Header) {
+	expires := h["Expires"]
+	said, _ := wire.RemoveTokens(takeCaching(h), func(directive string) bool {
+		name, _, _ := strings.Cut(strings.ToLower(directive), "=")
+		return name == "" || name == "private" || name == "public" || name == "s-maxage"
+	})
+	if expires != nil {
+		h["Expires"] = expires
+	}
+	h.Set("Cache-Control", strings.Join(slices.Insert(said, 0, "private"), ", "))
+}
+
+// takeCaching removes what tells caches how long to keep a response, and returns the lines of
+// Cache-Control.
+func takeCaching(h http.Header) (control []string) {
 	for name := range h {
 		switch lower := strings.ToLower(name); lower {
+		case "cache-control":
+			control = append(control, h[name]...)
+			delete(h, name)
 		case "expires", "surrogate-control", "edge-control", "x-accel-expires":
 			delete(h, name)
 		default:
@@ -192,7 +216,7 @@ func uncacheable(h http.Header) {
 			}
 		}
 	}
-	h.Set("Cache-Control", "no-store")
+	return control
 }
 
 // varyByCookie adds Vary: Cookie. What an app says to vary by its cookies, which the browser does

@@ -121,7 +121,9 @@ func (x *exchange) removeSessionCookies(h http.Header) {
 }
 
 // takePartCookies removes the cookies that a part takes, and reports whether there were any. It
-// forbids caching: the response is for one client, but caches can no longer tell by a Set-Cookie.
+// keeps shared caches from the response: it is for one client, but they can no longer tell by a
+// Set-Cookie. The client's own cache keeps it as without the proxy: some apps, as pgAdmin, set
+// their cookie with every script and picture.
 func (x *exchange) takePartCookies(h http.Header, name string, t *taken) (found bool) {
 	if !x.h.hasCookieTaker {
 		return false
@@ -143,7 +145,7 @@ func (x *exchange) takePartCookies(h http.Header, name string, t *taken) (found 
 	}
 	if found {
 		wire.SetLines(h, name, kept)
-		uncacheable(h)
+		private(h)
 	}
 	return found
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,39 @@ func TestPagesThatVaryByHiddenCookiesAreNotKept(t *testing.T) {
 		}
 		if w, _ := serve(h, withCookies(), answering("Cache-Control", "private")); w.Header().Get("Cache-Control") != "private" {
 			t.Errorf("%q: a page that does not vary by cookies has %s", options, w.Header())
+		}
+	}
+}
+
+// What an app sends with a cookie for the vault, as pgAdmin does with every script, stays in the
+// browser's cache as without the proxy, but in no other.
+func TestBrowsersKeepWhatComesWithAVaultedCookie(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "vault app"))
+	set := []string{"Set-Cookie", "app=1; Path=/; Expires=Fri, 01 Jan 2100 00:00:00 GMT"}
+	w, err := serve(h, withCookies(), answering(set...))
+	if got := w.Header()["Cache-Control"]; err != nil || !slices.Equal(got, []string{"no-store"}) {
+		t.Fatalf("with our own cookie: Cache-Control: %q (%v)", got, err)
+	}
+	ours := w.Result().Cookies()
+	for said, want := range map[string]string{
+		"":                                 "private",
+		"public, max-age=60, immutable":    "private, max-age=60, immutable",
+		"no-cache, s-maxage=9":             "private, no-cache",
+		"Private=\"A, B\", max-age=60":     "private, B\", max-age=60",
+		"no-store":                         "private, no-store",
+		"max-age=60, must-revalidate, , x": "private, max-age=60, must-revalidate, x",
+	} {
+		app := append(slices.Clone(set), "Expires", "then", "CDN-Cache-Control", "max-age=60", "Surrogate-Control", "max-age=60")
+		if said != "" {
+			app = append(app, "Cache-Control", said)
+		}
+		w, err := serve(h, withCookies(ours...), answering(app...))
+		head := w.Header()
+		if got := head["Cache-Control"]; err != nil || !slices.Equal(got, []string{want}) {
+			t.Errorf("%q: Cache-Control: %q, want %q (%v)", said, got, want, err)
+		}
+		if head.Get("Expires") != "then" || head["Cdn-Cache-Control"] != nil || head["Surrogate-Control"] != nil || head["Set-Cookie"] != nil {
+			t.Errorf("%q: %v", said, head)
 		}
 	}
 }
