@@ -102,7 +102,7 @@ func (o *observed) Unwrap() sessionstore.Store { return o.Store }
 // Get implements [sessionstore.Store].
 func (o *observed) Get(ctx context.Context, key string) (sessionstore.Entry, error) {
 	ctx, span := o.trace(ctx, opGet)
-	began := elapsed()
+	began := time.Now()
 	entry, err := o.Store.Get(ctx, key)
 	success := opMissing
 	if entry.Found() {
@@ -115,7 +115,7 @@ func (o *observed) Get(ctx context.Context, key string) (sessionstore.Entry, err
 // CompareAndSet implements [sessionstore.Store].
 func (o *observed) CompareAndSet(ctx context.Context, key string, old, value []byte, ttl time.Duration) (sessionstore.Entry, error) {
 	ctx, span := o.trace(ctx, opSet)
-	began := elapsed()
+	began := time.Now()
 	entry, err := o.Store.CompareAndSet(ctx, key, old, value, ttl)
 	o.done(ctx, opSet, began, span, opOK, err)
 	if err == nil {
@@ -127,7 +127,7 @@ func (o *observed) CompareAndSet(ctx context.Context, key string, old, value []b
 // CompareAndDelete implements [sessionstore.Store].
 func (o *observed) CompareAndDelete(ctx context.Context, key string, old []byte) (sessionstore.Entry, error) {
 	ctx, span := o.trace(ctx, opDelete)
-	began := elapsed()
+	began := time.Now()
 	entry, err := o.Store.CompareAndDelete(ctx, key, old)
 	o.done(ctx, opDelete, began, span, opOK, err)
 	return entry, err
@@ -136,20 +136,15 @@ func (o *observed) CompareAndDelete(ctx context.Context, key string, old []byte)
 // Touch implements [sessionstore.Store].
 func (o *observed) Touch(ctx context.Context, key string, old []byte, ttl time.Duration) error {
 	ctx, span := o.trace(ctx, opTouch)
-	began := elapsed()
+	began := time.Now()
 	err := o.Store.Touch(ctx, key, old, ttl)
 	o.done(ctx, opTouch, began, span, opOK, err)
 	return err
 }
 
-var started = time.Now()
-
-// elapsed is a monotonic clock. It costs half of [time.Now], which also reads the time of day.
-func elapsed() time.Duration { return time.Since(started) }
-
 // done counts an operation, and ends its span if it has one.
-func (o *observed) done(ctx context.Context, op int, began time.Duration, span trace.Span, success int, err error) {
-	o.seconds[op].Observe((elapsed() - began).Seconds())
+func (o *observed) done(ctx context.Context, op int, began time.Time, span trace.Span, success int, err error) {
+	o.seconds[op].Observe(time.Since(began).Seconds())
 	outcome := success
 	switch {
 	case err == nil:
