@@ -91,8 +91,11 @@ type Source struct {
 	// Connector makes the connections.
 	Connector driver.Connector
 
-	// Server is the address or the file of the database, for logs.
+	// Server is the address of the server, or the file of the database, for logs.
 	Server string
+
+	// Database is the name of the database, if a server has several.
+	Database string
 
 	// Place is the file of the database, if it is one.
 	Place *folder.Place

@@ -102,7 +102,11 @@ func Place(d *Driver, dsn string, opts Options) string {
 	if err != nil {
 		return ""
 	}
-	return source.Server + " table " + opts.Table
+	place := source.Server
+	if source.Database != "" {
+		place += " database " + source.Database
+	}
+	return place + " table " + opts.Table
 }
 
 // names leaves room for the suffix of the index: PostgreSQL reads 63 bytes of a name.

@@ -63,7 +63,7 @@ func (s *Module) Remote() bool {
 	if err != nil || unresolved != nil {
 		return true
 	}
-	servers, _, _ := strings.Cut(sql.Place(driver, dsn, sql.Options{}), " table ")
+	servers, _, _ := strings.Cut(sql.Place(driver, dsn, sql.Options{}), " database ")
 	return stores.AnyRemote(strings.Split(servers, ","))
 }
 

@@ -110,6 +110,31 @@ func TestRemote(t *testing.T) {
 	}
 }
 
+// The databases of a server are different places: sessions may move from one to the other, and an
+// operator can tell the stores.
+func TestPlaceNamesTheDatabase(t *testing.T) {
+	t.Setenv("PGDATABASE", "")
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	for text, want := range map[string]string{
+		"sql postgres postgres://u:secret@h/one":                      "postgres h:5432 database one table sessions",
+		"sql postgres \"host=h,i dbname=two user=u password=secret\"": "postgres h:5432,i:5432 database two table sessions",
+		"sql postgres postgres://own:secret@h {\n table a.b\n}":       "postgres h:5432 database own table a.b",
+		"sql postgres postgres://u:secret@h/one?search_path=b":        "postgres h:5432 database one search_path b table sessions",
+		"sql sqlite /no/such/folder/sessions.db":                      "sqlite /no/such/folder/sessions.db table sessions",
+	} {
+		s, err := parse(text)
+		if err == nil {
+			err = s.Provision(ctx)
+		}
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+		} else if got := s.Place(); got != want {
+			t.Errorf("%s: %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestProvisioningTouchesNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "sessions.db")

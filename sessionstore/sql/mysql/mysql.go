@@ -79,7 +79,7 @@ func connect(dsn string, _ *sql.Options) (sql.Source, error) {
 	if err != nil {
 		return sql.Source{}, errors.New("mysql: invalid dsn")
 	}
-	return sql.Source{Connector: connector{inner}, Server: config.Addr, Secret: config.Passwd}, nil
+	return sql.Source{Connector: connector{inner}, Server: config.Addr, Database: config.DBName, Secret: config.Passwd}, nil
 }
 
 // silent drops what the driver would print to standard error.

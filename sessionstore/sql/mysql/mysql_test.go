@@ -159,3 +159,14 @@ func BenchmarkStore(b *testing.B) {
 	s := sqltest.StartMariaDB(b, "innodb-flush-log-at-trx-commit=1")
 	suite.Benchmark(b, mysql.Driver, s.DSN())
 }
+
+func TestPlaceNamesTheDatabase(t *testing.T) {
+	for dsn, want := range map[string]string{
+		"u:secret@tcp(h:3307)/one":                     "h:3307 database one table sessions",
+		"u:secret@unix(/run/my.sock)/two?charset=utf8": "/run/my.sock database two table sessions",
+	} {
+		if got := sql.Place(mysql.Driver, dsn, sql.Options{}); got != want {
+			t.Errorf("%s: %s, want %s", dsn, got, want)
+		}
+	}
+}

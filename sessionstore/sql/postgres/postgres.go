@@ -2,6 +2,7 @@
 package postgres
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 
@@ -69,7 +70,17 @@ func connect(dsn string, _ *sql.Options) (sql.Source, error) {
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
 	connector := stdlib.GetConnector(*config, stdlib.OptionBeforeConnect(divide))
-	return sql.Source{Connector: connector, Server: strings.Join(all, ","), Secret: config.Password}, nil
+	return sql.Source{Connector: connector, Server: strings.Join(all, ","), Database: database(config), Secret: config.Password}, nil
+}
+
+// database returns the name of the database, which by default is that of the user, and the schemas
+// in which the table is looked up, if the DSN says that.
+func database(config *pgx.ConnConfig) string {
+	name := cmp.Or(config.Database, config.User)
+	if path := config.RuntimeParams["search_path"]; path != "" {
+		name += " search_path " + path
+	}
+	return name
 }
 
 // fault classifies an error by its SQLSTATE.

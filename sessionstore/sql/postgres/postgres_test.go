@@ -68,7 +68,7 @@ func TestSilentServerFirst(t *testing.T) {
 	if e, err := s.Get(t.Context(), "k"); err != nil || string(e.Value) != "one" {
 		t.Errorf("%q, %v", e.Value, err)
 	}
-	if got := sql.Place(postgres.Driver, server.DSNAt(both), sql.Options{}); got != both+" table sessions" {
+	if got := sql.Place(postgres.Driver, server.DSNAt(both), sql.Options{}); got != both+" database postgres table sessions" {
 		t.Errorf("its place is %s", got)
 	}
 }
