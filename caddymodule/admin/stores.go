@@ -81,9 +81,11 @@ func (o *Opened) Release() {
 // They must be released, after an error too.
 func Open(stores []*keep.Store, covers func(sessionstore.Scope) bool) (*Opened, error) {
 	o := new(Opened)
+	// Handlers may use one place with different options, such as a timeout, and so by different
+	// stores. Where the place is not known, the store tells.
 	type identity struct {
-		store           sessionstore.Store
-		dialect, prefix string
+		store sessionstore.Store
+		name  string
 	}
 	known := make(map[identity]*part)
 	for _, k := range stores {
@@ -95,16 +97,19 @@ func Open(stores []*keep.Store, covers func(sessionstore.Scope) bool) (*Opened, 
 		about := k.About()
 		prefix, listable := m.KeyPrefix()
 		_, walks := store.(sessionstore.Walker)
-		id := identity{store, about.Dialect, prefix}
+		id := identity{store, nameOf(about, prefix)}
+		if about.Place != "" {
+			id.store = nil
+		}
 		p := known[id]
 		if p == nil {
-			p = &part{store: store, sites: make(map[string]sessionstore.Managers), prefix: prefix, native: !m.Foreign(), covers: covers, sides: about.Sides}
+			p = &part{sites: make(map[string]sessionstore.Managers), prefix: prefix, native: !m.Foreign(), covers: covers, sides: about.Sides}
 			p.Store = Store{Kind: about.Kind, Place: about.Place, Dialect: about.Dialect, Lists: walks && listable}
-			p.Name = nameOf(about, prefix)
+			p.Name = id.name
 			known[id] = p
 			o.parts = append(o.parts, p)
 		}
-		p.first, p.all, p.sites[about.Site] = m, p.all.With(m), p.sites[about.Site].With(m)
+		p.store, p.first, p.all, p.sites[about.Site] = store, m, p.all.With(m), p.sites[about.Site].With(m)
 		if p.native && !slices.Contains(p.Scopes, about.Site) {
 			p.Scopes = append(p.Scopes, about.Site)
 		}
