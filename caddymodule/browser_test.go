@@ -5,6 +5,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // exchangeCookies sends a request with cookies to an app that sets others. It returns the Cookie
@@ -90,5 +92,55 @@ func TestAttackTheSecondCookiesName(t *testing.T) {
 	}
 	if !mustProvision(t, inMemory(t, "")).cookie.Names.Meet(mustProvision(t, inMemory(t, "name browser\n")).cookie.Names) {
 		t.Error("a handler whose cookie has the same name is not noticed")
+	}
+}
+
+// An error route and a sub-request of templates have the second cookie of the page. Otherwise they
+// would take the browser for closed, and end what does not last.
+func TestTheSecondCookieBehindThePage(t *testing.T) {
+	for _, options := range []string{"", "cookie {\npass_through on\n}", "cookie {\npass_through mark\n}"} {
+		for name, behind := range map[string]func(*Handler, http.ResponseWriter, *http.Request, caddyhttp.Handler) error{
+			"an error route": func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+				err := h.ServeHTTP(w, r, handlerFunc(func(http.ResponseWriter, *http.Request) error { return http.ErrHandlerTimeout }))
+				if err == nil {
+					t.Error("the page has not failed")
+				}
+				return h.ServeHTTP(w, r, next)
+			},
+			"a sub-request": func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+				return h.ServeHTTP(w, r, handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+					include, _ := http.NewRequest(http.MethodGet, "/part", nil)
+					include.Host, include.Header = r.Host, r.Header.Clone()
+					include.Header.Set("Caddy-Templates-Include", "1")
+					_, err := serve(h, include, next.ServeHTTP)
+					return err
+				}))
+			},
+		} {
+			h := mustProvision(t, inMemory(t, "vault app_*\n"+options))
+			_, client := exchangeCookies(t, h, "", "app_lang=1; Path=/", "app_remember=2; Path=/; Max-Age=1209600")
+			var cookies []string
+			for _, c := range client {
+				cookies = append(cookies, c.Name+"="+c.Value)
+			}
+			if len(cookies) != 2 {
+				t.Fatalf("%v", client)
+			}
+			all := strings.Join(cookies, "; ")
+			exchangeCookies(t, h, all, "app_lang=3; Path=/") // the second cookie has come back
+			w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, overTLS, nil)
+			r.Header.Set("Cookie", all)
+			app := ""
+			err := behind(h, w, prepare(w, r), handlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+				app = r.Header.Get("Cookie")
+				return nil
+			}))
+			if err != nil || !strings.Contains(app, "app_lang=3; app_remember=2") {
+				t.Errorf("%s, %s: the app gets %q, %v", options, name, app, err)
+			}
+			if app, _ := exchangeCookies(t, h, all); !strings.Contains(app, "app_lang=3; app_remember=2") {
+				t.Errorf("%s, after %s: the app gets %q", options, name, app)
+			}
+		}
 	}
 }

@@ -193,8 +193,9 @@ func (x *exchange) end() {
 // leave releases the keeper. The commit calls it, because a response may go on for hours.
 func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 
-// identify finds the session cookies. In a sub-request of templates, the outer request has already
-// taken them; included is the ref of its session.
+// identify finds the session cookies. In a sub-request of templates, included is the ref of the
+// page's session, if there is one. Its cookies are with the page, except in an app's format, where
+// no ref leads to a session.
 func (x *exchange) identify(included string) {
 	if x.h.debug {
 		x.report.received = x.cookieNames()
@@ -204,13 +205,20 @@ func (x *exchange) identify(included string) {
 		x.Cookies = append(x.Cookies, a.cookies[x.cookieName()]...)
 		x.Browser = append(x.Browser, a.cookies[x.cookieName()+cookie.BrowserSuffix]...)
 	}
-	if x.Virtual && x.h.cookie.Mark { // the page's mark
-		x.Cookies = slices.DeleteFunc(x.Cookies, func(value string) bool { return value == parts.MarkValue })
+	if included != "" && !x.h.format.Foreign() {
+		x.Cookies, x.Browser = nil, nil
 	}
-	// In an error route, the handler that failed has already taken the cookies.
-	for o := x.outer; o != nil && len(x.Cookies) == 0; o = o.outer {
-		if o.cookieName() == x.cookieName() {
-			x.Cookies, x.Browser = o.Cookies, o.Browser
+	// In an error route, the handler that failed has already taken the cookies. If the app gets the
+	// first one, the second one still is taken.
+	for o := x.outer; o != nil; o = o.outer {
+		if o.cookieName() != x.cookieName() {
+			continue
+		}
+		if len(x.Cookies) == 0 {
+			x.Cookies = o.Cookies
+		}
+		if len(x.Browser) == 0 {
+			x.Browser = o.Browser
 		}
 	}
 	if len(x.Cookies) == 0 {

@@ -4,13 +4,10 @@ package parts
 // shows a cache between Caddy and the app that there is a session.
 type Mark struct{ takesNothing }
 
-// MarkValue is the value of that cookie.
-const MarkValue = "1"
-
 // Forward implements [Part].
 func (Mark) Forward(v *View, to *Forwarded) error {
 	if v.Session.Exists() || v.Unavailable {
-		to.Cookie(v.CookieName + "=" + MarkValue)
+		to.Cookie(v.CookieName + "=1")
 	}
 	return nil
 }
