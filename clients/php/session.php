@@ -85,6 +85,10 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
     /** What the headers say, if they say anything: the data, and whether the session gets a new id or ends. */
     private $told;
 
+    /** What __wakeup does, and whether it is doing that. */
+    private static $attempt;
+    private $apart = false;
+
     /** Whether headersLeave is called no more. */
     public $replaced = false;
 
@@ -437,6 +441,10 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $this->log('the session is not in PHP\'s format');
             return;
         }
+        $parts = self::MANY;
+        if ($this->apart && self::isCut($_SESSION ?? null, $values, $parts)) {
+            return; // PHP is just encoding such an array, and then calls write()
+        }
         $before = $this->part($this->now);
         $new = (object) array_filter($before, function ($name) {
             return !self::keeps($name); // the script has never seen it
@@ -470,6 +478,23 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
             $all = (object) (get_object_vars($new) + $others);
         }
         $this->now = $all;
+    }
+
+    /** Reports whether an array has become something else. Then PHP was encoding it already, and took it for a recursion. */
+    private static function isCut($value, $encoded, int &$parts, int $depth = 0): bool
+    {
+        if (!is_array($value) || --$parts < 0 || $depth > self::MAX_DEPTH) {
+            return false;
+        }
+        if (!is_array($encoded)) {
+            return true;
+        }
+        foreach ($value as $key => $item) {
+            if (array_key_exists($key, $encoded) && self::isCut($item, $encoded[$key], $parts, $depth + 1)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /**
@@ -834,13 +859,30 @@ final class CaddySession implements SessionHandlerInterface, SessionIdInterface,
         }
     }
 
-    /** Lets the script's objects encode themselves. Their errors must not cost the page. */
+    /**
+     * Lets the script's objects encode themselves. Their errors must not cost the page. PHP may just be encoding, and its
+     * warning of that may be the first output. Then it would count what is encoded here with its own, but not in __wakeup.
+     */
     private function attempt(callable $save)
     {
-        try {
+        self::$attempt = function () use ($save) {
+            self::$attempt = null;
+            $this->apart = true;
             $save();
+        };
+        try {
+            unserialize('O:12:"CaddySession":0:{}', ['allowed_classes' => [self::class]]);
+            $this->__wakeup(); // if PHP is just decoding, it would come later
         } catch (\Throwable $e) {
             $this->log('the session is not kept: PHP cannot encode it: ' . get_class($e));
+        }
+        $this->apart = false;
+    }
+
+    public function __wakeup()
+    {
+        if (self::$attempt) {
+            (self::$attempt)();
         }
     }
 

@@ -65,6 +65,17 @@ class Noisy
     }
 }
 
+/** An object that PHP warns of whenever it encodes it. */
+class Misnamed
+{
+    public $data = 1;
+
+    public function __sleep()
+    {
+        return ['data', 'another'];
+    }
+}
+
 /** An app's own store of sessions, in files beside PHP's. */
 class OwnHandler implements SessionHandlerInterface
 {
@@ -834,6 +845,22 @@ switch ($_GET['do'] ?? 'show') {
         if (isset($_GET['flush'])) {
             ob_flush();
         }
+        break;
+    case 'warned':
+        $cart = new Cart;
+        set('deep', isset($_GET['deep']) ? ['list' => [new Misnamed]] : 'not yet');
+        $_SESSION['warned'] = new Misnamed;
+        $_SESSION['carts'] = [$cart, $cart, [&$cart, &$cart]];
+        break;
+    case 'flush while encoding':
+        $cart = new Cart;
+        set('carts', [$cart, $cart]);
+        set_error_handler(function () {
+            leave();
+            return true;
+        });
+        echo serialize([$cart, new Misnamed, $cart, [new Cart, new Misnamed]]);
+        restore_error_handler();
         break;
     case 'hostile':
         set('profile', json_decode('{"__PHP_Incomplete_Class_Name":"Saver","by":"nobody"}'));

@@ -113,7 +113,7 @@ var scenarios = map[string][]string{
 	"regenerated, the old one deleted": {"nested", "regenerate&delete=1", "nested&value=z"}, "the manual's pattern": {"nested", "manual", "nested"},
 	"destroyed": {"nested", "destroy"}, "destroyed and started": {"nested", "destroy and start"}, "another name": {"nested", "another name", "another name"},
 	"another name is destroyed": {"nested", "another name", "destroy another name", "another name"}, "two names": {"two names", "two names"},
-	"encoded": {"types", "encode"}, "null": {"nested", "null"}, "exclamation marks": {"exclamation marks", "nested", "exclamation marks"}, "flush alone": {"flush alone"}, "own header callback, closed": {"nested", "callback and close"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
+	"encoded": {"types", "encode"}, "null": {"nested", "null"}, "exclamation marks": {"exclamation marks", "nested", "exclamation marks"}, "flush alone": {"flush alone"}, "flush while encoding": {"flush while encoding"}, "own header callback, closed": {"nested", "callback and close"}, "cookies": {"cookies", "cookies"}, "own cookies": {"own cookies"}, "no session": {"nothing"},
 }
 
 // odd are what few scripts do.
@@ -234,6 +234,39 @@ func TestNoisyObjects(t *testing.T) {
 	for _, step := range []string{"noisy", "noisy&flush=1"} {
 		if status, body, _ := v.does(step); status != http.StatusOK || !strings.Contains(body, "page") || strings.Contains(body, "X-Session") {
 			t.Errorf("%s: %d, %s", step, status, body)
+		}
+	}
+}
+
+// A warning that is the first output, while PHP encodes the session, leaves the session as it is.
+func TestWarningWhileTheSessionIsEncoded(t *testing.T) {
+	t.Parallel()
+	data := regexp.MustCompile(`(?m)^a:.*`) // the warnings of show stand around it
+	for _, serializer := range []string{"php", "php_serialize"} {
+		settings := []string{"display_errors=1", "html_errors=0", "session.serialize_handler=" + serializer}
+		plain, _ := serve(t, settings...)
+		addr, log := serve(t, append(settings, prepend())...)
+		alone, v := visit(t, site(t, "", plain)), visit(t, site(t, session, addr))
+		_, want, _ := alone.does("warned")
+		if _, got, _ := v.does("warned"); !strings.Contains(got, "another") || got != want {
+			t.Errorf("%s: the page is %q, alone %q", serializer, got, want)
+		}
+		for range 2 {
+			_, want, _ := alone.does("show")
+			if _, got, _ := v.does("show"); data.FindString(got) == "" || data.FindString(got) != data.FindString(want) {
+				t.Errorf("%s: the session is %s, alone %s", serializer, got, want)
+			}
+		}
+		if text, _ := os.ReadFile(log); strings.Contains(string(text), "caddy-session:") {
+			t.Errorf("%s: the log says:\n%s", serializer, text)
+		}
+		// PHP is just encoding this list, and does not do so twice at once.
+		v.does("warned&deep=1")
+		if _, body, _ := v.does("show"); !strings.Contains(body, `s:4:"deep";s:7:"not yet"`) || !strings.Contains(body, `s:5:"carts"`) {
+			t.Errorf("%s: the session is %s", serializer, body)
+		}
+		if text, _ := os.ReadFile(log); !strings.Contains(string(text), "came after the headers") {
+			t.Errorf("%s: the log says:\n%s", serializer, text)
 		}
 	}
 }
