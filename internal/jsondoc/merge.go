@@ -105,6 +105,9 @@ func changesOf(patch string, changes []change) []change {
 }
 
 // indexOf returns where in changes each name is, or nil if they are so few that a search is faster.
+// An index for one change makes a merge into 4 KB take 9.4 µs in place of 7.3: 2 % of a request of
+// 120 µs (GOGC=off go test ./internal/jsondoc -run '^$' -bench Merge -benchtime 5000x -cpu 1).
+// Without any, thousands of changes would take the square of their time.
 func indexOf(changes []change) map[string]int {
 	if len(changes) <= 16 {
 		return nil
