@@ -33,7 +33,8 @@ func TestHostRewrittenBehind(t *testing.T) {
 	}
 }
 
-// An error route, and an inner session, are for the host and the scheme that the client has used too.
+// An error route, and an inner session, are for the host and the scheme that the client has used
+// too.
 func TestHostRewrittenBeforeAnErrorRoute(t *testing.T) {
 	h, shop := mustProvision(t, inMemory(t, "")), mustProvision(t, inMemory(t, "name shop"))
 	r := httptest.NewRequest(http.MethodGet, openly, nil)
