@@ -51,7 +51,7 @@ func (o *Opened) Find(ctx context.Context, of Of) (Page, error) {
 	if of.User == "" || of.All || of.Except != "" {
 		return page, refuse(http.StatusBadRequest, "name the user, and the scope if you like")
 	}
-	p, err := o.named(of.Store)
+	p, err := o.scoped(&of)
 	if err != nil {
 		return page, err
 	}
@@ -66,6 +66,16 @@ func (o *Opened) Find(ctx context.Context, of Of) (Page, error) {
 		return nil
 	})
 	return page, err
+}
+
+// scoped returns the store that a request names. It refuses a scope where sessions have none: all of
+// the user would be meant, or nobody's.
+func (o *Opened) scoped(of *Of) (*part, error) {
+	p, err := o.named(of.Store)
+	if err == nil && of.Scope != "" && !p.native {
+		return nil, refuse(http.StatusBadRequest, "scope: the sessions of an app have none, so leave it out")
+	}
+	return p, err
 }
 
 var errNoIndex = refuse(http.StatusBadRequest, "the sessions of users are not known here: set the option user of the handler to the field of the data that names the user")
@@ -211,7 +221,7 @@ func (o *Opened) End(ctx context.Context, of Of) (done Ended, err error) {
 	if (of.User == "") != of.All || of.All && of.Except != "" {
 		return done, refuse(http.StatusBadRequest, `name a user, or say "all": true`)
 	}
-	p, err := o.named(of.Store)
+	p, err := o.scoped(&of)
 	if err != nil {
 		return done, err
 	}

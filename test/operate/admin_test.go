@@ -277,7 +277,7 @@ func TestStoreThatCannotList(t *testing.T) {
 func TestSessionsOfAnApp(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t, redistest.Options{}).Addr()
-	c := harness.Start(t, strings.Replace(site(t, "dialect flask_session\n store redis "+server), "user user", "", 1))
+	c := harness.Start(t, strings.Replace(site(t, "dialect flask_session\n store redis "+server), "user user", "user name", 1))
 	var refs, ids []string
 	for range 5 {
 		v := visit(t, c.URL)
@@ -306,6 +306,19 @@ func TestSessionsOfAnApp(t *testing.T) {
 	}
 	if got := refsOf(listAll(t, c, "", 2)); !slices.Equal(got, refs[1:]) {
 		t.Errorf("%v, want %v", got, refs[1:])
+	}
+	// They have no scope, so whoever names one does not mean all of them.
+	for path, of := range map[string]string{"/session/find": `"user":"zoë"`, "/session/end": `"user":"zoë"`, "/session/end?": `"all":true`} {
+		if status, text := api(t, c, http.MethodPost, path, `{`+of+`,"scope":"name |127.0.0.1"}`, nil); status != http.StatusBadRequest || !strings.Contains(text, "scope: the sessions of an app have none") {
+			t.Errorf("%s of a scope: %d, %s", path, status, text)
+		}
+	}
+	if got := refsOf(listAll(t, c, "", 2)); !slices.Equal(got, refs[1:]) {
+		t.Errorf("after a scope: %v, want %v", got, refs[1:])
+	}
+	var found admin.Page
+	if api(t, c, http.MethodPost, "/session/find", `{"user":"zoë"}`, &found); len(found.Sessions) != 4 {
+		t.Errorf("of the user: %d", len(found.Sessions))
 	}
 	var ended admin.Ended
 	if api(t, c, http.MethodPost, "/session/end", `{"all":true}`, &ended); ended.Ended != 4 {
