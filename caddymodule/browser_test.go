@@ -75,6 +75,50 @@ func TestTheSecondCookieOfALastingVault(t *testing.T) {
 	}
 }
 
+// The explanation is of what is left when the browser was closed, and changes nothing.
+func TestExplainAClosedBrowser(t *testing.T) {
+	const first, second = "__Host-caddy_session", "__Host-caddy_session_browser"
+	h := mustProvision(t, inMemory(t, "vault *\nuser user"))
+	r := httptest.NewRequest(http.MethodGet, "https://example.com/", nil)
+	w, err := serve(h, r, answering("Set-Cookie", "remember=2; Path=/; Max-Age=1209600", "X-Session-Update", `{"user":"zoe"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var main, token, bare string
+	for _, c := range w.Result().Cookies() {
+		switch c.Name {
+		case first:
+			main, bare = first+"="+c.Value, c.Value
+		case second:
+			token = second + "=" + c.Value
+		}
+	}
+	record := func(cookies, bare string) string {
+		r := httptest.NewRequest(http.MethodGet, "https://example.com/", nil)
+		if cookies != "" {
+			r.Header.Set("Cookie", cookies)
+		}
+		for _, s := range h.ExplainRequest(prepare(httptest.NewRecorder(), r), bare).Steps {
+			if s.What == "record" {
+				return s.Says
+			}
+		}
+		return ""
+	}
+	whole, rest := `user "zoe"`, second+" did not come, as when the browser was closed, so the data and the user are gone"
+	if says := record(main, ""); !strings.Contains(says, whole) {
+		t.Errorf("before the second cookie came: %s", says)
+	}
+	exchangeCookies(t, h, main+"; "+token, "lang=en; Path=/") // it is saved that it came
+	for range 2 {
+		for _, test := range []struct{ cookies, bare, want string }{{main, "", rest}, {main + "; " + token, "", whole}, {"", bare, whole}} {
+			if says := record(test.cookies, test.bare); !strings.Contains(says, test.want) {
+				t.Errorf("%s: %s", test.cookies, says)
+			}
+		}
+	}
+}
+
 // The second cookie's name is reserved too: the app never gets a client's, and neither the client
 // nor the vault gets the app's.
 func TestAttackTheSecondCookiesName(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/caddy-session/caddy-session/caddymodule/cookie"
 	"github.com/caddy-session/caddy-session/caddymodule/explain"
 	"github.com/caddy-session/caddy-session/caddymodule/internal/webpage"
 	"github.com/caddy-session/caddy-session/caddymodule/keep"
@@ -64,6 +65,8 @@ func (h *Handler) ExplainRequest(r *http.Request, bare string) explain.Passage {
 	e.identify("")
 	if bare != "" {
 		e.Cookies = []string{bare}
+	} else if e.Browser == nil {
+		e.Browser = []string{}
 	}
 	if early(r) && (len(e.Cookies) > 0 || !safe(r.Method)) {
 		e.wrong("session", "the client sends the request again; if it does not, turn off early data in the server in front", "%v: it is a 425", errEarly)
@@ -149,7 +152,7 @@ func (e *explanation) lookAt() {
 		if !made || valid == keep.MaxCookies {
 			break
 		}
-		look, err := h.keeper.Look(ctx, value, e.Scope)
+		look, err := h.keeper.Look(ctx, value, e.Scope, e.Browser)
 		if err != nil {
 			e.unavailableHere("store", err)
 			return
@@ -207,8 +210,12 @@ func (e *explanation) explainLook(l *keep.Look, store string) {
 			"the record with the ref %s is of another site: its scope is %q, and that of this request %q", l.Ref, l.Scope, e.Scope)
 	default:
 		i := &l.Info
-		if i.OnlyCookies {
-			e.says("record", "%s has it%s: its idle timeout is over, so the data and the user are gone, and only the lasting cookies of the vault go on", store, refText(l.Ref))
+		if i.OnlyCookies || l.Closed {
+			why := "its idle timeout is over"
+			if !i.OnlyCookies {
+				why = "the cookie " + e.cookieName() + cookie.BrowserSuffix + " did not come, as when the browser was closed"
+			}
+			e.says("record", "%s has it%s: %s, so the data and the user are gone, and only the lasting cookies of the vault go on", store, refText(l.Ref), why)
 			return
 		}
 		e.says("record", "%s has it%s: user %s, %d bytes of data, created %s, expires %s", store, refText(l.Ref),

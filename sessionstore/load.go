@@ -66,15 +66,27 @@ func (m *Manager) load(ctx context.Context, id, ref string, scope Scope, closed 
 // Peek is [Manager.Load] without any write. The session must not be changed or touched. Peek
 // returns the record, too.
 func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, Entry, error) {
+	s, entry, _, err := m.peek(ctx, id, scope, neverClosed)
+	return s, entry, err
+}
+
+// PeekKnown is [Manager.Peek] for a client that has sent these tokens, as for [Manager.LoadKnown].
+// closed says that the browser was closed, so that only lasting cookies are left.
+func (m *Manager) PeekKnown(ctx context.Context, id string, scope Scope, tokens []string) (s *Session, entry Entry, closed bool, err error) {
+	return m.peek(ctx, id, scope, closedFor(tokens))
+}
+
+func (m *Manager) peek(ctx context.Context, id string, scope Scope, isClosed func(*Record) bool) (_ *Session, _ Entry, closed bool, _ error) {
 	s, ref := &Session{Scope: scope}, Ref(id)
 	ctx, cancel := context.WithTimeout(ctx, m.opts.StoreTimeout)
 	defer cancel()
 	entry, err := m.store.Get(ctx, m.opts.Codec.Key(id, ref))
 	if err != nil {
-		return s, entry, fmt.Errorf("loading session: %w", err)
+		return s, entry, false, fmt.Errorf("loading session: %w", err)
 	}
 	live, err := m.read(s, entry)
-	if live && s.idleLeft <= 0 {
+	closed = live && s.rec.Browser != "" && isClosed(&s.rec)
+	if live && (s.idleLeft <= 0 || closed) {
 		var end time.Time
 		if s.rec, end, err = m.rest(&s.rec, s.loaded); err != nil {
 			err = fmt.Errorf("loading session: %w", err)
@@ -86,7 +98,7 @@ func (m *Manager) Peek(ctx context.Context, id string, scope Scope) (*Session, E
 	} else {
 		s.id, s.ref = id, ref
 	}
-	return s, entry, err
+	return s, entry, closed, err
 }
 
 // Current reports whether the session has not ended or got a successor since it was loaded.

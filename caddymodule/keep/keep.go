@@ -47,8 +47,9 @@ type Keeper interface {
 	// called.
 	Leave(v *Visit)
 
-	// Look says what a value of the cookie leads to, for a site with this scope. It writes nothing.
-	Look(ctx context.Context, value string, scope sessionstore.Scope) (Look, error)
+	// Look says what a value of the cookie leads to, for a site with this scope. browser are the
+	// values of the second cookie, or nil if that is not known. It writes nothing.
+	Look(ctx context.Context, value string, scope sessionstore.Scope, browser []string) (Look, error)
 
 	// Reach reports an error if the store cannot be read.
 	Reach(ctx context.Context) error

@@ -11,8 +11,9 @@ type Look struct {
 	// Finding is Forged, Unknown, OtherScope, Over or Hit.
 	Finding Finding
 
-	// Stale says that an older key has signed the cookie.
-	Stale bool
+	// Stale says that an older key has signed the cookie, and Closed that the browser was closed, so
+	// that of the session only lasting cookies are left.
+	Stale, Closed bool
 
 	// Session is the session, or one that does not exist. It must not be changed.
 	Session *sessionstore.Session
@@ -25,7 +26,7 @@ type Look struct {
 }
 
 // Look implements [Keeper].
-func (k *Store) Look(ctx context.Context, value string, scope sessionstore.Scope) (l Look, err error) {
+func (k *Store) Look(ctx context.Context, value string, scope sessionstore.Scope, browser []string) (l Look, err error) {
 	l = Look{Finding: Forged, Session: Nobody}
 	m, err := k.acquire()
 	if err != nil {
@@ -41,7 +42,13 @@ func (k *Store) Look(ctx context.Context, value string, scope sessionstore.Scope
 		return l, nil
 	}
 	l.Ref, l.Stale = s.ref, s.stale
-	session, entry, err := m.Peek(ctx, s.id, scope)
+	var session *sessionstore.Session
+	var entry sessionstore.Entry
+	if browser == nil {
+		session, entry, err = m.Peek(ctx, s.id, scope)
+	} else {
+		session, entry, l.Closed, err = m.PeekKnown(ctx, s.id, scope, browser)
+	}
 	if err != nil {
 		return l, err
 	}
@@ -62,7 +69,7 @@ func (k *Store) Reach(ctx context.Context) error {
 }
 
 // Look implements [Keeper].
-func (k *Cookie) Look(_ context.Context, value string, _ sessionstore.Scope) (Look, error) {
+func (k *Cookie) Look(_ context.Context, value string, _ sessionstore.Scope, _ []string) (Look, error) {
 	var v Visit
 	session, err := k.open(&v, value)
 	if session == nil || err != nil {
