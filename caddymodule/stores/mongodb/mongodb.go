@@ -115,7 +115,7 @@ func (s *Module) OpenShared(l layout.Layout, lifetime time.Duration) (sessionsto
 }
 
 func (s *Module) share(opts mongodb.Options) (sessionstore.Store, func(), error) {
-	id := stores.Identity{Driver: "mongodb", Resource: config.Fingerprint(s.uri, opts)}
+	id := stores.Identity{Driver: "mongodb", Resource: config.Fingerprint(s.uri, opts, config.Files(s.uri))}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		opts.OnState = stores.ReportServer(log, "mongodb is unreachable; retrying until it is back", "mongodb is back")
 		opts.OnIndexError = func(err error) {

@@ -17,9 +17,11 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddy-session/caddy-session/caddymodule/stores"
+	"github.com/caddy-session/caddy-session/sessionstore"
 	"github.com/caddy-session/caddy-session/sessionstore/layout"
 	"github.com/caddy-session/caddy-session/sessionstore/mongodb"
 	"github.com/caddy-session/caddy-session/test/mongotest"
+	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
 func parse(text string) (*Module, error) {
@@ -251,5 +253,29 @@ func TestReports(t *testing.T) {
 		if text := fmt.Sprint(entry.Message, entry.ContextMap()); strings.Contains(text, "to-find") {
 			t.Errorf("logged %s", text)
 		}
+	}
+}
+
+// A reload uses a renewed certificate.
+func TestRenewedCertificates(t *testing.T) {
+	t.Parallel()
+	certs, renewed := redistest.NewTLS(t), redistest.NewTLS(t)
+	open := func() sessionstore.Store {
+		store, release, err := mustProvision(t, "mongodb mongodb://h/?tlsCAFile="+certs.CA).Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+		return store
+	}
+	before := open()
+	if open() != before {
+		t.Error("the same certificate is another store")
+	}
+	if err := os.Rename(renewed.CA, certs.CA); err != nil {
+		t.Fatal(err)
+	}
+	if open() == before {
+		t.Error("the old certificates are still used")
 	}
 }

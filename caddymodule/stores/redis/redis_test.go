@@ -249,6 +249,28 @@ func TestRenewedCertificates(t *testing.T) {
 	}
 }
 
+// A certificate that was without its intermediate one gets it.
+func TestCompletedCertificates(t *testing.T) {
+	t.Parallel()
+	certs := redistest.NewTLS(t)
+	text := "redis {\ntls {\ncertificate " + certs.ClientCert + " " + certs.ClientKey + "\n}\n}"
+	before := mustProvision(t, text).identity
+	var chain []byte
+	for _, path := range []string{certs.ClientCert, certs.CA} {
+		pem, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chain = append(chain, pem...)
+	}
+	if err := os.WriteFile(certs.ClientCert, chain, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if mustProvision(t, text).identity == before {
+		t.Error("the incomplete certificate is still used")
+	}
+}
+
 // Neither provisioning nor opening the store connects.
 func TestNothingIsConnected(t *testing.T) {
 	t.Parallel()

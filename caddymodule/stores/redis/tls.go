@@ -61,7 +61,9 @@ func (t *TLS) config() (*tls.Config, error) {
 			return nil, fmt.Errorf("certificate: %w", err)
 		}
 		c.Certificates = []tls.Certificate{pair}
-		sum.Write(pair.Certificate[0])
+		for _, one := range pair.Certificate { // an intermediate one may have been missing
+			sum.Write(one)
+		}
 	}
 	sum.Write([]byte("\x00" + c.ServerName))
 	t.read = sum.Sum(nil)

@@ -161,7 +161,7 @@ func (s *Module) open(opts sql.Options) (sessionstore.Store, func(), error) {
 	if err := sql.Check(s.driver, s.dsn, opts); err != nil {
 		return nil, nil, fmt.Errorf("store %w", err)
 	}
-	id := stores.Identity{Driver: "sql " + s.Database, Resource: config.Fingerprint(s.Database, s.dsn, opts)}
+	id := stores.Identity{Driver: "sql " + s.Database, Resource: config.Fingerprint(s.Database, s.dsn, opts, config.Files(s.dsn))}
 	return stores.ShareFor(s.holder, id, func(log stores.Log) (sessionstore.Store, error) {
 		ours := func() *zap.Logger { return log().With(zap.String("database", s.Database)) }
 		opts.OnState = stores.ReportServer(ours, "the database is unreachable; retrying until it is back", "the database is back")

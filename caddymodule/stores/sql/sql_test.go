@@ -16,6 +16,8 @@ import (
 	"github.com/caddy-session/caddy-session/caddymodule/stores/sql"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/postgres"
 	_ "github.com/caddy-session/caddy-session/caddymodule/stores/sql/sqlite"
+	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/test/redistest"
 )
 
 func parse(text string) (*sql.Module, error) {
@@ -132,6 +134,39 @@ func TestPlaceNamesTheDatabase(t *testing.T) {
 		} else if got := s.Place(); got != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}
+	}
+}
+
+// A reload uses a renewed certificate.
+func TestRenewedCertificates(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	certs, renewed := redistest.NewTLS(t), redistest.NewTLS(t)
+	open := func() sessionstore.Store {
+		s, err := parse("sql postgres postgres://u@h/d?sslmode=verify-full&sslrootcert=" + certs.CA)
+		if err == nil {
+			err = s.Provision(ctx)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, release, err := s.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+		return store
+	}
+	before := open()
+	if open() != before {
+		t.Error("the same certificate is another store")
+	}
+	if err := os.Rename(renewed.CA, certs.CA); err != nil {
+		t.Fatal(err)
+	}
+	if open() == before {
+		t.Error("the old certificates are still used")
 	}
 }
 
