@@ -47,6 +47,9 @@ type queued struct {
 	command *command
 }
 
+// newPipeline returns a pipeline to a server. Its batches let other goroutines add their commands
+// first: with 64 goroutines, a read then takes 10.3 µs in place of 12.8, which is 2 % of a request
+// of 120 µs (go test ./sessionstore/redis -run '^$' -bench Get/pipelining -benchtime 8000x -cpu 2).
 func newPipeline(node *goredis.Client) *pipeline {
 	p := &pipeline{node: node}
 	for i := range p.lanes {
