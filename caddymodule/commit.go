@@ -219,16 +219,14 @@ func takeCaching(h http.Header) (control []string) {
 	return control
 }
 
-// varyByCookie adds Vary: Cookie. What an app says to vary by its cookies, which the browser does
-// not have, must not be kept there: after a logout in the same session, a conditional request would
-// bring it back.
+// varyByCookie adds Vary: Cookie.
 func (x *exchange) varyByCookie(h http.Header) {
 	lines := h["Vary"]
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
 			name = strings.TrimSpace(name)
 			if strings.EqualFold(name, "Cookie") && x.h.hasCookieTaker {
-				uncacheable(h)
+				x.hideCookieChanges(h)
 			}
 			if name == "*" || strings.EqualFold(name, "Cookie") {
 				return
@@ -240,6 +238,23 @@ func (x *exchange) varyByCookie(h http.Header) {
 	} else {
 		h["Vary"] = append(lines, "Cookie")
 	}
+}
+
+// hideCookieChanges is for a response that the app says to vary by its cookies. The browser, which
+// does not have them, must not keep it: after a logout in the same session, a conditional request
+// or its history would bring it back. Of what a page is made of, nothing is shown without the page,
+// and an ETag tells one user's from another's: the browser keeps that, and asks each time.
+func (x *exchange) hideCookieChanges(h http.Header) {
+	control := "no-store"
+	switch x.r.Header.Get("Sec-Fetch-Dest") {
+	case "script", "style", "font", "image":
+		noStore := func(directive string) bool { return strings.EqualFold(directive, "no-store") }
+		if h.Get("Etag") != "" && !slices.ContainsFunc(h["Cache-Control"], func(line string) bool { return wire.AnyToken(line, noStore) }) {
+			control = "private, no-cache"
+		}
+	}
+	uncacheable(h)
+	h.Set("Cache-Control", control)
 }
 
 func nameField(name string) zap.Field { return zap.String("header", name) }

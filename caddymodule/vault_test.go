@@ -118,6 +118,38 @@ func TestPagesThatVaryByHiddenCookiesAreNotKept(t *testing.T) {
 	}
 }
 
+// What pages are made of, as the scripts and pictures of Flask apps that look at the session in
+// each request, is not loaded anew for each page: the browser asks whether it has changed.
+func TestPartsOfPagesThatVaryByHiddenCookiesAreAskedFor(t *testing.T) {
+	h := mustProvision(t, inMemory(t, "vault app"))
+	for _, tt := range []struct{ dest, etag, said, want string }{
+		{"script", `"1"`, "no-cache", "private, no-cache"},
+		{"style", `"1"`, "", "private, no-cache"},
+		{"font", `W/"1"`, "public, max-age=60", "private, no-cache"},
+		{"image", `"1"`, "private", "private, no-cache"},
+		{"image", `"1"`, "private, No-Store", "no-store"},
+		{"image", "", "no-cache", "no-store"},
+		{"document", `"1"`, "no-cache", "no-store"},
+		{"empty", `"1"`, "no-cache", "no-store"},
+		{"", `"1"`, "no-cache", "no-store"},
+	} {
+		r := withCookies()
+		r.Header.Set("Sec-Fetch-Dest", tt.dest)
+		w, err := serve(h, r, answering("Vary", "Cookie", "Etag", tt.etag, "Cache-Control", tt.said, "Expires", "then", "Surrogate-Control", "max-age=60"))
+		head := w.Header()
+		if got := head["Cache-Control"]; err != nil || !slices.Equal(got, []string{tt.want}) || head["Expires"] != nil || head["Surrogate-Control"] != nil {
+			t.Errorf("%q: %v, want Cache-Control: %s (%v)", tt, head, tt.want, err)
+		}
+	}
+	// Our own cookie is in no cache.
+	r := withCookies()
+	r.Header.Set("Sec-Fetch-Dest", "script")
+	w, err := serve(h, r, answering("Vary", "Cookie", "Etag", `"1"`, "Set-Cookie", "app=1"))
+	if got := w.Header()["Cache-Control"]; err != nil || w.Header()["Set-Cookie"] == nil || !slices.Equal(got, []string{"no-store"}) {
+		t.Errorf("with our own cookie: Cache-Control: %q (%v)", got, err)
+	}
+}
+
 // What an app sends with a cookie for the vault, as pgAdmin does with every script, stays in the
 // browser's cache as without the proxy, but in no other.
 func TestBrowsersKeepWhatComesWithAVaultedCookie(t *testing.T) {
