@@ -40,8 +40,14 @@ const (
 	flashesKey   = "_flashes"
 )
 
-// impermanent is the origin of a record that had _permanent set to false.
-type impermanent struct{}
+// origin is what Data does not say of a payload.
+type origin struct {
+	// impermanent says that _permanent was set to false.
+	impermanent bool
+
+	// ordered says that members are not sorted: the app's sort_keys is off, so their order counts.
+	ordered bool
+}
 
 // Decode implements [sessionstore.Codec]. It returns [sessionstore.ErrRecord] if the payload is not
 // a session.
@@ -58,18 +64,20 @@ func (Codec) Decode(payload []byte, r *sessionstore.Record) error {
 		return fmt.Errorf("%w: not a JSON object", sessionstore.ErrRecord)
 	}
 	*r = sessionstore.Record{}
+	was := origin{ordered: !isSorted(doc)}
 	for name, value := range doc.Members() {
 		switch name {
 		case permanentKey:
 			r.Permanent = truth(value)
-			if !r.Permanent {
-				r.Origin = impermanent{}
-			}
+			was.impermanent = !r.Permanent
 		case flashesKey:
 			if r.Flash, err = readFlashes(value); err != nil {
 				return err
 			}
 		}
+	}
+	if was != (origin{}) {
+		r.Origin = was
 	}
 	r.Data = without(doc).AppendASCII(nil)
 	return nil
@@ -120,10 +128,11 @@ func (Codec) Encode(r *sessionstore.Record) ([]byte, error) {
 	if flashes != "" {
 		own = append(own, member{flashesKey, flashes})
 	}
-	if _, was := r.Origin.(impermanent); was || r.Permanent {
+	was, _ := r.Origin.(origin)
+	if was.impermanent || r.Permanent {
 		own = append(own, member{permanentKey, fmt.Sprint(r.Permanent)})
 	}
-	return pack(hideNumbers(appendSorted(nil, doc, own...))), nil
+	return pack(hideNumbers(appendJSON(nil, doc, !was.ordered, own...))), nil
 }
 
 // check returns [sessionstore.ErrInvalid] if Flask could not read a session with these data: a tag

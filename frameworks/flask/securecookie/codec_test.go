@@ -98,7 +98,7 @@ func text(t *testing.T, payload []byte) string {
 
 // Data that has no field in the record comes back unchanged.
 func TestUnknownDataIsKept(t *testing.T) {
-	r := decode(t, payload(`{"a":1,"_permanent":false,"_flashes":[{" t":["m",{" m":"<b>hi</b>"}]},["list","x"]],"n":12345678901234567890123}`))
+	r := decode(t, payload(`{"_flashes":[{" t":["m",{" m":"<b>hi</b>"}]},["list","x"]],"_permanent":false,"a":1,"n":12345678901234567890123}`))
 	if string(r.Data) != `{"a":1,"n":12345678901234567890123}` || string(r.Flash) != `[["m","<b>hi</b>",["m",{" m":"<b>hi</b>"}]],["list","x"]]` || r.Permanent {
 		t.Fatalf("data %s, messages %s, permanent %t", r.Data, r.Flash, r.Permanent)
 	}
@@ -111,6 +111,23 @@ func TestUnknownDataIsKept(t *testing.T) {
 	const want = `{"_flashes":[{" t":["m",{" m":"<b>hi</b>"}]},{" t":["m","<b>hi</b>"]}],"_permanent":false,"n":12345678901234567890123,"z":{"a":[{"c":2,"d":1}],"b":1}}`
 	if got := text(t, out); got != want {
 		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+// Flask sorts all dicts, unless the app has turned sort_keys off: then their order is the app's.
+func TestOrderOfDicts(t *testing.T) {
+	for was, want := range map[string]string{
+		`{"_permanent":false,"cart":[{"z":{"b":1,"a":2}}],"b":1}`: `{"_permanent":false,"cart":[{"z":{"b":1,"a":2}}],"b":1,"a":{"y":1,"x":2}}`,
+		`{"_permanent":false,"b":1,"cart":[{"z":{"a":2,"b":1}}]}`: `{"_permanent":false,"a":{"x":2,"y":1},"b":1,"cart":[{"z":{"a":2,"b":1}}]}`,
+	} {
+		var r sessionstore.Record
+		if err := (securecookie.Codec{}).Decode(payload(was), &r); err != nil {
+			t.Fatal(err)
+		}
+		r.Data = append(r.Data[:len(r.Data)-1], `,"a":{"y":1,"x":2}}`...)
+		if encoded, err := (securecookie.Codec{}).Encode(&r); err != nil || text(t, encoded) != want {
+			t.Errorf("%s becomes %s, %v, not %s", was, text(t, encoded), err, want)
+		}
 	}
 }
 

@@ -97,9 +97,26 @@ const maxDigits = 4300
 // member is a member of an object, with its JSON.
 type member struct{ name, text string }
 
-// appendSorted appends the JSON of v as Flask writes it, with the members of all objects sorted by
-// name. more are additional members of v.
-func appendSorted(out []byte, v jsondoc.Value, more ...member) []byte {
+// isSorted reports whether the members of all objects in v are sorted by name.
+func isSorted(v jsondoc.Value) bool {
+	for _, item := range v.Items() {
+		if !isSorted(item) {
+			return false
+		}
+	}
+	last := ""
+	for name, value := range v.Members() {
+		if name < last || !isSorted(value) {
+			return false
+		}
+		last = name
+	}
+	return true
+}
+
+// appendJSON appends the JSON of v as Flask writes it, if sorted with the members of all objects
+// sorted by name. more are additional members of v.
+func appendJSON(out []byte, v jsondoc.Value, sorted bool, more ...member) []byte {
 	switch v.Kind() {
 	case jsondoc.Array:
 		out = append(out, '[')
@@ -107,7 +124,7 @@ func appendSorted(out []byte, v jsondoc.Value, more ...member) []byte {
 			if i > 0 {
 				out = append(out, ',')
 			}
-			out = appendSorted(out, item)
+			out = appendJSON(out, item, sorted)
 		}
 		return append(out, ']')
 	case jsondoc.Object:
@@ -116,9 +133,11 @@ func appendSorted(out []byte, v jsondoc.Value, more ...member) []byte {
 	}
 	members := more
 	for name, value := range v.Members() {
-		members = append(members, member{name, string(appendSorted(nil, value))})
+		members = append(members, member{name, string(appendJSON(nil, value, sorted))})
 	}
-	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	if sorted {
+		slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.name, b.name) })
+	}
 	out = append(out, '{')
 	for i, m := range members {
 		if i > 0 {
