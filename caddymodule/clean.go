@@ -93,6 +93,7 @@ func (c *Clean) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// ServeHTTP implements [caddyhttp.MiddlewareHandler].
 func (c *Clean) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if isVirtual(r) {
 		c.keepAside(r)

@@ -9,6 +9,8 @@ import (
 
 // Client says who has used a session.
 type Client struct {
+	// Address is the client's IP address, and UserAgent its User-Agent, of at most 256 bytes.
+	// Either may be empty.
 	Address   string `json:"address,omitempty"`
 	UserAgent string `json:"user_agent,omitempty"`
 }

@@ -36,6 +36,7 @@ const (
 
 // Outcome is the result of a commit.
 type Outcome struct {
+	// Result says what became of the change.
 	Result Result
 
 	// Cookie says what happens to the client's cookie. ID, Permanent, CookieEnd and Browser belong

@@ -51,6 +51,7 @@ const (
 
 // Record is a session as a store keeps it. Times are to the millisecond.
 type Record struct {
+	// State says what the record is.
 	State State
 
 	// Permanent says that the session's cookie outlives the browser.

@@ -16,6 +16,8 @@ var ErrNoIndex = errors.New("the sessions of users are not listed here")
 
 // Info describes a session without its data.
 type Info struct {
+	// Ref names the session: see the function [Ref]. Scope is where it counts. It is empty if the
+	// format of the record does not contain it.
 	Ref   string
 	Scope Scope
 

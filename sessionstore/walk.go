@@ -35,6 +35,7 @@ var ErrCursor = errors.New("the walk cannot go on here: begin it anew")
 
 // Page is a part of the records of a store.
 type Page struct {
+	// Records are the records, in no order.
 	Records []Keyed
 
 	// Next is where the next page begins. It is empty after the last page.
@@ -45,7 +46,9 @@ type Page struct {
 
 // Keyed is a record with its key.
 type Keyed struct {
+	// Key is the key of the record in the store.
 	Key string
+
 	Entry
 }
 

@@ -68,8 +68,8 @@ func (o *Opened) Find(ctx context.Context, of Of) (Page, error) {
 	return page, err
 }
 
-// scoped returns the store that a request names. It refuses a scope where sessions have none: all of
-// the user would be meant, or nobody's.
+// scoped returns the store that a request names. It refuses a scope where sessions have none: all
+// of the user would be meant, or nobody's.
 func (o *Opened) scoped(of *Of) (*part, error) {
 	p, err := o.named(of.Store)
 	if err == nil && of.Scope != "" && !p.native {

@@ -11,8 +11,8 @@ type Look struct {
 	// Finding is Forged, Unknown, OtherScope, Over or Hit.
 	Finding Finding
 
-	// Stale says that an older key has signed the cookie, and Closed that the browser was closed, so
-	// that of the session only lasting cookies are left.
+	// Stale says that an older key has signed the cookie, and Closed that the browser was closed,
+	// so that of the session only lasting cookies are left.
 	Stale, Closed bool
 
 	// Session is the session, or one that does not exist. It must not be changed.

@@ -22,22 +22,22 @@ type Options struct {
 	// Signer signs the cookies. Required.
 	Signer *signer.Signer
 
-	// Cookie holds the attributes of the cookie. Its value and its end are ignored. Default: the
-	// name "session", the path "/", SameSite=Lax. HttpOnly is always set, and Secure for requests
-	// over TLS.
+	// Cookie has the attributes of the cookie. Its value and its end are ignored. Default: the name
+	// "session", the path "/", SameSite=Lax. HttpOnly is always set, and Secure for requests over
+	// TLS.
 	Cookie http.Cookie
 
 	// OnError answers a request whose session could not be loaded or saved. Nothing has been
 	// written before. Default: 500 for a change that is not valid, which wraps
-	// [sessionstore.ErrInvalid], else 503.
+	// [sessionstore.ErrInvalid], and 503 for all others.
 	OnError func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// maxCookies is how many valid cookies of our name are looked up. Another site of the same domain
-// may have added some.
+// maxCookies is the maximum number of valid cookies that are looked up. Another site of the same
+// domain may have added some.
 const maxCookies = 16
 
-// Middleware returns what wraps handlers, so that they have a session: see [From].
+// Middleware returns a function that wraps a handler. The handler gets its session by [From].
 //
 // A request that takes longer than a minute should call [sessionstore.Manager.Refresh] now and
 // then: see [sessionstore.Manager.RefreshInterval].
@@ -91,7 +91,7 @@ func (o *Options) serve(w http.ResponseWriter, r *http.Request, next http.Handle
 }
 
 // load returns the session that the request's cookies name, and its id if the cookie should be
-// signed anew.
+// signed again.
 func (o *Options) load(r *http.Request) (s *sessionstore.Session, stale string, err error) {
 	scope, looked := o.scope(r), 0
 	s = &sessionstore.Session{Scope: scope}
@@ -121,7 +121,7 @@ func (o *Options) load(r *http.Request) (s *sessionstore.Session, stale string, 
 	return s, stale, nil
 }
 
-// scope binds a session to the hosts that get its cookie.
+// scope returns the scope of a session: the hosts that get its cookie.
 func (o *Options) scope(r *http.Request) sessionstore.Scope {
 	if o.Cookie.Domain != "" {
 		return sessionstore.Scope{Site: "name " + o.Cookie.Name + " domain " + o.Cookie.Domain}
@@ -136,7 +136,7 @@ func (o *Options) scope(r *http.Request) sessionstore.Scope {
 // commit saves the change and sets the cookie, if it must be set.
 func (o *Options) commit(w http.ResponseWriter, r *http.Request, s *Session, stale string) error {
 	s.committed = true
-	// A client that hangs up does not lose its change.
+	// If the client closes the connection, the change is saved all the same.
 	ctx := context.WithoutCancel(r.Context())
 	out, err := o.Manager.Commit(ctx, s.Loaded, &s.Change)
 	if err != nil {

@@ -6,7 +6,8 @@ import (
 	"net/http"
 )
 
-// writer commits before the response begins. What could write past it is not passed through.
+// writer commits before the response begins. It hides methods of the response writer that could
+// write without a commit.
 type writer struct {
 	http.ResponseWriter
 	commit func() error
@@ -14,7 +15,8 @@ type writer struct {
 	err    error
 }
 
-// begin commits once. With an error, the client has been answered, and nothing more may be written.
+// begin commits once. After an error, the client has got its response, and nothing more may be
+// written.
 func (w *writer) begin() error {
 	if !w.begun {
 		w.begun = true
