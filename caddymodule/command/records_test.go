@@ -66,7 +66,7 @@ func TestExportHasItsNameWhenItIsWhole(t *testing.T) {
 		if !whole {
 			continue
 		}
-		if err := export(); err == nil || !strings.Contains(err.Error(), "is there already") {
+		if err := export(); err == nil || !strings.Contains(err.Error(), "exists already") {
 			t.Errorf("over an export: %v", err)
 		}
 		if err := os.Rename(name, name+".part"); err != nil {
