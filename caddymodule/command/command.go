@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -31,7 +32,7 @@ complete, it replaces the old file. Stop Caddy first: the file must not be in us
 				RunE: caddycmd.WrapCommandFuncForCobra(compactCommand),
 			}
 			compact.Flags().String("path", "", "The session file (default: that of a bolt store without a path)")
-			cmd.Args, cmd.FParseErrWhitelist.UnknownFlags = noSuchCommand, true
+			cmd.Args, cmd.DisableFlagParsing = noSuchCommand, true
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			cmd.AddCommand(compact, inspectCommand(), checkCommand(), explainCommand(), phpHandlerCommand())
 			cmd.AddCommand(operating()...)
@@ -39,9 +40,9 @@ complete, it replaces the old file. Stop Caddy first: the file must not be in us
 	})
 }
 
-// noSuchCommand refuses the name of a command that does not exist.
+// noSuchCommand refuses the name of a command that does not exist, and a flag in its place.
 func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
+	if len(args) == 0 || slices.Contains([]string{"-h", "--help"}, args[0]) {
 		return nil
 	}
 	var names []string
