@@ -2,6 +2,8 @@ package command
 
 import (
 	"io"
+	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -29,5 +31,26 @@ func TestWithoutACommandNothingSucceeds(t *testing.T) {
 		if err := root.Execute(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("caddy %s: %v", line, err)
 		}
+	}
+}
+
+// Half of the file that keeps $_SESSION is no success.
+func TestPHPHandlerOnAFullDisk(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("there is no /dev/full")
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	stdout := os.Stdout
+	defer func() { os.Stdout = stdout }()
+	os.Stdout = full
+	cmd := phpHandlerCommand()
+	cmd.SetArgs([]string{})
+	cmd.SilenceErrors, cmd.SilenceUsage = true, true
+	if cmd.Execute() == nil {
+		t.Error("success")
 	}
 }

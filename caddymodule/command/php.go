@@ -20,7 +20,9 @@ the proxy. Save it where PHP can read it, and name it in auto_prepend_file:
   caddy session php-handler > /usr/local/share/caddy-session.php`,
 		Args: takes(0),
 		RunE: caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-			fmt.Print(php.Session)
+			if _, err := fmt.Print(php.Session); err != nil {
+				return caddy.ExitCodeFailedStartup, err
+			}
 			return caddy.ExitCodeSuccess, nil
 		}),
 	}
