@@ -14,8 +14,8 @@ type heir struct {
 }
 
 // regenerate saves the changed session of p under a new id, and marks the old record, which is
-// under key. It returns what is under key then, with [ErrConflict] if the change was made to
-// something else.
+// under key. It returns the record that is under key then, with [ErrConflict] if the change was
+// made to another record.
 //
 // The heir is saved first, so that no mark leads to a missing record. It is saved again before
 // another attempt.
@@ -50,7 +50,7 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 	return found, err
 }
 
-// heirOf returns the record of a new id that is to succeed old, which is under key.
+// heirOf returns the record of a new id that will succeed old, which is under key.
 func (m *Manager) heirOf(key string, old *Record, made *applied) Record {
 	next := made.next
 	next.Gen, next.Target, next.Until = 0, "", time.Time{}

@@ -8,11 +8,11 @@ import (
 	"github.com/caddy-session/caddy-session/internal/vault"
 )
 
-// leaveReplaced takes out of a record for a new id, which a change under way has made of old, what
-// the successor has replaced and the change leaves as it was: vaulted cookies and fields of
-// [Options.RegenerateOn], and all fields where nothing but the app's own cookies tells a login.
-// Otherwise a slow response that sets a harmless cookie would bring back a login that a logout
-// beside it has ended. Nothing is taken over from the successor, which may be somebody else's.
+// leaveReplaced removes from a record for a new id, which a change under way has made from old,
+// what the successor has replaced and the change has left as it was: cookies of the vault and
+// fields of [Options.RegenerateOn], and all fields if only the app's own cookies show a login.
+// Otherwise a slow response that sets a harmless cookie would bring back a login that a parallel
+// logout has ended. Nothing is copied from the successor, which may be another user's.
 func (m *Manager) leaveReplaced(ctx context.Context, made *applied, old *Record) error {
 	entry, err := m.store.Get(ctx, old.Target)
 	if err != nil {
@@ -57,7 +57,7 @@ func (m *Manager) leaveReplaced(ctx context.Context, made *applied, old *Record)
 	return nil
 }
 
-// same reports whether a field is the same in both, or in neither.
+// same reports whether a field has the same value in both, or is missing in both.
 func same(a, b jsondoc.Value, path jsondoc.Path) bool {
 	was, had := a.Lookup(path)
 	is, has := b.Lookup(path)
