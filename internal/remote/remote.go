@@ -46,7 +46,7 @@ func Pause(ctx context.Context, attempt int) error {
 
 // Milliseconds rounds up: a record must live for at least the given time.
 func Milliseconds(d time.Duration) int64 {
-	return int64((d + time.Millisecond - 1) / time.Millisecond)
+	return int64(d/time.Millisecond) + int64(min(d%time.Millisecond, 1))
 }
 
 // NoReply is the text of a timeout.

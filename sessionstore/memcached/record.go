@@ -61,7 +61,7 @@ func (o *Options) open(item *memcache.Item) (record, error) {
 // fill is the reverse of open.
 func (o *Options) fill(item *memcache.Item, value []byte, ttl time.Duration) {
 	now := time.Now()
-	seconds := int64((ttl + time.Second - 1) / time.Second)
+	seconds := int64(ttl/time.Second) + int64(min(ttl%time.Second, 1))
 	if o.Layout != nil {
 		pack(o.Layout, item, value)
 	} else {

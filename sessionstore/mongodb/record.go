@@ -46,5 +46,5 @@ func (d *documents) millis() bson.DateTime { return bson.NewDateTimeFromTime(d.n
 
 // after rounds up: a record must live for at least the given time.
 func (d *documents) after(ttl time.Duration) bson.DateTime {
-	return bson.NewDateTimeFromTime(d.now().Add(ttl + time.Millisecond - 1))
+	return bson.NewDateTimeFromTime(d.now().Add(ttl).Add(time.Millisecond - 1))
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -140,7 +141,7 @@ func (o *Options) entry(reply any) (sessionstore.Entry, error) {
 	}
 	ttl := o.Endless
 	if left >= 0 {
-		ttl = time.Duration(max(left, 1)) * time.Millisecond
+		ttl = time.Duration(min(max(left, 1), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 	}
 	return sessionstore.Entry{Value: []byte(value), TTL: ttl}, nil
 }

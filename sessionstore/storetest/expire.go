@@ -1,6 +1,9 @@
 package storetest
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // timesToLive checks that the remaining time is the requested one less the time that has passed.
 func timesToLive(c *checker) {
@@ -22,6 +25,23 @@ func timesToLive(c *checker) {
 		e, _ = c.cad(key, []byte("other"))
 		c.ttl(e, ttl-2*c.Tick)
 		c.delete(key, []byte("one"))
+	}
+}
+
+// longestTimeToLive saves and touches a record for as long as can be said. A store may keep it for
+// some years only.
+func longestTimeToLive(c *checker) {
+	c.save("key", nil, []byte("one"), math.MaxInt64)
+	for range 2 {
+		if e := c.get("key"); e.TTL < 400*24*time.Hour {
+			c.Errorf("a time to live of %v", e.TTL)
+		}
+		c.touch("key", []byte("one"), math.MaxInt64)
+		c.settle()
+	}
+	c.save("key", []byte("one"), []byte("two"), math.MaxInt64)
+	if e := c.get("key"); string(e.Value) != "two" {
+		c.Errorf("there is %q", e.Value)
 	}
 }
 

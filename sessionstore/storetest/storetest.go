@@ -129,6 +129,7 @@ var tests = []test{
 	{"thousands of keys", "", false, thousandsOfKeys},
 
 	{"times to live", "", true, timesToLive},
+	{"longest time to live", "", false, longestTimeToLive},
 	{"expiry", "", true, expiry},
 	{"create over an expired record", "", true, expiredCreate},
 	{"an expired record is not replaced", "", true, expiredReplace},

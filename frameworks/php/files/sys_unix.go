@@ -35,8 +35,11 @@ func stateOf(file *os.File) (state, error) {
 // stamp lets a file live for ttl from now. Whoever does not own the file can only let it live for
 // the whole lifetime, which is what sessions do.
 func (s *Store) stamp(path string, ttl time.Duration) error {
-	at := unix.NsecToTimespec(s.o.Now().Add(ttl - s.o.Lifetime).UnixNano())
-	err := unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
+	at, err := unix.TimeToTimespec(s.o.Now().Add(ttl - s.o.Lifetime))
+	if err != nil {
+		return err
+	}
+	err = unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{at, at}, unix.AT_SYMLINK_NOFOLLOW)
 	if errors.Is(err, unix.EPERM) {
 		err = unix.UtimesNanoAt(unix.AT_FDCWD, path, nil, unix.AT_SYMLINK_NOFOLLOW)
 	}
