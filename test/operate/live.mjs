@@ -24,12 +24,16 @@ server.on('upgrade', (request, socket) => {
   const key = request.headers['sec-websocket-key'] + '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
   const accept = createHash('sha1').update(key).digest('base64');
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`);
-  // A short frame of a client: opcode, length, mask, data (RFC 6455, section 5.2).
-  socket.on('data', (frame) => {
-    const size = frame[1] & 0x7f;
-    const mask = frame.subarray(2, 6);
-    const data = frame.subarray(6, 6 + size).map((byte, i) => byte ^ mask[i % 4]);
-    socket.write(Buffer.concat([Buffer.from([frame[0], size]), data]));
+  // A short frame of a client: opcode, length, mask, data (RFC 6455, section 5.2). It may come in pieces.
+  let came = Buffer.alloc(0);
+  socket.on('data', (piece) => {
+    came = Buffer.concat([came, piece]);
+    const size = came[1] & 0x7f;
+    if (came.length < 6 + size) return;
+    const mask = came.subarray(2, 6);
+    const data = came.subarray(6, 6 + size).map((byte, i) => byte ^ mask[i % 4]);
+    socket.write(Buffer.concat([Buffer.from([came[0], size]), data]));
+    came = came.subarray(6 + size);
   });
   socket.on('error', () => {});
 });
