@@ -120,3 +120,41 @@ func TestRecordThatGrowsIsNotEvictedForItself(t *testing.T) {
 		}
 	}
 }
+
+// While a full store makes room for a record that grows, others need room too. The record that grows
+// is in use, so it is not the one that goes.
+func TestRecordThatGrowsIsNotEvictedForAnother(t *testing.T) {
+	sized := func(size int) []byte {
+		value, err := sessionstore.Native{}.Encode(&sessionstore.Record{
+			Data: fmt.Appendf(nil, `{"a":"%0*d"}`, size, 0), UserField: "user", User: "zoe",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	var s *Store
+	busy := false
+	s = open(t, Options{MaxBytes: 20_000, OnEvict: func() {
+		if busy {
+			busy = false
+			save(t, s, "another", nil, sized(2000))
+		}
+	}})
+	for i := range 100 {
+		save(t, s, fmt.Sprint("user", i), nil, sized(100))
+	}
+	small, large := sized(10), sized(500)
+	save(t, s, "grows", nil, small)
+	for i := range 100 { // the record that grows is the one that was used least recently
+		if _, err := s.Get(t.Context(), fmt.Sprint("user", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	busy = true
+	save(t, s, "grows", small, large)
+	if e, err := s.Get(t.Context(), "grows"); busy || err != nil || len(e.Value) != len(large) || !s.peek("another") {
+		t.Errorf("%d bytes, %v", len(e.Value), err)
+	}
+	s.check(t)
+}

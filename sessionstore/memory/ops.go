@@ -72,6 +72,7 @@ func (s *Store) trySet(key string, old, value []byte, ttl time.Duration, size in
 		}
 		return it.entry(now), sessionstore.ErrConflict
 	default:
+		s.use(sh, it) // who makes room for another record meanwhile must not evict this one
 		if !s.reserve(0, size-cost(key, it.value)) {
 			return sessionstore.Entry{}, errFull
 		}
