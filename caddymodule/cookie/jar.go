@@ -81,7 +81,8 @@ func (j *Jar) Set(secure bool, value string, permanent bool, end time.Time) stri
 	c := j.bare(secure)
 	c.Value = value
 	if permanent {
-		c.MaxAge = min(max(int((time.Until(end)+time.Second-1)/time.Second), 1), maxAge)
+		left := min(time.Until(end), maxAge*time.Second)
+		c.MaxAge = max(int((left+time.Second-1)/time.Second), 1)
 	}
 	return c.String()
 }

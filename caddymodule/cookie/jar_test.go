@@ -1,6 +1,7 @@
 package cookie
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -122,5 +123,13 @@ func TestNoCookieLastsLongerThan400Days(t *testing.T) {
 		if line := jar.Set(false, "x", true, time.Now().Add(time.Duration(days)*day)); !strings.Contains(line+";", want+";") {
 			t.Errorf("%d days: %s, want %s", days, line, want)
 		}
+	}
+}
+
+// An absolute timeout may be the longest that can be said.
+func TestTheLongestTimeoutMakesNoShortCookie(t *testing.T) {
+	jar := Jar{Names: Names{"caddy_session"}}
+	if line := jar.Set(false, "x", true, time.Now().Add(math.MaxInt64)); !strings.Contains(line+";", "Max-Age=34560000;") {
+		t.Error(line)
 	}
 }
