@@ -16,8 +16,8 @@ var (
 	// ErrTooLarge means that a result is larger than allowed.
 	ErrTooLarge = errors.New("too large")
 
-	// ErrField means that a path is not valid, or leads into a value of the document that is
-	// neither an object nor a list.
+	// ErrField means that a path is not valid, or leads to an item that a list of the document does
+	// not have, or into a value that is neither an object nor a list.
 	ErrField = errors.New("not a valid field")
 )
 

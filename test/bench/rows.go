@@ -86,7 +86,6 @@ const theLeast = "a handler that does only what it must"
 // requestRows are those with goals, and what they are to be seen beside.
 var requestRows = []row{
 	{"anonymous request, `bolt`", inBolt, anonymous, 8, 0, 1.02},
-	// The least that a read can cost: what Caddy asks for carrying headers like a session's.
 	{"anonymous request, " + theLeast, "bench_least `" + data + "`", traffic{path: anonymousPath}, 8, 0, 0},
 	{"read, " + theLeast, "bench_least `" + data + "`", other, 8, 0, 0},
 	{"read, `memory`, 8 connections", inMemory, read, 8, 0, 1.06},
