@@ -170,6 +170,24 @@ func TestAHijackedConnectionIsSavedBefore(t *testing.T) {
 	s.one(resp)
 }
 
+// A handler that cannot take over the connection, as in HTTP/2, answers in another way.
+func TestAHijackWhereThereIsNoneBeginsNoResponse(t *testing.T) {
+	s := newSite(t, httpsession.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		if _, _, err := http.NewResponseController(w).Hijack(); !errors.Is(err, http.ErrNotSupported) {
+			t.Error(err)
+		}
+		if err := httpsession.From(r.Context()).Set("a", 1); err != nil {
+			t.Error(err)
+		}
+		w.WriteHeader(http.StatusNotImplemented)
+	})
+	w := httptest.NewRecorder()
+	s.Config.Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	if w.Code != http.StatusNotImplemented || len(w.Result().Cookies()) != 1 {
+		t.Errorf("status %d, %v", w.Code, w.Header())
+	}
+}
+
 func TestAVisitorCounts(t *testing.T) {
 	s := newSite(t, httpsession.Options{}, count)
 	resp, body := s.get()

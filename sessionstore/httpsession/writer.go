@@ -51,12 +51,28 @@ func (w *writer) FlushError() error {
 func (w *writer) Flush() { _ = w.FlushError() }
 
 // Hijack implements [http.Hijacker]. The handler must send the headers itself, the cookie among
-// them.
+// them. Where the server cannot give the connection away, as in HTTP/2, no response begins: the
+// handler may answer in another way.
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !canHijack(w.ResponseWriter) {
+		return nil, nil, http.ErrNotSupported
+	}
 	if err := w.begin(); err != nil {
 		return nil, nil, err
 	}
 	return http.NewResponseController(w.ResponseWriter).Hijack()
+}
+
+// canHijack reports whether the server's own response writer can give the connection away.
+func canHijack(w http.ResponseWriter) bool {
+	for {
+		wrapper, wraps := w.(interface{ Unwrap() http.ResponseWriter })
+		if !wraps {
+			_, able := w.(http.Hijacker)
+			return able
+		}
+		w = wrapper.Unwrap()
+	}
 }
 
 // Unwrap lets [http.ResponseController] find deadlines.
