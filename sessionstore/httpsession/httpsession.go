@@ -138,6 +138,9 @@ func (o *Options) commit(w http.ResponseWriter, r *http.Request, s *Session, sta
 	s.committed = true
 	// If the client closes the connection, the change is saved all the same.
 	ctx := context.WithoutCancel(r.Context())
+	if s.Change.Destroy && s.Change.First == nil {
+		s.Change.First = func(ctx context.Context) error { return o.endOthers(ctx, r, s.Loaded) }
+	}
 	out, err := o.Manager.Commit(ctx, s.Loaded, &s.Change)
 	if err != nil {
 		return err
@@ -153,6 +156,25 @@ func (o *Options) commit(w http.ResponseWriter, r *http.Request, s *Session, sta
 		}
 	case stale != "" && !out.Former && o.Manager.Current(ctx, s.Loaded):
 		o.setCookie(w, r, stale, s.Loaded.Permanent(), s.Loaded.CookieEnd())
+	}
+	return nil
+}
+
+// endOthers ends the sessions of the other cookies in the request. Otherwise the next request would
+// be in one of them.
+func (o *Options) endOthers(ctx context.Context, r *http.Request, s *sessionstore.Session) error {
+	for _, c := range r.CookiesNamed(o.Cookie.Name) {
+		id, _, ok := o.Signer.Verify(c.Value)
+		if !ok || !o.Manager.ValidID(id) || sessionstore.Ref(id) == s.Ref() {
+			continue
+		}
+		other, err := o.Manager.Load(ctx, id, o.scope(r))
+		if err == nil && other.Exists() {
+			_, err = o.Manager.Commit(ctx, other, &sessionstore.Change{Destroy: true})
+		}
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

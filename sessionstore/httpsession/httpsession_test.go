@@ -280,6 +280,46 @@ func TestAttackPlantedOldIDBeforeTheNewOne(t *testing.T) {
 	}
 }
 
+// An attacker has planted a cookie of his own session. After the logout, the visitor is in neither.
+func TestAttackPlantedCookieAfterALogout(t *testing.T) {
+	s := newSite(t, httpsession.Options{}, func(w http.ResponseWriter, r *http.Request) {
+		s := httpsession.From(r.Context())
+		switch r.Header.Get("X-Do") {
+		case "login":
+			_ = s.Set("user", r.Header.Get("X-User"))
+		case "logout":
+			s.Change.Destroy = true
+		}
+		fmt.Fprint(w, s.Get("user"))
+	})
+	do := func(what, user string, cookies ...*http.Cookie) (*http.Response, string) {
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("X-Do", what)
+		r.Header.Set("X-User", user)
+		for _, c := range cookies {
+			r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		}
+		s.Config.Handler.ServeHTTP(w, r)
+		return w.Result(), w.Body.String()
+	}
+	resp, _ := do("login", "ada")
+	own := s.one(resp)
+	resp, _ = do("login", "mallory")
+	planted := s.one(resp)
+	if _, user := do("", "", own, planted); user != "ada" {
+		t.Fatalf("before the logout: %s", user)
+	}
+	resp, _ = do("logout", "", own, planted)
+	if gone := s.one(resp); resp.StatusCode != http.StatusOK || gone.MaxAge != -1 {
+		t.Errorf("the logout: %d, %v", resp.StatusCode, gone)
+	}
+	for _, c := range []*http.Cookie{own, planted} {
+		if _, user := do("", "", c); user != "<nil>" {
+			t.Errorf("after the logout, the visitor is %s", user)
+		}
+	}
+}
+
 func TestAttackCookieOfAnotherHost(t *testing.T) {
 	s := newSite(t, httpsession.Options{}, count)
 	resp, _ := s.get()
