@@ -120,7 +120,7 @@ func (m *Manager) create(ctx context.Context, s *Session, c *Change) (Outcome, e
 	as := rec
 	as.Pred = s.key // of a session that is about to end
 	if err := m.list(ctx, ref, &as, rec.User != ""); err != nil {
-		return Outcome{}, errors.Join(err, m.deleteUnused(ctx, key, entry))
+		return Outcome{}, errors.Join(err, m.withdraw(ctx, func(ctx context.Context) error { return m.deleteUnused(ctx, key, entry) }))
 	}
 	return m.given(id, ref, &rec), nil
 }

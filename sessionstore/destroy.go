@@ -20,7 +20,7 @@ func (m *Manager) destroy(ctx context.Context, s *Session, c *Change) (Outcome, 
 		out.Result = Saved
 	}
 	if err != nil {
-		return Outcome{}, errors.Join(err, m.deleteBegun(ctx, out))
+		return Outcome{}, errors.Join(err, m.withdraw(ctx, func(ctx context.Context) error { return m.deleteBegun(ctx, out) }))
 	}
 	if out.Cookie == CookieKept {
 		out.Cookie = CookieExpired
@@ -33,6 +33,16 @@ func (c *Change) afterDestroy() *Change {
 	begin := *c
 	begin.Destroy, begin.Regenerate, begin.FlashSeen = false, false, false
 	return &begin
+}
+
+// withdraw deletes a new session that no client will get, by del. If that fails, it goes on off the
+// request's path: the session may be listed, and would count among those of its user.
+func (m *Manager) withdraw(ctx context.Context, del func(context.Context) error) error {
+	err := del(ctx)
+	if err != nil {
+		m.settle(del)
+	}
+	return err
 }
 
 // deleteBegun deletes a new session that no client will get. It has a time limit of its own, since

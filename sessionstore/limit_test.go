@@ -277,3 +277,35 @@ func TestEndsAreCounted(t *testing.T) {
 		t.Errorf("%d and %d after a change with nothing to end", limits, others)
 	}
 }
+
+// A login that was answered with an error, because the answer of the store was lost or too late,
+// leaves no session that counts: the user would have one less until it idles out.
+func TestALoginThatHasFailedDoesNotCount(t *testing.T) {
+	for name, c := range map[string]struct {
+		parts []part
+		fault func(f *faults)
+	}{
+		"the list is written too late":       {[]part{loggedIn("zoe")}, func(f *faults) { f.after(set, 2, hang) }},
+		"the old session cannot be ended":    {[]part{destroy, loggedIn("zoe")}, func(f *faults) { f.before(del, 0, hang) }},
+		"the new one cannot be deleted soon": {[]part{loggedIn("zoe")}, func(f *faults) { f.after(set, 2, lose); f.before(del, 0, lose) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, limited(1, true), func(t *testing.T, r *rig) {
+				s := &sessionstore.Session{Scope: here}
+				if change(c.parts...).Destroy {
+					s = r.exists(r.begin(loggedIn("bob")))
+				}
+				r.store.heal()
+				c.fault(r.store)
+				if out, err := r.try(s, c.parts...); err == nil {
+					t.Errorf("%+v", out)
+				}
+				time.Sleep(time.Minute)
+				r.store.heal()
+				time.Sleep(time.Minute)
+				r.listed("zoe")
+				r.begin(loggedIn("zoe"))
+			})
+		})
+	}
+}

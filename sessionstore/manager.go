@@ -131,7 +131,8 @@ type Options struct {
 	Now func() time.Time
 
 	// Go runs work that goes on after the call that begins it, and that uses the store for some
-	// minutes at most: it undoes a new id that may have been saved or not. Default: a goroutine.
+	// minutes at most: it undoes a new id that may have been saved or not, or a new session that no
+	// client has got. Default: a goroutine.
 	Go func(func())
 }
 

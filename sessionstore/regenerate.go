@@ -44,7 +44,7 @@ func (m *Manager) regenerate(ctx context.Context, key string, cur Entry, old *Re
 	case !errors.Is(err, ErrConflict):
 		if m.foreign != nil || !marked.Until.Equal(old.Until) {
 			d := doubt{key: key, former: cur, rec: *old, heir: p.heir}
-			m.opts.Go(func() { m.settle(&d) })
+			m.settle(func(ctx context.Context) error { return m.undo(ctx, &d) })
 		}
 	}
 	return found, err
@@ -198,22 +198,25 @@ type doubt struct {
 // settlePause is how long to wait before another attempt to settle, at first and at most.
 const settlePause, maxSettlePause = 50 * time.Millisecond, 10 * time.Second
 
-// settle undoes a doubtful regeneration, off the request's path, so that it ends no session. After
-// RegenerateUnused there is nothing left to undo.
-func (m *Manager) settle(d *doubt) {
-	end := m.opts.Now().Add(m.opts.RegenerateUnused)
-	for pause := settlePause; m.opts.Now().Before(end); pause = min(2*pause, maxSettlePause) {
-		ctx, cancel := context.WithTimeout(context.Background(), m.opts.StoreTimeout)
-		err := m.trySettle(ctx, d)
-		cancel()
-		if err == nil {
-			return
+// settle calls try off the request's path until it succeeds, for RegenerateUnused at most: then no
+// doubtful regeneration is left to undo.
+func (m *Manager) settle(try func(context.Context) error) {
+	m.opts.Go(func() {
+		end := m.opts.Now().Add(m.opts.RegenerateUnused)
+		for pause := settlePause; m.opts.Now().Before(end); pause = min(2*pause, maxSettlePause) {
+			ctx, cancel := context.WithTimeout(context.Background(), m.opts.StoreTimeout)
+			err := try(ctx)
+			cancel()
+			if err == nil {
+				return
+			}
+			time.Sleep(pause)
 		}
-		time.Sleep(pause)
-	}
+	})
 }
 
-func (m *Manager) trySettle(ctx context.Context, d *doubt) error {
+// undo undoes a doubtful regeneration, so that it ends no session.
+func (m *Manager) undo(ctx context.Context, d *doubt) error {
 	now, err := m.store.Get(ctx, d.key)
 	if err != nil {
 		return err
