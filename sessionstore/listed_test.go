@@ -3,6 +3,7 @@ package sessionstore_test
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -140,5 +141,17 @@ func TestAnotherUserFieldListsAtTheNextSave(t *testing.T) {
 			t.Error(err)
 		}
 		byMail.listed("bob", imported)
+	})
+}
+
+// With the longest timeouts, the list is kept for as long as its sessions.
+func TestTheLongestTimeoutsKeepTheSessionListed(t *testing.T) {
+	o := byUser
+	o.IdleTimeout, o.AbsoluteTimeout = math.MaxInt64, math.MaxInt64
+	bubble(t, o, func(t *testing.T, r *rig) {
+		id := r.begin(loggedIn("zoe"))
+		time.Sleep(1000 * time.Hour)
+		r.listed("zoe", id)
+		r.endsAll(id)
 	})
 }

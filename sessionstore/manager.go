@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +32,10 @@ const (
 	// maxFlash is the maximum size of the waiting messages of a session together, as JSON, in
 	// bytes. Beyond it, the oldest one is deleted.
 	maxFlash = 4000
+
+	// longest is the longest timeout, 73 years. So the time of an index, which is that of a session
+	// and two touch intervals, does not overflow.
+	longest = time.Duration(math.MaxInt64 / 4)
 
 	// growth is how many times larger than allowed a document may be between the operations of one
 	// change.
@@ -170,14 +175,14 @@ func NewManager(store Store, opts Options) *Manager {
 		opts.Go = func(f func()) { go f() }
 	}
 	// Records hold the idle timeout in milliseconds.
-	opts.IdleTimeout = cmp.Or(opts.IdleTimeout, DefaultIdleTimeout).Truncate(time.Millisecond)
-	opts.AbsoluteTimeout = cmp.Or(opts.AbsoluteTimeout, DefaultAbsoluteTimeout)
-	opts.TouchInterval = cmp.Or(opts.TouchInterval, opts.IdleTimeout/defaultTouchShare)
+	opts.IdleTimeout = min(cmp.Or(opts.IdleTimeout, DefaultIdleTimeout), longest).Truncate(time.Millisecond)
+	opts.AbsoluteTimeout = min(cmp.Or(opts.AbsoluteTimeout, DefaultAbsoluteTimeout), longest)
+	opts.TouchInterval = min(cmp.Or(opts.TouchInterval, opts.IdleTimeout/defaultTouchShare), longest)
 	opts.RegenerateGrace = cmp.Or(opts.RegenerateGrace, DefaultRegenerateGrace)
 	opts.RegenerateUnused = cmp.Or(opts.RegenerateUnused, DefaultRegenerateUnused)
 	opts.StoreTimeout = cmp.Or(opts.StoreTimeout, DefaultStoreTimeout)
 	opts.MaxSize = cmp.Or(opts.MaxSize, DefaultMaxSize)
-	opts.AnonymousTimeout = cmp.Or(opts.AnonymousTimeout, opts.IdleTimeout).Truncate(time.Millisecond)
+	opts.AnonymousTimeout = min(cmp.Or(opts.AnonymousTimeout, opts.IdleTimeout), longest).Truncate(time.Millisecond)
 	foreign, _ := opts.Codec.(ForeignCodec)
 	if foreign != nil {
 		opts.CookieMark, opts.AnonymousTimeout = "", opts.IdleTimeout
