@@ -16,8 +16,10 @@ type Warning struct {
 	next atomic.Int64 // Unix time in nanoseconds
 }
 
-// Due reports whether to log the warning now. The caller must then log it.
+// Due reports whether to log the warning now. The caller must then log it. A clock that was set back
+// does not keep it from being logged.
 func (w *Warning) Due() bool {
 	now, next := time.Now(), w.next.Load()
-	return now.UnixNano() >= next && w.next.CompareAndSwap(next, now.Add(interval).UnixNano())
+	later := now.Add(interval).UnixNano()
+	return (now.UnixNano() >= next || next > later) && w.next.CompareAndSwap(next, later)
 }

@@ -32,3 +32,12 @@ func TestWarning(t *testing.T) {
 		}
 	})
 }
+
+// A warning is logged although the clock was set back by a day since the last one.
+func TestWarningAfterTheClockWasSetBack(t *testing.T) {
+	var w Warning
+	w.next.Store(time.Now().Add(24*time.Hour + interval).UnixNano())
+	if !w.Due() || w.Due() {
+		t.Error("it is not due once")
+	}
+}
