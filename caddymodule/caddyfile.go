@@ -130,7 +130,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (h *Handler) block() config.Options {
 	return config.Options{
 		"name":   config.Matching(&h.Name, "letters, digits, - and _ only", validName).Also(h.checkName),
-		"scope":  config.Matching(&h.Scope, "printable ASCII characters without |", validScope),
+		"scope":  config.Matching(&h.Scope, "printable ASCII characters without |, { and } (placeholders do not work here)", validScope),
 		"secret": config.Words(&h.Secret),
 		"store":  config.Guest(&h.StoreRaw, stores.Namespace, "backend", nil),
 		"dialect": config.Guest(&h.DialectRaw, dialects.Namespace, "format", func(module any) {

@@ -82,9 +82,9 @@ type Handler struct {
 	// Default: none
 	Name string `json:"name,omitempty"`
 
-	// A label for sites that share their sessions: same scope, store and secret. Default: the
-	// handler's name with the cookie's domain, or with the request's host if the cookie has no
-	// domain
+	// A label for sites that share their sessions: same scope, store and secret. Placeholders do not
+	// work here. Default: the handler's name with the cookie's domain, or with the request's host if
+	// the cookie has no domain
 	Scope string `json:"scope,omitempty"`
 
 	// The keys of the session cookie. The first one signs; all of them verify. At least 16 bytes

@@ -117,7 +117,7 @@ func (h *Handler) provisionNames() {
 	h.mark = base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func validScope(text string) bool { return cookie.Printable(text) && !strings.Contains(text, "|") }
+func validScope(text string) bool { return cookie.Printable(text) && !strings.ContainsAny(text, "|{}") }
 
 func (h *Handler) provisionScope() {
 	switch {

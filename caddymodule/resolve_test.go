@@ -26,10 +26,10 @@ func TestPlaceholdersAreResolvedOneWay(t *testing.T) {
 		"path":                              "store bolt %",
 		"directory":                         "store file %",
 		"address":                           "store redis %",
-		"username":                          "store redis {\nusername %\n}",
+		"username":                          "store redis {\nusername %\npassword p\n}",
 		"password":                          "store redis {\npassword %\n}",
 		"master":                            "store redis {\nmaster %\n}",
-		"sentinel_username":                 "store redis {\nmaster m\nsentinel_username %\n}",
+		"sentinel_username":                 "store redis {\nmaster m\nsentinel_username %\nsentinel_password p\n}",
 		"sentinel_password":                 "store redis {\nmaster m\nsentinel_password %\n}",
 		"key_prefix":                        "store redis {\nkey_prefix %\n}",
 		"tls: server_name":                  "store redis {\ntls {\nserver_name %\n}\n}",
@@ -54,6 +54,16 @@ func TestPlaceholdersAreResolvedOneWay(t *testing.T) {
 				strings.Contains(err.Error(), "to-find") {
 				t.Errorf("%s with %s: %v", where, placeholder, err)
 			}
+		}
+	}
+}
+
+// A placeholder in an option that knows none is no text: sites with the same one would share their
+// sessions, and no browser would send the cookie to such a path.
+func TestNoPlaceholderIsTakenAsText(t *testing.T) {
+	for _, text := range []string{"scope {env.SITE}", "cookie {\npath /{env.APP}\n}"} {
+		if _, err := provision(t, inMemory(t, text)); err == nil || !strings.Contains(err.Error(), "placeholders do not work here") {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

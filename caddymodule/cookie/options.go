@@ -61,7 +61,7 @@ func (c *Options) Block() config.Options {
 	return config.Options{
 		"name":         config.Matching(&c.Name, "a cookie name", httpguts.ValidHeaderFieldName),
 		"domain":       config.Matching(&c.Domain, "a domain name", func(text string) bool { return validDomain(canonicalDomain(text)) }),
-		"path":         config.Matching(&c.Path, "a path that begins with / and holds no semicolon or comma", validPath),
+		"path":         config.Matching(&c.Path, "a path that begins with / and holds no semicolon, comma or brace (placeholders do not work here)", validPath),
 		"same_site":    config.OneOf(&c.SameSite, "lax", "strict", "none"),
 		"secure":       config.OneOf(&c.Secure, secureAuto, secureOn, secureOff),
 		"http_only":    config.Given(&c.HTTPOnly, config.OnOff),
@@ -74,7 +74,7 @@ func (c *Options) Block() config.Options {
 func canonicalDomain(domain string) string { return strings.ToLower(strings.TrimPrefix(domain, ".")) }
 
 func validPath(path string) bool {
-	return strings.HasPrefix(path, "/") && !strings.ContainsAny(path, ";,") && Printable(path)
+	return strings.HasPrefix(path, "/") && !strings.ContainsAny(path, ";,{}") && Printable(path)
 }
 
 func validDomain(domain string) bool {
