@@ -42,10 +42,11 @@ type Options struct {
 	Cluster bool
 
 	// Username and Password log in as an ACL user. Without a Username, Password is that of the
-	// default user.
+	// default user. A Username needs a Password.
 	Username, Password string
 
-	// SentinelUsername and SentinelPassword log in to the Sentinels themselves.
+	// SentinelUsername and SentinelPassword log in to the Sentinels themselves. They need Master, and
+	// a SentinelUsername needs a SentinelPassword.
 	SentinelUsername, SentinelPassword string
 
 	// DB is the database number. Default: 0. A Cluster has no other.
@@ -120,6 +121,12 @@ func (o *Options) complete() error {
 		return fmt.Errorf("redis: db %d: a Cluster has database 0 only", o.DB)
 	case o.Cluster && o.Master != "":
 		return errors.New("redis: use either master or cluster, not both")
+	case o.Username != "" && o.Password == "":
+		return errors.New("redis: username: it needs a password; without one, the server takes every connection for its default user's")
+	case o.SentinelUsername != "" && o.SentinelPassword == "":
+		return errors.New("redis: sentinel_username: it needs sentinel_password")
+	case o.SentinelPassword != "" && o.Master == "":
+		return errors.New("redis: sentinel_password: it needs master, the name that the Sentinels monitor")
 	case o.PoolSize < 0:
 		return fmt.Errorf("redis: pool_size %d: must be greater than 0", o.PoolSize)
 	case o.WaitReplicas < 0:

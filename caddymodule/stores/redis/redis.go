@@ -30,7 +30,7 @@ type Module struct {
 	// master, localhost:26379
 	Addresses []string `json:"addresses,omitempty"`
 
-	// The ACL user. Default: the default user
+	// The ACL user, who needs a password. Default: the default user
 	Username string `json:"username,omitempty"`
 
 	// The user's password. {file.*} reads it from a file.
@@ -42,10 +42,10 @@ type Module struct {
 	// The name of the master that the Sentinels monitor.
 	Master string `json:"master,omitempty"`
 
-	// The user for the Sentinels themselves, if they require one.
+	// The user for the Sentinels themselves, if they require one. It needs sentinel_password.
 	SentinelUsername string `json:"sentinel_username,omitempty"`
 
-	// The password for the Sentinels themselves, if they require one.
+	// The password for the Sentinels themselves, if they require one. It needs master.
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
 	// Whether a single address is the node of a Cluster.

@@ -88,6 +88,10 @@ func TestURL(t *testing.T) {
 		"redis {\npassword x{" + secret + "}\n}":                      "password: unknown placeholder in braces",
 		"redis unix/run/" + secret + "@h":                             "neither host:port",
 		"redis {\nkey_prefix é\n}":                                    "printable ASCII",
+		"redis redis://u@h":                                           "redis: username: it needs a password",
+		"redis {\nusername u\n}":                                      "redis: username: it needs a password",
+		"redis {\nmaster m\nsentinel_username u\n}":                   "redis: sentinel_username: it needs sentinel_password",
+		"redis a b {\nsentinel_password " + secret + "\n}":            "redis: sentinel_password: it needs master",
 		"redis a b {\nnear_cache\n}":                                  "redis: near_cache does not work with a Cluster",
 		"redis a {\ncluster\nnear_cache\n}":                           "redis: near_cache does not work with a Cluster",
 		"redis a {\nmaster m\nnear_cache\n}":                          "redis: near_cache does not work with Sentinel (master)",
@@ -160,9 +164,9 @@ func TestIdentity(t *testing.T) {
 	t.Setenv("TEST_PASSWORD", secret)
 	seen := make(map[string]string)
 	for _, text := range []string{
-		"redis", "redis other", "redis localhost other", "redis {\nusername a\n}", "redis {\npassword " + secret + "\n}",
+		"redis", "redis other", "redis localhost other", "redis {\nusername b\npassword " + secret + "\n}", "redis {\npassword " + secret + "\n}",
 		"redis {\nusername a\npassword " + secret + "\n}", "redis {\npassword other\n}", "redis {\ndb 1\n}", "redis {\nmaster m\n}",
-		"redis {\nmaster m\nsentinel_username a\n}", "redis {\nmaster m\nsentinel_password a\n}", "redis {\ncluster\n}",
+		"redis {\nmaster m\nsentinel_username a\nsentinel_password a\n}", "redis {\nmaster m\nsentinel_password a\n}", "redis {\ncluster\n}",
 		"redis {\ntls\n}", "redis {\ntls {\nca " + certs.CA + "\n}\n}", "redis {\ntls {\nca " + others.CA + "\n}\n}",
 		"redis {\ntls {\nserver_name a\n}\n}",
 		"redis {\ntls {\ncertificate " + certs.ClientCert + " " + certs.ClientKey + "\n}\n}",
