@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -31,7 +32,7 @@ complete, it replaces the old file. Stop Caddy first: the file must not be in us
 				Args: takes(0),
 				RunE: caddycmd.WrapCommandFuncForCobra(compactCommand),
 			}
-			compact.Flags().String("path", "", "The session file (default: that of a bolt store without a path)")
+			compact.Flags().String("path", "", "The session file (default: that of a bolt store without a path, for this user)")
 			cmd.Args, cmd.DisableFlagParsing = noSuchCommand, true
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			cmd.AddCommand(compact, inspectCommand(), checkCommand(), explainCommand(), phpHandlerCommand())
@@ -71,8 +72,11 @@ func compactCommand(flags caddycmd.Flags) (int, error) {
 		path = boltmodule.DefaultPath()
 	}
 	before, after, err := bolt.Compact(context.Background(), path)
-	if errors.Is(err, bolt.ErrHeld) {
+	switch {
+	case errors.Is(err, bolt.ErrHeld):
 		err = fmt.Errorf("%w: stop Caddy first", err)
+	case errors.Is(err, fs.ErrNotExist) && flags.String("path") == "":
+		err = fmt.Errorf("%w: name the file with --path; without it, this is the default file of the user who runs the command", err)
 	}
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err

@@ -3,6 +3,7 @@ package command
 import (
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -30,6 +31,20 @@ func TestWithoutACommandNothingSucceeds(t *testing.T) {
 		root.SetArgs(strings.Fields(line))
 		if err := root.Execute(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("caddy %s: %v", line, err)
+		}
+	}
+}
+
+// Whoever runs it as root has another default file than a Caddy that runs as a service.
+func TestCompactSaysWhoseFileIsMissing(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	for _, line := range []string{"compact", "compact --path " + filepath.Join(t.TempDir(), "none")} {
+		session := &cobra.Command{Use: "session", SilenceErrors: true, SilenceUsage: true}
+		caddycmd.Commands()["session"].CobraFunc(session)
+		session.SetArgs(strings.Fields(line))
+		err := session.Execute()
+		if err == nil || strings.Contains(err.Error(), "name the file with --path") != (line == "compact") {
+			t.Errorf("caddy session %s: %v", line, err)
 		}
 	}
 }
