@@ -107,7 +107,7 @@ type Handler struct {
 	Forward []string `json:"forward,omitempty"`
 
 	// Whether the app may change the session. Without, its session headers are removed and ignored.
-	// Default: true
+	// What capture, vault and adopt take still counts. Default: true
 	Updates *bool `json:"updates,omitempty"`
 
 	// The encoding of the data header: json (ASCII), or base64 (of UTF-8 JSON). Default: json
@@ -160,7 +160,9 @@ type Handler struct {
 	AbsoluteTimeout caddy.Duration `json:"absolute_timeout,omitempty"`
 
 	// The shortest time between two records of a session's use. A session may end this much before
-	// its idle timeout. Must be shorter than that. Default: a twentieth of the idle timeout
+	// its idle timeout. Must be shorter than that. For sessions with a shorter idle timeout of their
+	// own, or by anonymous_timeout, it is at most a twentieth of that. Default: a twentieth of the
+	// idle timeout
 	TouchInterval caddy.Duration `json:"touch_interval,omitempty"`
 
 	// How long requests that are already running can still save to a session that was emptied, or
