@@ -88,7 +88,7 @@ func JoinFlashes(flashes []Flash) []byte {
 
 // shown returns stored messages as apps get them, without third items.
 func shown(stored []byte) []byte {
-	if !bytes.ContainsAny(stored, "{") {
+	if !bytes.Contains(stored, []byte(`",[`)) {
 		return stored
 	}
 	v, err := jsondoc.Parse(stored, jsondoc.MaxDepth)

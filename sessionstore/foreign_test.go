@@ -317,6 +317,21 @@ func (s ageless) Get(ctx context.Context, key string) (sessionstore.Entry, error
 	return e, err
 }
 
+// TestAppsGetMessagesOfTwoTexts whatever the framework's own form of a message is.
+func TestAppsGetMessagesOfTwoTexts(t *testing.T) {
+	app(t, func(t *testing.T, r *rig) {
+		for _, own := range []string{`["m",{" m":"<b>"}]`, `["m",5]`, `["m",["a"]]`, `[null,"x"]`, `[true,1.5]`} {
+			s, err := r.Unpack([]byte(`{"Data":{"a":1},"Flash":[["m","x",`+own+`],["m","\",["]]}`), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := s.Flash(); got != `[["m","x"],["m","\",["]]` {
+				t.Errorf("%s: the app gets %s", own, got)
+			}
+		}
+	})
+}
+
 func TestClientSide(t *testing.T) {
 	app(t, func(t *testing.T, r *rig) {
 		pack := func(s *sessionstore.Session, cookie sessionstore.Cookie, want string, parts ...part) {
