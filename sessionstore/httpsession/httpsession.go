@@ -130,7 +130,7 @@ func (o *Options) scope(r *http.Request) sessionstore.Scope {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
-	return sessionstore.Scope{Site: "name " + o.Cookie.Name, Host: strings.ToLower(host)}
+	return sessionstore.Scope{Site: "name " + o.Cookie.Name, Host: strings.ToLower(strings.Trim(host, "[]"))}
 }
 
 // commit saves the change and sets the cookie, if it must be set.

@@ -330,6 +330,28 @@ func TestAttackCookieOfAnotherHost(t *testing.T) {
 	}
 }
 
+// Cookies do not know ports, so neither do sessions.
+func TestPortsDoNotTellSitesApart(t *testing.T) {
+	s := newSite(t, httpsession.Options{}, count)
+	for _, host := range []string{"example.com", "192.0.2.1", "[2001:db8::1]"} {
+		var cookies []*http.Cookie
+		for i, port := range []string{"", ":8080", ":9090"} {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+port, nil)
+			for _, c := range cookies {
+				r.AddCookie(c)
+			}
+			w := httptest.NewRecorder()
+			s.Config.Handler.ServeHTTP(w, r)
+			if want := fmt.Sprint(i + 1); w.Body.String() != want {
+				t.Errorf("%s%s counts %s, want %s", host, port, w.Body, want)
+			}
+			if i == 0 {
+				cookies = w.Result().Cookies()
+			}
+		}
+	}
+}
+
 func TestACookieOfAnOldKeyIsSignedAnew(t *testing.T) {
 	s := newSite(t, httpsession.Options{Signer: newSigner(t, "new", "key")}, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, httpsession.From(r.Context()).Get("n"))
