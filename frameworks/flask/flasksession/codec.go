@@ -175,19 +175,20 @@ func merge(was *origin, r *sessionstore.Record) (*python.Dict, error) {
 
 	own := map[string]python.Value{permanentKey: permanent, flashesKey: flashes}
 	dict := new(python.Dict)
-	add := func(name string) {
+	add := func(key python.Value) {
+		name, _ := python.Text(key)
 		if v := own[name]; v != nil {
-			dict.Add(python.Str(name), v)
+			dict.Add(key, v)
 		}
 		delete(own, name)
 	}
 	if _, found := was.dict.Get(permanentKey); !found {
-		add(permanentKey)
+		add(python.Str(permanentKey))
 	}
 	rest := data.Pairs
 	for _, p := range was.dict.Pairs {
-		if name, ok := p.Key.(python.Str); ok && (name == permanentKey || name == flashesKey) {
-			add(string(name))
+		if name, ok := python.Text(p.Key); ok && (name == permanentKey || name == flashesKey) {
+			add(p.Key)
 			continue
 		}
 		if len(rest) > 0 && rest[0].Key == p.Key {
@@ -198,7 +199,7 @@ func merge(was *origin, r *sessionstore.Record) (*python.Dict, error) {
 	for _, p := range rest {
 		dict.Add(p.Key, p.Value)
 	}
-	add(flashesKey)
+	add(python.Str(flashesKey))
 	return dict, nil
 }
 

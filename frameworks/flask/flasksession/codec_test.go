@@ -109,6 +109,19 @@ func TestPermanence(t *testing.T) {
 	}
 }
 
+// In Python 2, names are bytes.
+func TestSessionsOfPython2KeepTheirPermanence(t *testing.T) {
+	const value = "(dS'_permanent'\nI01\nsS'_flashes'\n(l(S'info'\nS'hi'\ntasS'uid'\nS'bmakan'\ns."
+	c := newCodec(flasksession.Auto)
+	rec := decode(t, c, value)
+	if !rec.Permanent || string(rec.Data) != `{"uid":"bmakan"}` || string(rec.Flash) != `[["info","hi"]]` {
+		t.Fatalf("%t %s %s", rec.Permanent, rec.Data, rec.Flash)
+	}
+	if got := encode(t, c, &rec); got != value {
+		t.Errorf("after a round trip: %q", got)
+	}
+}
+
 func TestMessages(t *testing.T) {
 	// [("info", "hello"), ("info", Markup("<b>")), ["x", "list"]], pickled by Python 3.11.
 	const value = "\x80\x04}(\x8c\x08_flashes](\x8c\x04info\x8c\x05hello\x86\x8c\x04info\x8c\x0amarkupsafe\x8c\x06Markup\x93\x8c\x03<b>\x85\x81\x86](\x8c\x01x\x8c\x04listeeu."
