@@ -29,8 +29,9 @@ func New(doc jsondoc.Value, maker *Maker) (Value, error) {
 }
 
 // Merge returns the dict for this JSON. Each part whose JSON is unchanged keeps its value from
-// before, which may be nil. An error wraps [sessionstore.ErrInvalid]: a tag has a wrong value, or a
-// marker stands for no value or for several.
+// before, which may be nil. What is in the JSON once more is a copy. An error wraps
+// [sessionstore.ErrInvalid]: a tag has a wrong value, or a marker stands for no value or for
+// several.
 func Merge(before *Dict, doc jsondoc.Value, maker *Maker) (*Dict, error) {
 	m := merger{make: maker}
 	if before == nil {
@@ -44,6 +45,7 @@ func Merge(before *Dict, doc jsondoc.Value, maker *Maker) (*Dict, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: the data is not a JSON object", sessionstore.ErrInvalid)
 	}
+	separate(before, d)
 	return d, nil
 }
 
@@ -276,13 +278,18 @@ func (m *merger) collect(v Value) {
 		for _, item := range v.Items {
 			m.collect(item)
 		}
-	case None, Bool, Int, Bytes, Float, Float32:
+	case None, Bool, Int, Bytes:
 	default:
 		m.add(Render(v), v)
 	}
 }
 
+// add adds a value, unless it is known. Of more than two with one JSON, none needs to be told from
+// the others.
 func (m *merger) add(text string, v Value) {
+	if len(m.known[text]) > 1 {
+		return
+	}
 	for _, other := range m.known[text] {
 		if other == v || hashOf(other) == hashOf(v) {
 			return

@@ -2,6 +2,7 @@ package python_test
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -23,11 +24,7 @@ func dict(items ...any) *python.Dict {
 
 func merge(t *testing.T, before *python.Dict, text string) (*python.Dict, error) {
 	t.Helper()
-	doc, err := jsondoc.Parse(text, jsondoc.MaxDepth)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return python.Merge(before, doc, &pickle.Maker)
+	return python.Merge(before, parse(t, text), &pickle.Maker)
 }
 
 // moment is a datetime with microseconds, which its JSON does not show.
@@ -97,6 +94,93 @@ func TestValuesThatMove(t *testing.T) {
 	}
 	if items := list.(*python.List).Items; items[0] != python.Value(python.Float(1)) || items[1] != python.Value(set) {
 		t.Errorf("the list is %v", items)
+	}
+}
+
+// Numbers that JSON lacks are shown by markers, which may be moved.
+func TestANumberThatJSONLacksMoves(t *testing.T) {
+	for name, number := range map[string]python.Value{"NaN": python.Float(math.NaN()), "infinity": python.Float(math.Inf(-1)), "a short one": python.Float32(math.Inf(1))} {
+		after, err := merge(t, dict("a", number), `{"b":`+python.Render(number)+`}`)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+		} else if moved, _ := after.Get("b"); python.Render(moved) != python.Render(number) {
+			t.Errorf("%s is %v", name, moved)
+		}
+	}
+}
+
+// What is in the JSON once more must be another object: in a pickle, the app would change both at
+// once.
+func TestACopyIsAnObjectOfItsOwn(t *testing.T) {
+	set := &python.Set{Items: []python.Value{python.Int("1")}}
+	shared := &python.List{Items: []python.Value{python.Int("7")}}
+	item := dict("n", python.Int("1"), "tags", &python.List{Items: []python.Value{set}})
+	before := dict("cart", &python.List{Items: []python.Value{item}}, "one", shared, "two", shared)
+	marker, was := python.Render(set), python.Render(before)
+	tags := `"tags":[` + marker + `]`
+	for name, cart := range map[string]string{
+		"an item that is there already": `[{"n":1,` + tags + `},{"n":1,` + tags + `}]`,
+		"one before it, much alike":     `[{"n":2,` + tags + `},{"n":1,` + tags + `}]`,
+		"one after it, much alike":      `[{"n":1,` + tags + `},{` + tags + `,"n":2}]`,
+		"a value of its own":            `[{"n":1,` + tags + `},{"n":1,"tags":[` + marker + `,` + marker + `]}]`,
+	} {
+		text := `{"cart":` + cart + `,"one":[7],"two":[7]}`
+		after, err := merge(t, before, text)
+		if err != nil || !parse(t, python.Render(after)).Equal(parse(t, text)) {
+			t.Errorf("%s: %s, %v", name, python.Render(after), err)
+			continue
+		}
+		met := make(map[python.Value]bool)
+		list, _ := after.Get("cart")
+		for _, item := range list.(*python.List).Items {
+			tags, _ := item.(*python.Dict).Get("tags")
+			for _, v := range append([]python.Value{item, tags}, tags.(*python.List).Items...) {
+				if met[v] {
+					t.Errorf("%s: %s is one object at two places", name, python.Render(v))
+				}
+				met[v] = true
+			}
+		}
+		one, _ := after.Get("one")
+		if two, _ := after.Get("two"); one != two {
+			t.Errorf("%s: what was one object at two places is two", name)
+		}
+		if python.Render(before) != was {
+			t.Errorf("%s: the session before has changed", name)
+		}
+	}
+}
+
+func parse(t *testing.T, text string) jsondoc.Value {
+	t.Helper()
+	doc, err := jsondoc.Parse(text, jsondoc.MaxDepth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+// TestAttackManyDatetimesThatLookTheSame has datetimes of one second. They are looked at when a
+// value with a tag is new. It takes tenths of a second, not tens of seconds.
+func TestAttackManyDatetimesThatLookTheSame(t *testing.T) {
+	const n = 2000
+	list := new(python.List)
+	for i := range n {
+		at := moment(byte(i)).(*python.Object)
+		args := at.Args.(*python.Tuple).Items
+		text := []byte(args[0].(python.Bytes))
+		text[len(text)-2] = byte(i >> 8)
+		args[0] = python.Bytes(text)
+		list.Items = append(list.Items, at)
+	}
+	before := dict("list", list)
+	text := strings.TrimSuffix(python.Render(before), "}") + `,"new":{" b":"AAE="}}`
+	start := time.Now()
+	if _, err := merge(t, before, text); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(start); took > 6*time.Second {
+		t.Errorf("%d of them took %v", n, took)
 	}
 }
 
