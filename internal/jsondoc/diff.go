@@ -23,8 +23,9 @@ type memberDifference struct {
 	Difference
 }
 
-// Diff returns the difference from before to after. An object for which atom reports true is
-// compared as a whole. atom may be nil.
+// Diff returns the difference from before to after. A number that is only spelt in another way,
+// such as 1.1 for 1.10, has not changed. An object for which atom reports true is compared as a
+// whole. atom may be nil.
 func Diff(before, after Value, atom func(Value) bool) Difference {
 	if atom == nil {
 		atom = func(Value) bool { return false }
@@ -40,17 +41,19 @@ func Diff(before, after Value, atom func(Value) bool) Difference {
 		return diffItems(before.Items(), after)
 	}
 	var d Difference
+	in := lookup{object: after.canonical()}
 	for c := open(before); c.more(); {
 		name, was := c.name(), Value{text: c.value()}
-		if value, found := member(after.canonical(), name); !found {
+		if value, found := in.member(name); !found {
 			d.members = append(d.members, memberDifference{name, Difference{removed: true}})
 		} else if m := Diff(was, Value{text: value}, atom); !m.Empty() {
 			d.members = append(d.members, memberDifference{name, m})
 		}
 	}
+	in = lookup{object: before.canonical()}
 	for c := open(after); c.more(); {
 		name, value := c.name(), c.value()
-		if _, found := member(before.canonical(), name); !found {
+		if _, found := in.member(name); !found {
 			d.members = append(d.members, memberDifference{name, Difference{set: value}})
 		}
 	}
@@ -110,6 +113,10 @@ func (d *Difference) apply(text string) string {
 	if text[0] != '{' {
 		text = "{}"
 	}
+	left := make(map[string]*memberDifference, len(d.members)) // those that text does not have
+	for i := range d.members {
+		left[d.members[i].name] = &d.members[i]
+	}
 	var out strings.Builder
 	out.WriteByte('{')
 	write := func(name, value string) {
@@ -120,7 +127,8 @@ func (d *Difference) apply(text string) string {
 	}
 	for c := open(Value{text: text}); c.more(); {
 		name, value := c.name(), c.value()
-		m := d.member(name)
+		m := left[name]
+		delete(left, name)
 		if m != nil && m.removed {
 			continue
 		}
@@ -130,22 +138,12 @@ func (d *Difference) apply(text string) string {
 		write(name, value)
 	}
 	for i := range d.members {
-		m := &d.members[i]
-		if _, found := member(text, m.name); !found && !m.removed {
+		if m := left[d.members[i].name]; m != nil && !m.removed {
 			write(m.name, m.apply("null"))
 		}
 	}
 	out.WriteByte('}')
 	return out.String()
-}
-
-func (d *Difference) member(name string) *memberDifference {
-	for i := range d.members {
-		if d.members[i].name == name {
-			return &d.members[i]
-		}
-	}
-	return nil
 }
 
 func extended(list string, items []string) string {
@@ -156,41 +154,70 @@ func extended(list string, items []string) string {
 	return head + strings.Join(items, ",") + "]"
 }
 
-// member returns the member with this name, as in the canonical text, of an object's canonical
-// text.
-func member(object, name string) (value string, found bool) {
-	for c := open(Value{text: object}); c.more(); {
-		if c.name() == name {
-			return c.value(), true
-		}
-		c.skip()
-	}
-	return "", false
+// lookup finds the members of an object. After some searches it makes an index: without one, the
+// difference of two large objects takes the product of their sizes.
+type lookup struct {
+	object string // canonical
+	finds  int
+	index  map[string]string
 }
 
-// identical reports whether two canonical texts are the same except for the order of members.
-// Unlike [Value.Equal], it distinguishes 1 and 1.0.
+// member returns the value of the member with this name, as in the canonical text.
+func (l *lookup) member(name string) (value string, found bool) {
+	const seldom = 8
+	if l.finds++; l.finds <= seldom {
+		for c := open(Value{text: l.object}); c.more(); {
+			if c.name() == name {
+				return c.value(), true
+			}
+			c.skip()
+		}
+		return "", false
+	}
+	if l.index == nil {
+		l.index = make(map[string]string)
+		for c := open(Value{text: l.object}); c.more(); {
+			name := c.name()
+			l.index[name] = c.value()
+		}
+	}
+	value, found = l.index[name]
+	return value, found
+}
+
+// identical reports whether two canonical texts are the same except for the order of members and
+// the spelling of numbers. Apps write 1.10 as 1.1 without having changed it. Unlike [Value.Equal],
+// it distinguishes 1 and 1.0.
 func identical(a, b string) bool {
-	if a == b {
+	kind := kindOf(a)
+	switch {
+	case a == b:
 		return true
-	}
-	if len(a) != len(b) || a[0] != b[0] || a[0] != '{' && a[0] != '[' {
+	case kind != kindOf(b):
 		return false
-	}
-	if a[0] == '{' {
-		for c := open(Value{text: a}); c.more(); {
+	case kind == Number:
+		return isInteger(a) == isInteger(b) && equalNumbers(a, b)
+	case kind == Object:
+		va, vb, in := Value{text: a}, Value{text: b}, lookup{object: b}
+		for c := open(va); c.more(); {
 			name, value := c.name(), c.value()
-			if other, found := member(b, name); !found || !identical(value, other) {
+			if other, found := in.member(name); !found || !identical(value, other) {
 				return false
 			}
 		}
-		return true // members of the same total length, so that b has no others
-	}
-	ca, cb := open(Value{text: a}), open(Value{text: b})
-	for ca.more() {
-		if !cb.more() || !identical(ca.value(), cb.value()) {
-			return false
+		return va.Len() == vb.Len()
+	case kind == Array:
+		ca, cb := open(Value{text: a}), open(Value{text: b})
+		for ca.more() {
+			if !cb.more() || !identical(ca.value(), cb.value()) {
+				return false
+			}
 		}
+		return !cb.more()
+	default:
+		return false
 	}
-	return !cb.more()
 }
+
+// isInteger reports whether a number is an int in Python, and no float.
+func isInteger(number string) bool { return !strings.ContainsAny(number, ".eE") }
