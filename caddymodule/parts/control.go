@@ -148,6 +148,9 @@ func readFlashSeen(m httpsfv.Member, change *sessionstore.Change) bool {
 	change.FlashSeen, change.FlashCategories = true, []string{}
 	for _, item := range list.Items {
 		category, ok := item.Value.(string)
+		if display, is := item.Value.(httpsfv.DisplayString); is { // for what is not ASCII
+			category, ok = string(display), true
+		}
 		if !ok {
 			return false
 		}

@@ -25,6 +25,7 @@ func TestReadControl(t *testing.T) {
 		{"the last counts", []string{"destroy, destroy=?0"}, sessionstore.Change{}},
 		{"flash-seen", []string{"flash-seen"}, sessionstore.Change{FlashSeen: true}},
 		{"flash-seen of categories", []string{`flash-seen=("info" "error")`}, sessionstore.Change{FlashSeen: true, FlashCategories: []string{"info", "error"}}},
+		{"flash-seen of a category beyond ASCII", []string{`flash-seen=("info" %"succ%c3%a8s")`}, sessionstore.Change{FlashSeen: true, FlashCategories: []string{"info", "succès"}}},
 		{"flash-seen of no category", []string{`flash-seen=()`}, sessionstore.Change{FlashSeen: true, FlashCategories: []string{}}},
 		{"permanent", []string{"permanent"}, sessionstore.Change{Permanent: new(true)}},
 		{"not permanent", []string{"permanent=?0"}, sessionstore.Change{Permanent: new(false)}},
