@@ -90,7 +90,7 @@ nav { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; margin: 1rem 0 }
 <label>User
 <input name="user" value="{{.User}}" required maxlength="256" autocomplete="off" autocapitalize="off" spellcheck="false"></label>
 <label>Scope{{if .Store.Lists}} (optional){{end}}
-<input name="scope" value="{{.Scope}}"{{if not .Store.Lists}} required{{end}} autocomplete="off" autocapitalize="off" spellcheck="false"></label>
+<input name="scope" value="{{.Scope}}"{{if and (not .Store.Lists) .Store.Scopes}} required{{end}} autocomplete="off" autocapitalize="off" spellcheck="false"></label>
 <button>Find by user</button>
 </form>
 </div>
