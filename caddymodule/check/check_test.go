@@ -122,6 +122,7 @@ func TestFindings(t *testing.T) {
 		{"uri path_regexp", site("session\nhandle {\nuri path_regexp ^/x /" + user + "\nfile_server\n}"), "placeholder_chooses", []string{"chooses a file in rewrite"}},
 		{"a rewrite for an app", site("session\nreverse_proxy localhost:9000 {\nrewrite /users/" + user + "\n}"), "placeholder_chooses", []string{"chooses a file in reverse_proxy"}},
 		{"a redirect that a header adds", site("session\nhandle {\nheader +Location " + user + "\nrespond 302\n}"), "placeholder_chooses", []string{"chooses a redirect in header"}},
+		{"a redirect that a header replaces", site("session\nhandle {\nheader Location ^/x " + user + "\nredir * /x\n}"), "placeholder_chooses", []string{"chooses a redirect in header"}},
 		{"a redirect on the answer of an app", site("session\nreverse_proxy localhost:9000 {\nheader_down Location " + user + "\n}"), "placeholder_chooses", []string{"chooses a redirect in reverse_proxy"}},
 		{"of a named session", site("session {\n name shop\n}\nhandle {\nroot /srv/{http.session.shop.data.user}\nfile_server\n}"), "placeholder_chooses", nil},
 
@@ -188,6 +189,7 @@ func TestNoFindings(t *testing.T) {
 		"a default store written out":    site("handle /a/* {\nsession {\nstore bolt\n}\n}\nhandle {\nsession\n}"),
 		"a default dialect written out":  site("handle /a/* {\nsession {\ndialect native\n}\n}\nhandle {\nsession\n}"),
 		"a query by uri":                 site("session\nhandle {\nuri query user " + user + "\nfile_server\n}"),
+		"a replacement on the same host": site("session\nhandle {\nheader Location ^/x /users/" + user + "\nredir * /x\n}"),
 		"a fixed replacement by uri":     site("session\nhandle {\nuri replace /x/ /y/\nfile_server\n}"),
 		"two names":                      site("session\nsession {\n name shop\n store memory\n}\n" + app),
 		"holding beside a store in use":  site("session /a {\nname a\nstore moving {\nfrom bolt\nto memory\nhold\n}\n}\nsession /b {\nname b\n}"),

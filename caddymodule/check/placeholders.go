@@ -102,6 +102,10 @@ func chosen(handler string, h map[string]any) (all []choice) {
 	locations := func(where string, headers any) {
 		add(where, "a redirect", target(in(headers, "set", "Location")))
 		add(where, "a redirect", target(in(headers, "add", "Location")))
+		list, _ := in(headers, "replace", "Location").([]any)
+		for _, one := range list {
+			add(where, "a redirect", target(in(one, "replace")))
+		}
 	}
 	switch handler {
 	case "vars":
