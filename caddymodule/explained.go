@@ -163,6 +163,9 @@ func (e *explanation) lookAt() {
 		if look.Finding > best.Finding || look.Finding == keep.Hit && best.Session.Former() && !look.Session.Former() {
 			best = look
 		}
+		if best.Finding == keep.Hit && !best.Session.Former() {
+			break // a request looks no further
+		}
 	}
 	e.Session, e.Finding = best.Session, best.Finding
 	e.report.Outcome = findings[best.Finding].name

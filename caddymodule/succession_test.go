@@ -10,6 +10,7 @@ import (
 
 	"github.com/caddy-session/caddy-session/caddymodule/explain"
 	"github.com/caddy-session/caddy-session/sessionstore"
+	"github.com/caddy-session/caddy-session/sessionstore/memory"
 )
 
 // ask sends a request with cookies, answered with headers given in pairs. It returns the data that
@@ -106,6 +107,34 @@ func TestExplainedIsTheSessionThatCounts(t *testing.T) {
 	}
 	if data, _ := ask(t, h, append(many, planted, given)); data != `{"planted":1,"user":"victim"}` {
 		t.Errorf("the request gets %s", data)
+	}
+}
+
+// A request stops at the session that counts, so what is behind that is not explained: neither is a
+// record that cannot be read.
+func TestExplainedIsNothingBehindTheSessionThatCounts(t *testing.T) {
+	h, mem := mustProvision(t, inMemory(t, "")), memory.New(memory.Options{})
+	t.Cleanup(func() { _ = mem.Close() })
+	withStore(t, h, "memory", func() (sessionstore.Store, func(), error) { return mem, func() {}, nil })
+	good, damaged := create(t, h, `{"a":1}`), create(t, h, `{"b":1}`)
+	id, _, _ := strings.Cut(damaged.Value, ".")
+	was, err := mem.Get(t.Context(), sessionstore.Ref(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mem.CompareAndSet(t.Context(), sessionstore.Ref(id), was.Value, []byte("damaged"), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if data, _ := ask(t, h, []*http.Cookie{good, damaged}); data != `{"a":1}` {
+		t.Fatalf("the request gets %s", data)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for _, c := range []*http.Cookie{good, damaged} {
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	passage := h.ExplainRequest(prepare(httptest.NewRecorder(), r), "")
+	if passage.Refused != nil || slices.ContainsFunc(passage.Steps, func(s explain.Step) bool { return s.What == "store" && s.Wrong }) {
+		t.Errorf("%v, %+v", passage.Refused, passage.Steps)
 	}
 }
 
