@@ -160,6 +160,20 @@ func TestTheSecondCookieBehindThePage(t *testing.T) {
 					return err
 				}))
 			},
+			"an error route of a sub-request": func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+				return h.ServeHTTP(w, r, handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+					include, _ := http.NewRequest(http.MethodGet, "/part", nil)
+					include.Host, include.Header = r.Host, r.Header.Clone()
+					include.Header.Set("Caddy-Templates-Include", "1")
+					w = httptest.NewRecorder()
+					include = prepare(w, include)
+					err := h.ServeHTTP(w, include, handlerFunc(func(http.ResponseWriter, *http.Request) error { return http.ErrHandlerTimeout }))
+					if err == nil {
+						t.Error("the part has not failed")
+					}
+					return h.ServeHTTP(w, include, next)
+				}))
+			},
 		} {
 			h := mustProvision(t, inMemory(t, "vault app_*\n"+options))
 			_, client := exchangeCookies(t, h, "", "app_lang=1; Path=/", "app_remember=2; Path=/; Max-Age=1209600")

@@ -311,6 +311,12 @@ func (x *exchange) included() (ref string) {
 	if !x.Virtual {
 		return ""
 	}
+	for o := x.outer; o != nil; o = o.outer {
+		if o.ended && slices.Equal(o.h.cookie.Names, x.h.cookie.Names) && len(o.Cookies) == 0 {
+			x.secure = o.secure || o.view.Secure
+			return o.Ref // this is an error route of the sub-request
+		}
+	}
 	if marks := x.r.Header[markHeader]; !slices.Contains(marks, x.h.mark) && !slices.Contains(marks, x.h.mark+secureMark) {
 		return ""
 	}
