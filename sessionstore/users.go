@@ -97,6 +97,17 @@ func (m *Manager) Describe(ref string, entry Entry) (Info, bool, error) {
 	return i, true, nil
 }
 
+// Former describes a record whose session has got a new id, or was emptied, by its Ref, Scope and
+// User. [Manager.EndKey] ends what has become of the session. Former reports false for all other
+// records.
+func (m *Manager) Former(ref string, entry Entry) (Info, bool) {
+	var rec Record
+	if m.foreign != nil || m.opts.Codec.Decode(entry.Value, &rec) != nil || rec.State == Index || rec.State == Live && rec.Gen == 0 {
+		return Info{}, false
+	}
+	return Info{Ref: ref, Scope: ParseScope(rec.Scope), User: rec.User}, true
+}
+
 // UserSessions returns the sessions of a user, the last used first. It removes ended sessions from
 // the user's index, and leaves out those that cannot be read. known are refs of sessions that count
 // even if they are not listed. An error is [ErrNoIndex], wraps [ErrUnavailable] or [ErrRecord], or

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -91,7 +92,7 @@ type inScope struct {
 // format are not listed by user. There it calls single for each session of the user.
 func (p *part) eachOf(ctx context.Context, of *Of, indexed func(sessionstore.Managers, inScope) error, single func(kept) error) error {
 	if !p.native {
-		return p.each(ctx, func(page []kept) (bool, error) {
+		return p.each(ctx, func(page, _ []kept) (bool, error) {
 			for _, s := range page {
 				if s.User != of.User {
 					continue
@@ -138,9 +139,8 @@ func (p *part) scopes(ctx context.Context, of *Of) (scopes []inScope, err error)
 		return nil, refuse(http.StatusBadRequest, "name the scope: store %s cannot list its sessions", p.Kind)
 	}
 	at := make(map[sessionstore.Scope]int)
-	err = p.each(ctx, func(page []kept) (bool, error) {
-		for i := range page {
-			s := &page[i]
+	err = p.each(ctx, func(page, former []kept) (bool, error) {
+		for _, s := range slices.Concat(page, former) {
 			if s.User != of.User {
 				continue
 			}
@@ -277,7 +277,8 @@ const endsAtOnce = 32
 // others have ended.
 func (p *part) endAll(ctx context.Context, scope string) (ended int, err error) {
 	var unreadable error
-	err = p.each(ctx, func(page []kept) (bool, error) {
+	err = p.each(ctx, func(page, former []kept) (bool, error) {
+		page = append(page, former...)
 		var (
 			all  sync.WaitGroup
 			mu   sync.Mutex

@@ -148,3 +148,81 @@ func TestEndAllDespiteARecordThatCannotBeRead(t *testing.T) {
 		t.Errorf("%d have ended, want %d, %v", done.Ended, len(ids), err)
 	}
 }
+
+// halves is a store that lists the record under a key last. It calls between before that.
+type halves struct {
+	sessionstore.Store
+	last    string
+	between func()
+}
+
+func (h *halves) Walk(ctx context.Context, prefix, after string, limit int) (page sessionstore.Page, err error) {
+	if after == "" {
+		page.Next = "last"
+	} else {
+		h.between()
+	}
+	all, err := h.Store.(sessionstore.Walker).Walk(ctx, prefix, "", limit)
+	for _, r := range all.Records {
+		if (r.Key == h.last) == (after != "") {
+			page.Add(r.Key, r.Entry, limit)
+		}
+	}
+	return page, err
+}
+
+// A session that gets a new id while the store is walked through ends too, though the walk has
+// passed the place of the new record, and the old one has ended.
+func TestASessionThatGetsANewIDDuringTheWalkEnds(t *testing.T) {
+	for _, of := range []Of{{All: true}, {All: true, Scope: scope.String()}, {User: "zoe"}} {
+		p := newPlace(t)
+		id, newID := p.login(scope, "zoe"), ""
+		p.parts[0].store = &halves{p.store, sessionstore.Ref(id), func() {
+			s, err := p.m.Load(t.Context(), id, scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := p.m.Commit(t.Context(), s, &sessionstore.Change{Regenerate: true})
+			if err == nil {
+				newID = out.ID
+				s, err = p.m.Load(t.Context(), newID, scope)
+			}
+			if err == nil {
+				err = p.m.Touch(t.Context(), s) // so that it counts as used
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}}
+		done, err := p.End(t.Context(), of)
+		if done.Ended != 1 || err != nil || p.exists(scope, newID) {
+			t.Errorf("%+v: %d have ended, %v", of, done.Ended, err)
+		}
+	}
+}
+
+// A session that a change has emptied is not filled again when all have ended.
+func TestAnEmptiedSessionEndsWithAll(t *testing.T) {
+	p := newPlace(t)
+	id := p.login(scope, "zoe")
+	var both [2]*sessionstore.Session
+	for i := range both {
+		var err error
+		if both[i], err = p.m.Load(t.Context(), id, scope); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change := func(s *sessionstore.Session, e sessionstore.Edit) {
+		if _, err := p.m.Commit(t.Context(), s, &sessionstore.Change{Edits: []sessionstore.Edit{e}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(both[0], sessionstore.Remove("user"))
+	if _, err := p.End(t.Context(), Of{All: true}); err != nil {
+		t.Fatal(err)
+	}
+	change(both[1], sessionstore.Set("a", 1))
+	if p.exists(scope, id) {
+		t.Error("it is back")
+	}
+}

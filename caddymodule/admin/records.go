@@ -76,7 +76,7 @@ func export(w http.ResponseWriter, r *http.Request, o *Opened) error {
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	to, begun := json.NewEncoder(w), false
-	err = p.each(r.Context(), func(page []kept) (bool, error) {
+	err = p.each(r.Context(), func(page, _ []kept) (bool, error) {
 		now := time.Now()
 		for i := range page {
 			s := &page[i]

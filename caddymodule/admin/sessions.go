@@ -97,7 +97,7 @@ func (o *Opened) List(ctx context.Context, store, after string, limit int) (Page
 		return page, err
 	}
 	for range maxWalks {
-		found, next, err := p.page(ctx, after, limit-len(page.Sessions))
+		found, _, next, err := p.page(ctx, after, limit-len(page.Sessions))
 		if err != nil {
 			return page, err
 		}
@@ -118,44 +118,52 @@ type kept struct {
 	sessionstore.Keyed
 }
 
-// page returns a page of sessions of the store. A record that cannot be read is left out.
-func (p *part) page(ctx context.Context, after string, limit int) (found []kept, next string, err error) {
+// page returns a page of sessions of the store, and of records that sessions have left, see
+// [sessionstore.Manager.Former]. A record that cannot be read is left out.
+func (p *part) page(ctx context.Context, after string, limit int) (found, former []kept, next string, err error) {
 	walker, err := p.walker()
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 	page, err := walker.Walk(ctx, p.prefix, after, limit)
 	if err != nil {
-		return nil, "", err
+		return nil, nil, "", err
 	}
 	for _, r := range page.Records {
 		ref, ok := p.first.RefOf(r.Key)
 		if !ok {
 			continue
 		}
-		if info, live, err := p.describe(ref, r.Entry); err == nil && live && p.has(info.Scope) {
-			found = append(found, kept{info, r})
+		into := &found
+		info, is, err := p.describe(ref, r.Entry)
+		if !is && err == nil {
+			into = &former
+			info, is = p.first.Former(ref, r.Entry)
+		}
+		if is && p.has(info.Scope) {
+			*into = append(*into, kept{info, r})
 		}
 	}
-	return found, page.Next, nil
+	return found, former, page.Next, nil
 }
 
 // walkRest is how many times longer than a page took is the rest after it, so that a walk through
 // all sessions leaves the processor and the store to the requests.
 const walkRest = 3
 
-// each calls f for each page of sessions, until there are no more or f reports that it is done.
-func (p *part) each(ctx context.Context, f func([]kept) (done bool, err error)) error {
+// each calls f for each page, until there are no more or f reports that it is done. What has ended
+// under one id, or has got a new one, may go on in a page before: it is in former.
+func (p *part) each(ctx context.Context, f func(page, former []kept) (done bool, err error)) error {
 	for after := ""; ; {
 		began := time.Now()
-		found, next, err := p.page(ctx, after, sessionstore.MaxPage)
+		found, former, next, err := p.page(ctx, after, sessionstore.MaxPage)
 		if err != nil {
 			return err
 		}
 		took := time.Since(began)
-		if done, err := f(found); err != nil || done || next == "" {
+		if done, err := f(found, former); err != nil || done || next == "" {
 			return err
 		}
 		after = next
@@ -216,7 +224,7 @@ func (p *part) find(ctx context.Context, ref string) (found kept, err error) {
 			found.Info, live, err = p.describe(ref, found.Entry)
 		}
 	} else {
-		err = p.each(ctx, func(page []kept) (bool, error) {
+		err = p.each(ctx, func(page, _ []kept) (bool, error) {
 			for _, s := range page {
 				if s.Ref == ref {
 					found, live = s, true
