@@ -161,17 +161,17 @@ func TestTheSecondCookieBehindThePage(t *testing.T) {
 				}))
 			},
 			"an error route of a sub-request": func(h *Handler, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-				return h.ServeHTTP(w, r, handlerFunc(func(w http.ResponseWriter, r *http.Request) error {
+				return h.ServeHTTP(w, r, handlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
 					include, _ := http.NewRequest(http.MethodGet, "/part", nil)
 					include.Host, include.Header = r.Host, r.Header.Clone()
 					include.Header.Set("Caddy-Templates-Include", "1")
-					w = httptest.NewRecorder()
-					include = prepare(w, include)
-					err := h.ServeHTTP(w, include, handlerFunc(func(http.ResponseWriter, *http.Request) error { return http.ErrHandlerTimeout }))
+					part := httptest.NewRecorder()
+					include = prepare(part, include)
+					err := h.ServeHTTP(part, include, handlerFunc(func(http.ResponseWriter, *http.Request) error { return http.ErrHandlerTimeout }))
 					if err == nil {
 						t.Error("the part has not failed")
 					}
-					return h.ServeHTTP(w, include, next)
+					return h.ServeHTTP(part, include, next)
 				}))
 			},
 		} {

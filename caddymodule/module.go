@@ -82,9 +82,9 @@ type Handler struct {
 	// Default: none
 	Name string `json:"name,omitempty"`
 
-	// A label for sites that share their sessions: same scope, store and secret. Placeholders do not
-	// work here. Default: the handler's name with the cookie's domain, or with the request's host if
-	// the cookie has no domain
+	// A label for sites that share their sessions: same scope, store and secret. Placeholders do
+	// not work here. Default: the handler's name with the cookie's domain, or with the request's
+	// host if the cookie has no domain
 	Scope string `json:"scope,omitempty"`
 
 	// The keys of the session cookie. The first one signs; all of them verify. At least 16 bytes
@@ -160,9 +160,9 @@ type Handler struct {
 	AbsoluteTimeout caddy.Duration `json:"absolute_timeout,omitempty"`
 
 	// The shortest time between two records of a session's use. A session may end this much before
-	// its idle timeout. Must be shorter than that. For sessions with a shorter idle timeout of their
-	// own, or by anonymous_timeout, it is at most a twentieth of that. Default: a twentieth of the
-	// idle timeout
+	// its idle timeout. Must be shorter than that. For sessions with a shorter idle timeout of
+	// their own, or by anonymous_timeout, it is at most a twentieth of that. Default: a twentieth
+	// of the idle timeout
 	TouchInterval caddy.Duration `json:"touch_interval,omitempty"`
 
 	// How long requests that are already running can still save to a session that was emptied, or

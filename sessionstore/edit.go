@@ -19,8 +19,8 @@ type Field = jsondoc.Path
 // index of an item, from 0. Names that contain a dot cannot be written.
 func ParseField(path string) (Field, error) { return jsondoc.ParsePath(path) }
 
-// ParseEdit reads an edit in JSON: an object is a merge patch (RFC 7396), an array a JSON Patch (RFC
-// 6902) with the further operations increment and append. An error wraps [ErrInvalid].
+// ParseEdit reads an edit in JSON: an object is a merge patch (RFC 7396), an array a JSON Patch
+// (RFC 6902) with the further operations increment and append. An error wraps [ErrInvalid].
 func ParseEdit[T ~string | ~[]byte](text T) (Edit, error) {
 	v, err := jsondoc.Parse(text, jsondoc.MaxUpdateDepth)
 	if err != nil {

@@ -56,8 +56,9 @@ func (v Value) Lookup(path Path) (field Value, found bool) {
 }
 
 // Set returns v with the field that path names set to value. Missing objects on the path are added.
-// The error is [ErrField] if the path leads to a list item that does not exist, or into a value that
-// is neither an object nor a list. It is [ErrTooDeep] if value would nest deeper than [MaxDepth].
+// The error is [ErrField] if the path leads to a list item that does not exist, or into a value
+// that is neither an object nor a list. It is [ErrTooDeep] if value would nest deeper than
+// [MaxDepth].
 func Set(v Value, path Path, value Value) (Value, error) {
 	if len(path.segments) == 0 {
 		return Value{}, fmt.Errorf("%w: the path is empty", ErrField)

@@ -16,8 +16,8 @@ type Warning struct {
 	next atomic.Int64 // Unix time in nanoseconds
 }
 
-// Due reports whether to log the warning now. The caller must then log it. A clock that was set back
-// does not keep it from being logged.
+// Due reports whether to log the warning now. The caller must then log it. A clock that was set
+// back does not keep it from being logged.
 func (w *Warning) Due() bool {
 	now, next := time.Now(), w.next.Load()
 	later := now.Add(interval).UnixNano()

@@ -121,8 +121,8 @@ func TestRecordThatGrowsIsNotEvictedForItself(t *testing.T) {
 	}
 }
 
-// While a full store makes room for a record that grows, others need room too. The record that grows
-// is in use, so it is not the one that goes.
+// While a full store makes room for a record that grows, others need room too. The record that
+// grows is in use, so it is not the one that goes.
 func TestRecordThatGrowsIsNotEvictedForAnother(t *testing.T) {
 	sized := func(size int) []byte {
 		value, err := sessionstore.Native{}.Encode(&sessionstore.Record{

@@ -45,8 +45,8 @@ type Options struct {
 	// default user. A Username needs a Password.
 	Username, Password string
 
-	// SentinelUsername and SentinelPassword log in to the Sentinels themselves. They need Master, and
-	// a SentinelUsername needs a SentinelPassword.
+	// SentinelUsername and SentinelPassword log in to the Sentinels themselves. They need Master,
+	// and a SentinelUsername needs a SentinelPassword.
 	SentinelUsername, SentinelPassword string
 
 	// DB is the database number. Default: 0. A Cluster has no other.
