@@ -242,8 +242,8 @@ func (x *exchange) varyByCookie(h http.Header) {
 
 // hideCookieChanges is for a response that the app says to vary by its cookies. The browser, which
 // does not have them, must not keep it: after a logout in the same session, a conditional request
-// or its history would bring it back. Of what a page is made of, nothing is shown without the page,
-// and an ETag tells one user's from another's: the browser keeps that, and asks each time.
+// or its history would bring it back. It may keep scripts, styles, fonts and images with an ETag if
+// it asks each time whether they have changed: they are not shown without their page.
 func (x *exchange) hideCookieChanges(h http.Header) {
 	control := "no-store"
 	switch x.r.Header.Get("Sec-Fetch-Dest") {

@@ -64,7 +64,7 @@ type exchange struct {
 	r *http.Request
 
 	// host is the Host header as the client sent it, because later handlers may rewrite it. secure
-	// says that the client used TLS. Of several session handlers, the first one has found them out.
+	// says that the client used TLS. A second session handler takes both from the first one.
 	host   string
 	secure bool
 
@@ -194,8 +194,8 @@ func (x *exchange) end() {
 func (x *exchange) leave() { x.h.keeper.Leave(&x.Visit) }
 
 // identify finds the session cookies. In a sub-request of templates, included is the ref of the
-// page's session, if there is one. Its cookies are with the page, except in an app's format, where
-// no ref leads to a session.
+// page's session, if there is one. That finds the session in place of the cookies, except in an
+// app's format, where no ref leads to a session.
 func (x *exchange) identify(included string) {
 	if x.h.debug {
 		x.report.received = x.cookieNames()
